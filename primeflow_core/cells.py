@@ -32,6 +32,7 @@ class Cells:
     ``values``: (N, G) float32, CSR or dense. ``condition_of``: (N,) index into ``conditions``.
     ``kinds``: the kind of perturbation of each of ``conditions``, empty where the data do not say.
     ``source`` names the file for messages; ``sha256`` is the file's, empty for cells made in memory.
+    ``labels``: each of ``conditions`` as the file writes it, empty for cells made in memory.
     """
 
     values: sp.csr_matrix | np.ndarray
@@ -43,6 +44,7 @@ class Cells:
     layout: Layout = field(default_factory=Layout)
     source: str = "cells in memory"
     sha256: str = ""
+    labels: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return int(self.values.shape[0])
@@ -50,7 +52,7 @@ class Cells:
     def dense(self, index: np.ndarray | None = None) -> np.ndarray:
         """Rows as float32 (n, G)."""
         rows = self.values if index is None else self.values[index]
-        dense = rows.toarray() if sp.issparse(rows) else rows
+        dense = rows if isinstance(rows, np.ndarray) else rows.toarray()
         return np.ascontiguousarray(dense, dtype=np.float32)
 
     @cached_property
@@ -67,9 +69,10 @@ class Cells:
         kept, condition_of = np.unique(self.condition_of[index], return_inverse=True)
         conditions = tuple(self.conditions[i] for i in kept)
         kinds = tuple(self.kinds[i] for i in kept) if self.kinds else ()
+        labels = tuple(self.labels[i] for i in kept) if self.labels else ()
         return Cells(
             self.values[index], self.genes, self.names[index], conditions, condition_of, kinds,
-            self.layout, self.source, self.sha256,
+            self.layout, self.source, self.sha256, labels,
         )  # fmt: skip
 
     def condition_list(self, index: Sequence[int] | np.ndarray) -> list[Condition]:

@@ -85,13 +85,32 @@ def parse_perturbations(
     """
     if label == control:
         return ()
-    texts = [label] if separator is None else [text.strip() for text in label.split(separator)]
+    texts = split_label(label, separator)
     parts = [_parse_part(text, label) for text in texts if text != control]
     names = [part.name for part in parts]
     for name in names:
         if names.count(name) > 1:
             raise ConditionError(f"You chose {name} twice in {label!r}. Name each perturbation once.")
     return tuple(sorted(parts, key=lambda part: part.name))
+
+
+def split_label(label: str, separator: str | None) -> list[str]:
+    """Parts of a label, stripped. A separator inside brackets belongs to the name, as in the drug ``(+)-JQ1``."""
+    if separator is None:
+        return [label]
+    whole = "".join(_masked(label))
+    cuts = [match.start() for match in re.finditer(re.escape(separator), whole)]
+    starts = [0, *(cut + len(separator) for cut in cuts)]
+    return [label[start:end].strip() for start, end in zip(starts, [*cuts, len(label)], strict=True)]
+
+
+def _masked(label: str) -> list[str]:
+    """The label with everything inside closed brackets blanked; as it is where brackets do not close."""
+    masked, depth = [], 0
+    for character in label:
+        depth += (character in "([") - (character in ")]" and depth > 0)
+        masked.append("\0" if depth else character)
+    return masked if depth == 0 else list(label)
 
 
 def _parse_part(text: str, label: str) -> Perturbation:

@@ -1,0 +1,63 @@
+"""The command line: ``python -m primeflow_core COMMAND``, also installed as ``primeflow``."""
+
+import argparse
+import logging
+import os
+import sys
+from collections.abc import Sequence
+from typing import NoReturn
+
+from primeflow_core import __version__
+from primeflow_core.commands import app, data, model
+from primeflow_core.errors import PrimeflowError
+
+INTERRUPTED = 130
+
+
+class _Parser(argparse.ArgumentParser):
+    """Wrong arguments give one line that names the command whose --help shows what is right."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{self.prog}: {message} (see `{self.prog} --help`)\n")
+
+
+def parser() -> argparse.ArgumentParser:
+    top = _Parser(prog="primeflow", description="Perturbation screens in silico: train, generate, evaluate, look.")
+    top.add_argument("--version", action="version", version=f"primeflow {__version__}")
+    commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    for family in (data, model, app):
+        family.add_commands(commands)
+    return top
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run one command; 0 on success, 2 on bad input with one line on standard error, 130 when interrupted."""
+    try:
+        given = parser().parse_args(arguments)
+        given.run(given)
+    except PrimeflowError as error:
+        return _refused(str(error))
+    except OSError as error:
+        if isinstance(error, BrokenPipeError):
+            # The reader of our output has gone (`| head`): nothing is wrong, and nothing more can be said.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return 0
+        return _refused(f"{error.strerror or error}: {error.filename}" if error.filename else str(error))
+    except KeyboardInterrupt:
+        sys.stderr.write("primeflow: interrupted; what was finished before stands.\n")
+        return INTERRUPTED
+    return 0
+
+
+def _refused(message: str) -> int:
+    sys.stderr.write(f"primeflow: {' '.join(message.split())}\n")
+    return 2
+
+
+def run() -> NoReturn:
+    logging.basicConfig(level=logging.WARNING, format="primeflow: %(message)s")
+    sys.exit(main(sys.argv[1:]))
+
+
+if __name__ == "__main__":
+    run()

@@ -1,0 +1,44 @@
+"""The command that starts the browser app."""
+
+import argparse
+import os
+import socket
+import sys
+from pathlib import Path
+
+from primeflow_core.commands.terminal import Subcommands, add_command, note
+from primeflow_core.errors import SettingError
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def add_commands(commands: Subcommands) -> None:
+    parser = add_command(commands, "app", "Start the browser app.", "primeflow app --port 8501")
+    parser.add_argument("--port", type=int, default=8501, help="port to listen on (default: %(default)s)")
+    parser.add_argument("--address", default="127.0.0.1", help="address to listen on (default: this machine only)")
+    parser.set_defaults(run=app_command)
+
+
+def app_command(given: argparse.Namespace) -> None:
+    """Become the Streamlit server, so that signals and the exit status are its own."""
+    page = ROOT / "app.py"
+    if not page.is_file():
+        raise SettingError(f"{page} is not there: the app runs from a copy of the repository (make app).")
+    _check_free(given.address, given.port)
+    note(f"PRiMeFlow opens at http://{given.address}:{given.port} (stop it with Ctrl+C)")
+    os.chdir(ROOT)
+    options = [f"--server.port={given.port}", f"--server.address={given.address}", "--server.headless=true"]
+    os.execv(sys.executable, [sys.executable, "-m", "streamlit", "run", str(page), *options])
+
+
+def _check_free(address: str, port: int) -> None:
+    if not 1 <= port <= 65535:
+        raise SettingError(f"--port {port} is no port; choose one between 1 and 65535.")
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((address, port))
+        except OSError as error:
+            raise SettingError(
+                f"Port {port} at {address} cannot be used ({error.strerror}). Choose another --port."
+            ) from error

@@ -1,0 +1,180 @@
+"""Commands about data: datasets, fetch, simulate, check, split."""
+
+import argparse
+import json
+from collections import Counter
+from pathlib import Path
+
+from primeflow_core import datasets
+from primeflow_core.anndata_file import Inspection, inspect
+from primeflow_core.commands.reading import add_reading_options, data_file, read_given, reading_options
+from primeflow_core.commands.terminal import ProgressLine, Subcommands, add_command, say
+from primeflow_core.conventions import Problem, Severity
+from primeflow_core.errors import DataError, SettingError
+
+
+def add_commands(commands: Subcommands) -> None:
+    parser = add_command(commands, "datasets", "List the named data sets.", "primeflow datasets")
+    parser.add_argument("--json", action="store_true", help="as JSON")
+    parser.set_defaults(run=datasets_command)
+    parser = add_command(
+        commands, "fetch", "Bring a named data set into the cache.", "primeflow fetch perturbench-devel"
+    )
+    parser.add_argument("name", help="a name that `primeflow datasets` lists")
+    parser.set_defaults(run=fetch_command)
+    _add_simulate(commands)
+    _add_check(commands)
+    _add_split(commands)
+
+
+def datasets_command(given: argparse.Namespace) -> None:
+    rows = [_dataset_row(dataset) for dataset in datasets.DATASETS]
+    if given.json:
+        say(json.dumps(rows, indent=1))
+        return
+    for row in rows:
+        say(f"{row['name']:22} {row['here']:9} {row['size']:>9}  {row['licence']}, task {row['task']}")
+        say(f"{'':22} {row['description']}")
+        say(f"{'':22} {row['citation']}")
+
+
+def _dataset_row(dataset: datasets.Dataset) -> dict[str, str]:
+    here = "here" if datasets.local_path(dataset.name) else "made here" if dataset.simulated else "to fetch"
+    size = f"{dataset.size / 1e6:.1f} MB" if dataset.size else "size ?"
+    return {
+        "name": dataset.name,
+        "here": here,
+        "size": "" if dataset.simulated else size,
+        "licence": dataset.licence,
+        "task": dataset.task,
+        "description": dataset.description,
+        "citation": dataset.citation,
+    }
+
+
+def fetch_command(given: argparse.Namespace) -> None:
+    bar: list[ProgressLine] = []
+
+    def on_progress(done: int, total: int | None) -> None:
+        if not bar:
+            bar.append(ProgressLine(given.name, total or 0))
+        bar[0].at(done)
+
+    path = datasets.fetch(given.name, on_progress)
+    for line in bar:
+        line.close()
+    say(str(path))
+
+
+def _add_simulate(commands: Subcommands) -> None:
+    parser = add_command(
+        commands,
+        "simulate",
+        "Write the simulated screen, whose truth is known.",
+        "primeflow simulate screen.h5ad --seed 1",
+    )
+    parser.add_argument("out", type=Path, help=".h5ad to write")
+    parser.add_argument("--cells", type=int, help="about how many cells (default: that of the bundled screen)")
+    parser.add_argument("--genes", type=int, help="how many genes (default: that of the bundled screen)")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.set_defaults(run=simulate_command)
+
+
+def _add_check(commands: Subcommands) -> None:
+    parser = add_command(
+        commands, "check", "Say what a file is and what stands in the way.", "primeflow check screen.h5ad"
+    )
+    parser.add_argument("data", help=".h5ad file, or the name of a data set in the cache")
+    parser.add_argument("--json", action="store_true", help="as JSON")
+    add_reading_options(parser)
+    parser.set_defaults(run=check_command)
+
+
+def check_command(given: argparse.Namespace) -> None:
+    file = data_file(given.data)
+    found = inspect(file.path, **reading_options(given), normalise=given.normalise)
+    if given.json:
+        say(json.dumps(found.to_json(), indent=1, default=str))
+    else:
+        _show(found)
+    if errors := _in_the_way(found):
+        raise DataError(f"{found.source}: {errors[0]}")
+
+
+def _in_the_way(found: Inspection) -> list[Problem]:
+    """Errors but for counts, which every command normalises on request."""
+    return [problem for problem in found.problems if problem.severity is Severity.ERROR and problem.code != "counts"]
+
+
+def _show(found: Inspection) -> None:
+    say(f"{found.source}: {found.cells:,} cells, {found.genes:,} genes, {found.zeros:.0%} zeros, {found.scale}")
+    if found.layout is not None:
+        layout = found.layout
+        chosen = {
+            "condition": f"{layout.condition} ({found.conditions} conditions)",
+            "covariates": ", ".join(layout.covariates) or "none",
+            "control": f"{layout.control} ({found.control_cells:,} cells)",
+            "separator": f"{layout.separator!r} ({len(found.combinations)} combinations)"
+            if layout.separator
+            else "none",
+            "dose": layout.dose or "none",
+            "kind": layout.kind or "none",
+        }
+        for name, text in chosen.items():
+            reason = found.why.get(name, "")
+            say(f"  {name:11} {text}" + (f"  [{reason}]" if reason else ""))
+        if found.contexts:
+            say(f"  {'contexts':11} {', '.join(found.contexts)}")
+    for problem in found.problems:
+        say(f"  {problem.severity.upper()}: {problem}")
+    ready = "ready to train and evaluate on" if found.ready else "ready with --normalise"
+    say(f"  {'not ready' if _in_the_way(found) else ready}")
+
+
+def _add_split(commands: Subcommands) -> None:
+    parser = add_command(
+        commands,
+        "split",
+        "Hold conditions out as PerturBench does.",
+        "primeflow split screen.h5ad --task combo --seed 42 --out split.csv",
+    )
+    parser.add_argument("data", help=".h5ad file, or the name of a data set in the cache")
+    parser.add_argument(
+        "--task", choices=("combo", "transfer"), required=True, help="unseen combinations, or unseen contexts"
+    )
+    parser.add_argument("--fraction", type=float, help="share held out (default: 0.7 for combo, 0.3 for transfer)")
+    parser.add_argument("--seed", type=int, default=42)
+    parser.add_argument("--out", type=Path, required=True, help="csv to write; .csv.gz packs it")
+    add_reading_options(parser)
+    parser.set_defaults(run=split_command)
+
+
+def split_command(given: argparse.Namespace) -> None:
+    from primeflow_core.splits import combo_split, held_out, transfer_split
+
+    if given.out.suffix not in (".csv", ".gz"):
+        raise SettingError(f"--out {given.out} must end in .csv or .csv.gz.")
+    cells = read_given(data_file(given.data), given)
+    task, usual = (combo_split, 0.7) if given.task == "combo" else (transfer_split, 0.3)
+    split = task(cells, given.seed, usual if given.fraction is None else given.fraction)
+    split.write(given.out)
+    counts = Counter(split.parts.tolist())
+    say(f"{given.out}: " + ", ".join(f"{counts[part]:,} {part}" for part in ("train", "val", "test")))
+    for entry in held_out(cells, split):
+        singles = f", {entry.singles}" if entry.singles else ""
+        say(f"  {entry.part:5} {entry.condition.label}  {entry.condition.context}  {entry.cells} cells{singles}")
+
+
+def simulate_command(given: argparse.Namespace) -> None:
+    from dataclasses import replace
+
+    from primeflow_core.files import write_with
+    from primeflow_core.simulate import SimulationConfig, simulate
+
+    config = replace(SimulationConfig(), seed=given.seed)
+    for name in ("cells", "genes"):
+        if (value := getattr(given, name)) is not None:
+            config = replace(config, **{name: value})
+    adata = simulate(config)
+    write_with(given.out, lambda temporary: adata.write_h5ad(temporary, compression="gzip"))
+    say(f"{given.out}: {adata.n_obs:,} simulated cells, {adata.n_vars} genes (seed {config.seed}).")

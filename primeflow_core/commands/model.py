@@ -1,0 +1,211 @@
+"""Commands that make and use models: train, generate, card."""
+
+import argparse
+import math
+import shlex
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from primeflow_core import checkpoint
+from primeflow_core.commands.reading import add_reading_options, data_file, read_given
+from primeflow_core.commands.terminal import (
+    ProgressLine,
+    Subcommands,
+    add_command,
+    minutes_and_seconds,
+    note,
+    say,
+)
+from primeflow_core.conditions import Condition, parse_perturbations
+from primeflow_core.errors import ConditionError, SettingError
+from primeflow_core.sampling_plan import SAMPLERS, ZEROS, SamplingPlan
+
+if TYPE_CHECKING:
+    from primeflow_core.training import LogLine, Trainer
+
+
+def add_commands(commands: Subcommands) -> None:
+    _add_train(commands)
+    _add_generate(commands)
+    _add_card(commands)
+
+
+def _add_train(commands: Subcommands) -> None:
+    parser = add_command(
+        commands,
+        "train",
+        "Train a model on cells.",
+        "primeflow train screen.h5ad --recipe unet-tiny --split split.csv --out runs/screen --minutes 20",
+    )
+    parser.add_argument("data", help=".h5ad file, or the name of a data set in the cache")
+    parser.add_argument("--recipe", default="unet-tiny", help="what to train (default: %(default)s); `list` lists them")
+    parser.add_argument("--split", type=Path, required=False, help="csv with columns cell, split (train, val, test)")
+    parser.add_argument(
+        "--unlisted", choices=("train", "leave-out"), help="cells that the split file does not list (default: an error)"
+    )
+    parser.add_argument("--out", type=Path, help="folder for the model")
+    parser.add_argument("--steps", type=int, help="most updates of the weights (default: the recipe's)")
+    parser.add_argument(
+        "--minutes", type=float, default=math.inf, help="most minutes, earlier parts of a resumed run included"
+    )
+    parser.add_argument("--device", default="auto", help="auto, cpu or cuda (default: %(default)s)")
+    parser.add_argument("--resume", action="store_true", help="go on with what --out holds; start if it holds nothing")
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="change a number of the recipe")
+    parser.add_argument("--seed", type=int, default=0)
+    add_reading_options(parser)
+    parser.set_defaults(run=train_command)
+
+
+def train_command(given: argparse.Namespace) -> None:
+    from primeflow_core.recipes import RECIPES, adjusted, recipe_named
+    from primeflow_core.splits import read_split
+    from primeflow_core.training import train
+    from primeflow_core.training_run import Source, prepare
+
+    if given.recipe == "list":
+        for recipe in RECIPES:
+            say(f"{recipe.name:12} {recipe.summary}")
+        return
+    if given.out is None or given.split is None:
+        raise SettingError("train needs --split (make one with `primeflow split`) and --out (a folder for the model).")
+    if given.seed < 0 or not given.minutes > 0:
+        raise SettingError("--seed must be 0 or more and --minutes above 0.")
+    settings = [*given.set, *([f"steps={given.steps}"] if given.steps is not None else [])]
+    recipe = adjusted(recipe_named(given.recipe), settings)
+    file = data_file(given.data)
+    cells = read_given(file, given)
+    source = Source(cells, read_split(given.split, cells, unlisted=given.unlisted), file.name, file.simulated)
+    command = ["primeflow", *(shlex.quote(argument) for argument in sys.argv[1:])]
+    trainer = prepare(
+        source, recipe, given.out, seed=given.seed, device=given.device, resume=given.resume, command=command
+    )
+    _report_start(trainer, recipe.name)
+    bar = ProgressLine("training", recipe.training.steps)
+    progress = train(trainer, given.out, minutes=given.minutes, on_log=lambda line: bar.at(line.step, _described(line)))
+    bar.close()
+    best = (
+        ""
+        if math.isinf(progress.best)
+        else f", best validation loss {progress.best:.4f} at step {progress.best_step:,}"
+    )
+    say(f"{given.out}: {progress.step:,} steps in {minutes_and_seconds(progress.seconds)}{best}.")
+
+
+def _report_start(trainer: "Trainer", recipe: str) -> None:
+    parameters = sum(parameter.numel() for parameter in trainer.predictor.parameters())
+    held = len(trainer.validation) if trainer.validation else 0
+    going_on = f", going on after step {trainer.progress.step:,}" if trainer.progress.step else ""
+    note(
+        f"{recipe}: {parameters / 1e6:.1f} M parameters, {len(trainer.train_cells):,} training cells, "
+        f"{held:,} validation cells, on {trainer.predictor.device}{going_on}"
+    )
+
+
+def _described(line: "LogLine") -> str:
+    validation = "" if line.validation_loss is None else f", validation {line.validation_loss:.4f}"
+    return f"loss {line.loss:.4f}{validation}, about {minutes_and_seconds(line.seconds_left)} left"
+
+
+def _add_generate(commands: Subcommands) -> None:
+    parser = add_command(
+        commands,
+        "generate",
+        "Make cells of a condition.",
+        "primeflow generate --model checkpoints/perturbench-devel --perturbation KLF1+MAP2K6 "
+        "--covariate cell_type=k562 --cells 200 --out cells.h5ad",
+    )
+    parser.add_argument("--model", type=Path, required=True, help="model folder")
+    asked = parser.add_mutually_exclusive_group(required=True)
+    asked.add_argument("--perturbation", help="one perturbation or a combination, A+B; `control` for none")
+    asked.add_argument(
+        "--held-out", choices=("val", "test"), help="every condition that the model's training held out for val or test"
+    )
+    parser.add_argument("--covariate", action="append", default=[], metavar="NAME=VALUE", help="context of the cells")
+    parser.add_argument("--cells", type=int, default=1000, help="cells of each condition (default: %(default)s)")
+    parser.add_argument("--guidance", type=float, help="guidance weight (default: 1, as the model learned it)")
+    parser.add_argument(
+        "--sampler", choices=SAMPLERS, help="solver (default: the model's; euler with 100 steps: the paper)"
+    )
+    parser.add_argument("--steps", type=int, help="solver steps (default: the model's; 100 for euler)")
+    parser.add_argument("--zeros", choices=ZEROS, help="what becomes exactly 0 (default: the model's)")
+    parser.add_argument("--batch-size", type=int, help="cells made at once")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--out", type=Path, required=True, help=".h5ad to write")
+    parser.set_defaults(run=generate_command)
+
+
+def generate_command(given: argparse.Namespace) -> None:
+    from primeflow_core.generation import generate, write_generated
+
+    manifest = checkpoint.read_manifest(given.model)
+    if given.held_out:
+        conditions = manifest.tested_on if given.held_out == "test" else manifest.validated_on
+        labels = [condition.label for condition in conditions]
+    else:
+        conditions, labels = (_condition(given, manifest),), [given.perturbation]
+    plan = _plan(given, manifest.sampling)
+    predictor = checkpoint.load(given.model, given.device)
+    bar = ProgressLine("cells", given.cells * len(conditions) * plan.steps)
+    generated = generate(predictor, conditions, labels, given.cells, plan, lambda done: bar.at(done))
+    bar.close()
+    write_generated(given.out, generated, manifest, plan)
+    say(f"{given.out}: {len(generated.values):,} cells of {', '.join(labels)}, {len(manifest.genes)} genes.")
+
+
+def _condition(given: argparse.Namespace, manifest: checkpoint.Manifest) -> Condition:
+    covariates: dict[str, str] = {}
+    for text in given.covariate:
+        name, sign, value = text.partition("=")
+        if not sign or not name or not value:
+            raise SettingError(f"--covariate {text!r} must be NAME=VALUE, for example cell_type=k562.")
+        covariates[name] = value
+    expected = [column for column, _ in manifest.vocabulary.covariates]
+    if sorted(expected) != sorted(covariates):
+        wanted = " ".join(f"--covariate {column}={values[0]}" for column, values in manifest.vocabulary.covariates)
+        raise ConditionError(f"{manifest.name} needs {wanted or 'no --covariate'}.")
+    pairs = tuple((column, covariates[column]) for column in expected)
+    separator = manifest.layout.separator
+    perturbations = parse_perturbations(given.perturbation, separator=separator, control=manifest.layout.control)
+    return Condition(perturbations, pairs)
+
+
+def _plan(given: argparse.Namespace, default: SamplingPlan) -> SamplingPlan:
+    """The model's plan with what the user set. Euler without --steps is the paper's reference setting."""
+    steps = given.steps if given.steps is not None else 100 if given.sampler == "euler" else default.steps
+    changes = {
+        "sampler": given.sampler,
+        "zeros": given.zeros,
+        "guidance": given.guidance,
+        "batch_size": given.batch_size,
+    }
+    set_by_user = {name: value for name, value in changes.items() if value is not None}
+    return replace(default, steps=steps, seed=given.seed, **set_by_user)
+
+
+def _add_card(commands: Subcommands) -> None:
+    parser = add_command(
+        commands,
+        "card",
+        "Evaluate a model on what it never saw and write its metrics, card and preview into its folder.",
+        "primeflow card --model runs/screen --data screen.h5ad --half",
+    )
+    parser.add_argument("--model", type=Path, required=True, help="model folder")
+    parser.add_argument("--data", required=True, help=".h5ad file or named data set that it was trained on")
+    parser.add_argument("--cells", type=int, default=500, help="cells of each condition (default: %(default)s)")
+    parser.add_argument("--half", action="store_true", help="store the weights in half precision first")
+    parser.add_argument("--seed", type=int, default=0)
+    add_reading_options(parser)
+    parser.set_defaults(run=card_command)
+
+
+def card_command(given: argparse.Namespace) -> None:
+    from primeflow_core.card import write_card
+
+    cells = read_given(data_file(given.data), given)
+    summary = write_card(
+        given.model, cells, cells_per_condition=given.cells, seed=given.seed, half=given.half, report=note
+    )
+    say(summary)

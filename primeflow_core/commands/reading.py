@@ -1,0 +1,92 @@
+"""Options that say how a data file is to be read, shared by every command that reads one."""
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypedDict
+
+from primeflow_core import datasets
+from primeflow_core.anndata_file import read_cells
+from primeflow_core.cells import Cells
+from primeflow_core.errors import DataError
+
+
+def add_reading_options(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("how the file is read (found by itself where possible)")
+    group.add_argument("--condition", metavar="COLUMN", help="obs column with the perturbation of each cell")
+    group.add_argument(
+        "--covariates", metavar="COLUMN[,COLUMN]", help="obs columns with the context; an empty text for none"
+    )
+    group.add_argument("--control", metavar="LABEL", help="label of unperturbed cells")
+    group.add_argument(
+        "--separator", metavar="TEXT", help="joins the parts of a combination; `none` for no combinations"
+    )
+    group.add_argument("--dose", metavar="COLUMN", help="obs column with the dose of each cell")
+    group.add_argument("--kind", metavar="COLUMN", help="obs column with the kind of perturbation (CRISPRa, drug, ...)")
+    group.add_argument(
+        "--normalise", action="store_true", help="values are counts: normalise them (log1p, median total)"
+    )
+
+
+@dataclass(frozen=True)
+class DataFile:
+    """A data file and, where it is one, the named data set it holds."""
+
+    path: Path
+    dataset: datasets.Dataset | None
+
+    @property
+    def name(self) -> str:
+        return self.dataset.name if self.dataset else self.path.name
+
+    @property
+    def simulated(self) -> bool:
+        return self.dataset is not None and self.dataset.simulated
+
+
+def data_file(text: str) -> DataFile:
+    """A path, or the name of a data set in the cache. Raises DataError when it is neither."""
+    path = Path(text)
+    if path.exists():
+        return DataFile(path, None)
+    if text in {dataset.name for dataset in datasets.DATASETS}:
+        local = datasets.local_path(text)
+        if local is None:
+            raise DataError(f"{text} is not here yet. Bring it with: primeflow fetch {text}")
+        return DataFile(local, datasets.dataset_named(text))
+    raise DataError(f"{text} does not exist. Give the path of an .h5ad file or a name that `primeflow datasets` lists.")
+
+
+def covariate_columns(text: str | None) -> tuple[str, ...] | None:
+    return None if text is None else tuple(column.strip() for column in text.split(",") if column.strip())
+
+
+def read_given(file: DataFile, given: argparse.Namespace) -> Cells:
+    """The cells of ``file`` as the options say; a named data set in its own known layout unless they say otherwise."""
+    options = reading_options(given)
+    if file.dataset is not None and not any(options.values()):
+        return datasets.open_cells(file.dataset.name)
+    return read_cells(file.path, **options, normalise=given.normalise)
+
+
+class ReadingOptions(TypedDict):
+    """Keywords of ``inspect`` and ``read_cells``; None: find it."""
+
+    condition: str | None
+    covariates: Sequence[str] | None
+    control: str | None
+    separator: str | None
+    dose: str | None
+    kind: str | None
+
+
+def reading_options(given: argparse.Namespace) -> ReadingOptions:
+    return ReadingOptions(
+        condition=given.condition,
+        covariates=covariate_columns(given.covariates),
+        control=given.control,
+        separator=given.separator,
+        dose=given.dose,
+        kind=given.kind,
+    )

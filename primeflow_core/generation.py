@@ -1,0 +1,87 @@
+"""Cells on request: predictions of one or more conditions as one annotated table with its provenance."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from primeflow_core.anndata_file import write_cells
+from primeflow_core.checkpoint import Manifest
+from primeflow_core.conditions import Condition, novelty
+from primeflow_core.predictor import Predictor
+from primeflow_core.provenance import now, versions
+from primeflow_core.sampling_plan import Progress, SamplingPlan
+
+
+@dataclass(frozen=True)
+class Generated:
+    """Predicted cells (N, G) and, for each of the N, its condition and the label it was asked by."""
+
+    values: np.ndarray
+    conditions: tuple[Condition, ...]
+    labels: tuple[str, ...]
+
+
+def generate(
+    predictor: Predictor,
+    conditions: Sequence[Condition],
+    labels: Sequence[str],
+    cells: int,
+    plan: SamplingPlan,
+    on_step: Callable[[int], None],
+) -> Generated:
+    """``cells`` cells of each condition; every condition starts from the same noise, so that they compare well.
+
+    ``on_step`` hears how many cell-steps are done.
+    """
+    values = []
+    for i, condition in enumerate(conditions):
+        values.append(predictor.predict(condition, cells, plan, _counter(on_step, i * cells * plan.steps)))
+    return Generated(
+        np.concatenate(values) if values else np.zeros((0, len(predictor.genes)), np.float32),
+        tuple(condition for condition in conditions for _ in range(cells)),
+        tuple(label for label in labels for _ in range(cells)),
+    )
+
+
+def _counter(on_step: Callable[[int], None], before: int) -> Callable[[Progress], None]:
+    def count(progress: Progress) -> None:
+        in_batch = len(progress.state) * progress.step
+        on_step(before + progress.first * progress.steps + in_batch)
+
+    return count
+
+
+def provenance(manifest: Manifest, plan: SamplingPlan, conditions: Sequence[Condition]) -> dict[str, Any]:
+    """What must be known to make the same cells again, and how far to trust them."""
+    return {
+        "kind": "predicted" + (", by a model of simulated data" if manifest.simulated else ""),
+        "created": now(),
+        "model": manifest.name,
+        "model_created": manifest.created,
+        "recipe": manifest.recipe,
+        "data": manifest.dataset,
+        "data_sha256": manifest.data_sha256,
+        "training_seed": manifest.seed,
+        "sampling": asdict(plan),
+        "novelty": {
+            condition.label: str(novelty(condition, manifest.trained_on)) for condition in dict.fromkeys(conditions)
+        },
+        "versions": versions(),
+    }
+
+
+def write_generated(path: Path, generated: Generated, manifest: Manifest, plan: SamplingPlan) -> None:
+    """Write an .h5ad with obs condition and covariates and the provenance in uns."""
+    columns = [column for column, _ in manifest.vocabulary.covariates]
+    covariates = {column: [dict(c.covariates)[column] for c in generated.conditions] for column in columns}
+    write_cells(
+        path,
+        generated.values,
+        manifest.genes,
+        list(generated.labels),
+        covariates,
+        provenance(manifest, plan, generated.conditions),
+    )

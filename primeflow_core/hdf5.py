@@ -1,0 +1,222 @@
+"""AnnData files as they lie on disk: opened with h5py and checked before anything in them is believed.
+
+Every failure is a DataError that says what the file looks like and what to do. The range of the values is
+read in blocks, so a file larger than memory can be checked.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import pandas as pd
+import scipy.sparse as sp
+from anndata.io import read_elem
+
+from primeflow_core.errors import DataError
+
+BLOCK = 4_000_000
+_SIGNATURES = (
+    (b"\x1f\x8b", "a gzip"),
+    (b"PK\x03\x04", "a zip or a spreadsheet"),
+    (b"BZh", "a bzip2 archive"),
+    (b"\xfd7zXZ\x00", "an xz archive"),
+    (b"\x93NUMPY", "a NumPy array"),
+    (b"%PDF", "a PDF"),
+    (b"\x80\x02", "a Python pickle"),
+    (b"\x80\x03", "a Python pickle"),
+    (b"\x80\x04", "a Python pickle"),
+    (b"\x80\x05", "a Python pickle"),
+)
+_HDF5 = b"\x89HDF"
+
+
+@dataclass(frozen=True)
+class ValueRange:
+    """Extremes of X, zeros included; ``whole``: no fractions; ``bad``: (cell, gene) of the first NaN or infinity."""
+
+    lowest: float
+    highest: float
+    whole: bool
+    nonzero: int
+    bad: tuple[int, int] | None
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[h5py.File]:
+    """Open an AnnData file for reading; raises DataError unless it has X, obs and var."""
+    _check_contents(path)
+    try:
+        file = h5py.File(path, "r")
+    except OSError as error:
+        raise DataError(
+            f"{path.name} is cut short or damaged ({path.stat().st_size:,} bytes). Copy or download it again."
+        ) from error
+    with file:
+        _check_is_anndata(file, path)
+        yield file
+
+
+def _check_contents(path: Path) -> None:
+    if path.is_dir():
+        raise DataError(f"{path} is a folder. Name an .h5ad file.")
+    try:
+        with path.open("rb") as opened_file:
+            head = opened_file.read(4096)
+    except FileNotFoundError:
+        raise DataError(f"There is no file {path}. Check the name and the folder.") from None
+    except OSError as error:
+        raise DataError(f"{path} cannot be opened ({error.strerror}).") from error
+    if head.startswith(_HDF5) or h5py.is_hdf5(path):
+        return
+    hint = "Unpack it first: gunzip -k " + path.name if head.startswith(b"\x1f\x8b") else _write_hint(path)
+    raise DataError(f"{path.name} is not a readable AnnData file (it looks like {_looks_like(head)}). {hint}")
+
+
+def _write_hint(path: Path) -> str:
+    return f"In Python: adata.write_h5ad('{path.stem}.h5ad')."
+
+
+def _looks_like(head: bytes) -> str:
+    if not head:
+        return "an empty file"
+    for signature, name in _SIGNATURES:
+        if head.startswith(signature):
+            return name
+    text = head.decode("utf-8", errors="replace")
+    if text.lstrip().lower().startswith(("<!doctype html", "<html")):
+        return "a web page"
+    if all(character.isprintable() or character.isspace() for character in text[:-4]):
+        return "text, for instance a csv"
+    return "something unknown"
+
+
+def _check_is_anndata(file: h5py.File, path: Path) -> None:
+    _check_links(file, path)
+    missing = [name for name in ("X", "obs", "var") if name not in file]
+    if "matrix" in file and missing:
+        raise DataError(
+            f"{path.name} looks like a 10x or loom file, not AnnData. "
+            f"In Python: scanpy.read_10x_h5('{path.name}').write_h5ad('{path.stem}.h5ad')."
+        )
+    if missing == ["X"] and "layers" in file and len(file["layers"]):
+        layers = ", ".join(file["layers"])
+        raise DataError(
+            f"{path.name} has no X. It has the layers {layers}; put one in X: adata.X = adata.layers[NAME].copy()."
+        )
+    if missing:
+        held = ", ".join(sorted(file)[:12]) or "nothing"
+        raise DataError(
+            f"{path.name} is HDF5 but not AnnData: {', '.join(missing)} missing, it holds {held}. {_write_hint(path)}"
+        )
+    if isinstance(file["obs"], h5py.Dataset) or isinstance(file["var"], h5py.Dataset):
+        raise DataError(
+            f"{path.name} was written by an AnnData before 0.7. In Python: "
+            f"anndata.read_h5ad('{path.name}').write_h5ad('{path.name}')."
+        )
+
+
+def _check_links(file: h5py.File, path: Path) -> None:
+    """A link to another file would make an uploaded file read whatever it names."""
+    groups = [file, *(file[name] for name in ("X", "obs", "var") if _is_own_group(file, name))]
+    for group in groups:
+        for name in group:
+            if isinstance(group.get(name, getlink=True), h5py.ExternalLink):
+                raise DataError(
+                    f"{path.name} takes {name!r} from another file. Write it as one file. {_write_hint(path)}"
+                )
+
+
+def _is_own_group(file: h5py.File, name: str) -> bool:
+    link = file.get(name, getlink=True)
+    return isinstance(link, h5py.HardLink) and isinstance(file[name], h5py.Group)
+
+
+def _element(file: h5py.File, name: str, path: Path) -> Any:
+    """One element by AnnData's own reader; whatever fails in there means that the file is damaged."""
+    try:
+        return read_elem(file[name])
+    except (OSError, KeyError, ValueError, TypeError, IndexError) as error:
+        reason = str(error).splitlines()[0][:120] if str(error) else type(error).__name__
+        raise DataError(f"{path.name} is damaged: {name} cannot be read ({reason}). {_write_hint(path)}") from error
+
+
+def read_table(file: h5py.File, name: str, path: Path) -> pd.DataFrame:
+    """``obs`` or ``var``, with the names as text in the index."""
+    table = _element(file, name, path)
+    if not isinstance(table, pd.DataFrame):
+        raise DataError(f"{path.name} is damaged: {name} is no table. {_write_hint(path)}")
+    table.index = table.index.astype(str)
+    return table
+
+
+def shape(file: h5py.File, path: Path) -> tuple[int, int]:
+    """Cells and genes of X. Raises DataError where X is no matrix of numbers."""
+    x = file["X"]
+    found = x.attrs.get("shape") if isinstance(x, h5py.Group) else x.shape
+    numbers = _numbers(x)
+    if found is None or len(found) != 2 or numbers is None or numbers.dtype.kind not in "fiub":
+        raise DataError(f"X of {path.name} is not a matrix of numbers, cells by genes. {_write_hint(path)}")
+    return int(found[0]), int(found[1])
+
+
+def _numbers(x: h5py.Group | h5py.Dataset) -> h5py.Dataset | None:
+    """The stored numbers of a sparse or dense matrix."""
+    if isinstance(x, h5py.Dataset):
+        return x
+    complete = all(isinstance(x.get(name), h5py.Dataset) for name in ("data", "indices", "indptr"))
+    return x["data"] if complete else None
+
+
+def read_values(file: h5py.File, path: Path) -> sp.csr_matrix:
+    """X as CSR float32 (N, G)."""
+    x = _element(file, "X", path)
+    values = sp.csr_matrix(x.tocsr() if sp.issparse(x) else x, dtype=np.float32)
+    values.sum_duplicates()
+    return values
+
+
+def value_range(file: h5py.File, path: Path) -> ValueRange:
+    """Look at every stored value of X once, a block at a time."""
+    x = file["X"]
+    rows, columns = shape(file, path)
+    numbers = _numbers(x)
+    lowest, highest, whole, nonzero = np.inf, -np.inf, True, 0
+    bad: tuple[int, int] | None = None
+    try:
+        for start, block in _blocks(numbers):
+            finite = np.isfinite(block)
+            if bad is None and not finite.all():
+                bad = _place(x, start, int(np.argmin(finite)))
+            kept = block if bad is None else block[finite]
+            if kept.size:
+                lowest, highest = min(lowest, float(kept.min())), max(highest, float(kept.max()))
+                whole = whole and bool((kept == np.rint(kept)).all())
+                nonzero += int(np.count_nonzero(kept))
+    except OSError as error:
+        raise DataError(f"{path.name} is damaged: X cannot be read. Copy or download it again.") from error
+    if nonzero < rows * columns:
+        lowest, highest = min(lowest, 0.0), max(highest, 0.0)
+    return ValueRange(lowest, highest, whole, nonzero, bad)
+
+
+def _blocks(numbers: h5py.Dataset) -> Iterator[tuple[int, np.ndarray]]:
+    """(flat position of the first value, flat values) of each block."""
+    width = int(numbers.shape[1]) if numbers.ndim == 2 else 1
+    rows = max(BLOCK // max(width, 1), 1)
+    for first in range(0, numbers.shape[0], rows):
+        yield first * width, numbers[first : first + rows].ravel()
+
+
+def _place(x: h5py.Group | h5py.Dataset, start: int, offset: int) -> tuple[int, int]:
+    """(cell, gene) of a stored value."""
+    position = start + offset
+    if isinstance(x, h5py.Dataset):
+        row, column = divmod(position, int(x.shape[1]))
+        return row, column
+    major = int(np.searchsorted(x["indptr"][:], position, side="right")) - 1
+    minor = int(x["indices"][position])
+    return (minor, major) if "csc" in str(x.attrs.get("encoding-type", "")) else (major, minor)

@@ -1,0 +1,25 @@
+"""Where a result comes from: versions, machine and time, recorded with every artefact."""
+
+import datetime
+import platform
+from importlib import metadata
+from typing import Any
+
+from primeflow_core import __version__
+
+PACKAGES = ("torch", "numpy", "scipy", "pandas", "anndata", "scikit-learn", "safetensors")
+
+
+def now() -> str:
+    """The time in UTC, ISO 8601, to the second."""
+    return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+
+
+def versions() -> dict[str, Any]:
+    """Versions of PRiMeFlow, Python and what computes, and the kind of machine; imports nothing heavy."""
+    return {
+        "primeflow": __version__,
+        "python": platform.python_version(),
+        "machine": f"{platform.system()} {platform.machine()}",
+        **{name: metadata.version(name) for name in PACKAGES},
+    }

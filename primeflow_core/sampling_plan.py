@@ -1,0 +1,59 @@
+"""How cells are asked for and what is told meanwhile; free of torch, so that a page can hold it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from primeflow_core.errors import SettingError
+
+SAMPLERS = ("euler", "midpoint", "adams-bashforth")
+ZEROS = ("clip", "half-smallest", "smallest")
+MOST_CELLS = 100_000
+
+
+@dataclass(frozen=True)
+class SamplingPlan:
+    """Solver, its number of steps, guidance weight, seed and zero handling.
+
+    ``guidance`` w: 1 is conditional only, 0 the null condition, more exaggerates the condition's effect.
+    ``zeros``: ``clip`` sets negative values to 0; ``half-smallest`` and ``smallest`` also set to 0 whatever
+    lies below (half of) the gene's smallest non-zero training value. 100 Euler steps are the paper's
+    reference setting.
+    """
+
+    sampler: str = "adams-bashforth"
+    steps: int = 10
+    guidance: float = 1.0
+    seed: int = 0
+    zeros: str = "clip"
+    batch_size: int = 128
+
+    def __post_init__(self) -> None:
+        if self.sampler not in SAMPLERS:
+            raise SettingError(f"sampler is {self.sampler!r}; it must be one of {', '.join(SAMPLERS)}.")
+        if self.zeros not in ZEROS:
+            raise SettingError(f"zeros is {self.zeros!r}; it must be one of {', '.join(ZEROS)}.")
+        if not 1 <= self.steps <= 10_000:
+            raise SettingError(f"steps is {self.steps}; it must be between 1 and 10,000.")
+        if not 0 <= self.guidance <= 20:
+            raise SettingError(f"The guidance weight is {self.guidance:g}; it must be between 0 and 20.")
+        if not 0 <= self.seed < 2**63:
+            raise SettingError(f"seed is {self.seed}; it must be 0 or more.")
+        if self.batch_size < 1:
+            raise SettingError(f"batch_size is {self.batch_size}; it must be 1 or more.")
+
+
+@dataclass(frozen=True)
+class Progress:
+    """After one solver step: ``state`` (b, G) holds the current values of the batch that starts at cell ``first``."""
+
+    first: int
+    cells_done: int
+    cells: int
+    step: int
+    steps: int
+    state: np.ndarray
+
+
+OnProgress = Callable[[Progress], None]

@@ -1,0 +1,348 @@
+"""train() any Predictor: AdamW, EMA, clipping, accumulation, early stop, resume after a kill at any moment.
+
+Every random draw of a step comes from (seed, stream, step), never from what ran before; so a training that
+was killed and resumed from its last saved state takes the same steps as one that was not.
+"""
+
+import copy
+import json
+import math
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from primeflow_core import checkpoint
+from primeflow_core.cells import Cells
+from primeflow_core.conditions import Vocabulary
+from primeflow_core.errors import CheckpointError, SettingError
+from primeflow_core.files import remove_partial, replaced, write_text
+from primeflow_core.predictor import Batch, Predictor
+
+STATE = "training/state.safetensors"
+LOG = "training/log.jsonl"
+ORDER, DRAWS, DROPOUT, VALIDATION = range(4)
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """Numbers of the optimisation. A step is one update of the weights, from ``accumulation`` batches.
+
+    ``patience``: validations without improvement before the training stops. ``validation_draws``: how often
+    each validation cell is noised anew, always the same noise.
+    """
+
+    batch_size: int = 64
+    accumulation: int = 1
+    learning_rate: float = 5e-5
+    weight_decay: float = 0.0
+    clip: float = 5.0
+    ema: float = 0.999
+    warmup: int = 100
+    steps: int = 20_000
+    validate_every: int = 250
+    validation_draws: int = 4
+    patience: int = 12
+    save_every: int = 250
+    log_every: int = 50
+
+    def __post_init__(self) -> None:
+        for name in ("batch_size", "accumulation", "steps", "validate_every", "validation_draws", "patience"):
+            if getattr(self, name) < 1:
+                raise SettingError(f"{name} is {getattr(self, name)}; it must be 1 or more.")
+        for name in ("save_every", "log_every", "learning_rate", "clip"):
+            if getattr(self, name) <= 0:
+                raise SettingError(f"{name} is {getattr(self, name)}; it must be above 0.")
+        if not 0 <= self.ema < 1:
+            raise SettingError(f"ema is {self.ema}; it must be at least 0 and below 1.")
+
+
+class CellSource:
+    """Cells of one part of a split, as batches: dense expression and encoded conditions on a device."""
+
+    def __init__(self, cells: Cells, index: np.ndarray, vocabulary: Vocabulary, device: torch.device) -> None:
+        self.cells, self.index, self.device = cells, index, device
+        used, self._row = np.unique(cells.condition_of[index], return_inverse=True)
+        self._encoded = torch.from_numpy(vocabulary.encode([cells.conditions[i] for i in used]))
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+    def batch(self, rows: np.ndarray) -> Batch:
+        x_1 = torch.from_numpy(self.cells.dense(self.index[rows]))
+        return Batch(x_1.to(self.device), self._encoded[self._row[rows]].to(self.device))
+
+    def chunks(self, size: int = 4096) -> Iterator[Tensor]:
+        """All cells (n, G) in file order, ``size`` at a time."""
+        for first in range(0, len(self), size):
+            yield self.batch(np.arange(first, min(first + size, len(self)))).x_1
+
+
+@dataclass
+class Progress:
+    """Where a training stands; saved with its state."""
+
+    step: int = 0
+    seconds: float = 0.0
+    best: float = math.inf
+    best_step: int = 0
+    validations_since_best: int = 0
+
+
+@dataclass(frozen=True)
+class LogLine:
+    """One line of log.jsonl; losses are squared errors of the velocity, mean over genes."""
+
+    step: int
+    steps: int
+    epoch: float
+    loss: float
+    validation_loss: float | None
+    best_step: int
+    gradient_norm: float
+    learning_rate: float
+    cells_per_second: float
+    seconds: float
+    seconds_left: float
+
+
+def seeded(device: torch.device, seed: int, stream: int, index: int) -> torch.Generator:
+    """A generator that depends on nothing but its arguments."""
+    state = np.random.SeedSequence([seed, stream, index]).generate_state(1, np.uint64)[0]
+    return torch.Generator(device).manual_seed(int(state >> np.uint64(1)))
+
+
+class Trainer:
+    """A predictor with its optimiser, averaged weights and progress."""
+
+    def __init__(
+        self, predictor: Predictor, train: CellSource, validation: CellSource | None, config: TrainingConfig, seed: int
+    ) -> None:
+        self.predictor, self.train_cells, self.validation = predictor, train, validation
+        self.config, self.seed = config, seed
+        self.averaged = copy.deepcopy(predictor).eval()
+        self.optimizer = torch.optim.AdamW(
+            predictor.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay
+        )
+        self.progress = Progress()
+        self._order: tuple[int, np.ndarray] = (-1, np.zeros(0, dtype=np.int64))
+
+    @property
+    def epoch(self) -> float:
+        return self.progress.step * self.config.accumulation / self._batches_per_epoch
+
+    @property
+    def _batches_per_epoch(self) -> int:
+        return math.ceil(len(self.train_cells) / self.config.batch_size)
+
+    def _batch_rows(self, position: int) -> np.ndarray:
+        epoch, batch = divmod(position, self._batches_per_epoch)
+        if self._order[0] != epoch:
+            order = np.random.default_rng([self.seed, ORDER, epoch]).permutation(len(self.train_cells))
+            self._order = (epoch, order)
+        first = batch * self.config.batch_size
+        return self._order[1][first : first + self.config.batch_size]
+
+    def step(self) -> tuple[Tensor, Tensor]:
+        """One update of the weights; returns the loss and the norm of the gradient before clipping."""
+        self.predictor.train()
+        self.optimizer.param_groups[0]["lr"] = self.learning_rate
+        total = torch.zeros((), device=self.predictor.device)
+        for part in range(self.config.accumulation):
+            position = self.progress.step * self.config.accumulation + part
+            torch.manual_seed(seeded(torch.device("cpu"), self.seed, DROPOUT, position).initial_seed())
+            draws = seeded(self.predictor.device, self.seed, DRAWS, position)
+            batch = self.train_cells.batch(self._batch_rows(position))
+            loss = self.predictor.loss(batch, draws).mean() / self.config.accumulation
+            loss.backward()
+            total += loss.detach()
+        norm = torch.nn.utils.clip_grad_norm_(self.predictor.parameters(), self.config.clip)
+        self.optimizer.step()
+        self.optimizer.zero_grad(set_to_none=True)
+        self.progress.step += 1
+        self._average()
+        return total, norm
+
+    @property
+    def learning_rate(self) -> float:
+        return self.config.learning_rate * min(1.0, (self.progress.step + 1) / max(1, self.config.warmup))
+
+    @torch.no_grad()
+    def _average(self) -> None:
+        # A short memory at first: otherwise the average would keep the random start for thousands of steps.
+        decay = min(self.config.ema, (1 + self.progress.step) / (10 + self.progress.step))
+        torch._foreach_lerp_(list(self.averaged.parameters()), list(self.predictor.parameters()), 1 - decay)
+
+    @torch.no_grad()
+    def validate(self) -> float | None:
+        """Loss of the averaged weights on the validation cells, always with the same noise; None without such cells."""
+        if self.validation is None or not len(self.validation):
+            return None
+        losses = []
+        for draw in range(self.config.validation_draws):
+            for first in range(0, len(self.validation), 256):
+                rows = np.arange(first, min(first + 256, len(self.validation)))
+                draws = seeded(self.predictor.device, self.seed, VALIDATION, draw * len(self.validation) + first)
+                losses.append(self.averaged.loss(self.validation.batch(rows), draws))
+        return float(torch.cat(losses).mean())
+
+    def note(self, validation_loss: float | None) -> bool:
+        """Take a validation into account; True when these averaged weights are the ones to keep."""
+        if validation_loss is None or validation_loss < self.progress.best:
+            self.progress.best = math.inf if validation_loss is None else validation_loss
+            self.progress.best_step = self.progress.step
+            self.progress.validations_since_best = 0
+            return True
+        self.progress.validations_since_best += 1
+        return False
+
+    @property
+    def exhausted(self) -> bool:
+        return self.progress.validations_since_best >= self.config.patience
+
+    def save(self, folder: Path) -> None:
+        """Write weights, averaged weights, optimiser and progress into one file, replaced as a whole."""
+        tensors = {f"model.{name}": tensor for name, tensor in self.predictor.state_dict().items()}
+        tensors |= {f"averaged.{name}": tensor for name, tensor in self.averaged.state_dict().items()}
+        for i, moments in self.optimizer.state_dict()["state"].items():
+            tensors |= {f"optimizer.{i}.{name}": tensor for name, tensor in moments.items()}
+        with replaced(folder / STATE) as temporary:
+            save_file(
+                {name: tensor.contiguous() for name, tensor in tensors.items()},
+                temporary,
+                {"progress": json.dumps(asdict(self.progress))},
+            )
+
+    def restore(self, folder: Path) -> None:
+        """Take up what ``save`` wrote. Raises CheckpointError when the file does not fit this model."""
+        groups: dict[str, dict[str, Tensor]] = {"model": {}, "averaged": {}, "optimizer": {}}
+        try:
+            with safe_open(folder / STATE, framework="pt", device=str(self.predictor.device)) as stored:
+                for key in stored.keys():  # noqa: SIM118 (no mapping: it has no iterator)
+                    group, name = key.split(".", 1)
+                    groups[group][name] = stored.get_tensor(key)
+                self.progress = Progress(**json.loads(stored.metadata()["progress"]))
+            self.predictor.load_state_dict(groups["model"])
+            self.averaged.load_state_dict(groups["averaged"])
+        except (SafetensorError, RuntimeError, KeyError, TypeError, ValueError) as error:
+            reason = str(error).splitlines()[0]
+            raise CheckpointError(
+                f"{folder / STATE} does not fit this model: {reason} Start anew without it."
+            ) from error
+        state = self.optimizer.state_dict()
+        for key, tensor in groups["optimizer"].items():
+            number, name = key.split(".", 1)
+            state["state"].setdefault(int(number), {})[name] = tensor
+        self.optimizer.load_state_dict(state)
+
+
+@dataclass
+class _Window:
+    """Losses since the last log line; kept as tensors so that a GPU is not waited for at every step."""
+
+    started: float
+    losses: list[Tensor] = field(default_factory=list)
+    cells: int = 0
+
+
+OnLog = Callable[[LogLine], None]
+
+
+def train(trainer: Trainer, folder: Path, *, minutes: float = math.inf, on_log: OnLog | None = None) -> Progress:
+    """Train until the steps, the minutes or the patience are used up, going on from ``folder`` if it has a state.
+
+    Keeps the best averaged weights in ``folder``/weights.safetensors, the state to resume from and one JSON
+    line a log step beside them. Every file is replaced as a whole.
+    """
+    (folder / STATE).parent.mkdir(parents=True, exist_ok=True)
+    remove_partial(folder)
+    remove_partial((folder / STATE).parent)
+    if (folder / STATE).exists():
+        trainer.restore(folder)
+    else:
+        trainer.predictor.fit_statistics(trainer.train_cells.chunks())
+        trainer.averaged.load_state_dict(trainer.predictor.state_dict())
+    _trim_log(folder / LOG, trainer.progress.step)
+    with torch.random.fork_rng():
+        _loop(trainer, folder, minutes * 60, on_log)
+    return trainer.progress
+
+
+def _loop(trainer: Trainer, folder: Path, seconds: float, on_log: OnLog | None) -> None:
+    config, progress = trainer.config, trainer.progress
+    before = progress.seconds
+    started = time.monotonic()
+    window = _Window(started)
+    while progress.step < config.steps and progress.seconds < seconds and not trainer.exhausted:
+        loss, norm = trainer.step()
+        window.losses.append(loss)
+        progress.seconds = before + time.monotonic() - started
+        last = progress.step == config.steps or progress.seconds >= seconds
+        validation_loss = None
+        if progress.step % config.validate_every == 0 or last:
+            validation_loss = trainer.validate()
+            if trainer.note(validation_loss):
+                _keep_weights(trainer, folder, validation_loss)
+        if progress.step % config.log_every == 0 or validation_loss is not None or last:
+            line = _log_line(trainer, window, norm, validation_loss, seconds)
+            _append_log(folder / LOG, line)
+            window = _Window(time.monotonic())
+            if on_log is not None:
+                on_log(line)
+        if progress.step % config.save_every == 0 or last or trainer.exhausted:
+            trainer.save(folder)
+
+
+def _keep_weights(trainer: Trainer, folder: Path, validation_loss: float | None) -> None:
+    notes = {
+        "step": str(trainer.progress.step),
+        "validation_loss": "none" if validation_loss is None else f"{validation_loss:.6f}",
+    }
+    checkpoint.write_weights(folder, trainer.averaged.state_dict(), notes)
+
+
+def _log_line(
+    trainer: Trainer, window: _Window, norm: Tensor, validation_loss: float | None, seconds: float
+) -> LogLine:
+    config, progress = trainer.config, trainer.progress
+    elapsed = max(time.monotonic() - window.started, 1e-9)
+    cells = len(window.losses) * config.accumulation * config.batch_size
+    left = (config.steps - progress.step) * elapsed / len(window.losses)
+    return LogLine(
+        step=progress.step,
+        steps=config.steps,
+        epoch=round(trainer.epoch, 3),
+        loss=float(torch.stack(window.losses).mean()),
+        validation_loss=validation_loss,
+        best_step=progress.best_step,
+        gradient_norm=float(norm),
+        learning_rate=trainer.learning_rate,
+        cells_per_second=round(cells / elapsed, 1),
+        seconds=round(progress.seconds, 1),
+        seconds_left=round(max(0.0, min(left, seconds - progress.seconds)), 1),
+    )
+
+
+def _append_log(path: Path, line: LogLine) -> None:
+    with path.open("a", encoding="utf-8") as stream:
+        stream.write(json.dumps(asdict(line)) + "\n")
+
+
+def _trim_log(path: Path, step: int) -> None:
+    """Drop lines after ``step``, and a last line that a kill cut short: they will be written again."""
+    if not path.exists():
+        return
+    kept = []
+    for text in path.read_text(encoding="utf-8").splitlines():
+        try:
+            if json.loads(text)["step"] <= step:
+                kept.append(text + "\n")
+        except ValueError:
+            break
+    write_text(path, "".join(kept))

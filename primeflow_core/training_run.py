@@ -1,0 +1,159 @@
+"""One training of a recipe on a data file: what is trained on what, described in the model folder before it starts."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from primeflow_core import checkpoint
+from primeflow_core.cells import Cells
+from primeflow_core.checkpoint import Manifest
+from primeflow_core.conditions import Condition, Novelty, Vocabulary, novelty
+from primeflow_core.errors import ConditionError, DataError, SettingError
+from primeflow_core.provenance import now, versions
+from primeflow_core.recipes import Recipe
+from primeflow_core.sampling_plan import SamplingPlan
+from primeflow_core.splits import Split
+from primeflow_core.training import CellSource, Trainer
+
+# What may change between the start of a training and its resumption without making it another training.
+EXTENDABLE = ("steps", "patience", "save_every", "log_every")
+
+
+@dataclass(frozen=True)
+class Source:
+    """The data a model learns from and how they are called."""
+
+    cells: Cells
+    split: Split
+    dataset: str
+    simulated: bool
+
+
+def prepare(
+    source: Source, recipe: Recipe, folder: Path, *, seed: int, device: str, resume: bool, command: Sequence[str]
+) -> Trainer:
+    """Describe the run in ``folder`` (config.json, split.csv.gz) and return its trainer, ready for ``train``.
+
+    Raises SettingError when ``folder`` holds something and ``resume`` is not set, or holds another training;
+    DataError when no training cell is left.
+    """
+    manifest = _describe(source, recipe, folder, seed, command)
+    _settle(folder, manifest, resume)
+    source.split.write(folder / checkpoint.SPLIT)
+    torch_device = _device(device)
+    torch.manual_seed(seed)
+    predictor = checkpoint.build(manifest).to(torch_device)
+    train = CellSource(source.cells, source.split.indices(source.cells, "train"), manifest.vocabulary, torch_device)
+    known = _known(source, manifest)
+    validation = CellSource(source.cells, known, manifest.vocabulary, torch_device) if len(known) else None
+    return Trainer(predictor, train, validation, recipe.training, seed)
+
+
+def _describe(source: Source, recipe: Recipe, folder: Path, seed: int, command: Sequence[str]) -> Manifest:
+    trained_on = _conditions(source, "train")
+    if not trained_on:
+        raise DataError(
+            f"The split leaves no training cell of {source.cells.source}. Check the names in the split file."
+        )
+    tested_on = _held_out(source, "test", trained_on)
+    return Manifest(
+        name=folder.resolve().name,
+        created=now(),
+        recipe=recipe.name,
+        settings=recipe.settings(),
+        genes=source.cells.genes,
+        vocabulary=Vocabulary.from_conditions(trained_on),
+        layout=source.cells.layout,
+        trained_on=trained_on,
+        validated_on=_held_out(source, "val", trained_on),
+        tested_on=tested_on,
+        dataset=source.dataset,
+        data_sha256=source.cells.sha256,
+        simulated=source.simulated,
+        sampling=SamplingPlan(),
+        seed=seed,
+        first_view=_first_view(tested_on, trained_on),
+        provenance={"versions": versions(), "command": list(command), "cells": len(source.cells)},
+    )
+
+
+def _conditions(source: Source, part: str) -> tuple[Condition, ...]:
+    """Conditions of a part of the split, in the order in which the file names them first."""
+    rows = source.cells.condition_of[source.split.indices(source.cells, part)]
+    return tuple(source.cells.conditions[i] for i in np.unique(rows))
+
+
+def _held_out(source: Source, part: str, trained_on: Sequence[Condition]) -> tuple[Condition, ...]:
+    seen = set(trained_on)
+    return tuple(c for c in _conditions(source, part) if c not in seen and not c.is_control)
+
+
+def _first_view(tested_on: Sequence[Condition], trained_on: Sequence[Condition]) -> Condition | None:
+    """The first held-out combination whose parts were all seen alone, else the first held-out condition."""
+    fair = [c for c in tested_on if novelty(c, trained_on) is Novelty.PARTS_SEEN]
+    return next(iter((*fair, *tested_on)), None)
+
+
+def _known(source: Source, manifest: Manifest) -> np.ndarray:
+    """Validation cells whose condition the vocabulary can express: a part that training never met has no input."""
+    index = source.split.indices(source.cells, "val")
+    can_be_asked = np.array([_expressible(c, manifest.vocabulary) for c in source.cells.conditions])
+    return index[can_be_asked[source.cells.condition_of[index]]]
+
+
+def _expressible(condition: Condition, vocabulary: Vocabulary) -> bool:
+    try:
+        vocabulary.encode([condition])
+    except ConditionError:
+        return False
+    return True
+
+
+def _device(name: str) -> torch.device:
+    chosen = ("cuda" if torch.cuda.is_available() else "cpu") if name == "auto" else name
+    if chosen.startswith("cuda") and not torch.cuda.is_available():
+        raise SettingError("There is no CUDA device here. Use --device cpu.")
+    try:
+        return torch.device(chosen)
+    except RuntimeError as error:
+        raise SettingError(f"{name!r} is no device. Use auto, cpu or cuda.") from error
+
+
+def _settle(folder: Path, manifest: Manifest, resume: bool) -> None:
+    """Write the description, or compare it with the one that is there when resuming."""
+    if folder.exists() and not folder.is_dir():
+        raise SettingError(f"{folder} is a file; --out names a folder for the model.")
+    stands = (folder / checkpoint.CONFIG).exists()
+    if stands and not resume:
+        raise SettingError(f"{folder} already holds a model. Pass --resume to go on with it, or choose another folder.")
+    if stands:
+        before = checkpoint.read_manifest(folder)
+        _check_same(folder, before, manifest)
+        checkpoint.write_manifest(folder, replace(before, settings=manifest.settings))
+        return
+    if folder.is_dir() and not resume and any(folder.iterdir()):
+        raise SettingError(f"{folder} is not empty. Choose another folder for the model.")
+    folder.mkdir(parents=True, exist_ok=True)
+    checkpoint.write_manifest(folder, manifest)
+
+
+def _check_same(folder: Path, before: Manifest, asked: Manifest) -> None:
+    was, is_now = _comparable(before), _comparable(asked)
+    for name in ("recipe", "settings", "genes", "trained_on", "validated_on", "data_sha256", "seed"):
+        if was[name] != is_now[name]:
+            raise SettingError(
+                f"{folder} was trained with another {name.replace('_', ' ')}. "
+                "Resume with the command it was started with, or choose another folder."
+            )
+
+
+def _comparable(manifest: Manifest) -> dict[str, Any]:
+    plain = json.loads(json.dumps(manifest.to_json()))
+    for name in EXTENDABLE:
+        plain["settings"]["training"].pop(name, None)
+    return plain

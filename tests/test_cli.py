@@ -1,0 +1,179 @@
+"""The command line as a user meets it: what it writes, what it says, and never a traceback."""
+
+import json
+import subprocess
+import sys
+
+import anndata
+import numpy as np
+import pandas as pd
+import pytest
+
+from primeflow_core.__main__ import main
+from primeflow_core.anndata_file import read_provenance, write_cells
+from primeflow_core.datasets import DATASETS
+from tests.tiny import cells
+
+SMALL = ["channels=16", "channel_mult=[1,2]", "attention_at=[2]", "heads=2", "gene_features=8", "num_res_blocks=1"]
+COMMANDS = ("datasets", "fetch", "simulate", "check", "split", "train", "generate", "evaluate", "card", "app")
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path_factory, monkeypatch):
+    monkeypatch.setenv("PRIMEFLOW_CACHE", str(tmp_path_factory.mktemp("cache")))
+    monkeypatch.delenv("PRIMEFLOW_MIRROR", raising=False)
+
+
+@pytest.fixture(scope="module")
+def screen(tmp_path_factory):
+    """A data file whose pair A+B is held out, its split and a model trained for a moment."""
+    folder = tmp_path_factory.mktemp("screen")
+    data = cells(per_condition=40)
+    listed = data.condition_list(np.arange(len(data)))
+    labels = [condition.label for condition in listed]
+    context = {"cell_type": ["k562"] * len(data)}
+    write_cells(folder / "data.h5ad", data.values, data.genes, labels, context, {}, names=data.names)
+    parts = ["test" if label == "A+B" or (label == "control" and i % 2) else "train" for i, label in enumerate(labels)]
+    pd.DataFrame({"cell": data.names, "split": parts}).to_csv(folder / "split.csv", index=False)
+    assert run_train(folder) == 0
+    return folder
+
+
+def run_train(folder, *more):
+    settings = [word for text in SMALL for word in ("--set", text)]
+    return main(
+        ["train", str(folder / "data.h5ad"), "--split", str(folder / "split.csv"), "--out", str(folder / "model"),
+         "--steps", "5", "--covariates", "cell_type", *settings, *more]
+    )  # fmt: skip
+
+
+def generate(screen, out, *more):
+    return main(
+        ["generate", "--model", str(screen / "model"), "--perturbation", "B+A", "--covariate", "cell_type=k562",
+         "--cells", "12", "--out", str(out), *more]
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_helps_with_an_example(command, capsys):
+    with pytest.raises(SystemExit) as left:
+        main([command, "--help"])
+    assert left.value.code == 0
+    assert "example:" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"), [([], "required"), (["dance"], "invalid choice"), (["fetch"], "required")]
+)
+def test_wrong_arguments_give_one_line(arguments, said, capsys):
+    with pytest.raises(SystemExit) as left:
+        main(arguments)
+    told = capsys.readouterr().err
+    assert left.value.code == 2
+    assert said in told
+    assert told.count("\n") == 1
+
+
+def test_datasets_lists_every_data_set(capsys):
+    assert main(["datasets", "--json"]) == 0
+    assert [row["name"] for row in json.loads(capsys.readouterr().out)] == [dataset.name for dataset in DATASETS]
+
+
+def test_generate_writes_cells_with_condition_context_and_provenance(screen, tmp_path):
+    assert generate(screen, tmp_path / "a.h5ad", "--seed", "3", "--guidance", "2") == 0
+    made = anndata.read_h5ad(tmp_path / "a.h5ad")
+    assert made.shape == (12, 11)
+    values = made.to_df().to_numpy()
+    assert np.isfinite(values).all()
+    assert (values >= 0).all()
+    assert set(made.obs["condition"]) == {"B+A"}
+    assert set(made.obs["cell_type"]) == {"k562"}
+    told = read_provenance(tmp_path / "a.h5ad")
+    assert (told["sampling"]["seed"], told["sampling"]["guidance"]) == (3, 2.0)
+    assert told["novelty"] == {"A+B": "each part seen alone, the combination was not"}
+    assert {"model", "recipe", "data_sha256", "versions", "training_seed"} <= told.keys()
+
+
+def test_generate_twice_is_identical_and_another_seed_is_not(screen, tmp_path):
+    for name, seed in (("a", "1"), ("b", "1"), ("c", "2")):
+        assert generate(screen, tmp_path / f"{name}.h5ad", "--seed", seed) == 0
+    a, b, c = (anndata.read_h5ad(tmp_path / f"{name}.h5ad").to_df().to_numpy() for name in "abc")
+    assert np.array_equal(a, b)
+    assert not np.array_equal(a, c)
+
+
+def test_the_papers_setting_is_euler_with_100_steps(screen, tmp_path):
+    assert generate(screen, tmp_path / "a.h5ad", "--sampler", "euler") == 0
+    assert read_provenance(tmp_path / "a.h5ad")["sampling"]["steps"] == 100
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        (["--perturbation", "A+C"], "C is not a perturbation this model knows"),
+        (["--perturbation", "A+A"], "You chose A twice"),
+        (["--covariate", "cell_type"], "NAME=VALUE"),
+        (["--covariate", "line=k562"], "needs --covariate cell_type=k562"),
+        (["--cells", "0"], "ask for 1 to"),
+        (["--steps", "0"], "steps is 0"),
+        (["--guidance", "-1"], "guidance weight is -1"),
+        (["--model", "nowhere"], "is no model"),
+    ],
+)
+def test_generate_says_what_is_wrong_and_writes_nothing(screen, tmp_path, capsys, more, said):
+    assert generate(screen, tmp_path / "a.h5ad", *more) == 2
+    told = capsys.readouterr().err
+    assert said in told
+    assert told.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_evaluate_prints_and_writes_the_table(screen, tmp_path, capsys):
+    assert generate(screen, tmp_path / "a.h5ad") == 0
+    arguments = ["evaluate", "--prediction", str(tmp_path / "a.h5ad"), "--truth", str(screen / "data.h5ad")]
+    assert main([*arguments, "--out", str(tmp_path / "m.csv"), "--covariates", "cell_type"]) == 0
+    table = pd.read_csv(tmp_path / "m.csv")
+    assert list(table["condition"]) == ["A+B", "mean"]
+    assert {"mmd_gex", "mmd_pca", "deg_recall", "mmd_gex_rank"} <= set(table.columns)
+    assert np.isfinite(table["mmd_gex"]).all()
+    assert "mmd_gex" in capsys.readouterr().out
+
+
+def test_train_refuses_a_folder_that_holds_a_model_and_resumes_when_told(screen, capsys):
+    assert run_train(screen) == 2
+    assert "--resume" in capsys.readouterr().err
+    assert run_train(screen, "--resume") == 0
+    assert run_train(screen, "--resume", "--seed", "5") == 2
+    assert "another seed" in capsys.readouterr().err
+
+
+def test_split_and_check_speak_of_the_file(screen, tmp_path, capsys):
+    assert main(["check", str(screen / "data.h5ad"), "--json", "--covariates", "cell_type"]) == 0
+    assert json.loads(capsys.readouterr().out)["ready"] is True
+    assert main(["check", str(screen / "split.csv")]) == 2
+    assert "not a readable AnnData file" in capsys.readouterr().err
+    out = str(tmp_path / "s.csv")
+    assert main(["split", str(screen / "data.h5ad"), "--task", "combo", "--out", out, "--covariates", "cell_type"]) == 2
+    assert "too few" in capsys.readouterr().err
+
+
+def test_simulate_writes_a_file_that_check_accepts(tmp_path, capsys):
+    assert main(["simulate", str(tmp_path / "s.h5ad"), "--cells", "2000", "--genes", "100", "--seed", "4"]) == 0
+    assert "simulated" in capsys.readouterr().out
+    assert main(["check", str(tmp_path / "s.h5ad")]) == 0
+
+
+def test_an_unwritable_place_gives_one_line(screen, capsys):
+    assert generate(screen, "/proc/nowhere/a.h5ad") == 2
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+@pytest.mark.slow
+def test_the_installed_program_ends_with_its_status_and_no_traceback(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-m", "primeflow_core", "check", str(tmp_path / "none.h5ad")],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+    assert done.stderr.count("\n") == 1
