@@ -22,9 +22,10 @@ import scipy.sparse as sp
 from primeflow_core import hdf5
 from primeflow_core.cells import Cells, Layout
 from primeflow_core.condition_table import ConditionTable, condition_table
-from primeflow_core.conventions import Problem, Severity, Wishes, error, find_layout
+from primeflow_core.conventions import Wishes, find_layout
 from primeflow_core.errors import DataError
 from primeflow_core.files import write_with
+from primeflow_core.problem import Problem, Severity, error
 
 # log1p of a library of 10^6 counts in one gene is 14; nothing plausible on the log scale lies above 20.
 HIGHEST_LOG = 20.0
@@ -212,7 +213,8 @@ def _repeated(cells: pd.Index, genes: pd.Index) -> list[Problem]:
     for index, one, plural, mend in ((genes, "gene", "genes", "var"), (cells, "cell", "cells", "obs")):
         twice = index[index.duplicated()].unique()
         if len(twice):
-            text = f"{len(twice)} {one if len(twice) == 1 else plural} stand twice or more, for instance {twice[0]}."
+            names = f"{one} name is" if len(twice) == 1 else f"{one} names are"
+            text = f"{len(twice):,} {names} used more than once, for instance {twice[0]}."
             problems.append(error(f"repeated-{plural}", text, f"In Python: adata.{mend}_names_make_unique()."))
     return problems
 

@@ -7,8 +7,9 @@ import pandas as pd
 
 from primeflow_core.cells import Layout
 from primeflow_core.conditions import Condition, Perturbation, parse_perturbations, split_label
-from primeflow_core.conventions import Column, Problem, Severity, column, error
+from primeflow_core.conventions import Column, column
 from primeflow_core.errors import ConditionError
+from primeflow_core.problem import Problem, Severity, error
 
 FEW_CELLS = 10
 
@@ -54,7 +55,7 @@ def _missing(found: Column) -> Problem | None:
     empty = int((found.codes < 0).sum())
     if not empty:
         return None
-    text = f"{empty:,} cells have no value in obs column {found.name!r}."
+    text = f"{empty:,} {'cell has' if empty == 1 else 'cells have'} no value in obs column {found.name!r}."
     return error("missing-value", text, "Fill it in, or remove these cells.")
 
 

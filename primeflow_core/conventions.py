@@ -5,16 +5,15 @@ only proposed where the parts of the labels are themselves known, and the propos
 """
 
 import re
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 
 import numpy as np
 import pandas as pd
 
 from primeflow_core.cells import Layout
-from primeflow_core.conditions import split_label
+from primeflow_core.problem import Problem, Severity, error
+from primeflow_core.separator import propose_separator
 
 CONDITION_COLUMNS = (
     "condition", "perturbation", "target_gene", "gene", "drug", "drugname_drugconc", "smiles",
@@ -31,32 +30,8 @@ CONTROL_LABELS = (
     "unstimulated", "unstim", "unperturbed", "mock", "pbs", "scramble", "scrambled", "safe-targeting",
     "negative-control", "neg-ctrl", "no-treatment",
 )  # fmt: skip
-SEPARATORS = ("+", "_", "&", ";", "|", ",")
 NONE = "none"
 _LIST_AS_TEXT = re.compile(r"^\[\(['\"](?P<name>[^'\"]+)['\"]")
-
-
-class Severity(StrEnum):
-    ERROR = "error"
-    WARNING = "warning"
-    NOTE = "note"
-
-
-@dataclass(frozen=True)
-class Problem:
-    """Something to know or mend; ``code`` is a fixed word for programs, ``remedy`` what the user can do."""
-
-    severity: Severity
-    code: str
-    text: str
-    remedy: str = ""
-
-    def __str__(self) -> str:
-        return f"{self.text} {self.remedy}".strip()
-
-
-def error(code: str, text: str, remedy: str = "") -> Problem:
-    return Problem(Severity.ERROR, code, text, remedy)
 
 
 @dataclass(frozen=True)
@@ -132,7 +107,7 @@ def find_layout(obs: pd.DataFrame, wishes: Wishes) -> Finding:
     control = _control(conditions, wishes, why, problems)
     if control is None:
         return Finding(None, why, tuple(problems))
-    separator = _separator(conditions.values, control, wishes, why, problems)
+    separator = _separator(conditions, control, wishes, why, problems)
     is_control = conditions.codes == conditions.values.index(control)
     covariates = _covariates(obs, name, is_control, wishes, why)
     dose = _dose(obs, is_control, wishes, why)
@@ -218,64 +193,13 @@ def _control(conditions: Column, wishes: Wishes, why: dict[str, str], problems: 
     return found[chosen]
 
 
-@dataclass(frozen=True)
-class _Joined:
-    """How the labels look when a separator is believed: combinations, and what share of their parts is known."""
-
-    combinations: int
-    parts: int
-    known: int
-    beside_control: int
-
-    @property
-    def believable(self) -> bool:
-        return 2 * self.known > self.parts if self.parts else self.beside_control > 0
-
-
-def _joined(labels: Sequence[str], control: str, separator: str) -> _Joined:
-    pieces = [split_label(label, separator) for label in labels if label != control]
-    split = [(len(texts) > 1, [text for text in texts if text != control]) for texts in pieces]
-    alone = {parts[0] for _, parts in split if len(parts) == 1}
-    combinations = [parts for was_split, parts in split if was_split and len(parts) > 1]
-    times = Counter(part for parts in combinations for part in set(parts))
-    # Guide numbers (ZAP70_1) recur too, so recurrence alone speaks only for the plus sign.
-    known = sum(
-        part != "" and (part in alone or (separator == "+" and times[part] > 1))
-        for parts in combinations
-        for part in parts
-    )
-    beside = sum(was_split and len(parts) == 1 for was_split, parts in split)
-    return _Joined(len(combinations), sum(map(len, combinations)), known, beside)
-
-
 def _separator(
-    labels: Sequence[str], control: str, wishes: Wishes, why: dict[str, str], problems: list[Problem]
+    conditions: Column, control: str, wishes: Wishes, why: dict[str, str], problems: list[Problem]
 ) -> str | None:
     if wishes.separator is not None:
         why["separator"] = "given by you"
         return None if wishes.separator == NONE else wishes.separator
-    for separator in SEPARATORS:
-        joined = _joined(labels, control, separator)
-        if joined.believable:
-            why["separator"] = (
-                f"joins {joined.combinations} labels; {joined.known} of their {joined.parts} parts are seen alone or "
-                "in several combinations"
-                if joined.parts
-                else f"{joined.beside_control} labels join a perturbation and the control"
-            )
-            return separator
-        if separator == "+" and joined.combinations:
-            example = next(label for label in labels if len(split_label(label, separator)) > 1)
-            problems.append(
-                Problem(
-                    Severity.NOTE,
-                    "separator",
-                    f"Labels such as {example!r} are read as one perturbation: their parts are not seen elsewhere.",
-                    "If they are combinations, pass --separator +.",
-                )
-            )
-    why["separator"] = "no label is a combination of labels seen alone"
-    return None
+    return propose_separator(conditions.values, control, why, problems)
 
 
 def _covariates(

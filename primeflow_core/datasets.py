@@ -79,7 +79,7 @@ DATASETS: tuple[Dataset, ...] = (
         address=None,
         size=None,
         sha256=None,
-        columns=Layout(covariates=("cell_type",), kind="perturbation_type"),
+        columns=_SCREEN,
         licence="CC0-1.0",
         citation="made by primeflow_core.simulate",
         task="combo",
@@ -112,17 +112,17 @@ DATASETS: tuple[Dataset, ...] = (
         counts=True,
     ),
     _perturbench(
-        "norman19", "Norman et al. (2019)", "combo", "111,445 cells, 5,666 genes: K562, genes switched up, 131 pairs",
+        "norman19", "Norman et al. (2019)", "combo", "111,445 cells, 5,666 genes: K562, genes up, singles and pairs",
         columns=_SCREEN,
     ),
     _perturbench(
         "srivatsan20-highest-dose", "Srivatsan et al. (2020)", "transfer",
-        "178,213 cells, about 8,630 genes: 188 drugs at their highest dose in three cancer lines",
+        "178,213 cells, about 8,630 genes: drugs at their highest dose in three cancer lines",
         columns=Layout(covariates=("cell_type",), separator=None),
     ),
     _perturbench(
-        "jiang24", "Jiang et al. (2025)", "transfer",
-        "1,628,476 cells, 15,476 genes: gene knock-outs in six lines under five cytokines",
+        "jiang24", "Jiang et al. (2024)", "transfer",
+        "1,628,476 cells, 15,476 genes: genes knocked out in several lines under cytokines",
         columns=Layout(covariates=("cell_type", "treatment")), companions=("jiang24_split.csv",),
     ),
     _perturbench(
@@ -222,6 +222,12 @@ def fetch(name: str, on_progress: OnProgress | None = None) -> Path:
     for companion in dataset.companions:
         _fetched(companion, on_progress)
     return _fetched(dataset.remote, on_progress)
+
+
+def companion_paths(name: str) -> tuple[Path, ...]:
+    """The files that came along with a data set, such as published splits, as far as they are in the cache."""
+    paths = (cache_folder() / companion.file_name for companion in dataset_named(name).companions)
+    return tuple(path for path in paths if path.is_file())
 
 
 def _simulated(dataset: Dataset) -> Path:

@@ -174,9 +174,19 @@ def _numbers(x: h5py.Group | h5py.Dataset) -> h5py.Dataset | None:
 def read_values(file: h5py.File, path: Path) -> sp.csr_matrix:
     """X as CSR float32 (N, G)."""
     x = _element(file, "X", path)
+    if sp.issparse(x):
+        _check_indices(x, path)
     values = sp.csr_matrix(x.tocsr() if sp.issparse(x) else x, dtype=np.float32)
     values.sum_duplicates()
     return values
+
+
+def _check_indices(x: sp.csr_matrix | sp.csc_matrix, path: Path) -> None:
+    """Indices outside the matrix would be followed into foreign memory."""
+    try:
+        x.check_format(full_check=True)
+    except ValueError as error:
+        raise DataError(f"{path.name} is damaged: X points outside the matrix ({error}). Write it again.") from error
 
 
 def value_range(file: h5py.File, path: Path) -> ValueRange:
@@ -191,6 +201,8 @@ def value_range(file: h5py.File, path: Path) -> ValueRange:
             finite = np.isfinite(block)
             if bad is None and not finite.all():
                 bad = _place(x, start, int(np.argmin(finite)))
+                if not (0 <= bad[0] < rows and 0 <= bad[1] < columns):
+                    raise DataError(f"{path.name} is damaged: X points outside the matrix. Write it again.")
             kept = block if bad is None else block[finite]
             if kept.size:
                 lowest, highest = min(lowest, float(kept.min())), max(highest, float(kept.max()))

@@ -19,7 +19,6 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from sklearn.model_selection import train_test_split
 
 from primeflow_core.cells import Cells
 from primeflow_core.conditions import Condition
@@ -82,7 +81,7 @@ def read_split(path: Path, cells: Cells, unlisted: str | None = None) -> Split:
     """
     if unlisted not in (None, TRAIN, "leave-out"):
         raise SettingError(f"Cells that the split does not name can go to 'train' or 'leave-out', not {unlisted!r}.")
-    listed = _listed(path)
+    listed = listed_parts(path)
     known = pd.Index(cells.names)
     foreign = [name for name, at in zip(listed, known.get_indexer(list(listed)), strict=True) if at < 0]
     if foreign:
@@ -101,7 +100,7 @@ def read_split(path: Path, cells: Cells, unlisted: str | None = None) -> Split:
     return Split(cells.names, parts, path.name)
 
 
-def _listed(path: Path) -> dict[str, str]:
+def listed_parts(path: Path) -> dict[str, str]:
     """Part by cell name as the file has it."""
     listed: dict[str, str] = {}
     for line, row in _rows(path):
@@ -216,6 +215,8 @@ def _pairs(cells: Cells) -> list[Pair]:
 
 def _assigned(cells: Cells, held_out: Sequence[Pair], seed: int) -> Split:
     """Halve the held-out pairs between validation and test, divide the controls, leave the rest in training."""
+    from sklearn.model_selection import train_test_split  # slow to import, and reading a split needs none of it
+
     times = Counter(pair.group for pair in held_out)
     kept = [pair for pair in held_out if times[pair.group] > 1]
     try:

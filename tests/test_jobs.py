@@ -224,7 +224,7 @@ def test_looking_at_a_result_keeps_it_longer(manager):
 
 
 def test_a_done_job_is_found_by_its_subject(manager):
-    gate, running = held(manager)
+    _, running = held(manager)
     manager.cancel(running)
     ended(manager, running)
     done = manager.submit("me", lambda context: np.zeros(1), subject=("A", 1))

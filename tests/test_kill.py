@@ -41,7 +41,7 @@ def command(screen, out):
     pace = ["batch_size=8", "validate_every=20", "save_every=7", "log_every=3"]
     return [
         sys.executable, "-m", "primeflow_core", "train", str(screen / "data.h5ad"), "--recipe", "unet-tiny",
-        "--split", str(screen / "split.csv"), "--out", str(out), "--steps", "400", "--device", "cpu", "--resume",
+        "--split", str(screen / "split.csv"), "--out", str(out), "--steps", "1200", "--device", "cpu", "--resume",
         "--covariates", "cell_type", *(word for text in small + pace for word in ("--set", text)),
     ]  # fmt: skip
 

@@ -4,13 +4,20 @@ import argparse
 import json
 from collections import Counter
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from primeflow_core import datasets
 from primeflow_core.anndata_file import Inspection, inspect
+from primeflow_core.cells import Cells
 from primeflow_core.commands.reading import add_reading_options, data_file, read_given, reading_options
 from primeflow_core.commands.terminal import ProgressLine, Subcommands, add_command, say
 from primeflow_core.conventions import Problem, Severity
 from primeflow_core.errors import DataError, SettingError
+
+if TYPE_CHECKING:
+    from primeflow_core.splits import Split
+
+SIMULATED = "simulated-screen"
 
 
 def add_commands(commands: Subcommands) -> None:
@@ -140,7 +147,10 @@ def _add_split(commands: Subcommands) -> None:
     )
     parser.add_argument("data", help=".h5ad file, or the name of a data set in the cache")
     parser.add_argument(
-        "--task", choices=("combo", "transfer"), required=True, help="unseen combinations, or unseen contexts"
+        "--task",
+        choices=("combo", "transfer", "simulated"),
+        required=True,
+        help="unseen combinations, unseen contexts, or the split that belongs to the simulated-screen data set",
     )
     parser.add_argument("--fraction", type=float, help="share held out (default: 0.7 for combo, 0.3 for transfer)")
     parser.add_argument("--seed", type=int, default=42)
@@ -150,19 +160,32 @@ def _add_split(commands: Subcommands) -> None:
 
 
 def split_command(given: argparse.Namespace) -> None:
-    from primeflow_core.splits import combo_split, held_out, transfer_split
+    from primeflow_core.splits import held_out
 
     if given.out.suffix not in (".csv", ".gz"):
         raise SettingError(f"--out {given.out} must end in .csv or .csv.gz.")
     cells = read_given(data_file(given.data), given)
-    task, usual = (combo_split, 0.7) if given.task == "combo" else (transfer_split, 0.3)
-    split = task(cells, given.seed, usual if given.fraction is None else given.fraction)
+    split = _split(cells, given)
     split.write(given.out)
     counts = Counter(split.parts.tolist())
     say(f"{given.out}: " + ", ".join(f"{counts[part]:,} {part}" for part in ("train", "val", "test")))
     for entry in held_out(cells, split):
         singles = f", {entry.singles}" if entry.singles else ""
         say(f"  {entry.part:5} {entry.condition.label}  {entry.condition.context}  {entry.cells} cells{singles}")
+
+
+def _split(cells: Cells, given: argparse.Namespace) -> "Split":
+    from primeflow_core.simulate import default_split
+    from primeflow_core.splits import combo_split, transfer_split
+
+    if given.task == "simulated":
+        if given.data != SIMULATED:
+            raise SettingError(
+                f"--task simulated belongs to the data set {SIMULATED}; use combo or transfer for others."
+            )
+        return default_split(cells)
+    task, usual = (combo_split, 0.7) if given.task == "combo" else (transfer_split, 0.3)
+    return task(cells, given.seed, usual if given.fraction is None else given.fraction)
 
 
 def simulate_command(given: argparse.Namespace) -> None:

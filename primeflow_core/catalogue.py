@@ -1,0 +1,151 @@
+"""What can be asked of a model: contexts, perturbations in each, their doses, and how well each choice is known."""
+
+import difflib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from itertools import product
+
+from primeflow_core.checkpoint import Manifest
+from primeflow_core.conditions import Condition, Novelty, Perturbation, novelty
+from primeflow_core.errors import ConditionError
+
+Covariates = tuple[tuple[str, str], ...]
+
+
+class Standing(StrEnum):
+    """How well a choice is known, best first; the order is that of the lists people choose from."""
+
+    TRAINED = "measured, in training"
+    HELD_OUT = "measured, held out"
+    PARTS_SEEN = "each part seen alone"
+    PART_ELSEWHERE = "one part never seen alone here"
+    PART_UNSEEN = "never measured"
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A perturbation to choose, and what that would make of the condition chosen so far."""
+
+    name: str
+    standing: Standing
+
+    @property
+    def label(self) -> str:
+        return f"{self.name} · {self.standing}"
+
+
+class Catalogue:
+    """The questions that the model of ``manifest`` takes."""
+
+    def __init__(self, manifest: Manifest) -> None:
+        self.vocabulary = manifest.vocabulary
+        self._trained_on = frozenset(manifest.trained_on)
+        self._held_out = frozenset(manifest.held_out)
+        self._met = frozenset(part.name for condition in manifest.trained_on for part in condition.perturbations)
+
+    def contexts(self) -> tuple[Covariates, ...]:
+        """Combinations of covariate values that have measured cells, sorted; the full product where none is known."""
+        known = {condition.covariates for condition in self._trained_on | self._held_out}
+        values = [[(column, value) for value in entries] for column, entries in self.vocabulary.covariates]
+        return tuple(sorted(known or product(*values), key=lambda covariates: [v.lower() for _, v in covariates]))
+
+    def choices(self, covariates: Covariates, chosen: Sequence[Perturbation] = ()) -> list[Choice]:
+        """Every perturbation that could be added to ``chosen``, best known first, then by name."""
+        taken = {part.name for part in chosen}
+        found = [
+            Choice(name, self._best_standing(name, covariates, chosen))
+            for name in self.vocabulary.perturbations
+            if name not in taken
+        ]
+        order = list(Standing)
+        return sorted(found, key=lambda choice: (order.index(choice.standing), choice.name.lower()))
+
+    def doses(self, name: str, covariates: Covariates) -> tuple[float, ...]:
+        """Doses at which a perturbation was measured in this context, else in any; empty when it has none."""
+        highest = self.vocabulary.highest_dose[self.vocabulary.perturbations.index(name)]
+        if highest is None:
+            return ()
+        everywhere = self._trained_on | self._held_out
+        here = [condition for condition in everywhere if condition.covariates == covariates]
+        return _doses(name, here) or _doses(name, everywhere) or (highest,)
+
+    def standing(self, condition: Condition) -> Standing:
+        if condition in self._trained_on:
+            return Standing.TRAINED
+        if condition in self._held_out:
+            return Standing.HELD_OUT
+        return {
+            Novelty.SEEN: Standing.TRAINED,
+            Novelty.PARTS_SEEN: Standing.PARTS_SEEN,
+            Novelty.PART_ELSEWHERE: Standing.PART_ELSEWHERE,
+            Novelty.PART_UNSEEN: Standing.PART_UNSEEN,
+        }[novelty(condition, self._trained_on)]
+
+    def resolve(self, text: str) -> str:
+        """The name of a perturbation as the model writes it, whatever its case. Raises ConditionError, with a guess."""
+        typed = text.strip()
+        by_case = {name.casefold(): name for name in reversed(self.vocabulary.perturbations)}
+        if typed in self.vocabulary.perturbations:
+            return typed
+        if typed.casefold() in by_case:
+            return by_case[typed.casefold()]
+        close = difflib.get_close_matches(typed.casefold(), by_case, n=1)
+        hint = f" Did you mean {by_case[close[0]]}?" if close else ""
+        raise ConditionError(
+            f"{typed} is not a perturbation this model knows.{hint} "
+            f"It knows {len(self.vocabulary.perturbations)} (see the list)."
+        )
+
+    def condition(self, perturbations: Sequence[Perturbation], covariates: Covariates) -> Condition:
+        """The condition of the chosen parts. Raises ConditionError where the model has nothing to say about it."""
+        if not perturbations:
+            raise ConditionError("Choose a perturbation: the first box is empty.")
+        names = [part.name for part in perturbations]
+        for name in names:
+            if names.count(name) > 1:
+                place = "second" if len(names) == 2 else "other"
+                what = "a single perturbation" if len(names) == 2 else "a smaller combination"
+                raise ConditionError(f"You chose {name} twice. Leave the {place} box empty for {what}.")
+        for name in names:
+            if name not in self._met:
+                raise ConditionError(f"{name} was never measured. The model cannot predict it.")
+        condition = Condition(tuple(sorted(perturbations, key=lambda part: part.name)), covariates)
+        self.vocabulary.encode([condition])
+        return condition
+
+    def seen_elsewhere(self, condition: Condition) -> tuple[str, ...]:
+        """One sentence for each part that training did not meet alone in this context: where it met it."""
+        sentences = []
+        for part in condition.parts:
+            if part in self._trained_on:
+                continue
+            name = part.perturbations[0].name
+            places = [c for c in self._trained_on if name in {p.name for p in c.perturbations}]
+            here = sorted(c.label for c in places if c.covariates == condition.covariates)
+            contexts = sorted({c.context for c in places})
+            where = f"in {_some(here)}" if here else f"in {_some(contexts)} only"
+            sentences.append(
+                f"{part.label} was not seen alone in {condition.context or 'training'}; it was seen {where}."
+            )
+        return tuple(sentences)
+
+    def _best_standing(self, name: str, covariates: Covariates, chosen: Sequence[Perturbation]) -> Standing:
+        """Over the doses that were measured, since none is chosen yet."""
+        if name not in self._met:
+            return Standing.PART_UNSEEN
+        order = list(Standing)
+        parts = [Perturbation(name, dose) for dose in self.doses(name, covariates) or (None,)]
+        standings = [
+            self.standing(Condition(tuple(sorted((*chosen, part), key=lambda p: p.name)), covariates)) for part in parts
+        ]
+        return min(standings, key=order.index)
+
+
+def _doses(name: str, conditions: Sequence[Condition] | frozenset[Condition]) -> tuple[float, ...]:
+    parts = (part for condition in conditions for part in condition.perturbations)
+    return tuple(sorted({part.dose for part in parts if part.name == name and part.dose is not None}))
+
+
+def _some(names: Sequence[str], most: int = 3) -> str:
+    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")

@@ -1,0 +1,176 @@
+"""Predicted and measured cells of the same genes, checked once: the only input of every metric."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import scipy.sparse as sp
+
+from primeflow_core import hdf5
+from primeflow_core.conditions import CONTROL, SEPARATOR
+from primeflow_core.errors import DataError
+
+MOST_PREDICTED = 1000
+
+Key = tuple[tuple[str, ...], tuple[str, ...]]
+
+
+@dataclass(frozen=True)
+class LabelledCells:
+    """Cells of one file: ``values`` (N, G) CSR, and for each cell its condition label and its covariate values."""
+
+    values: sp.csr_matrix
+    genes: tuple[str, ...]
+    labels: np.ndarray
+    groups: tuple[tuple[str, ...], ...]
+    names: np.ndarray
+    source: str
+
+    def subset(self, index: np.ndarray) -> "LabelledCells":
+        groups = tuple(self.groups[i] for i in index)
+        return LabelledCells(self.values[index], self.genes, self.labels[index], groups, self.names[index], self.source)
+
+
+def read_labelled(path: Path, condition: str, covariates: Sequence[str]) -> LabelledCells:
+    """Read what evaluation needs of an .h5ad, values as they are. Raises DataError naming file, column and remedy."""
+    with hdf5.opened(path) as file:
+        obs, var = hdf5.read_table(file, "obs", path), hdf5.read_table(file, "var", path)
+        values = hdf5.read_values(file, path)
+    for column in (condition, *covariates):
+        if column not in obs:
+            columns = ", ".join(map(str, obs.columns[:20])) or "none"
+            raise DataError(f"{path.name} has no obs column {column!r}. It has: {columns}. Choose another one.")
+    if not np.isfinite(values.data).all():
+        raise DataError(f"{path.name}: X holds a value that is no number (NaN or infinite). Replace or remove it.")
+    repeated = [gene for gene, times in Counter(var.index).items() if times > 1]
+    if repeated:
+        raise DataError(f"{path.name}: {len(repeated)} genes stand twice or more, for instance {repeated[0]}.")
+    groups = tuple(zip(*(obs[column].astype(str) for column in covariates), strict=True)) or ((),) * len(obs)
+    return LabelledCells(
+        values, tuple(var.index), obs[condition].astype(str).to_numpy(), groups, obs.index.to_numpy(), path.name
+    )
+
+
+@dataclass(frozen=True)
+class ConditionCells:
+    """One scored condition of one covariate group: predicted (n, G) and measured (m, G) cells."""
+
+    label: str
+    group: tuple[str, ...]
+    predicted: np.ndarray
+    measured: np.ndarray
+
+
+@dataclass(frozen=True)
+class Pair:
+    """What is scored: ``scored`` conditions with ``controls`` of each covariate group, both from the reference.
+
+    ``reference`` holds all its cells (N, G), for the principal components. ``missing_from_prediction`` and
+    ``missing_from_reference`` list the conditions that only one side has. At most 1,000 predicted cells a
+    condition are used, the first ones. Controls inside the prediction are not used: as in PerturBench, predicted
+    effects are measured from the reference's own controls.
+    """
+
+    genes: tuple[str, ...]
+    covariates: tuple[str, ...]
+    scored: tuple[ConditionCells, ...]
+    controls: dict[tuple[str, ...], np.ndarray]
+    reference: np.ndarray
+    missing_from_prediction: tuple[str, ...]
+    missing_from_reference: tuple[str, ...]
+
+    def groups(self) -> tuple[tuple[str, ...], ...]:
+        """Covariate groups with a scored condition, in file order."""
+        return tuple(dict.fromkeys(condition.group for condition in self.scored))
+
+
+def paired(
+    prediction: LabelledCells, reference: LabelledCells, covariates: Sequence[str], control: str = CONTROL
+) -> Pair:
+    """Match conditions and genes. The order of the parts of a label and of the genes does not matter.
+
+    Raises DataError where genes are missing on either side, a group lacks controls, or no condition is common.
+    """
+    columns = _gene_columns(prediction, reference)
+    predicted, measured = _by_condition(prediction, control), _by_condition(reference, control)
+    groups = {group for _, group in measured}
+    counts = {group: sum(key[1] == group for key in measured) for group in groups}
+    label_of = {key: str(reference.labels[rows[0]]) for key, rows in measured.items()}
+    perturbed = [key for key in measured if key[0] and counts[key[1]] > 1]
+    common = [key for key in perturbed if key in predicted]
+    if not common:
+        raise DataError(
+            f"{prediction.source} and {reference.source} have no condition in common. Check --condition-column, "
+            f"--covariates and --control; the truth has for instance {_some(label_of.values())}."
+        )
+    controls = {group: _controls(reference, measured, group, control) for group in {key[1] for key in common}}
+    scored = tuple(
+        ConditionCells(
+            label_of[key],
+            key[1],
+            _dense(prediction.values[predicted[key][:MOST_PREDICTED]][:, columns]),
+            _dense(reference.values[measured[key]]),
+        )
+        for key in common
+    )
+    return Pair(
+        reference.genes,
+        tuple(covariates),
+        scored,
+        controls,
+        _dense(reference.values),
+        tuple(_named(key, label_of[key]) for key in perturbed if key not in predicted),
+        tuple(_named(key, "+".join(key[0])) for key in predicted if key[0] and key not in measured),
+    )
+
+
+def _dense(values: sp.csr_matrix) -> np.ndarray:
+    return np.asarray(values.toarray(), dtype=np.float32)
+
+
+def _named(key: Key, label: str) -> str:
+    return " · ".join((label, *key[1]))
+
+
+def _some(names: Iterable[str], most: int = 3) -> str:
+    return ", ".join(list(names)[:most])
+
+
+def _by_condition(cells: LabelledCells, control: str) -> dict[Key, np.ndarray]:
+    """Rows of each condition; its key is the sorted parts of the label (none: control) and the covariate values."""
+    parts_of = {label: _parts(label, control) for label in set(cells.labels.tolist())}
+    rows: dict[Key, list[int]] = {}
+    for i, (label, group) in enumerate(zip(cells.labels.tolist(), cells.groups, strict=True)):
+        rows.setdefault((parts_of[label], group), []).append(i)
+    return {key: np.array(found) for key, found in rows.items()}
+
+
+def _parts(label: str, control: str) -> tuple[str, ...]:
+    return () if label == control else tuple(sorted(label.split(SEPARATOR)))
+
+
+def _gene_columns(prediction: LabelledCells, reference: LabelledCells) -> np.ndarray:
+    """The columns of the prediction in the order of the reference's genes."""
+    position = {gene: i for i, gene in enumerate(prediction.genes)}
+    for one, other in ((prediction, reference), (reference, prediction)):
+        missing = sorted(set(other.genes) - set(one.genes))
+        if missing:
+            raise DataError(
+                f"{one.source} lacks {len(missing)} of the {len(other.genes)} genes of {other.source}, for instance "
+                f"{_some(missing)}. Both files need the same genes."
+            )
+    return np.array([position[gene] for gene in reference.genes])
+
+
+def _controls(
+    reference: LabelledCells, measured: dict[Key, np.ndarray], group: tuple[str, ...], control: str
+) -> np.ndarray:
+    rows = measured.get(((), group))
+    if rows is None:
+        where = f" in {' · '.join(group)}" if group else ""
+        raise DataError(
+            f"{reference.source} has no control cells ({control!r}){where}. Name their label with --control."
+        )
+    return _dense(reference.values[rows])

@@ -1,0 +1,156 @@
+"""A prediction as a job: cells are made while they are watched on a map, and can be cancelled at any solver step."""
+
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from primeflow_core import checkpoint
+from primeflow_core.checkpoint import Manifest
+from primeflow_core.conditions import Condition
+from primeflow_core.errors import SettingError
+from primeflow_core.jobs import JobContext, Snapshot
+from primeflow_core.sampling_plan import Progress, SamplingPlan
+
+if TYPE_CHECKING:
+    from primeflow_core.predictor import Predictor
+
+MOST_SHOWN = 20_000
+Place = Callable[[np.ndarray], np.ndarray]
+
+
+@dataclass(frozen=True)
+class Question:
+    """What is asked of which model; equal questions have equal answers."""
+
+    folder: Path
+    condition: Condition
+    cells: int
+    plan: SamplingPlan
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """Predicted cells (n, G); fewer than ``asked`` when it was cancelled."""
+
+    values: np.ndarray
+    asked: int
+    plan: SamplingPlan
+    seconds: float = 0.0
+
+    @property
+    def is_whole(self) -> bool:
+        return len(self.values) == self.asked
+
+    @property
+    def nbytes(self) -> int:
+        return int(self.values.nbytes)
+
+
+class ModelShelf:
+    """The models used last, loaded once, and how fast each has been on this machine."""
+
+    # Measured on two cores for the recipe unet-small at 500 genes; replaced by what is seen here.
+    SECONDS_PER_EVALUATION = 0.01
+    SECONDS_TO_LOAD = 5.0
+
+    def __init__(self, most: int = 2) -> None:
+        self._most = most
+        self._lock = threading.Lock()
+        self._loaded: OrderedDict[tuple[Path, int], Predictor] = OrderedDict()
+        self._pace: dict[Path, float] = {}
+
+    def model(self, folder: Path) -> "Predictor":
+        """Load a model, or take it from the shelf while its weights are the same file. Raises CheckpointError."""
+        key = (folder, self._stamp(folder))
+        with self._lock:
+            if key not in self._loaded:
+                self._loaded[key] = checkpoint.load(folder)
+            self._loaded.move_to_end(key)
+            while len(self._loaded) > self._most:
+                self._loaded.popitem(last=False)
+            return self._loaded[key]
+
+    def expected_seconds(self, folder: Path, manifest: Manifest, cells: int, plan: SamplingPlan) -> float:
+        """About how long a prediction takes: by what was measured, else by the size of the network."""
+        pace = self._pace.get(folder)
+        if pace is not None:
+            return pace * evaluations(cells, plan)
+        return self.SECONDS_TO_LOAD + self.SECONDS_PER_EVALUATION * _relative_size(manifest) * evaluations(cells, plan)
+
+    def learn(self, folder: Path, cells: int, plan: SamplingPlan, seconds: float) -> None:
+        self._pace[folder] = seconds / evaluations(cells, plan)
+
+    @staticmethod
+    def _stamp(folder: Path) -> int:
+        weights = folder / checkpoint.WEIGHTS
+        return weights.stat().st_mtime_ns if weights.is_file() else 0
+
+
+def evaluations(cells: int, plan: SamplingPlan) -> int:
+    """How often the network sees a cell: guidance other than 0 and 1 needs it with and without the condition."""
+    a_step = 2 if plan.sampler == "midpoint" else 1
+    return cells * plan.steps * a_step * (1 if plan.guidance in (0.0, 1.0) else 2)
+
+
+def predict(question: Question, shelf: ModelShelf, place: Place | None, context: JobContext) -> Prediction:
+    """The work of a job. ``place`` puts cells (n, G) on a map (n, 2) for the live view; None shows progress only."""
+    predictor = shelf.model(question.folder)
+    context.checkpoint()
+    watch = _Watch(question, place, context)
+    started = time.monotonic()
+    try:
+        values = predictor.predict(question.condition, question.cells, question.plan, watch)
+    except RuntimeError as error:
+        raise _out_of_memory(question.cells, error) from error
+    seconds = time.monotonic() - started
+    shelf.learn(question.folder, question.cells, question.plan, seconds)
+    return Prediction(values, question.cells, question.plan, seconds)
+
+
+class _Watch:
+    """Told of every solver step: shows the cells on the map, keeps finished batches, ends a cancelled job."""
+
+    def __init__(self, question: Question, place: Place | None, context: JobContext) -> None:
+        self._question = question
+        self._place = place
+        self._context = context
+        self._values: list[np.ndarray] = []
+        self._points: list[np.ndarray] = []
+
+    def __call__(self, progress: Progress) -> None:
+        points = self._placed(progress.state)
+        if progress.step == progress.steps:
+            self._values.append(progress.state.copy())
+            self._points.append(points)
+            kept = np.concatenate(self._values)
+            self._context.keep(Prediction(kept, self._question.cells, self._question.plan))
+            points = points[:0]
+        shown = np.concatenate([*self._points, points])[:MOST_SHOWN]
+        in_batch = len(progress.state) * progress.step
+        done = progress.first * progress.steps + in_batch
+        self._context.publish(Snapshot(shown, done, progress.cells * progress.steps))
+        self._context.checkpoint()
+
+    def _placed(self, state: np.ndarray) -> np.ndarray:
+        return np.zeros((0, 2), np.float32) if self._place is None else self._place(state)
+
+
+def _out_of_memory(cells: int, error: RuntimeError) -> Exception:
+    """PyTorch reports lack of memory as a RuntimeError; anything else stays what it is."""
+    if "memory" not in str(error).lower():
+        return error
+    return SettingError(f"There was not enough memory for {cells:,} cells. Try {max(1, cells // 4):,} cells.")
+
+
+def _relative_size(manifest: Manifest) -> float:
+    """Work for one cell, relative to unet-small at 500 genes."""
+    field = manifest.settings.get("field", {})
+    positions = len(manifest.genes) / float(field.get("fold", 1))
+    width = float(field.get("channels", 64)) / 64
+    return positions / 62.5 * width**2 * float(field.get("num_res_blocks", 2)) / 2

@@ -1,0 +1,104 @@
+"""Maps of cells in two dimensions: fitted on measured cells of one context, then predicted cells are placed on them.
+
+A map is fitted per context: over all contexts the cell lines fill it and the perturbation is invisible.
+"""
+
+from abc import ABC, abstractmethod
+from typing import Any
+
+import numpy as np
+
+from primeflow_core.errors import DataError
+
+DIMENSIONS = 30
+MOST_CELLS = 5_000
+FEWEST_CELLS = 5
+
+
+class Map(ABC):
+    """Places cells (n, G) at (n, 2) float32; ``axes`` are the two axis titles, ``extent`` holds what was fitted on."""
+
+    axes: tuple[str, str]
+    extent: tuple[tuple[float, float], tuple[float, float]]
+
+    @abstractmethod
+    def place(self, values: np.ndarray) -> np.ndarray:
+        """(n, G) log-normalised values of the map's genes to (n, 2)."""
+
+
+class PCAMap(Map):
+    """The first two principal components; ``explained`` is each one's share of the variance.
+
+    Fitted on (N, G) cells, at most MOST_CELLS of them, drawn by ``seed``. The same cells and seed give the same
+    map: every component points to where its largest loading is positive.
+    """
+
+    def __init__(self, values: np.ndarray, seed: int = 0) -> None:
+        from sklearn.decomposition import PCA
+
+        _check(values)
+        drawn = _drawn(values, seed).astype(np.float64)
+        with np.errstate(invalid="ignore"):  # cells without any variance have no shares of it
+            fitted = PCA(n_components=min(DIMENSIONS, *drawn.shape), random_state=seed).fit(drawn)
+        largest = np.abs(fitted.components_).argmax(axis=1)
+        signs = np.sign(fitted.components_[np.arange(len(largest)), largest])
+        self.centre = fitted.mean_
+        self.components = fitted.components_ * np.where(signs == 0, 1.0, signs)[:, None]
+        self.explained: tuple[float, float] = (_share(fitted, 0), _share(fitted, 1))
+        self.axes = (f"PC 1 ({self.explained[0]:.0%} of variance)", f"PC 2 ({self.explained[1]:.0%} of variance)")
+        self.extent = _extent(self.place(drawn))
+
+    def scores(self, values: np.ndarray) -> np.ndarray:
+        """(n, G) to (n, k), all components that were fitted."""
+        return (values - self.centre) @ self.components.T
+
+    def place(self, values: np.ndarray) -> np.ndarray:
+        scores = (values - self.centre) @ self.components[:2].T
+        return scores.astype(np.float32)
+
+
+class UMAPMap(Map):
+    """UMAP of the principal components of measured cells; slow to fit, and to place cells on."""
+
+    def __init__(self, values: np.ndarray, seed: int = 0) -> None:
+        from umap import UMAP
+
+        self._pca = PCAMap(values, seed)
+        scores = self._pca.scores(_drawn(values, seed))
+        neighbours = min(15, len(scores) - 1)
+        self._umap: Any = UMAP(n_neighbors=neighbours, random_state=seed, n_jobs=1).fit(scores)
+        self.axes = ("UMAP 1 (no unit)", "UMAP 2 (no unit)")
+        self.extent = _extent(self._umap.embedding_)
+
+    def place(self, values: np.ndarray) -> np.ndarray:
+        if not len(values):
+            return np.zeros((0, 2), dtype=np.float32)
+        return np.asarray(self._umap.transform(self._pca.scores(values)), dtype=np.float32)
+
+
+def _check(values: np.ndarray) -> None:
+    cells, genes = values.shape
+    if cells < FEWEST_CELLS or genes < 2:
+        raise DataError(f"A map needs {FEWEST_CELLS} cells and 2 genes at least; there are {cells} and {genes}.")
+    if not np.isfinite(values).all():
+        raise DataError("A map needs finite values; some are missing (NaN) or infinite.")
+
+
+def _drawn(values: np.ndarray, seed: int) -> np.ndarray:
+    if len(values) <= MOST_CELLS:
+        return values
+    chosen = np.random.default_rng(seed).choice(len(values), MOST_CELLS, replace=False)
+    return values[np.sort(chosen)]
+
+
+def _share(fitted: Any, component: int) -> float:
+    shares = np.nan_to_num(fitted.explained_variance_ratio_)
+    return float(shares[component]) if component < len(shares) else 0.0
+
+
+def _extent(placed: np.ndarray) -> tuple[tuple[float, float], tuple[float, float]]:
+    """The range of both axes with a margin, so that a live map can keep its axes still."""
+    low, high = placed.min(axis=0), placed.max(axis=0)
+    margin = np.maximum(0.08 * (high - low), 1e-3)
+    (left, bottom), (right, top) = (low - margin).tolist(), (high + margin).tolist()
+    return (left, right), (bottom, top)

@@ -1,0 +1,276 @@
+import gzip
+
+import numpy as np
+import pytest
+
+from primeflow_core.anndata_file import read_cells
+from primeflow_core.cells import Cells
+from primeflow_core.conditions import Condition, parse_perturbations
+from primeflow_core.errors import DataError, SettingError
+from primeflow_core.splits import (
+    LEFT_OUT,
+    PARTS,
+    SinglesSeen,
+    Split,
+    combo_split,
+    held_out,
+    held_out_split,
+    read_split,
+    singles_seen,
+    transfer_split,
+)
+
+SINGLES = tuple("ABCDEFGH")
+PAIRS = ("A+B", "C+D", "E+F", "G+H", "A+C", "B+D", "X+Y", "A+X", "E+G", "F+H")
+
+
+def screen(labels_of, each=4):
+    """Cells of {context: labels}, ``each`` a condition, the conditions interleaved."""
+    conditions, labels, rows = [], [], []
+    for context, wanted in labels_of.items():
+        for label in ("control", *wanted):
+            rows += [len(conditions)] * each
+            labels.append(label)
+            conditions.append(Condition(parse_perturbations(label), (("cell_type", context),)))
+    condition_of = np.array(rows).reshape(len(conditions), each).T.ravel()
+    names = np.array([f"c{i}" for i in range(len(rows))])
+    return Cells(
+        np.zeros((len(rows), 1), np.float32), ("g",), names, tuple(conditions), condition_of, labels=tuple(labels)
+    )
+
+
+COMBO = screen({"k562": SINGLES + PAIRS, "hap1": SINGLES[:4] + PAIRS[:6], "empty": SINGLES[:2]})
+TRANSFER = screen({context: SINGLES for context in ("k562", "hap1", "a549")})
+TASKS = [(combo_split, COMBO), (transfer_split, TRANSFER)]
+
+
+@pytest.mark.parametrize(("task", "cells"), TASKS)
+@pytest.mark.parametrize("seed", range(8))
+def test_no_held_out_condition_has_a_training_cell(task, cells, seed):
+    split = task(cells, seed)
+    assert split.leaks(cells) == ()
+    parts = [set(split.indices(cells, part).tolist()) for part in PARTS]
+    assert all(parts)
+    assert not parts[0] & parts[1] | parts[0] & parts[2] | parts[1] & parts[2]
+
+
+@pytest.mark.parametrize(("task", "cells"), TASKS)
+def test_the_same_seed_gives_the_same_split_and_another_seed_another(task, cells):
+    np.testing.assert_array_equal(task(cells, 3).parts, task(cells, 3).parts)
+    assert (task(cells, 3).parts != task(cells, 4).parts).any()
+
+
+@pytest.mark.parametrize(("task", "cells"), TASKS)
+def test_controls_go_half_to_training_and_a_quarter_each_to_the_rest(task, cells):
+    split = task(cells, 0)
+    is_control = np.array([c.is_control for c in cells.condition_list(range(len(cells)))])
+    counts = [np.count_nonzero(is_control[split.indices(cells, part)]) for part in PARTS]
+    assert counts == [6, 3, 3]
+
+
+def test_combinations_are_held_out_by_the_fraction_in_each_context_and_singles_stay():
+    split = combo_split(COMBO, seed=42, fraction=0.7)
+    kept_out = held_out(COMBO, split)
+    by_context = {context: sum(h.condition.context == context for h in kept_out) for context in ("k562", "hap1")}
+    assert by_context == {"k562": 7, "hap1": 4}
+    assert all(len(h.condition.perturbations) == 2 for h in kept_out)
+    assert LEFT_OUT not in split.parts
+
+
+def test_transfer_holds_a_perturbation_out_of_one_context_only_and_respects_the_cap():
+    kept_out = [h.condition for h in held_out(TRANSFER, transfer_split(TRANSFER, seed=42, fraction=0.3))]
+    names = [condition.label for condition in kept_out]
+    assert len(names) == len(set(names))
+    assert all(sum(c.context == context for c in kept_out) <= 3 for context in ("k562", "hap1", "a549"))
+    assert len(names) > 4
+
+
+def test_a_group_with_a_single_held_out_pair_is_left_out():
+    cells = screen({"k562": SINGLES + PAIRS, "hap1": (*SINGLES[:2], "A+B", "C+D")})
+    split = combo_split(cells, seed=1, fraction=0.5)
+    of_hap1 = [h for h in held_out(cells, split) if h.condition.context == "hap1"]
+    assert of_hap1 == []
+    assert np.count_nonzero(split.parts == LEFT_OUT) == 4
+    assert split.leaks(cells) == ()
+
+
+def test_the_order_of_appearance_decides_which_pairs_are_held_out():
+    turned = screen({"k562": SINGLES + PAIRS[::-1], "hap1": SINGLES[:4] + PAIRS[:6], "empty": SINGLES[:2]})
+
+    def of_k562(cells):
+        return {h.condition.label for h in held_out(cells, combo_split(cells, 42)) if h.condition.context == "k562"}
+
+    assert of_k562(COMBO) != of_k562(turned)
+
+
+@pytest.mark.parametrize("task", [combo_split, transfer_split])
+def test_too_little_to_hold_out_is_an_error(task):
+    cells = screen({"k562": SINGLES[:3]})
+    with pytest.raises(DataError, match=r"0 held-out conditions .* too few .*Raise --fraction"):
+        task(cells)
+
+
+@pytest.mark.parametrize("fraction", [0.0, -1.0, 1.5, float("nan")])
+def test_a_fraction_outside_its_range_is_refused(fraction):
+    with pytest.raises(SettingError, match="above 0 and at most at 1"):
+        combo_split(COMBO, fraction=fraction)
+
+
+@pytest.mark.parametrize("name", ["split.csv", "split.csv.gz"])
+def test_a_split_survives_its_file_with_the_same_bytes(tmp_path, name):
+    split = combo_split(COMBO, 5)
+    split.write(tmp_path / name)
+    found = read_split(tmp_path / name, COMBO)
+    np.testing.assert_array_equal(found.parts, split.parts)
+    split.write(tmp_path / f"again-{name}")
+    assert (tmp_path / name).read_bytes() == (tmp_path / f"again-{name}").read_bytes()
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted([name, f"again-{name}"])
+
+
+def test_left_out_cells_survive_the_file(tmp_path):
+    split = held_out_split(TRANSFER, {TRANSFER.conditions[1]: "left-out", TRANSFER.conditions[2]: "test"})
+    split.write(tmp_path / "s.csv")
+    found = read_split(tmp_path / "s.csv", TRANSFER)
+    np.testing.assert_array_equal(found.parts, split.parts)
+    assert np.count_nonzero(found.parts == LEFT_OUT) == 4
+
+
+SMALL = screen({"k562": ("A",)}, each=2)
+ROWS = ["c0,train", "c1,val", "c2,test", "c3,train"]
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ["cell,split", *ROWS],
+        [",transfer_split_seed42", *ROWS],
+        ROWS,
+        [row.replace("t", "T") for row in ROWS],
+        [*ROWS, ""],
+        ROWS[::-1],
+        ['"c0","Train"', *ROWS[1:]],
+    ],
+)
+@pytest.mark.parametrize("packed", [False, True])
+def test_split_files_are_read_with_and_without_header(tmp_path, lines, packed):
+    data = ("\n".join(lines) + "\n").encode()
+    path = tmp_path / ("s.csv.gz" if packed else "s.csv")
+    path.write_bytes(gzip.compress(data) if packed else data)
+    split = read_split(path, SMALL)
+    assert [split.indices(SMALL, part).tolist() for part in PARTS] == [[0, 3], [1], [2]]
+
+
+@pytest.mark.parametrize(
+    ("lines", "message"),
+    [
+        (["c0,trian", *ROWS[1:]], "s.csv, line 1: 'trian' is no part of a split. Use train, val or test"),
+        ([*ROWS[:3], "c3,holdout"], "line 4: 'holdout' is no part"),
+        ([*ROWS, "c9,val"], "names 1 cells that are not in cells in memory, for instance 'c9'"),
+        (ROWS[:3], "does not name 1 of the 4 cells .* 'c3'. .*--unlisted train or --unlisted leave-out"),
+        ([*ROWS, "c0,val"], "line 5: the cell 'c0' stands in the file twice"),
+        (["c0"], "line 1: 1 columns; expected two"),
+        (["cell,split"], "names no cell"),
+        ([""], "names no cell"),
+    ],
+)
+def test_faults_of_a_split_file_are_named(tmp_path, lines, message):
+    (tmp_path / "s.csv").write_text("\n".join(lines) + "\n")
+    with pytest.raises(DataError, match=message):
+        read_split(tmp_path / "s.csv", SMALL)
+
+
+def test_a_missing_or_damaged_split_file_is_named(tmp_path):
+    with pytest.raises(DataError, match="There is no split file"):
+        read_split(tmp_path / "s.csv", SMALL)
+    (tmp_path / "s.csv.gz").write_bytes(gzip.compress(b"c0,train\n" * 100)[:-12])
+    with pytest.raises(DataError, match=r"s\.csv\.gz is not a csv, or is damaged"):
+        read_split(tmp_path / "s.csv.gz", SMALL)
+
+
+@pytest.mark.parametrize(("unlisted", "train"), [("train", [0, 3]), ("leave-out", [0])])
+def test_unlisted_cells_go_where_they_are_sent(tmp_path, unlisted, train):
+    (tmp_path / "s.csv").write_text("\n".join(ROWS[:3]) + "\n")
+    split = read_split(tmp_path / "s.csv", SMALL, unlisted=unlisted)
+    assert split.indices(SMALL, "train").tolist() == train
+
+
+def test_an_unknown_part_or_choice_is_refused(tmp_path):
+    with pytest.raises(SettingError, match="'validation' is no part of a split"):
+        combo_split(COMBO).indices(COMBO, "validation")
+    with pytest.raises(SettingError, match="not 'test'"):
+        read_split(tmp_path / "s.csv", SMALL, unlisted="test")
+
+
+def test_indices_follow_the_names_not_the_order():
+    split = Split(np.array(["c3", "c0"]), np.array(["train", "val"]))
+    assert split.indices(SMALL, "train").tolist() == [3]
+    assert split.part_of(SMALL).tolist() == ["val", LEFT_OUT, LEFT_OUT, "train"]
+
+
+def test_leaks_names_a_condition_on_both_sides():
+    split = Split(SMALL.names, np.array(["train", "val", "test", "train"]))
+    assert [condition.label for condition in split.leaks(SMALL)] == ["A"]
+
+
+def test_named_conditions_can_be_held_out():
+    test, val = TRANSFER.conditions[3], TRANSFER.conditions[12]
+    split = held_out_split(TRANSFER, {test: "test", val: "val"}, seed=1)
+    assert [(h.condition, h.part, h.cells, h.singles) for h in held_out(TRANSFER, split)] == [
+        (val, "val", 4, None),
+        (test, "test", 4, None),
+    ]
+    assert split.leaks(TRANSFER) == ()
+
+
+@pytest.mark.parametrize(
+    ("condition", "part", "error", "message"),
+    [
+        (Condition(parse_perturbations("Z")), "test", DataError, "no perturbed cells of Z"),
+        (TRANSFER.conditions[0], "test", DataError, "no perturbed cells of control"),
+        (TRANSFER.conditions[1], "train", SettingError, "cannot be held out as 'train'"),
+    ],
+)
+def test_what_cannot_be_held_out_is_refused(condition, part, error, message):
+    with pytest.raises(error, match=message):
+        held_out_split(TRANSFER, {condition: part})
+
+
+@pytest.mark.parametrize(
+    ("label", "expected"), [("A+B", SinglesSeen.ALL), ("A+Z", SinglesSeen.SOME), ("Y+Z", SinglesSeen.NONE)]
+)
+def test_held_out_pairs_are_marked_by_the_singles_seen(label, expected):
+    trained_on = [Condition(parse_perturbations(text)) for text in ("A", "B", "A+Z")]
+    assert singles_seen(Condition(parse_perturbations(label)), trained_on) is expected
+
+
+# Computed with PerturBench's own splitter (commit 4dd6a03) on the same obs table, seed 42.
+PERTURBENCH_COMBO = {
+    "val": {"CEBPE+RUNX1T1", "SGK1+TBX3", "MAP2K3+SLC38A2", "BPGM+SAMD1", "CBL+CNN1"},
+    "test": {"KLF1+MAP2K6", "MAP2K3+MAP2K6", "SET+KLF1", "ZBTB10+PTPN12", "KLF1+TGFBR2"},
+}
+PERTURBENCH_TRANSFER = {
+    "val": {"TGFBR2 k562", "MAP3K21 A172", "SGK1 T98G", "MAP2K3 U87MG"},
+    "test": {"MAP4K5 k562", "MAP2K6 A172", "PLK4 T98G", "MAP4K3 U87MG", "MAPK1 U87MG"},
+}
+
+
+def test_the_real_splits_hold_out_what_perturbench_holds_out(mirror):
+    cells = read_cells(mirror / "perturbench-devel.h5ad")
+    label = dict(zip(cells.conditions, cells.labels, strict=True))
+    combo = held_out(cells, combo_split(cells, seed=42, fraction=0.7))
+    transfer = held_out(cells, transfer_split(cells, seed=42, fraction=0.3))
+    for part in ("val", "test"):
+        assert {label[h.condition] for h in combo if h.part == part} == PERTURBENCH_COMBO[part]
+        found = {f"{label[h.condition]} {h.condition.context}" for h in transfer if h.part == part}
+        assert found == PERTURBENCH_TRANSFER[part]
+
+
+def test_the_real_split_file_lists_the_k562_cells_only(mirror):
+    cells = read_cells(mirror / "perturbench-devel.h5ad")
+    with pytest.raises(DataError, match="does not name 2,586 of the 5,961 cells"):
+        read_split(mirror / "k562-combo-split.csv", cells)
+    split = read_split(mirror / "k562-combo-split.csv", cells, unlisted="train")
+    assert split.leaks(cells) == ()
+    found = held_out(cells, split)
+    assert [h.singles for h in found if h.part == "test"] == [SinglesSeen.ALL] * 5
+    assert len([h for h in found if h.part == "val"]) == 2
