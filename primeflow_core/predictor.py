@@ -1,7 +1,7 @@
 """Predictors: what learns from cells and makes cells of a condition; PRiMeFlow is one."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -86,21 +86,30 @@ class PRiMeFlow(Predictor):
         self.eval()
         for first in range(0, cells, plan.batch_size):
             batch = x_0[first : first + plan.batch_size].to(self.device)
-            report = _StepReporter(on_progress, first, cells, plan.steps)
             velocity = guided(self.field, encoded.expand(len(batch), -1), plan.guidance)
+            report = _StepReporter(on_progress, first, cells, plan.steps, self._expression(plan.zeros))
             x_1 = SOLVERS[plan.sampler](velocity, batch, plan.steps, report)
-            made[first : first + len(batch)] = to_expression(x_1, self.smallest, plan.zeros).cpu().numpy()
+            made[first : first + len(batch)] = self._expression(plan.zeros)(x_1)
         return made
+
+    def _expression(self, zeros: str) -> Callable[[Tensor], np.ndarray]:
+        return lambda x_1: to_expression(x_1, self.smallest, zeros).float().cpu().numpy()
 
 
 @dataclass(frozen=True)
 class _StepReporter:
+    """Tells of every solver step; finished cells are shown as they will be returned."""
+
     on_progress: OnProgress | None
     first: int
     cells: int
     steps: int
+    expression: Callable[[Tensor], np.ndarray]
 
     def __call__(self, step: int, x_t: Tensor) -> None:
-        if self.on_progress is not None:
-            done = self.first + (len(x_t) if step == self.steps else 0)
-            self.on_progress(Progress(self.first, done, self.cells, step, self.steps, x_t.float().cpu().numpy()))
+        if self.on_progress is None:
+            return
+        finished = step == self.steps
+        state = self.expression(x_t) if finished else x_t.float().cpu().numpy()
+        done = self.first + (len(x_t) if finished else 0)
+        self.on_progress(Progress(self.first, done, self.cells, step, self.steps, state))

@@ -46,7 +46,10 @@ class SamplingPlan:
 
 @dataclass(frozen=True)
 class Progress:
-    """After one solver step: ``state`` (b, G) holds the current values of the batch that starts at cell ``first``."""
+    """After one solver step: ``state`` (b, G) holds the current values of the batch that starts at cell ``first``.
+
+    At the last step they are the finished cells, as the prediction returns them.
+    """
 
     first: int
     cells_done: int

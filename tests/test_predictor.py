@@ -48,11 +48,12 @@ def test_the_batch_size_does_not_change_the_cells(predictor):
 
 def test_progress_names_every_step_of_every_batch(predictor):
     seen = []
-    predictor.predict(condition("A"), 5, replace(PLAN, batch_size=3), seen.append)
+    made = predictor.predict(condition("A"), 5, replace(PLAN, batch_size=3), seen.append)
     assert [(p.first, p.step, p.cells_done) for p in seen] == [
         (0, 1, 0), (0, 2, 0), (0, 3, 3), (3, 1, 3), (3, 2, 3), (3, 3, 5)
     ]  # fmt: skip
     assert seen[0].state.shape == (3, 11)
+    assert np.array_equal(np.concatenate([p.state for p in seen if p.step == p.steps]), made)
 
 
 def test_an_exception_from_progress_ends_the_prediction(predictor):

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from primeflow_core import hdf5
 from primeflow_core.anndata_file import inspect
 from primeflow_core.cells import Layout
 from primeflow_core.commands.reading import covariate_columns, data_file
@@ -72,14 +73,12 @@ def _layout(given: argparse.Namespace, truth: Path) -> Layout:
         raise DataError(f"{found.source}: {found.problems[0]} (--condition-column, --covariates, --control say it)")
     if wished is not None:
         return found.layout
-    with_prediction = inspect_columns(given.prediction)
+    with_prediction = _obs_columns(given.prediction)
     shared = tuple(column for column in found.layout.covariates if column in with_prediction)
     return Layout(found.layout.condition, shared, found.layout.control)
 
 
-def inspect_columns(path: Path) -> Sequence[str]:
-    from primeflow_core import hdf5
-
+def _obs_columns(path: Path) -> Sequence[str]:
     with hdf5.opened(path) as file:
         return [str(column) for column in hdf5.read_table(file, "obs", path).columns]
 
@@ -118,9 +117,8 @@ def _show(table: pd.DataFrame, bounded: pd.DataFrame, pair: Pair) -> None:
     mean = bounded[bounded["condition"] == MEAN].iloc[0]
     for name in SHOWN:
         arrow = "larger is better" if LARGER_IS_BETTER.get(name, False) else "smaller is better"
-        say(
-            f"{name:20} {_number(mean[name])} {_number(mean[name + '_floor'])} {_number(mean[name + '_ceiling'])}   {arrow}"
-        )
+        figures = " ".join(_number(mean[name + bound]) for bound in ("", "_floor", "_ceiling"))
+        say(f"{name:20} {figures}   {arrow}")
 
 
 def _number(value: float) -> str:

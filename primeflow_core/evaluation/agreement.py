@@ -97,9 +97,14 @@ def bounds(
         row: dict[str, object] = {"condition": condition.label}
         row |= zip(pair.covariates, condition.group, strict=True)
         for name, bounded in agreement(condition.predicted, measured, top=top_genes, seed=seed).items():
-            row |= {name: bounded.value, f"{name}_floor": bounded.floor, f"{name}_ceiling": bounded.ceiling}
+            row |= {name: bounded.value, f"{name}_floor": _or_nan(bounded.floor)}
+            row[f"{name}_ceiling"] = _or_nan(bounded.ceiling)
         rows.append(row)
     return with_mean(pd.DataFrame(rows), pair.covariates)
+
+
+def _or_nan(value: float | None) -> float:
+    return float("nan") if value is None else value
 
 
 def _mean(values: Sequence[float]) -> float | None:

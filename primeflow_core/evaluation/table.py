@@ -47,16 +47,18 @@ def evaluate(pair: Pair, *, pcs: int = PCS, top_genes: int = TOP_GENES) -> pd.Da
         scores = _scores(pair, conditions, fitted, top_genes)
         for i, condition in enumerate(conditions):
             row: dict[str, object] = {"condition": condition.label}
-            row |= zip(pair.covariates, group, strict=True)
+            row.update(zip(pair.covariates, group, strict=True))
             for name, (matrix, ranks) in scores.items():
-                row |= {name: matrix[i, i], f"{name}_rank": ranks[i]}
+                row[name], row[f"{name}_rank"] = matrix[i, i], ranks[i]
             rows.append(row)
     return with_mean(pd.DataFrame(rows), pair.covariates)
 
 
 def with_mean(table: pd.DataFrame, covariates: Sequence[str]) -> pd.DataFrame:
     numbers = table.drop(columns=["condition", *covariates]).mean(skipna=True)
-    mean = {"condition": MEAN, **dict.fromkeys(covariates, ""), **numbers.to_dict()}
+    mean: dict[str, object] = {"condition": MEAN}
+    mean |= dict.fromkeys(covariates, "")
+    mean |= {str(name): value for name, value in numbers.items()}
     return pd.concat([table, pd.DataFrame([mean])], ignore_index=True)
 
 

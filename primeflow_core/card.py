@@ -1,0 +1,181 @@
+"""Scoring a model on the conditions it never saw, into its own folder: metrics, card, cells for a first view."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import scipy.sparse as sp
+
+from primeflow_core import checkpoint
+from primeflow_core.card_text import card_text
+from primeflow_core.cells import Cells
+from primeflow_core.checkpoint import Manifest
+from primeflow_core.conditions import Condition
+from primeflow_core.errors import DataError
+from primeflow_core.evaluation.agreement import bounds
+from primeflow_core.evaluation.pair import MOST_PREDICTED, LabelledCells, Pair, paired
+from primeflow_core.evaluation.table import MEAN
+from primeflow_core.files import write_json, write_text
+from primeflow_core.predictor import Predictor
+from primeflow_core.provenance import now, versions
+from primeflow_core.sampling_plan import ZEROS, SamplingPlan
+from primeflow_core.splits import TEST, TRAIN, VAL, Split, read_split
+
+PAPER_SETTING = SamplingPlan(sampler="euler", steps=100)
+PREVIEW_CELLS = 200
+
+
+def write_card(
+    folder: Path, cells: Cells, *, cells_per_condition: int, seed: int, half: bool, report: Callable[[str], None]
+) -> str:
+    """Score the model in ``folder`` on ``cells`` and write metrics.json, README.md and preview.npz; returns the card.
+
+    Zero handling is chosen on validation conditions, by the mean of MMD GEX; test conditions are scored once with
+    it, and once with the paper's 100 Euler steps. ``half``: the weights are stored in half precision first, so
+    that the figures are those of what is stored.
+    Raises DataError when ``cells`` are not those of the training, CheckpointError for a broken model.
+    """
+    manifest = checkpoint.read_manifest(folder)
+    if cells.sha256 != manifest.data_sha256:
+        raise DataError(f"{cells.source} is not the file that {manifest.name} was trained on ({manifest.dataset}).")
+    split = read_split(folder / checkpoint.SPLIT, cells)
+    predictor = checkpoint.load(folder)
+    if half:
+        _store_half(folder, predictor)
+        predictor = checkpoint.load(folder)
+    scorer = _Scorer(predictor, manifest, cells, split, cells_per_condition, report)
+    tried = {zeros: scorer.score(VAL, replace(manifest.sampling, zeros=zeros, seed=seed)) for zeros in ZEROS}
+    zeros = _chosen(tried)
+    manifest = replace(manifest, sampling=replace(manifest.sampling, zeros=zeros, seed=0))
+    plan = replace(manifest.sampling, seed=seed)
+    scored = {
+        "val": tried[zeros],
+        "test": scorer.score(TEST, plan),
+        "test, 100 Euler steps (the paper's setting)": scorer.score(
+            TEST, replace(PAPER_SETTING, zeros=zeros, seed=seed)
+        ),
+    }
+    metrics = _metrics(manifest, plan, cells_per_condition, scored, tried)
+    checkpoint.write_manifest(folder, manifest)
+    checkpoint.write_preview(folder, scorer.preview(manifest, seed))
+    write_json(folder / checkpoint.METRICS, metrics)
+    card = card_text(manifest, metrics, checkpoint.read_weight_notes(folder))
+    write_text(folder / checkpoint.CARD, card)
+    return card
+
+
+def _store_half(folder: Path, predictor: Predictor) -> None:
+    notes = checkpoint.read_weight_notes(folder)
+    tensors = {name: tensor.half() for name, tensor in predictor.state_dict().items()}
+    checkpoint.write_weights(folder, tensors, notes)
+
+
+def _chosen(tried: Mapping[str, pd.DataFrame]) -> str:
+    """The zero handling with the smallest mean MMD GEX on validation conditions, to three decimals, simplest first."""
+    if any(table.empty for table in tried.values()):
+        return "clip"
+    return min(tried, key=lambda zeros: (round(_mean(tried[zeros], "mmd_gex"), 3), ZEROS.index(zeros)))
+
+
+def _mean(table: pd.DataFrame, column: str) -> float:
+    return float(table.loc[table["condition"] == MEAN, column].iloc[0])
+
+
+class _Scorer:
+    """Predicts the held-out conditions of a part of the split and scores them within that part."""
+
+    def __init__(
+        self,
+        predictor: Predictor,
+        manifest: Manifest,
+        cells: Cells,
+        split: Split,
+        cells_per_condition: int,
+        report: Callable[[str], None],
+    ) -> None:
+        self.predictor, self.manifest, self.cells, self.split = predictor, manifest, cells, split
+        self.count = min(cells_per_condition, MOST_PREDICTED)
+        self.report = report
+        self._made: dict[tuple[Condition, SamplingPlan], np.ndarray] = {}
+
+    def score(self, part: str, plan: SamplingPlan) -> pd.DataFrame:
+        """Value, floor and ceiling of each held-out condition of ``part``; empty where it has none."""
+        conditions = self.manifest.tested_on if part == TEST else self.manifest.validated_on
+        self.report(f"{part}: {len(conditions)} conditions, {plan.sampler} {plan.steps} steps, zeros {plan.zeros}")
+        if not conditions:
+            return pd.DataFrame(columns=["condition"])
+        return bounds(self._pair(part, conditions, plan), self._floor(part))
+
+    def preview(self, manifest: Manifest, seed: int) -> dict[Condition, np.ndarray]:
+        plan = replace(manifest.sampling, seed=seed)
+        return {condition: self._cells_of(condition, plan)[:PREVIEW_CELLS] for condition in manifest.tested_on}
+
+    def _cells_of(self, condition: Condition, plan: SamplingPlan) -> np.ndarray:
+        if (condition, plan) not in self._made:
+            self._made[condition, plan] = self.predictor.predict(condition, self.count, plan)
+        return self._made[condition, plan]
+
+    def _pair(self, part: str, conditions: Sequence[Condition], plan: SamplingPlan) -> Pair:
+        values = np.concatenate([self._cells_of(condition, plan) for condition in conditions])
+        listed = [condition for condition in conditions for _ in range(self.count)]
+        prediction = LabelledCells(
+            sp.csr_matrix(values),
+            self.manifest.genes,
+            np.array([condition.label for condition in listed]),
+            tuple(_group(condition) for condition in listed),
+            np.array([f"cell_{i}" for i in range(len(listed))]),
+            f"cells of {self.manifest.name}",
+        )
+        columns = [column for column, _ in self.manifest.vocabulary.covariates]
+        return paired(prediction, self._measured(self.split.indices(self.cells, part)), columns)
+
+    def _measured(self, index: np.ndarray) -> LabelledCells:
+        listed = self.cells.condition_list(index)
+        return LabelledCells(
+            sp.csr_matrix(self.cells.values[index]),
+            self.cells.genes,
+            np.array([condition.label for condition in listed]),
+            tuple(_group(condition) for condition in listed),
+            self.cells.names[index],
+            self.cells.source,
+        )
+
+    def _floor(self, part: str) -> dict[tuple[str, ...], np.ndarray]:
+        """Training controls of each group: disjoint from the controls of the part."""
+        index = self.split.indices(self.cells, TRAIN)
+        controls = [i for i, c in zip(index, self.cells.condition_list(index), strict=True) if c.is_control]
+        groups: dict[tuple[str, ...], list[int]] = {}
+        for i, condition in zip(controls, self.cells.condition_list(controls), strict=True):
+            groups.setdefault(_group(condition), []).append(int(i))
+        return {group: self.cells.dense(np.array(rows)) for group, rows in groups.items()}
+
+
+def _group(condition: Condition) -> tuple[str, ...]:
+    return tuple(value for _, value in condition.covariates)
+
+
+def _metrics(
+    manifest: Manifest,
+    plan: SamplingPlan,
+    cells: int,
+    scored: Mapping[str, pd.DataFrame],
+    tried: Mapping[str, pd.DataFrame],
+) -> dict[str, Any]:
+    return {
+        "created": now(),
+        "versions": versions(),
+        "data_sha256": manifest.data_sha256,
+        "cells_per_condition": cells,
+        "sampling": asdict(plan),
+        "scored": {name: _rows(table) for name, table in scored.items()},
+        "zeros_tried_on_val": {name: _rows(table)[-1:] for name, table in tried.items()},
+    }
+
+
+def _rows(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """Rows as plain numbers; None where there is none, which JSON knows and NaN it does not."""
+    records = table.astype(object).where(table.notna(), None).to_dict("records")
+    return [{str(name): value for name, value in row.items()} for row in records]

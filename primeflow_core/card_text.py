@@ -1,0 +1,94 @@
+"""The model card in Markdown, from the manifest and the metrics of a model folder."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from primeflow_core.checkpoint import Manifest
+
+TITLES = {
+    "mmd_gex": "MMD GEX (smaller is better)",
+    "mmd_pca": "MMD PCA (smaller is better)",
+    "deg_recall": "DEG recall, top 50 (larger is better)",
+    "cosine_logfc": "cosine of log fold changes (larger is better)",
+    "energy_distance": "energy distance, unbiased (smaller is better)",
+}
+
+
+def card_text(manifest: Manifest, metrics: Mapping[str, Any], notes: Mapping[str, str]) -> str:
+    """The card in Markdown: what it is, what it was trained on, how good it is, and what it must not be used for."""
+    source = "SIMULATED cells" if manifest.simulated else "real cells"
+    command = " ".join(str(word) for word in manifest.provenance["command"])
+    lines = [
+        f"# {manifest.name}",
+        "",
+        f"PRiMeFlow, recipe `{manifest.recipe}`, trained on {source}: data set `{manifest.dataset}` "
+        f"(sha256 `{manifest.data_sha256[:16]}…`), {len(manifest.genes)} genes, "
+        f"{len(manifest.vocabulary.perturbations)} perturbations. Weights of step {notes.get('step', '?')}, validation "
+        f"loss {notes.get('validation_loss', '?')}. Made {manifest.created}, training seed {manifest.seed}.",
+        "",
+        "```",
+        command,
+        f"primeflow card --model {manifest.name} --data {manifest.dataset} --half",
+        "```",
+        "",
+        f"Sampler {manifest.sampling.sampler}, {manifest.sampling.steps} steps, guidance weight "
+        f"{manifest.sampling.guidance:g}, zeros `{manifest.sampling.zeros}` (chosen on validation conditions). "
+        f"{metrics['cells_per_condition']} cells a condition, seed {metrics['sampling']['seed']}.",
+        "",
+        "Floor: training control cells offered as the prediction. Ceiling: one half of the measured cells against the "
+        "other half; MMD is biased upward for few cells, so a prediction of more cells can lie beyond it. The unbiased "
+        "energy distance has no such bias.",
+        "",
+    ]
+    for name, rows in metrics["scored"].items():
+        lines += _section(name, rows)
+    lines += _zeros_section(metrics["zeros_tried_on_val"])
+    lines += _limits(manifest)
+    return "\n".join(lines) + "\n"
+
+
+def _section(name: str, rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    if not rows:
+        return [f"## {name}", "", "No condition.", ""]
+    mean, conditions = rows[-1], rows[:-1]
+    lines = [f"## {name}: mean of {len(conditions)} held-out conditions", "", "| metric | floor | model | ceiling |"]
+    lines += ["|---|---|---|---|"]
+    for metric, title in TITLES.items():
+        figures = (mean[f"{metric}_floor"], mean[metric], mean[f"{metric}_ceiling"])
+        lines.append(f"| {title} | " + " | ".join(_figure(value) for value in figures) + " |")
+    lines += ["", "| condition | MMD GEX | MMD PCA | DEG recall | energy distance |", "|---|---|---|---|---|"]
+    for row in conditions:
+        context = " ".join(str(row[key]) for key in row if key != "condition" and isinstance(row[key], str))
+        shown = (row["mmd_gex"], row["mmd_pca"], row["deg_recall"], row["energy_distance"])
+        lines.append(f"| {row['condition']} {context} | " + " | ".join(_figure(value) for value in shown) + " |")
+    return [*lines, ""]
+
+
+def _figure(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3f}"
+
+
+def _zeros_section(tried: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[str]:
+    lines = [
+        "## Zero handling, on validation conditions",
+        "",
+        "| zeros | MMD GEX | DEG recall | cosine |",
+        "|---|---|---|---|",
+    ]
+    for name, rows in tried.items():
+        for row in rows:
+            figures = " | ".join(_figure(row[metric]) for metric in ("mmd_gex", "deg_recall", "cosine_logfc"))
+            lines.append(f"| {name} | {figures} |")
+    return [*lines, ""]
+
+
+def _limits(manifest: Manifest) -> list[str]:
+    held_out = ", ".join(f"{c.label} ({c.context})" for c in manifest.held_out)
+    return [
+        "## Use",
+        "",
+        f"Held out of training: {held_out}. Everything else in the data set was trained on.",
+        "",
+        "For choosing experiments, not as evidence; no clinical use. A pair of seen parts is a prediction, not a "
+        "memory; a part that was seen only elsewhere makes it a guess.",
+    ]
