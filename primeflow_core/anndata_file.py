@@ -266,6 +266,13 @@ def write_cells(
     write_with(path, lambda temporary: adata.write_h5ad(temporary, compression="gzip"))
 
 
+def is_simulated(path: Path) -> bool:
+    """Whether the file says of itself that its cells are simulated (``uns['simulated']``)."""
+    with hdf5.opened(path) as file:
+        stored = file.get("uns/simulated")
+        return isinstance(stored, h5py.Dataset) and stored.shape == () and bool(stored[()])
+
+
 def read_provenance(path: Path) -> dict[str, Any]:
     """What ``write_cells`` stored; empty where the file has none."""
     with hdf5.opened(path) as file:

@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from primeflow_core.errors import SettingError
+
 PARTIAL = ".partial"
 
 
@@ -43,3 +45,14 @@ def remove_partial(folder: Path) -> None:
     """Delete what a killed process left behind in ``folder``."""
     for leftover in folder.glob(f".*{PARTIAL}"):
         leftover.unlink(missing_ok=True)
+
+
+def check_can_write(path: Path) -> None:
+    """Make the folder of ``path``; raises SettingError early, before work is spent on what cannot be kept."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SettingError(f"{path.parent} cannot be made ({error.strerror}). Choose another place.") from error
+    if path.is_dir() or not os.access(path.parent, os.W_OK):
+        what = "is a folder" if path.is_dir() else "lies in a folder that cannot be written to"
+        raise SettingError(f"{path} {what}. Choose another file name.")

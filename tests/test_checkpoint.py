@@ -37,7 +37,7 @@ def manifest() -> Manifest:
     )
 
 
-@pytest.fixture()
+@pytest.fixture
 def folder(tmp_path):
     torch.manual_seed(0)
     checkpoint.write_manifest(tmp_path, manifest())

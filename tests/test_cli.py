@@ -1,6 +1,7 @@
 """The command line as a user meets it: what it writes, what it says, and never a traceback."""
 
 import json
+import shutil
 import subprocess
 import sys
 
@@ -11,6 +12,7 @@ import pytest
 
 from primeflow_core.__main__ import main
 from primeflow_core.anndata_file import read_provenance, write_cells
+from primeflow_core.checkpoint import read_manifest, read_preview
 from primeflow_core.datasets import DATASETS
 from tests.tiny import cells
 
@@ -157,6 +159,32 @@ def test_split_and_check_speak_of_the_file(screen, tmp_path, capsys):
     assert "too few" in capsys.readouterr().err
 
 
+def test_card_scores_the_held_out_pair_and_ships_its_cells(screen, tmp_path, capsys):
+    shutil.copytree(screen / "model", tmp_path / "model")
+    card = ["card", "--model", str(tmp_path / "model"), "--data", str(screen / "data.h5ad"), "--cells", "20", "--half"]
+    assert main([*card, "--covariates", "cell_type"]) == 0
+    told = capsys.readouterr().out
+    assert "A+B k562" in told
+    assert "| MMD GEX (smaller is better) |" in told
+    metrics = json.loads((tmp_path / "model" / "metrics.json").read_text())
+    assert [row["condition"] for row in metrics["scored"]["test"]] == ["A+B", "mean"]
+    assert (tmp_path / "model" / "README.md").read_text() in told + "\n"
+    preview = read_preview(tmp_path / "model")
+    assert [condition.label for condition in preview] == ["A+B"]
+    assert next(iter(preview.values())).shape == (20, 11)
+    half, whole = ((folder / "model" / "weights.safetensors").stat().st_size for folder in (tmp_path, screen))
+    assert half < 0.6 * whole
+
+
+def test_a_model_of_simulated_cells_says_so(tmp_path):
+    assert main(["simulate", str(tmp_path / "s.h5ad"), "--cells", "1500", "--genes", "64"]) == 0
+    assert main(["split", str(tmp_path / "s.h5ad"), "--task", "combo", "--out", str(tmp_path / "s.csv")]) == 0
+    settings = [word for text in SMALL for word in ("--set", text)]
+    train = ["train", str(tmp_path / "s.h5ad"), "--split", str(tmp_path / "s.csv"), "--out", str(tmp_path / "m")]
+    assert main([*train, "--steps", "2", "--unlisted", "leave-out", *settings]) == 0
+    assert read_manifest(tmp_path / "m").simulated
+
+
 def test_simulate_writes_a_file_that_check_accepts(tmp_path, capsys):
     assert main(["simulate", str(tmp_path / "s.h5ad"), "--cells", "2000", "--genes", "100", "--seed", "4"]) == 0
     assert "simulated" in capsys.readouterr().out
@@ -165,7 +193,9 @@ def test_simulate_writes_a_file_that_check_accepts(tmp_path, capsys):
 
 def test_an_unwritable_place_gives_one_line(screen, capsys):
     assert generate(screen, "/proc/nowhere/a.h5ad") == 2
-    assert capsys.readouterr().err.count("\n") == 1
+    told = capsys.readouterr().err
+    assert "/proc/nowhere cannot be made" in told
+    assert told.count("\n") == 1
 
 
 @pytest.mark.slow

@@ -14,7 +14,6 @@ from safetensors.torch import load_file
 from primeflow_core import checkpoint
 from primeflow_core.anndata_file import write_cells
 from primeflow_core.checkpoint import WEIGHTS
-from primeflow_core.errors import CheckpointError
 from primeflow_core.training import STATE
 from tests.tiny import cells
 
@@ -53,13 +52,9 @@ def run(arguments):
 
 
 def check_not_broken(out):
-    """What a reader meets between two runs: a model that loads whole, or a plain word that there is none yet."""
-    try:
-        predictor = checkpoint.load(out)
-    except CheckpointError as error:
-        assert "is no model" in str(error) or "not come to a first result" in str(error)
-        return
-    assert all(parameter.isfinite().all() for parameter in predictor.parameters())
+    """What a reader meets between two runs: no weights yet, or a model that loads whole."""
+    if (out / WEIGHTS).exists():
+        assert all(parameter.isfinite().all() for parameter in checkpoint.load(out).parameters())
 
 
 @pytest.mark.slow

@@ -34,7 +34,7 @@ def test_the_condition_is_dropped_as_often_as_asked(probability):
 
     def watching(x_t, t, condition, null):
         dropped.append(null)
-        assert (0 <= t).all()
+        assert (t >= 0).all()
         assert (t < 1).all()
         return x_t
 

@@ -51,7 +51,7 @@ def test_every_step_is_reported_once(name, steps):
 
 
 def test_gaussian_to_gaussian_has_the_known_velocity():
-    # For x_1 = m + s z with x_0 independent, E[x_1 - x_0 | x_t] is linear in x_t and the flow maps N(0, 1) to N(m, s^2).
+    # For x_1 = m + s z and x_0 independent, E[x_1 - x_0 | x_t] is linear in x_t: the flow maps N(0, 1) to N(m, s^2).
     mean, deviation = 3.0, 0.5
 
     def velocity(x, t):

@@ -12,7 +12,8 @@ from primeflow_core.cells import Cells
 from primeflow_core.commands.reading import add_reading_options, data_file, read_given, reading_options
 from primeflow_core.commands.terminal import ProgressLine, Subcommands, add_command, say
 from primeflow_core.conventions import Problem, Severity
-from primeflow_core.errors import DataError, SettingError
+from primeflow_core.errors import DataError, DownloadError, SettingError
+from primeflow_core.files import check_can_write, write_with
 
 if TYPE_CHECKING:
     from primeflow_core.splits import Split
@@ -46,7 +47,10 @@ def datasets_command(given: argparse.Namespace) -> None:
 
 
 def _dataset_row(dataset: datasets.Dataset) -> dict[str, str]:
-    here = "here" if datasets.local_path(dataset.name) else "made here" if dataset.simulated else "to fetch"
+    try:
+        here = "here" if datasets.local_path(dataset.name) else "made here" if dataset.simulated else "to fetch"
+    except DownloadError:
+        here = "damaged"
     size = f"{dataset.size / 1e6:.1f} MB" if dataset.size else "size ?"
     return {
         "name": dataset.name,
@@ -164,6 +168,7 @@ def split_command(given: argparse.Namespace) -> None:
 
     if given.out.suffix not in (".csv", ".gz"):
         raise SettingError(f"--out {given.out} must end in .csv or .csv.gz.")
+    check_can_write(given.out)
     cells = read_given(data_file(given.data), given)
     split = _split(cells, given)
     split.write(given.out)
@@ -191,9 +196,9 @@ def _split(cells: Cells, given: argparse.Namespace) -> "Split":
 def simulate_command(given: argparse.Namespace) -> None:
     from dataclasses import replace
 
-    from primeflow_core.files import write_with
     from primeflow_core.simulate import SimulationConfig, simulate
 
+    check_can_write(given.out)
     config = replace(SimulationConfig(), seed=given.seed)
     for name in ("cells", "genes"):
         if (value := getattr(given, name)) is not None:

@@ -16,7 +16,7 @@ from primeflow_core.errors import DataError, SettingError
 from primeflow_core.evaluation.agreement import bounds
 from primeflow_core.evaluation.pair import LabelledCells, Pair, paired, read_labelled
 from primeflow_core.evaluation.table import LARGER_IS_BETTER, MEAN, PCS, TOP_GENES, evaluate
-from primeflow_core.files import write_text
+from primeflow_core.files import check_can_write, write_text
 from primeflow_core.splits import listed_parts
 
 SHOWN = ("mmd_gex", "mmd_pca", "deg_recall", "cosine_logfc", "energy_distance")
@@ -49,6 +49,8 @@ def add_commands(commands: Subcommands) -> None:
 def evaluate_command(given: argparse.Namespace) -> None:
     if given.pcs < 1 or given.top_genes < 1:
         raise SettingError("--pcs and --top-genes must be 1 or more.")
+    for out in filter(None, (given.out, given.bounds)):
+        check_can_write(out)
     truth_path = data_file(given.truth).path
     layout = _layout(given, truth_path)
     prediction = read_labelled(given.prediction, layout.condition, layout.covariates)

@@ -20,6 +20,7 @@ from primeflow_core.commands.terminal import (
 )
 from primeflow_core.conditions import Condition, parse_perturbations
 from primeflow_core.errors import ConditionError, SettingError
+from primeflow_core.files import check_can_write
 from primeflow_core.sampling_plan import SAMPLERS, ZEROS, SamplingPlan
 
 if TYPE_CHECKING:
@@ -140,6 +141,7 @@ def _add_generate(commands: Subcommands) -> None:
 def generate_command(given: argparse.Namespace) -> None:
     from primeflow_core.generation import generate, write_generated
 
+    check_can_write(given.out)
     manifest = checkpoint.read_manifest(given.model)
     if given.held_out:
         conditions = manifest.tested_on if given.held_out == "test" else manifest.validated_on

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TypedDict
 
 from primeflow_core import datasets
-from primeflow_core.anndata_file import read_cells
+from primeflow_core.anndata_file import is_simulated, read_cells
 from primeflow_core.cells import Cells
 from primeflow_core.errors import DataError
 
@@ -42,7 +42,7 @@ class DataFile:
 
     @property
     def simulated(self) -> bool:
-        return self.dataset is not None and self.dataset.simulated
+        return is_simulated(self.path)
 
 
 def data_file(text: str) -> DataFile:
