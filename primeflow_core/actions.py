@@ -37,6 +37,15 @@ def actions(cells: Cells | None, covariates: tuple[tuple[str, str], ...]) -> dic
     return found
 
 
+def kind_of(cells: Cells | None, condition: Condition) -> str:
+    """The kinds of perturbation in a condition, as its data set names them; empty where the data do not say."""
+    if cells is None or not cells.kinds:
+        return ""
+    known = dict(zip(cells.conditions, cells.kinds, strict=True))
+    kinds = [known[condition]] if condition in known else [known[part] for part in condition.parts if part in known]
+    return " and ".join(dict.fromkeys(kinds))
+
+
 def done_elsewhere(cells: Cells | None, condition: Condition) -> tuple[str, ...]:
     """One sentence for each part that was not measured in this context and was treated otherwise in another one."""
     if cells is None:

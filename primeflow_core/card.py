@@ -26,6 +26,8 @@ from primeflow_core.splits import TEST, TRAIN, VAL, Split, read_split
 
 PAPER_SETTING = SamplingPlan(sampler="euler", steps=100)
 PREVIEW_CELLS = 200
+# Two seeds of the same model differ by more than this.
+MMD_NOISE = 0.005
 
 
 def write_card(
@@ -33,7 +35,7 @@ def write_card(
 ) -> str:
     """Score the model in ``folder`` on ``cells`` and write metrics.json, README.md and preview.npz; returns the card.
 
-    Zero handling is chosen on validation conditions, by the mean of MMD GEX; test conditions are scored once with
+    Zero handling is chosen on validation conditions; test conditions are scored once with
     it, and once with the paper's 100 Euler steps. ``half``: the weights are stored in half precision first, so
     that the figures are those of what is stored.
     Raises DataError when ``cells`` are not those of the training, CheckpointError for a broken model.
@@ -74,10 +76,15 @@ def _store_half(folder: Path, predictor: Predictor) -> None:
 
 
 def _chosen(tried: Mapping[str, pd.DataFrame]) -> str:
-    """The zero handling with the smallest mean MMD GEX on validation conditions, to three decimals, simplest first."""
+    """The zero handling with the best DEG recall of those whose mean MMD GEX is as good as the best, on validation.
+
+    Recall alone would reward throwing real values away; MMD alone cannot tell the options apart.
+    """
     if any(table.empty for table in tried.values()):
         return "clip"
-    return min(tried, key=lambda zeros: (round(_mean(tried[zeros], "mmd_gex"), 3), ZEROS.index(zeros)))
+    best = min(_mean(table, "mmd_gex") for table in tried.values())
+    as_good = [zeros for zeros in ZEROS if _mean(tried[zeros], "mmd_gex") <= best + MMD_NOISE]
+    return max(as_good, key=lambda zeros: (round(_mean(tried[zeros], "deg_recall"), 2), -ZEROS.index(zeros)))
 
 
 def _mean(table: pd.DataFrame, column: str) -> float:

@@ -21,6 +21,7 @@ class Standing(StrEnum):
     PARTS_SEEN = "each part seen alone"
     PART_ELSEWHERE = "one part never seen alone here"
     PART_UNSEEN = "never measured"
+    CHOSEN = "chosen already"
 
 
 @dataclass(frozen=True)
@@ -51,12 +52,11 @@ class Catalogue:
         return tuple(sorted(known or product(*values), key=lambda covariates: [v.lower() for _, v in covariates]))
 
     def choices(self, covariates: Covariates, chosen: Sequence[Perturbation] = ()) -> list[Choice]:
-        """Every perturbation that could be added to ``chosen``, best known first, then by name."""
+        """Every perturbation beside those ``chosen``, best known first, then by name; chosen ones come last."""
         taken = {part.name for part in chosen}
         found = [
-            Choice(name, self._best_standing(name, covariates, chosen))
+            Choice(name, Standing.CHOSEN if name in taken else self._best_standing(name, covariates, chosen))
             for name in self.vocabulary.perturbations
-            if name not in taken
         ]
         order = list(Standing)
         return sorted(found, key=lambda choice: (order.index(choice.standing), choice.name.lower()))
@@ -90,6 +90,8 @@ class Catalogue:
             return typed
         if typed.casefold() in by_case:
             return by_case[typed.casefold()]
+        if typed in {part.name for condition in self._held_out for part in condition.perturbations}:
+            raise ConditionError(f"{typed} was never in training. The model cannot predict it.")
         close = difflib.get_close_matches(typed.casefold(), by_case, n=1)
         hint = f" Did you mean {by_case[close[0]]}?" if close else ""
         raise ConditionError(

@@ -1,7 +1,7 @@
 """Figures from points and tables: Plotly for finished ones, an ECharts option for the map that moves.
 
 Measured cells are blue circles, unperturbed ones grey rings, predicted ones orange diamonds, everywhere: shape and
-words say the same as colour. The colours (Okabe-Ito) have a contrast of 3:1 on light and on dark ground.
+words say the same as colour. The colours (Okabe-Ito's, the blue lightened) stand out by 3:1 on white and on dark.
 """
 
 import html
@@ -18,6 +18,7 @@ MOST_DRAWN = 20_000
 GROUND = "rgba(0,0,0,0)"
 FAINT = "rgba(128,136,148,0.28)"
 TRACK = "rgba(128,136,148,0.35)"
+LEGEND = {"orientation": "h", "x": 0, "yanchor": "bottom", "title": None}
 
 
 class Role(StrEnum):
@@ -38,19 +39,11 @@ class _Style:
 
 _STYLES = {
     Role.CONTROL: _Style("#8A94A3", "circle-open", "emptyCircle", 6),
-    Role.MEASURED: _Style("#0072B2", "circle", "circle", 7),
+    Role.MEASURED: _Style("#2087C6", "circle", "circle", 7),
     Role.PREDICTED: _Style("#D55E00", "diamond", "diamond", 8),
 }
-_REAL = {
-    Role.CONTROL: "Control, measured",
-    Role.MEASURED: "Perturbed, measured",
-    Role.PREDICTED: "Perturbed, predicted",
-}
-_SIMULATED = {
-    Role.CONTROL: "Control, simulated",
-    Role.MEASURED: "Perturbed, simulated",
-    Role.PREDICTED: "Perturbed, predicted",
-}
+_REAL = {Role.CONTROL: "Control", Role.MEASURED: "Measured", Role.PREDICTED: "Predicted"}
+_SIMULATED = {Role.CONTROL: "Simulated control", Role.MEASURED: "Simulated", Role.PREDICTED: "Predicted"}
 
 Extent = tuple[tuple[float, float], tuple[float, float]]
 
@@ -68,21 +61,19 @@ def name_of(role: Role, *, simulated: bool) -> str:
     return (_SIMULATED if simulated else _REAL)[role]
 
 
-def framed(extent: Extent, groups: Sequence[Group]) -> Extent:
-    """The extent of a map, made wide enough for cells that lie outside of it."""
-    points = np.concatenate([group.points for group in groups if len(group.points)] or [np.zeros((0, 2))])
-    if not len(points):
-        return extent
-    (left, right), (bottom, top) = extent
-    low, high = points.min(axis=0).tolist(), points.max(axis=0).tolist()
-    pad_x, pad_y = 0.03 * (high[0] - low[0]), 0.03 * (high[1] - low[1])
-    return (min(left, low[0] - pad_x), max(right, high[0] + pad_x)), (
-        min(bottom, low[1] - pad_y),
-        max(top, high[1] + pad_y),
-    )
+def framed(groups: Sequence[Group], at_least: Extent | None = None) -> Extent:
+    """The range of both axes that shows all ``groups``, with a margin, and ``at_least`` what is given."""
+    points = np.concatenate([np.zeros((0, 2)), *(group.points for group in groups)])
+    corners = [points.min(axis=0), points.max(axis=0)] if len(points) else []
+    if at_least is not None:
+        corners += [np.array([low for low, _ in at_least]), np.array([high for _, high in at_least])]
+    low, high = (np.min(corners, axis=0), np.max(corners, axis=0)) if corners else (np.zeros(2), np.ones(2))
+    margin = np.maximum(0.05 * (high - low), 1e-3)
+    (left, bottom), (right, top) = (low - margin).tolist(), (high + margin).tolist()
+    return (left, right), (bottom, top)
 
 
-def overlay(groups: Sequence[Group], axes: tuple[str, str], extent: Extent, *, simulated: bool) -> go.Figure:
+def overlay(groups: Sequence[Group], axes: tuple[str, str], *, simulated: bool, height: int = 460) -> go.Figure:
     """The finished map: every group over the others, with words, numbers of cells and the axes' meaning."""
     figure = go.Figure()
     for group in groups:
@@ -94,14 +85,14 @@ def overlay(groups: Sequence[Group], axes: tuple[str, str], extent: Extent, *, s
                 y=points[:, 1],
                 name=_legend(group, simulated),
                 mode="markers",
-                marker={"symbol": style.plotly, "size": style.size, "color": style.colour, "opacity": 0.8},
+                marker={"symbol": style.plotly, "size": style.size, "color": style.colour, "opacity": 0.85},
                 hovertemplate=f"{name_of(group.role, simulated=simulated)}<extra></extra>",
             )
         )
-    x_range, y_range = framed(extent, groups)
+    x_range, y_range = framed(groups)
     figure.update_layout(
-        **_layout(height=460),
-        legend={"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom", "title": None},
+        **_layout(height=height),
+        legend={**LEGEND, "y": 1.02},
         xaxis=_map_axis(axes[0], x_range),
         yaxis=_map_axis(axes[1], y_range),
         dragmode="pan",
@@ -110,14 +101,15 @@ def overlay(groups: Sequence[Group], axes: tuple[str, str], extent: Extent, *, s
 
 
 def live_map(groups: Sequence[Group], axes: tuple[str, str], extent: Extent, *, simulated: bool) -> dict[str, Any]:
-    """An ECharts option whose axes stay still while the predicted cells move."""
+    """An ECharts option whose axes stay still while the predicted cells move; they hold ``extent`` at least."""
     names = [name_of(group.role, simulated=simulated) for group in groups]
-    (left, right), (bottom, top) = extent
+    still = [group for group in groups if group.role is not Role.PREDICTED]
+    (left, right), (bottom, top) = framed(still, extent)
     return {
         "animationDurationUpdate": 350,
         "animationEasingUpdate": "linear",
         "legend": {"data": names, "left": 0, "top": 0, "selectedMode": False},
-        "grid": {"left": 48, "right": 12, "top": 36, "bottom": 44},
+        "grid": {"left": 46, "right": 10, "top": 36, "bottom": 44, "containLabel": False},
         "tooltip": {"show": False},
         "toolbox": {"show": False},
         "dataset": [{"source": pd.DataFrame(_thinned(group.points), columns=["x", "y"])} for group in groups],
@@ -129,41 +121,43 @@ def live_map(groups: Sequence[Group], axes: tuple[str, str], extent: Extent, *, 
 
 @dataclass(frozen=True)
 class Range:
-    """One measure: its value, the value of no prediction at all (floor) and of a second experiment (ceiling).
-
-    ``position``: 0 at the floor, 1 at the ceiling; None where the two do not differ.
-    """
+    """One measure: its value, the value of no prediction at all (floor) and of a second experiment (ceiling)."""
 
     label: str
     value: float
     floor: float
     ceiling: float
-    position: float | None
+
+    @property
+    def position(self) -> float | None:
+        """0 at the floor, 1 at the ceiling, beyond them outside; None where the two do not differ."""
+        return None if self.floor == self.ceiling else (self.value - self.floor) / (self.ceiling - self.floor)
 
 
 def agreement_ranges(ranges: Sequence[Range]) -> go.Figure:
-    """Every measure as a diamond between its floor (left) and its ceiling (right)."""
-    labels = [_text(entry.label) for entry in ranges]
+    """Every measure in a row of its own: a diamond between its floor (left) and its ceiling (right)."""
     figure = go.Figure()
-    for label, entry in zip(labels, ranges, strict=True):
-        figure.add_trace(_track(label))
-        for x, text, place in ((0, f"{entry.floor:.3g}", "bottom right"), (1, f"{entry.ceiling:.3g}", "bottom left")):
-            figure.add_trace(_mark(x, label, text, place))
+    for row, entry in enumerate(ranges):
+        figure.add_trace(_track(row))
+        figure.add_trace(_ends(row, entry))
         if entry.position is not None:
-            figure.add_trace(_diamond(label, entry))
+            figure.add_trace(_diamond(row, entry))
+        figure.add_annotation(
+            x=0, y=row - 0.36, text=f"<b>{_text(entry.label)}</b>  {entry.value:.3g}", showarrow=False, xanchor="left"
+        )
     figure.update_layout(
-        **_layout(height=64 * len(ranges) + 46),
+        **_layout(height=62 * len(ranges) + 34),
         showlegend=False,
         xaxis={
-            "range": [-0.18, 1.18],
+            "range": [-0.14, 1.14],
             "showgrid": False,
             "zeroline": False,
             "fixedrange": True,
             "tickvals": [0, 1],
-            "ticktext": ["floor: controls", "ceiling: a second experiment"],
+            "ticktext": ["floor", "ceiling"],
             "side": "top",
         },
-        yaxis={"autorange": "reversed", "showgrid": False, "fixedrange": True, "ticksuffix": "  ", "title": None},
+        yaxis={"range": [len(ranges) - 0.35, -0.65], "visible": False, "fixedrange": True},
     )
     return figure
 
@@ -183,7 +177,7 @@ def gene_changes(table: pd.DataFrame, *, simulated: bool) -> go.Figure:
     figure.add_vline(x=0, line={"color": TRACK, "width": 1})
     figure.update_layout(
         **_layout(height=24 * len(genes) + 90),
-        legend={"orientation": "h", "x": 0, "y": 1.01, "yanchor": "bottom", "title": None},
+        legend={**LEGEND, "y": 1.01},
         xaxis={"title": "log2 change against control (log-normalised)", "gridcolor": FAINT, "zeroline": False},
         yaxis={"autorange": "reversed", "showgrid": False, "title": None, "dtick": 1, "fixedrange": True},
     )
@@ -203,7 +197,7 @@ def _thinned(points: np.ndarray) -> np.ndarray:
 
 
 def _legend(group: Group, simulated: bool) -> str:
-    return f"{name_of(group.role, simulated=simulated)} · {len(group.points):,} cells"
+    return f"{name_of(group.role, simulated=simulated)} · {len(group.points):,}"
 
 
 def _layout(*, height: int) -> dict[str, Any]:
@@ -243,7 +237,7 @@ def _live_series(index: int, group: Group, name: str) -> dict[str, Any]:
         "encode": {"x": "x", "y": "y"},
         "symbol": style.echarts,
         "symbolSize": style.size,
-        "itemStyle": {"color": style.colour, "opacity": 0.8},
+        "itemStyle": {"color": style.colour, "opacity": 0.85},
         "animation": moves,
         "silent": True,
         "clip": True,
@@ -251,31 +245,29 @@ def _live_series(index: int, group: Group, name: str) -> dict[str, Any]:
     }
 
 
-def _track(label: str) -> go.Scatter:
+def _track(row: int) -> go.Scatter:
     line = {"color": TRACK, "width": 8}
-    return go.Scatter(x=[0, 1], y=[label, label], mode="lines", line=line, hoverinfo="skip")
+    return go.Scatter(x=[0, 1], y=[row, row], mode="lines", line=line, hoverinfo="skip")
 
 
-def _mark(x: float, label: str, text: str, place: str) -> go.Scatter:
+def _ends(row: int, entry: Range) -> go.Scatter:
     return go.Scatter(
-        x=[x],
-        y=[label],
+        x=[0, 1],
+        y=[row, row],
         mode="markers+text",
-        text=[text],
-        textposition=place,
-        marker={"symbol": "line-ns", "size": 14, "line": {"width": 2, "color": "#8A94A3"}},
+        text=[f"{entry.floor:.3g}", f"{entry.ceiling:.3g}"],
+        textposition="bottom center",
+        marker={"symbol": "line-ns", "size": 14, "line": {"width": 2, "color": _STYLES[Role.CONTROL].colour}},
         hoverinfo="skip",
     )
 
 
-def _diamond(label: str, entry: Range) -> go.Scatter:
+def _diamond(row: int, entry: Range) -> go.Scatter:
     position = float(entry.position or 0.0)
     return go.Scatter(
-        x=[min(max(position, -0.12), 1.12)],
-        y=[label],
-        mode="markers+text",
-        text=[f"<b>{entry.value:.3g}</b>"],
-        textposition="top center",
+        x=[min(max(position, -0.1), 1.1)],
+        y=[row],
+        mode="markers",
         marker={"symbol": "diamond", "size": 15, "color": _STYLES[Role.PREDICTED].colour},
         hovertemplate=(
             f"predicted {entry.value:.4g}<br>floor {entry.floor:.4g}<br>ceiling {entry.ceiling:.4g}<br>"

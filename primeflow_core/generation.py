@@ -1,18 +1,21 @@
 """Cells on request: predictions of one or more conditions as one annotated table with its provenance."""
 
+import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from primeflow_core.anndata_file import write_cells
 from primeflow_core.checkpoint import Manifest
 from primeflow_core.conditions import Condition, novelty
-from primeflow_core.predictor import Predictor
 from primeflow_core.provenance import now, versions
 from primeflow_core.sampling_plan import Progress, SamplingPlan
+
+if TYPE_CHECKING:
+    from primeflow_core.predictor import Predictor
 
 
 @dataclass(frozen=True)
@@ -25,7 +28,7 @@ class Generated:
 
 
 def generate(
-    predictor: Predictor,
+    predictor: "Predictor",
     conditions: Sequence[Condition],
     labels: Sequence[str],
     cells: int,
@@ -71,6 +74,14 @@ def provenance(manifest: Manifest, plan: SamplingPlan, conditions: Sequence[Cond
         },
         "versions": versions(),
     }
+
+
+def h5ad_bytes(generated: Generated, manifest: Manifest, plan: SamplingPlan) -> bytes:
+    """The .h5ad of ``write_generated``, for a browser to save."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "cells.h5ad"
+        write_generated(path, generated, manifest, plan)
+        return path.read_bytes()
 
 
 def write_generated(path: Path, generated: Generated, manifest: Manifest, plan: SamplingPlan) -> None:

@@ -26,9 +26,10 @@ Place = Callable[[np.ndarray], np.ndarray]
 
 @dataclass(frozen=True)
 class Question:
-    """What is asked of which model; equal questions have equal answers."""
+    """What is asked of which model; equal questions have equal answers. ``version`` is that of the weights' file."""
 
     folder: Path
+    version: int
     condition: Condition
     cells: int
     plan: SamplingPlan
@@ -67,7 +68,7 @@ class ModelShelf:
 
     def model(self, folder: Path) -> "Predictor":
         """Load a model, or take it from the shelf while its weights are the same file. Raises CheckpointError."""
-        key = (folder, self._stamp(folder))
+        key = (folder, version_of(folder))
         with self._lock:
             if key not in self._loaded:
                 self._loaded[key] = checkpoint.load(folder)
@@ -86,10 +87,11 @@ class ModelShelf:
     def learn(self, folder: Path, cells: int, plan: SamplingPlan, seconds: float) -> None:
         self._pace[folder] = seconds / evaluations(cells, plan)
 
-    @staticmethod
-    def _stamp(folder: Path) -> int:
-        weights = folder / checkpoint.WEIGHTS
-        return weights.stat().st_mtime_ns if weights.is_file() else 0
+
+def version_of(folder: Path) -> int:
+    """Changes when the weights in a model folder do; 0 where there are none."""
+    weights = folder / checkpoint.WEIGHTS
+    return weights.stat().st_mtime_ns if weights.is_file() else 0
 
 
 def evaluations(cells: int, plan: SamplingPlan) -> int:

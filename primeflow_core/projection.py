@@ -16,7 +16,10 @@ FEWEST_CELLS = 5
 
 
 class Map(ABC):
-    """Places cells (n, G) at (n, 2) float32; ``axes`` are the two axis titles, ``extent`` holds what was fitted on."""
+    """Places cells (n, G) at (n, 2) float32.
+
+    ``axes`` are the titles of both axes, ``extent`` their ranges that hold most of what the map was fitted on.
+    """
 
     axes: tuple[str, str]
     extent: tuple[tuple[float, float], tuple[float, float]]
@@ -70,6 +73,11 @@ class UMAPMap(Map):
         self.axes = ("UMAP 1 (no unit)", "UMAP 2 (no unit)")
         self.extent = _extent(self._umap.embedding_)
 
+    @property
+    def nbytes(self) -> int:
+        """About what it holds in memory: the cells it was fitted on, and their neighbours."""
+        return int(4 * self._umap.embedding_.nbytes + 4 * self._umap._raw_data.nbytes)
+
     def place(self, values: np.ndarray) -> np.ndarray:
         if not len(values):
             return np.zeros((0, 2), dtype=np.float32)
@@ -97,8 +105,6 @@ def _share(fitted: Any, component: int) -> float:
 
 
 def _extent(placed: np.ndarray) -> tuple[tuple[float, float], tuple[float, float]]:
-    """The range of both axes with a margin, so that a live map can keep its axes still."""
-    low, high = placed.min(axis=0), placed.max(axis=0)
-    margin = np.maximum(0.08 * (high - low), 1e-3)
-    (left, bottom), (right, top) = (low - margin).tolist(), (high + margin).tolist()
+    """The range of both axes that holds 98 % of the cells along each."""
+    (left, bottom), (right, top) = np.quantile(placed, [0.01, 0.99], axis=0).tolist()
     return (left, right), (bottom, top)

@@ -33,7 +33,7 @@ class Recipe:
 PAPER_TRAINING = TrainingConfig(
     batch_size=216, accumulation=4, learning_rate=5e-5, weight_decay=0.0, steps=200_000, save_every=1000
 )
-CPU_TRAINING = TrainingConfig(batch_size=64, learning_rate=2e-3, weight_decay=0.01, steps=20_000)
+CPU_TRAINING = TrainingConfig(batch_size=64, learning_rate=1e-3, weight_decay=0.01, steps=20_000)
 SMALL = UNetConfig(channels=64, channel_mult=(1, 2, 2), attention_at=(4,), gene_features=16, fold=8, readout="gene")
 
 RECIPES = (

@@ -1,7 +1,7 @@
 """The response of each gene: how predicted and measured cells differ from unperturbed ones, and where both agree.
 
 Change is PerturBench's: log2(m + 0.1) − log2(m_control + 0.1) on means m of log-normalised values. A gene is
-*expected* to change when its predicted change is at least 0.5 and Welch's t test, corrected over all genes
+*expected* to change when its predicted change is at least 0.25 and Welch's t test, corrected over all genes
 (Benjamini-Hochberg), gives p < 0.05. The experiment *agrees* when the measured change has the same direction,
 which chance alone does for every second gene, provided that both sides have controls of their own: shared
 controls bring their noise to both.
@@ -16,7 +16,7 @@ from scipy import stats
 from primeflow_core.errors import DataError
 
 PSEUDO = 0.1
-LEAST_CHANGE = 0.5
+LEAST_CHANGE = 0.25
 LARGEST_P = 0.05
 FEWEST_CELLS = 2
 

@@ -1,0 +1,102 @@
+"""One condition, predicted beside measured: the cells to draw, the genes that change, how far to trust it.
+
+Predicted effects are measured from the control cells of training, measured effects from control cells that
+training did not use, so that neither side lends the other its noise. Where a file has no such split of its
+controls they are halved.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from primeflow_core import checkpoint
+from primeflow_core.cells import Cells
+from primeflow_core.conditions import Condition
+from primeflow_core.errors import DataError
+from primeflow_core.evaluation.agreement import FEWEST, Bounded, Measured, agreement, halved_controls
+from primeflow_core.evaluation.principal_components import components
+from primeflow_core.evaluation.response import Cloud, Response, response
+from primeflow_core.evaluation.table import PCS
+from primeflow_core.splits import TRAIN, read_split
+
+MOST_FITTED = 5_000
+
+
+@dataclass(frozen=True)
+class Background:
+    """What was measured in one context: two disjoint sets of controls (k, G), and cells (n, G) to fit maps on."""
+
+    training_controls: np.ndarray
+    other_controls: np.ndarray
+    context_cells: np.ndarray
+
+    @property
+    def controls(self) -> np.ndarray:
+        return np.concatenate([self.training_controls, self.other_controls])
+
+
+def background(cells: Cells, genes: tuple[str, ...], condition: Condition, folder: Path, seed: int = 0) -> Background:
+    """Controls and cells of the condition's context, for a model of these ``genes`` in ``folder``.
+
+    Raises DataError where the cells have other genes, or too few of them are controls.
+    """
+    if cells.genes != genes:
+        raise DataError(
+            f"{cells.source} has other genes than the model ({len(cells.genes)} and {len(genes)}, or another order). "
+            "Use the file that the model was trained on."
+        )
+    rows = cells.where(condition.control())
+    if len(rows) < 2 * FEWEST:
+        raise DataError(
+            f"{cells.source} has {len(rows)} control cells in {condition.context or 'all'}; "
+            f"comparing needs {2 * FEWEST} at least."
+        )
+    in_training = _trained_on(cells, folder)[rows]
+    training, others = cells.dense(rows[in_training]), cells.dense(rows[~in_training])
+    if min(len(training), len(others)) < FEWEST:
+        training, others = halved_controls(cells.dense(rows), seed)
+    return Background(training, others, _context_cells(cells, condition, seed))
+
+
+def _trained_on(cells: Cells, folder: Path) -> np.ndarray:
+    """(N,) whether each cell was in training; all False for cells that the model's split does not name."""
+    try:
+        split = read_split(folder / checkpoint.SPLIT, cells, unlisted="leave-out")
+    except DataError:
+        # The user's own cells are not those of the split, and none of them was trained on.
+        return np.zeros(len(cells), dtype=bool)
+    return split.part_of(cells) == TRAIN
+
+
+def _context_cells(cells: Cells, condition: Condition, seed: int) -> np.ndarray:
+    here = [i for i, known in enumerate(cells.conditions) if known.covariates == condition.covariates]
+    rows = np.flatnonzero(np.isin(cells.condition_of, here))
+    if len(rows) > MOST_FITTED:
+        rows = np.sort(np.random.default_rng(seed).choice(rows, MOST_FITTED, replace=False))
+    return cells.dense(rows)
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """``agreement`` is empty where the condition was never measured."""
+
+    response: Response
+    agreement: Mapping[str, Bounded]
+
+
+def compared(
+    predicted: np.ndarray, measured: np.ndarray, known: Background, genes: tuple[str, ...], top: int = 50
+) -> Comparison:
+    """Compare predicted cells (n, G) with measured ones (m, G; m = 0: never measured) of one condition."""
+    from_training = Cloud(predicted, known.training_controls)
+    if len(measured) < FEWEST:
+        return Comparison(response(genes, from_training, None), {})
+    truth = Measured(
+        measured, known.other_controls, known.training_controls, genes, components(known.context_cells, PCS)
+    )
+    return Comparison(
+        response(genes, from_training, Cloud(measured, known.other_controls)),
+        agreement(predicted, truth, top=top),
+    )
