@@ -23,7 +23,7 @@ from primeflow_core.prediction import ModelShelf, Place, Prediction, Question, p
 from primeflow_core.projection import Map, PCAMap, UMAPMap
 
 ROOT = Path(__file__).resolve().parents[1]
-SIDEBAR_WIDTH = 310
+SIDEBAR_WIDTH, USUAL_CELLS = 310, 200
 # Drawn here because Streamlit would ask another server for icons of its own set: a ring, a circle, a diamond.
 MARK = (
     '<circle cx="7" cy="22" r="4.5" fill="none" stroke="#8A94A3" stroke-width="2.5"/>'
@@ -210,6 +210,11 @@ def answer_to(question: Question, model: Model) -> Answer | None:
         key = "-".join((*_name(model), question.condition.label, question.condition.context))
         return Answer(key, Prediction(shipped, len(shipped), question.plan), shipped=True)
     return None
+
+
+def usual_cells(model: Model) -> int:
+    """How many cells to ask for at first: as many as were shipped, so that those are the answer."""
+    return max((len(shipped) for shipped in previews(model.folder, model.version).values()), default=USUAL_CELLS)
 
 
 def job_in_address() -> JobStatus | None:

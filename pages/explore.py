@@ -25,7 +25,7 @@ from primeflow_core.projection import Map, PCAMap, UMAPMap
 
 BOXES = ("a", "b", "c")
 TEXTS = ("model", "context", *BOXES, *(f"dose_{box}" for box in BOXES))
-MOST_CELLS, USUAL_CELLS = 5_000, 200
+MOST_CELLS = 5_000
 FEW_CELLS = 50
 GENES_DRAWN = 16
 CARD_TITLE, MAP_HEIGHT = 44, 520
@@ -110,7 +110,8 @@ def asked(library: Library) -> View:
         parts = choose_parts(catalogue, covariates)
         weight = choose_weight()
         left, right = st.columns(2)
-        cells = left.number_input("Cells", 10, MOST_CELLS, USUAL_CELLS, 50, key="cells", bind="query-params")
+        usual = min(pages.usual_cells(model), MOST_CELLS)
+        cells = left.number_input("Cells", 10, MOST_CELLS, usual, 50, key="cells", bind="query-params")
         seed = right.number_input(
             "Seed", 0, 2**31 - 1, 0, 1, key="seed", bind="query-params", help="The same seed gives the same cells."
         )
@@ -504,7 +505,8 @@ def show_agreement(view: View, answer: Answer | None, found: Comparison | None) 
         st.caption("The agreement with the measured cells appears here when cells have been predicted.")
         return
     if found is None or not found.agreement:
-        st.caption("This condition was never measured: there is no truth to compare with.")
+        missing = "not on this machine" if view.known is None else "never measured"
+        st.caption(f"Cells of this condition are {missing}: there is no truth to compare with.")
         return
     ranges = ranges_of(found)
     told = "; ".join(f"{entry.label} {entry.value:.3g}" for entry in ranges)

@@ -1,0 +1,69 @@
+"""One condition, predicted beside measured: which controls serve which side."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from primeflow_core.cells import Cells
+from primeflow_core.checkpoint import SPLIT
+from primeflow_core.comparison import background, compared
+from primeflow_core.errors import DataError
+from primeflow_core.splits import Split
+from tests import tiny
+
+
+@pytest.fixture
+def cells() -> Cells:
+    return tiny.cells(per_condition=20)
+
+
+def split_of(cells: Cells, folder: Path) -> Path:
+    """Of the 20 controls the first 12 are trained on."""
+    parts = np.full(len(cells), "train")
+    parts[12:20] = "test"
+    Split(cells.names, parts).write(folder / SPLIT)
+    return folder
+
+
+def test_controls_of_training_are_kept_from_the_others(cells, tmp_path):
+    known = background(cells, cells.genes, tiny.condition("A", "B"), split_of(cells, tmp_path))
+    assert np.array_equal(known.training_controls, cells.dense(np.arange(12)))
+    assert np.array_equal(known.other_controls, cells.dense(np.arange(12, 20)))
+    assert len(known.controls) == 20
+    assert len(known.context_cells) == len(cells)
+
+
+def test_without_a_split_the_controls_are_halved(cells, tmp_path):
+    known = background(cells, cells.genes, tiny.condition("A"), tmp_path)
+    assert (len(known.training_controls), len(known.other_controls)) == (10, 10)
+    together = np.sort(known.controls, axis=0)
+    assert np.array_equal(together, np.sort(cells.dense(np.arange(20)), axis=0))
+
+
+def test_other_genes_or_too_few_controls_are_refused(cells, tmp_path):
+    with pytest.raises(DataError, match="has other genes than the model"):
+        background(cells, ("X", *cells.genes[1:]), tiny.condition("A"), tmp_path)
+    few = cells.subset(np.arange(17, 80))
+    with pytest.raises(DataError, match="has 3 control cells in k562; comparing needs 8"):
+        background(few, cells.genes, tiny.condition("A"), tmp_path)
+
+
+def test_measured_cells_as_prediction_agree_better_than_controls(cells, tmp_path):
+    known = background(cells, cells.genes, tiny.condition("A", "B"), split_of(cells, tmp_path))
+    measured = cells.dense(cells.where(tiny.condition("A", "B")))
+    found = compared(measured, measured, known, cells.genes, top=5).agreement
+    assert found["mmd_gex"].value == pytest.approx(0, abs=1e-6)
+    assert found["deg_recall"].value == 1
+    assert found["cosine_logfc"].value == pytest.approx(1)
+    assert found["mmd_gex"].floor is not None
+    assert found["mmd_gex"].floor > found["mmd_gex"].value
+
+
+def test_what_was_never_measured_has_a_response_and_no_agreement(cells, tmp_path):
+    known = background(cells, cells.genes, tiny.condition("A"), split_of(cells, tmp_path))
+    found = compared(cells.dense(np.arange(30)), np.zeros((0, 11), np.float32), known, cells.genes)
+    assert found.agreement == {}
+    assert not found.response.measured
+    assert replace(known, other_controls=known.other_controls[:0]).controls.shape == (12, 11)
