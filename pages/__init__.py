@@ -159,7 +159,9 @@ def _bring(dataset: Dataset) -> None:
     except DownloadError as error:
         st.error(plain(str(error)))
         return
-    st.query_params.clear()
+    for key in (*st.session_state.get(_ADDRESS, {}), "job"):
+        if key in st.query_params:
+            del st.query_params[key]
     st.rerun()
 
 

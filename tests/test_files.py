@@ -3,15 +3,18 @@
 import pytest
 
 from primeflow_core.errors import SettingError
-from primeflow_core.files import check_can_write, remove_partial, replaced, write_json, write_text
+from primeflow_core.files import check_can_write, remove_partial, replaced, write_json, write_text, write_with
 
 
 def test_a_file_takes_its_place_only_when_complete(tmp_path):
-    path = tmp_path / "deep" / "a.txt"
-    write_text(path, "old")
-    with pytest.raises(ValueError, match="half"), replaced(path) as temporary:
+    def half(temporary):
         temporary.write_text("ne")
         raise ValueError("half")
+
+    path = tmp_path / "deep" / "a.txt"
+    write_text(path, "old")
+    with pytest.raises(ValueError, match="half"):
+        write_with(path, half)
     assert path.read_text() == "old"
     assert [entry.name for entry in path.parent.iterdir()] == ["a.txt"]
 

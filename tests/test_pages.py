@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -371,10 +372,11 @@ def test_the_shipped_model_opens_on_the_real_cells(models, monkeypatch, mirror):
     ]
 
 
-def test_downloading_the_real_cells_opens_on_them(models, monkeypatch, mirror):
+def test_downloading_the_real_cells_opens_on_them(models, monkeypatch, mirror, tmp_path):
     monkeypatch.delenv("PRIMEFLOW_CHECKPOINTS")
-    app = opened()
-    monkeypatch.setenv("PRIMEFLOW_MIRROR", str(mirror))
+    monkeypatch.setenv("PRIMEFLOW_CACHE", str(tmp_path))
+    monkeypatch.setattr(pages, "fetch", lambda name: shutil.copy(mirror / f"{name}.h5ad", tmp_path))
+    app = opened(w="2")
     app.button(key="fetch-perturbench-devel").click().run()
     assert not app.exception
     assert app.selectbox(key="model").value == "perturbench-devel"

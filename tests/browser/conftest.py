@@ -1,4 +1,4 @@
-"""A real server and a real Chromium. Without a browser these tests skip, or fail where the environment forbids that."""
+"""A real server and a real Chromium; every page is watched for console errors and requests to other hosts."""
 
 import os
 import shutil
@@ -10,121 +10,149 @@ import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import urlparse
+from urllib.parse import urlsplit
 
 import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from tests.app_models import make_models
 
 ROOT = Path(__file__).resolve().parents[2]
 ARTIFACTS = ROOT / "artifacts"
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-QUIET = [
+CHROMIUM = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+QUIET = (
     "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update",
     "--disable-sync", "--no-first-run",
-]  # fmt: skip
-PATIENCE_MS = 60_000
-LOCAL = {"127.0.0.1", "localhost", ""}
+)  # fmt: skip
+WAIT = 60_000
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.browser)
+
+
+@dataclass
+class Server:
+    """A running app at ``address``; ``log`` is what it wrote."""
+
+    process: subprocess.Popen
+    address: str
+    log: Path
+
+
+def start(port: int, log: Path, environment: dict[str, str]) -> Server:
+    command = [sys.executable, "-m", "primeflow_core", "app", "--port", str(port)]
+    with log.open("w") as stream:
+        process = subprocess.Popen(
+            command, cwd=ROOT, env=os.environ | environment, stdout=stream, stderr=subprocess.STDOUT
+        )
+    server = Server(process, f"http://127.0.0.1:{port}", log)
+    limit = time.monotonic() + 60
+    while time.monotonic() < limit and process.poll() is None:
+        try:
+            with urllib.request.urlopen(f"{server.address}/_stcore/health", timeout=2) as answer:
+                if answer.read() == b"ok":
+                    return server
+        except OSError:
+            time.sleep(0.2)
+    raise AssertionError(f"the server did not start: {log.read_text()}")
+
+
+def stop(server: Server) -> int:
+    """The exit status after a polite request to end."""
+    server.process.terminate()
+    return server.process.wait(30)
 
 
 @pytest.fixture(scope="session")
-def chromium():
-    from playwright.sync_api import expect, sync_playwright
+def free_port() -> "type[FreePort]":
+    return FreePort
 
-    expect.set_options(timeout=PATIENCE_MS)
 
-    found = next((path for name in BROWSERS if (path := shutil.which(name))), None)
+class FreePort:
+    @staticmethod
+    def number() -> int:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            return int(probe.getsockname()[1])
+
+
+@pytest.fixture(scope="session")
+def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """The app's environment: one tiny model of the simulated screen, and no mirror."""
+    place = tmp_path_factory.mktemp("browser")
+    chosen = {
+        "PRIMEFLOW_CACHE": str(place / "cache"), "PRIMEFLOW_CHECKPOINTS": str(place / "models"), "PRIMEFLOW_MIRROR": "",
+    }  # fmt: skip
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in chosen.items():
+            patch.setenv(name, value)
+        make_models(place / "models")
+    return chosen
+
+
+@pytest.fixture(scope="session")
+def server(environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    running = start(FreePort.number(), tmp_path_factory.mktemp("log") / "server.log", environment)
+    yield running
+    stop(running)
+    assert "Traceback" not in running.log.read_text()
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    found = next(filter(None, map(shutil.which, CHROMIUM)), None)
     if found is None:
-        reason = "no Chromium here: install it (apt-get install chromium) to run the browser tests"
+        reason = f"no Chromium here (looked for {', '.join(CHROMIUM)}); install it with apt-get install chromium"
         if os.environ.get("PRIMEFLOW_REQUIRE_BROWSER"):
             pytest.fail(reason)
         pytest.skip(reason)
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=found, args=QUIET)
-        yield browser
-        browser.close()
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-def serve(cache: Path, mirror: str | None) -> Iterator[str]:
-    """Start the app as a user does and yield its address."""
-    port = free_port()
-    environment = {**os.environ, "PRIMEFLOW_CACHE": str(cache)}
-    environment.pop("PRIMEFLOW_MIRROR", None)
-    if mirror:
-        environment["PRIMEFLOW_MIRROR"] = mirror
-    log = (cache / "server.log").open("w")
-    server = subprocess.Popen(
-        [sys.executable, "-m", "primeflow_core", "app", "--port", str(port)],
-        cwd=ROOT, env=environment, stdout=log, stderr=subprocess.STDOUT,
-    )  # fmt: skip
-    try:
-        wait_until_healthy(f"http://127.0.0.1:{port}", server)
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        server.terminate()
-        server.wait(timeout=30)
-        log.close()
-    assert "Traceback" not in (cache / "server.log").read_text()
-
-
-def wait_until_healthy(address: str, server: subprocess.Popen) -> None:
-    until = time.monotonic() + 90
-    while time.monotonic() < until and server.poll() is None:
-        try:
-            with urllib.request.urlopen(f"{address}/_stcore/health", timeout=2) as answer:
-                assert answer.read() == b"ok"
-                return
-        except OSError:
-            time.sleep(0.2)
-    pytest.fail("the server did not come up")
-
-
-@pytest.fixture(scope="session")
-def simulated_app(tmp_path_factory):
-    """No cache, no mirror: what a newcomer without network has."""
-    yield from serve(tmp_path_factory.mktemp("empty-cache"), None)
-
-
-@pytest.fixture(scope="session")
-def real_app(tmp_path_factory, mirror):
-    yield from serve(tmp_path_factory.mktemp("cache"), str(mirror))
+        chromium = playwright.chromium.launch(executable_path=found, args=list(QUIET))
+        yield chromium
+        chromium.close()
 
 
 @dataclass
 class Watched:
-    """What the browser complained about and whom it asked."""
+    """A browser page and what it did that it must not do."""
 
+    page: Page
     errors: list[str] = field(default_factory=list)
-    hosts: set[str] = field(default_factory=set)
+    requests: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.page.set_default_timeout(WAIT)
+        self.page.on("console", lambda said: self.errors.append(said.text) if said.type == "error" else None)
+        self.page.on("pageerror", lambda error: self.errors.append(str(error)))
+        self.page.on("request", lambda request: self.requests.append(request.url))
+
+    @property
+    def elsewhere(self) -> list[str]:
+        """Requests that went to another host."""
+        return [url for url in self.requests if urlsplit(url).hostname not in ("127.0.0.1", "localhost", None)]
+
+    def keep(self, name: str) -> None:
+        """A screenshot for people, in a folder that git ignores."""
+        ARTIFACTS.mkdir(exist_ok=True)
+        self.page.screenshot(path=ARTIFACTS / f"{name}.png")
 
 
 @pytest.fixture
-def visit(chromium, request):
-    """Open pages; afterwards: a screenshot of each, no console error, no external request, no traceback."""
-    opened = []
-
-    def go(address: str, *, width: int = 1280, dark: bool = False):
-        scheme = "dark" if dark else "light"
-        context = chromium.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
-        page, watched = context.new_page(), Watched()
-        page.on("console", lambda message: watched.errors.append(message.text) if message.type == "error" else None)
-        page.on("pageerror", lambda error: watched.errors.append(str(error)))
-        page.on("request", lambda asked: watched.hosts.add(urlparse(asked.url).hostname or ""))
-        page.set_default_timeout(PATIENCE_MS)
-        page.goto(address)
-        opened.append((context, page, watched))
-        return page
-
-    yield go
-    ARTIFACTS.mkdir(exist_ok=True)
-    for number, (context, page, watched) in enumerate(opened):
-        page.screenshot(path=ARTIFACTS / f"{request.node.name}-{number}.png", full_page=True)
-        text = page.inner_text("body")
-        context.close()
-        assert watched.errors == []
-        assert watched.hosts <= LOCAL
-        assert "Traceback" not in text
+def watched(browser: Browser, request: pytest.FixtureRequest) -> Iterator[Watched]:
+    """A fresh page; ``size`` and ``scheme`` may be set by a marker ``parametrize(..., indirect=True)``."""
+    width, height, scheme = getattr(request, "param", (1280, 900, "light"))
+    context = browser.new_context(
+        viewport={"width": width, "height": height}, color_scheme=scheme, accept_downloads=True
+    )
+    seen = Watched(context.new_page())
+    yield seen
+    seen.keep(request.node.name.replace("[", "-").rstrip("]"))
+    body = seen.page.inner_text("body")
+    context.close()
+    assert seen.errors == []
+    assert seen.elsewhere == []
+    assert "Traceback" not in body
+    assert "encountered an error" not in body

@@ -1,86 +1,171 @@
-"""Journeys through Explore in a real browser."""
+"""Journeys through the Explore page in a real browser."""
 
 import re
+import time
+import urllib.request
 
+import anndata
+import pandas as pd
 import pytest
 from playwright.sync_api import Page, expect
 
-pytestmark = pytest.mark.browser
+from tests.app_models import NAME, SHIPPED
+from tests.browser.conftest import FreePort, Server, Watched, start, stop
 
-MAP = ".js-plotly-plot"
-
-
-def drawn(page: Page) -> Page:
-    """Wait until a map is drawn and the script has ended."""
-    expect(page.locator(MAP).first).to_be_visible()
-    expect(page.get_by_test_id("stStatusWidget")).to_have_count(0)
-    return page
+PLOT = ".st-key-overlay .js-plotly-plot"
+LIVE = ".st-key-live-map canvas"
 
 
-def settled(page: Page) -> Page:
-    """Wait until predicted cells are compared with the truth."""
-    expect(page.get_by_role("heading", name="Genes that change most")).to_be_visible()
-    return drawn(page)
+def names(page: Page, key: str = "overlay") -> list[str]:
+    """What the traces of a finished figure are called."""
+    return page.eval_on_selector(f".st-key-{key} .js-plotly-plot", "plot => plot.data.map(trace => trace.name)")
 
 
-def test_without_network_or_mirror_it_opens_on_simulated_cells_with_no_click(visit, simulated_app):
-    page = settled(visit(simulated_app))
-    expect(page.get_by_text("SIMULATED data")).to_be_visible()
-    expect(
-        page.get_by_text(re.compile(r"the model expects \d+ genes up, \d+ down; the simulation agrees"))
-    ).to_be_visible()
-    expect(page.get_by_text("How far to trust it")).to_be_visible()
-    expect(page.get_by_role("button", name=re.compile("Download real cells"))).to_be_visible()
+def opened(watched: Watched, server: Server, address: str = "/") -> Page:
+    watched.page.goto(server.address + address)
+    watched.page.wait_for_selector(PLOT)
+    return watched.page
 
 
-def test_with_real_cells_it_opens_on_a_held_out_pair(visit, real_app):
-    page = settled(visit(real_app))
-    expect(page.get_by_role("heading", name=re.compile("Switching up KLF1 and MAP2K6 in k562"))).to_be_visible()
-    expect(page.get_by_text("MEASURED 100 cells, held out")).to_be_visible()
-    expect(page.get_by_text("Each part seen alone, never together: a prediction")).to_be_visible()
+def test_the_server_says_that_it_is_well(server):
+    with urllib.request.urlopen(f"{server.address}/_stcore/health", timeout=5) as answer:
+        assert answer.read() == b"ok"
 
 
-def test_predict_shows_cells_live_and_then_the_finished_map(visit, simulated_app):
-    page = drawn(visit(f"{simulated_app}/?cells=60&seed=7"))
-    page.locator(".st-key-predict button").click()
-    expect(page.get_by_text("PREDICTED 60 cells")).to_be_visible()
-    settled(page)
-    assert "job=" in page.url
-    assert "seed=7" in page.url
+@pytest.mark.parametrize(
+    "watched",
+    [(1280, 900, "light"), (1280, 900, "dark"), (800, 900, "light")],
+    indirect=True,
+    ids=["light", "dark", "narrow"],
+)
+def test_the_first_view_shows_cells_without_a_click(watched, server):
+    page = opened(watched, server)
+    expect(page.get_by_role("heading", name=re.compile("the model expects"))).to_be_visible()
+    assert names(page) == ["Simulated control · 300", "Simulated · 72", f"Predicted · {SHIPPED}"]
+    for title in ("Where the cells lie", "How far to trust it", "Genes that change most"):
+        expect(page.get_by_role("heading", name=title)).to_be_visible()
+    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+    page.wait_for_timeout(800)
 
 
-def test_a_running_prediction_survives_a_reload_and_can_be_cancelled(visit, simulated_app):
-    page = drawn(visit(f"{simulated_app}/?cells=5000&seed=3"))
-    page.locator(".st-key-predict button").click()
-    expect(page.get_by_text("Cells are being made")).to_be_visible()
-    expect(page.get_by_text(re.compile(r"Making 5,000 cells: ([1-9]|\d\d)%"))).to_be_visible()
-    expect(page.get_by_test_id("stEChartsChart").locator("canvas").first).to_be_visible()
-    page.reload()
-    expect(page.get_by_text("Cells are being made")).to_be_visible()
+def test_predicting_is_live_and_ends_with_the_result(watched, server):
+    page = opened(watched, server, "/?cells=600&seed=3&w=2")
+    expect(page.get_by_text("Nothing is predicted for this question yet")).to_be_visible()
+    page.get_by_role("button", name="Predict").click()
+    page.wait_for_selector(LIVE)
+    expect(page.get_by_text("Making 600 cells")).to_be_visible()
+    watched.keep("live")
+    page.wait_for_selector(PLOT)
+    assert names(page)[-1] == "Predicted · 600"
+    assert {"cells=600", "seed=3", "w=2"} <= set(page.url.split("?")[1].split("&"))
+
+
+def test_the_keyboard_predicts(watched, server):
+    page = opened(watched, server, "/?cells=30&seed=4")
+    page.keyboard.press("Control+Enter")
+    expect(page.get_by_text("PREDICTED 30 cells")).to_be_visible()
+
+
+def test_cancelling_says_what_there_is(watched, server):
+    page = opened(watched, server, "/?cells=5000&seed=5")
+    page.get_by_role("button", name="Predict").click()
+    expect(page.get_by_text(re.compile(r"Making 5,000 cells: [1-9]"))).to_be_visible()
     page.get_by_role("button", name="Cancel prediction").click()
     expect(page.get_by_text(re.compile(r"Cancelled after [\d,]+ of 5,000 cells"))).to_be_visible()
+    expect(page.get_by_role("button", name="Predict")).to_be_visible()
 
 
-def test_keyboard_alone_predicts(visit, simulated_app):
-    page = drawn(visit(f"{simulated_app}/?cells=50&seed=11"))
-    page.keyboard.press("Control+Enter")
-    expect(page.get_by_text("PREDICTED 50 cells")).to_be_visible()
+def test_loading_the_page_again_finds_the_running_job(watched, server):
+    page = opened(watched, server, "/?cells=4000&seed=6")
+    page.get_by_role("button", name="Predict").click()
+    page.wait_for_selector(LIVE)
+    page.reload()
+    page.wait_for_selector(LIVE)
+    expect(page.get_by_text("Making 4,000 cells")).to_be_visible()
+    page.get_by_role("button", name="Cancel prediction").click()
+    expect(page.get_by_text("Cancelled after")).to_be_visible()
 
 
-def test_a_deep_link_shows_the_same_view(visit, real_app):
-    link = f"{real_app}/?model=perturbench-devel&context=k562&a=KLF1&b=TGFBR2"
-    page = settled(visit(link))
-    expect(page.get_by_role("heading", name=re.compile("KLF1 and TGFBR2 in k562"))).to_be_visible()
+def test_another_visitor_keeps_their_own_job(watched, server, browser):
+    page = opened(watched, server, "/?cells=3000&seed=7")
+    page.get_by_role("button", name="Predict").click()
+    page.wait_for_selector(LIVE)
+    other = browser.new_page()
+    other.set_default_timeout(60_000)
+    other.goto(f"{server.address}/?cells=40&seed=8")
+    other.wait_for_selector(PLOT)
+    other.get_by_role("button", name="Predict").click()
+    expect(other.get_by_text("One prediction is ahead of you")).to_be_visible()
+    page.get_by_role("button", name="Cancel prediction").click()
+    expect(page.get_by_text("Cancelled after")).to_be_visible()
+    expect(other.get_by_text("PREDICTED 40 cells")).to_be_visible()
+    other.close()
 
 
-def test_a_link_with_an_unknown_gene_says_so(visit, real_app):
-    page = visit(f"{real_app}/?model=perturbench-devel&context=k562&a=KLF11")
-    expect(
-        page.get_by_text(re.compile("KLF11 is not a perturbation this model knows. Did you mean KLF1"))
-    ).to_be_visible()
+def test_going_back_brings_the_last_view_back(watched, server):
+    page = opened(watched, server)
+    before = page.get_by_role("heading", level=2).first.inner_text()
+    box = page.get_by_role("combobox", name=re.compile("with a second one"))
+    box.click()
+    box.fill("simg")
+    page.get_by_role("option", name=re.compile("each part seen alone")).first.click()
+    expect(page.get_by_text("Nothing is predicted for this question yet")).to_be_visible()
+    page.go_back()
+    expect(page.get_by_role("heading", level=2).first).to_have_text(before)
 
 
-@pytest.mark.parametrize("dark", [False, True])
-def test_a_narrow_window_needs_no_sideways_scrolling(visit, simulated_app, dark):
-    page = settled(visit(simulated_app, width=800, dark=dark))
-    assert page.evaluate("document.documentElement.scrollWidth") <= 800
+def test_moving_the_guidance_weight_is_in_the_address(watched, server):
+    page = opened(watched, server)
+    page.get_by_role("slider", name="Guidance weight").focus()
+    page.keyboard.press("ArrowRight")
+    expect(page).to_have_url(re.compile(r"[?&]w=1\.5"))
+    page.reload()
+    expect(page.get_by_role("slider", name="Guidance weight")).to_have_attribute("aria-valuenow", "1.5")
+
+
+def test_tables_and_cells_can_be_saved(watched, server, tmp_path):
+    page = opened(watched, server)
+    for name, ending in (("Genes (csv)", "csv"), ("Predicted cells (h5ad)", "h5ad")):
+        with page.expect_download() as saving:
+            page.get_by_role("button", name=name).click()
+        assert saving.value.suggested_filename.endswith(f"{NAME}-{'genes' if ending == 'csv' else 'cells'}.{ending}")
+        saving.value.save_as(tmp_path / f"saved.{ending}")
+    assert len(pd.read_csv(tmp_path / "saved.csv")) == 500
+    assert anndata.read_h5ad(tmp_path / "saved.h5ad").shape == (SHIPPED, 500)
+
+
+def test_names_in_a_link_are_never_markup(watched, server):
+    watched.page.goto(f"{server.address}/?a=[x](http://evil.example)%20:material/home:%20<img src=x>")
+    error = watched.page.get_by_text("is not a perturbation this model knows")
+    expect(error).to_be_visible()
+    assert "[x](http" in error.inner_text()
+    assert ":material/home:" in error.inner_text().replace("\N{ZERO WIDTH SPACE}", "")
+    assert watched.page.locator("[data-testid=stAlert] a, [data-testid=stAlert] img").count() == 0
+
+
+@pytest.mark.slow
+def test_umap_is_fitted_only_when_it_is_asked_for(watched, server):
+    page = opened(watched, server)
+    page.get_by_role("radio", name="UMAP").or_(page.get_by_role("button", name="UMAP")).first.click()
+    expect(page.get_by_text("The UMAP is being fitted")).to_be_visible()
+    watched.keep("umap-waiting")
+    page.wait_for_function(
+        f"document.querySelector('{PLOT}')?.layout.xaxis.title.text.startsWith('UMAP')", timeout=240_000
+    )
+    assert names(page)[-1] == f"Predicted · {SHIPPED}"
+
+
+def test_a_deep_link_opens_a_fresh_server_and_stops_cleanly(watched, environment, tmp_path):
+    fresh = start(FreePort.number(), tmp_path / "log.txt", environment)
+    try:
+        page = opened(watched, fresh, "/explore?cells=5000&seed=9")
+        expect(page.get_by_role("heading", level=2).first).to_be_visible()
+        page.get_by_role("button", name="Predict").click()
+        page.wait_for_selector(LIVE)
+    finally:
+        started = time.monotonic()
+        status = stop(fresh)
+    assert status in (0, -15)
+    assert time.monotonic() - started < 15
+    assert "Traceback" not in fresh.log.read_text()
+    watched.errors.clear()  # the page has lost its server, which it may say
