@@ -184,5 +184,5 @@ def _metrics(
 
 def _rows(table: pd.DataFrame) -> list[dict[str, Any]]:
     """Rows as plain numbers; None where there is none, which JSON knows and NaN it does not."""
-    records = table.astype(object).where(table.notna(), None).to_dict("records")
-    return [{str(name): value for name, value in row.items()} for row in records]
+    records = table.to_dict("records")
+    return [{str(name): None if pd.isna(value) else value for name, value in row.items()} for row in records]

@@ -42,7 +42,7 @@ class Split:
 
     def part_of(self, cells: Cells) -> np.ndarray:
         """(N,) the part of each cell; left-out where the split does not name it."""
-        found = pd.Index(self.names).get_indexer(cells.names)
+        found = pd.Index(self.names).get_indexer(pd.Index(cells.names))
         parts = np.append(self.parts.astype(object), LEFT_OUT)
         return parts[found]
 
@@ -83,7 +83,7 @@ def read_split(path: Path, cells: Cells, unlisted: str | None = None) -> Split:
         raise SettingError(f"Cells that the split does not name can go to 'train' or 'leave-out', not {unlisted!r}.")
     listed = listed_parts(path)
     known = pd.Index(cells.names)
-    foreign = [name for name, at in zip(listed, known.get_indexer(list(listed)), strict=True) if at < 0]
+    foreign = [name for name, at in zip(listed, known.get_indexer(pd.Index(list(listed))), strict=True) if at < 0]
     if foreign:
         raise DataError(
             f"{path.name} names {len(foreign):,} cells that are not in {cells.source}, for instance {foreign[0]!r}. "

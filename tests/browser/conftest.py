@@ -13,7 +13,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from tests.app_models import make_models
 
@@ -66,17 +66,10 @@ def stop(server: Server) -> int:
     return server.process.wait(30)
 
 
-@pytest.fixture(scope="session")
-def free_port() -> "type[FreePort]":
-    return FreePort
-
-
-class FreePort:
-    @staticmethod
-    def number() -> int:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            return int(probe.getsockname()[1])
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 @pytest.fixture(scope="session")
@@ -95,7 +88,7 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 
 @pytest.fixture(scope="session")
 def server(environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    running = start(FreePort.number(), tmp_path_factory.mktemp("log") / "server.log", environment)
+    running = start(free_port(), tmp_path_factory.mktemp("log") / "server.log", environment)
     yield running
     stop(running)
     assert "Traceback" not in running.log.read_text()
@@ -109,6 +102,7 @@ def browser() -> Iterator[Browser]:
         if os.environ.get("PRIMEFLOW_REQUIRE_BROWSER"):
             pytest.fail(reason)
         pytest.skip(reason)
+    expect.set_options(timeout=WAIT)
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=found, args=list(QUIET))
         yield chromium

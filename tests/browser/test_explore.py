@@ -10,9 +10,10 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.app_models import NAME, SHIPPED
-from tests.browser.conftest import FreePort, Server, Watched, start, stop
+from tests.browser.conftest import Server, Watched, free_port, start, stop
 
 PLOT = ".st-key-overlay .js-plotly-plot"
+PREDICT = ".st-key-predict button"
 LIVE = ".st-key-live-map canvas"
 
 
@@ -51,7 +52,7 @@ def test_the_first_view_shows_cells_without_a_click(watched, server):
 def test_predicting_is_live_and_ends_with_the_result(watched, server):
     page = opened(watched, server, "/?cells=600&seed=3&w=2")
     expect(page.get_by_text("Nothing is predicted for this question yet")).to_be_visible()
-    page.get_by_role("button", name="Predict").click()
+    page.locator(PREDICT).click()
     page.wait_for_selector(LIVE)
     expect(page.get_by_text("Making 600 cells")).to_be_visible()
     watched.keep("live")
@@ -68,16 +69,16 @@ def test_the_keyboard_predicts(watched, server):
 
 def test_cancelling_says_what_there_is(watched, server):
     page = opened(watched, server, "/?cells=5000&seed=5")
-    page.get_by_role("button", name="Predict").click()
+    page.locator(PREDICT).click()
     expect(page.get_by_text(re.compile(r"Making 5,000 cells: [1-9]"))).to_be_visible()
     page.get_by_role("button", name="Cancel prediction").click()
     expect(page.get_by_text(re.compile(r"Cancelled after [\d,]+ of 5,000 cells"))).to_be_visible()
-    expect(page.get_by_role("button", name="Predict")).to_be_visible()
+    expect(page.locator(PREDICT)).to_be_visible()
 
 
 def test_loading_the_page_again_finds_the_running_job(watched, server):
     page = opened(watched, server, "/?cells=4000&seed=6")
-    page.get_by_role("button", name="Predict").click()
+    page.locator(PREDICT).click()
     page.wait_for_selector(LIVE)
     page.reload()
     page.wait_for_selector(LIVE)
@@ -88,13 +89,13 @@ def test_loading_the_page_again_finds_the_running_job(watched, server):
 
 def test_another_visitor_keeps_their_own_job(watched, server, browser):
     page = opened(watched, server, "/?cells=3000&seed=7")
-    page.get_by_role("button", name="Predict").click()
+    page.locator(PREDICT).click()
     page.wait_for_selector(LIVE)
     other = browser.new_page()
     other.set_default_timeout(60_000)
     other.goto(f"{server.address}/?cells=40&seed=8")
     other.wait_for_selector(PLOT)
-    other.get_by_role("button", name="Predict").click()
+    other.locator(PREDICT).click()
     expect(other.get_by_text("One prediction is ahead of you")).to_be_visible()
     page.get_by_role("button", name="Cancel prediction").click()
     expect(page.get_by_text("Cancelled after")).to_be_visible()
@@ -156,11 +157,11 @@ def test_umap_is_fitted_only_when_it_is_asked_for(watched, server):
 
 
 def test_a_deep_link_opens_a_fresh_server_and_stops_cleanly(watched, environment, tmp_path):
-    fresh = start(FreePort.number(), tmp_path / "log.txt", environment)
+    fresh = start(free_port(), tmp_path / "log.txt", environment)
     try:
         page = opened(watched, fresh, "/explore?cells=5000&seed=9")
         expect(page.get_by_role("heading", level=2).first).to_be_visible()
-        page.get_by_role("button", name="Predict").click()
+        page.locator(PREDICT).click()
         page.wait_for_selector(LIVE)
     finally:
         started = time.monotonic()
