@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from primeflow_core.checkpoint import Manifest
+from primeflow_core.checkpoint import SPLIT, Manifest
 
 TITLES = {
     "mmd_gex": "MMD GEX (smaller is better)",
@@ -28,8 +28,11 @@ def card_text(manifest: Manifest, metrics: Mapping[str, Any], notes: Mapping[str
         "",
         "```",
         command,
-        f"primeflow card --model {manifest.name} --data {manifest.dataset} --half",
+        f"primeflow card --model {manifest.name} --data {manifest.dataset}",
         "```",
+        "",
+        f"`{SPLIT}` in this folder is the split, cell by cell. A bound on minutes makes the number of steps depend on "
+        "the machine; `--steps` with the number above gives the same weights on the same machine.",
         "",
         f"Sampler {manifest.sampling.sampler}, {manifest.sampling.steps} steps, guidance weight "
         f"{manifest.sampling.guidance:g}, zeros `{manifest.sampling.zeros}` (chosen on validation conditions). "

@@ -1,6 +1,7 @@
 """Evaluation: metrics with known values, ranks, pairs, bounds, and the figures of the reference implementation."""
 
 import math
+import tracemalloc
 
 import anndata
 import numpy as np
@@ -9,15 +10,22 @@ import pytest
 import scipy.sparse as sp
 
 from primeflow_core.errors import DataError, SettingError
-from primeflow_core.evaluation.agreement import Bounded, bounds, halved_controls
-from primeflow_core.evaluation.distances import BLOCK, energy_distance, mean_self_distance, mmd, pairwise_mmd
+from primeflow_core.evaluation.agreement import Bounded, Measured, agreement, bounds, halved_controls
+from primeflow_core.evaluation.distances import (
+    BLOCK,
+    distances,
+    energy_distance,
+    mean_distance,
+    mean_self_distance,
+    mmd,
+    pairwise_mmd,
+)
 from primeflow_core.evaluation.genes import recall, t_scores, top_genes
-from primeflow_core.evaluation.pair import LabelledCells, paired, read_labelled
+from primeflow_core.evaluation.pair import MOST_PREDICTED, LabelledCells, labelled, paired, read_labelled
 from primeflow_core.evaluation.principal_components import components
 from primeflow_core.evaluation.profiles import cosine, log_fold_change, rmse
 from primeflow_core.evaluation.ranks import tie_average_ranks
 from primeflow_core.evaluation.table import evaluate
-from primeflow_core.splits import listed_parts
 
 RNG = np.random.default_rng(0)
 
@@ -37,8 +45,9 @@ def test_mmd_is_the_double_loop(n, m):
 
 def test_mmd_of_a_set_with_itself_is_zero_even_far_from_the_origin():
     x = RNG.random((30, 20)).astype(np.float32) + 1000
-    assert mmd(x, x) == pytest.approx(0, abs=1e-6)
-    assert mmd(x, x[::-1]) == pytest.approx(0, abs=1e-6)
+    assert mmd(x, x) == pytest.approx(0, abs=1e-12)
+    assert mmd(x, x[::-1]) == pytest.approx(0, abs=1e-12)
+    assert mean_distance(x[:1], x[:1]) == 0.0
 
 
 def test_blocks_change_nothing():
@@ -48,12 +57,29 @@ def test_blocks_change_nothing():
     assert mmd(x, y) == pytest.approx(mmd(y, x), rel=1e-9)
 
 
+def test_memory_holds_blocks_not_all_pairs():
+    x, y = RNG.random((4000, 2)), RNG.random((3000, 2))
+    tracemalloc.start()
+    mmd(x, y)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 5 * 8 * BLOCK**2 < 8 * len(x) * len(y)
+
+
 def test_two_points_by_hand():
     # Distances: between 5, within 0: MMD = 5; the energy distance needs two cells a side.
     x, y = np.array([[0.0, 0.0]]), np.array([[3.0, 4.0]])
     assert mmd(x, y) == pytest.approx(5.0)
     assert math.isnan(energy_distance(x, y))
     assert math.isnan(mmd(x, y[:0]))
+    assert (distances(x, y).between, distances(x, y).n, distances(x, y).m) == (5.0, 1, 1)
+
+
+def test_energy_distance_leaves_the_diagonal_out():
+    x, y = np.array([[0.0], [1.0]]), np.array([[0.0], [2.0], [5.0]])
+    # Between: (0 + 2 + 5 + 1 + 1 + 4) / 6; within x: 1; within y: (2 + 5 + 3) / 3.
+    assert energy_distance(x, y) == pytest.approx(2 * 13 / 6 - 1 - 10 / 3)
+    assert mmd(x, y) == pytest.approx(13 / 6 - 1 / 4 - 20 / 18)
 
 
 def test_energy_distance_of_shifted_gaussians_in_one_dimension():
@@ -87,7 +113,18 @@ def test_t_by_hand_and_zero_without_variance():
     control = np.array([[0.0, 0.0, 0.0], [0.0, 0.0, 0.0], [3.0, 0.0, 0.0]])
     # Gene 0: means 2 and 1, variances 2 and 3, both over n = 2; genes 1 and 2 vary nowhere.
     np.testing.assert_allclose(t_scores(perturbed, control), [1 / math.sqrt(2.5), 0.0, 0.0])
-    assert not t_scores(perturbed[:1], control).any()
+    # float32 noise around a constant is no variance either.
+    noisy = (2.0 + RNG.normal(0, 1e-7, (50, 1))).astype(np.float32)
+    assert t_scores(noisy, np.ones((20, 1))).tolist() == [0.0]
+
+
+@pytest.mark.parametrize(("n", "controls"), [(1, 5), (5, 1)])
+def test_one_cell_has_no_variance_and_so_no_top_genes(n, controls):
+    t = t_scores(RNG.random((n, 3)), RNG.random((controls, 3)))
+    assert np.isnan(t).all()
+    assert top_genes(t, ["a", "b", "c"], 2) == frozenset()
+    assert math.isnan(recall(frozenset(), frozenset("ab")))
+    assert math.isnan(recall(frozenset("ab"), frozenset()))
 
 
 @pytest.mark.slow
@@ -104,9 +141,20 @@ def test_t_is_scanpys_overestimated_variance():
 
 def test_ties_at_the_last_place_are_broken_by_name():
     assert top_genes(np.array([1.0, -3.0, 1.0, 1.0]), ["b", "x", "a", "c"], 2) == {"x", "a"}
-    assert recall(frozenset("ab"), frozenset("bc"), 2) == 0.5
+    assert top_genes(np.array([1.0, 2.0]), ["b", "a"], 50) == {"a", "b"}
+    assert recall(frozenset("ab"), frozenset("bc")) == 0.5
     with pytest.raises(SettingError, match="top genes is 0"):
-        recall(frozenset(), frozenset(), 0)
+        top_genes(np.ones(2), ["a", "b"], 0)
+
+
+def test_ties_that_rounding_hides_are_still_broken_by_name():
+    # Every gene is seen in one perturbed cell only, so |t| is 1 on paper whatever the value and the cell.
+    perturbed = np.diag(RNG.uniform(0.1, 5.0, 12))
+    genes = [f"g{i:02d}" for i in RNG.permutation(12)]
+    t = t_scores(perturbed, np.zeros((7, 12)))
+    np.testing.assert_allclose(t, 1.0)
+    assert len(set(t.tolist())) > 1, "rounding must differ for this test to say something"
+    assert top_genes(t, genes, 5) == {"g00", "g01", "g02", "g03", "g04"}
 
 
 def test_ranks_by_hand():
@@ -117,7 +165,20 @@ def test_ranks_by_hand():
     assert np.isnan(tie_average_ranks(np.ones((1, 1)), larger_is_better=True)).all()
 
 
-def labelled(labels, values=None, genes=("g0", "g1", "g2"), groups=None, source="file"):
+def test_scores_that_differ_by_rounding_are_tied():
+    scores = np.array([[0.3, 0.2], [0.1 + 0.2, 0.2]])
+    assert scores[0, 0] != scores[1, 0]
+    assert tie_average_ranks(scores, larger_is_better=False).tolist() == [0.5, 0.5]
+    assert tie_average_ranks(np.array([[0.3, 0.2], [0.3001, 0.2]]), larger_is_better=False).tolist() == [0.0, 0.5]
+
+
+def test_an_undefined_prediction_ranks_last_and_two_share_the_last_places():
+    scores = np.array([[np.nan, np.nan, np.nan], [np.nan, np.nan, np.nan], [1.0, 1.0, 1.0]])
+    for larger in (True, False):
+        assert tie_average_ranks(scores, larger_is_better=larger).tolist() == [0.75, 0.75, 0.0]
+
+
+def cells_of(labels, values=None, genes=("g0", "g1", "g2"), groups=None, source="file"):
     values = RNG.random((len(labels), len(genes))) if values is None else values
     return LabelledCells(
         sp.csr_matrix(values.astype(np.float32)),
@@ -133,7 +194,7 @@ TRUTH = ["control"] * 8 + ["A"] * 8 + ["B+A"] * 8
 
 
 def test_a_perfect_prediction_has_the_best_values():
-    truth = labelled(TRUTH)
+    truth = cells_of(TRUTH)
     table = evaluate(paired(truth, truth, ["cell_type"]), pcs=2, top_genes=1)
     assert list(table["condition"]) == ["A", "B+A", "mean"]
     best = {"cosine_logfc": 1.0, "rmse_mean": 0.0, "mmd_gex": 0.0, "mmd_pca": 0.0, "deg_recall": 1.0}
@@ -144,15 +205,15 @@ def test_a_perfect_prediction_has_the_best_values():
 
 
 def test_columns_stand_in_the_documented_order():
-    truth = labelled(TRUTH)
+    truth = cells_of(TRUTH)
     names = ["cosine_logfc", "rmse_mean", "mmd_gex", "mmd_pca", "deg_recall"]
     expected = ["condition", "cell_type", *(name + end for name in names for end in ("", "_rank"))]
     assert list(evaluate(paired(truth, truth, ["cell_type"])).columns) == expected
 
 
 def test_order_of_parts_genes_and_cells_does_not_matter():
-    truth = labelled(TRUTH)
-    prediction = labelled(["A"] * 5 + ["A+B"] * 5)
+    truth = cells_of(TRUTH)
+    prediction = cells_of(["A"] * 5 + ["A+B"] * 5)
     swapped = LabelledCells(
         prediction.values[::-1][:, [2, 0, 1]], ("g2", "g0", "g1"), prediction.labels[::-1], prediction.groups,
         prediction.names, "swapped",
@@ -162,7 +223,7 @@ def test_order_of_parts_genes_and_cells_does_not_matter():
 
 
 def test_conditions_of_one_side_only_are_listed_and_controls_of_the_prediction_are_not_scored():
-    pair = paired(labelled(["A"] * 4 + ["Z"] * 4 + ["control"] * 3), labelled(TRUTH), ["cell_type"])
+    pair = paired(cells_of(["A"] * 4 + ["Z"] * 4 + ["control"] * 3), cells_of(TRUTH), ["cell_type"])
     assert [condition.label for condition in pair.scored] == ["A"]
     assert pair.missing_from_prediction == ("B+A · k",)
     assert pair.missing_from_reference == ("Z · k",)
@@ -171,23 +232,83 @@ def test_conditions_of_one_side_only_are_listed_and_controls_of_the_prediction_a
 
 def test_everything_stays_inside_a_covariate_group():
     groups = [("x",)] * 24 + [("y",)] * 24
-    truth = labelled(TRUTH * 2, groups=groups)
+    truth = cells_of(TRUTH * 2, groups=groups)
     pair = paired(truth, truth, ["cell_type"])
     assert pair.groups() == (("x",), ("y",))
     assert set(pair.controls) == {("x",), ("y",)}
 
 
 def test_a_group_with_one_condition_does_not_count():
-    truth = labelled([*TRUTH, "A", "A"], groups=[("x",)] * 24 + [("y",)] * 2)
-    assert {condition.group for condition in paired(truth, truth, ["c"]).scored} == {("x",)}
+    truth = cells_of([*TRUTH, "A", "A"], groups=[("x",)] * 24 + [("y",)] * 2)
+    pair = paired(truth, truth, ["c"])
+    assert {condition.group for condition in pair.scored} == {("x",)}
+    assert pair.alone == ("A · y",)
+
+
+def test_ranks_are_taken_among_the_conditions_of_a_group_only():
+    values = RNG.random((48, 3))
+    truth = cells_of(TRUTH * 2, values, groups=[("x",)] * 24 + [("y",)] * 24)
+    both = evaluate(paired(truth, truth, ["c"]), pcs=2, top_genes=1)
+    alone = evaluate(paired(truth, truth.subset(np.arange(24)), ["c"]), pcs=2, top_genes=1)
+    ranks = [name for name in both if name.endswith("_rank")]
+    np.testing.assert_array_equal(both.loc[both["c"] == "x", ranks], alone.loc[alone["c"] == "x", ranks])
+
+
+def test_a_part_that_is_the_control_says_nothing():
+    reference = cells_of(["ctrl"] * 4 + ["A+ctrl"] * 4 + ["ctrl+B"] * 4)
+    pair = paired(cells_of(["B"] * 4 + ["ctrl+A"] * 4), reference, ["c"], control="ctrl")
+    assert [condition.label for condition in pair.scored] == ["A+ctrl", "ctrl+B"]
+    assert len(pair.controls["k",]) == 4
+
+
+def test_a_plus_in_the_control_label_or_in_a_name_is_no_harm():
+    reference = cells_of(["C[S+](C)[O-]"] * 4 + ["(+)-JQ1"] * 4)
+    pair = paired(reference, reference, ["c"], control="C[S+](C)[O-]")
+    assert [condition.label for condition in pair.scored] == ["(+)-JQ1"]
+
+
+def test_another_separator_matches_our_own():
+    reference = cells_of(["control"] * 4 + ["A_B"] * 4 + ["C"] * 4)
+    assert [c.label for c in paired(cells_of(["B+A"] * 3), reference, ["c"], separator="_").scored] == ["A_B"]
+    with pytest.raises(DataError, match="no condition in common"):
+        paired(cells_of(["B+A"] * 3), reference, ["c"])
+
+
+def test_the_first_thousand_predicted_cells_are_used():
+    values = np.arange(MOST_PREDICTED + 5, dtype=float)[:, None].repeat(3, axis=1)
+    pair = paired(cells_of(["A"] * len(values), values), cells_of(TRUTH), ["c"])
+    assert pair.scored[0].predicted[:, 0].tolist() == list(range(MOST_PREDICTED))
+
+
+def test_one_predicted_cell_gives_distances_and_no_recall():
+    table = evaluate(paired(cells_of(["A", "B+A", "B+A"]), cells_of(TRUTH), ["c"]), pcs=2, top_genes=2)
+    row = table.set_index("condition").loc["A"]
+    assert np.isfinite(row[["cosine_logfc", "rmse_mean", "mmd_gex", "mmd_pca"]].to_numpy(float)).all()
+    assert np.isnan(row["deg_recall"])
+    assert row["deg_recall_rank"] == 1.0
+    assert table["deg_recall"].iloc[-1] == table["deg_recall"].iloc[1]
+
+
+def test_a_gene_silent_everywhere_changes_no_metric_but_the_rmse():
+    truth, prediction = RNG.random((24, 3)) + 0.5, RNG.random((8, 3)) + 0.5
+    silent = [np.hstack([values, np.zeros((len(values), 1))]) for values in (prediction, truth)]
+    genes = ("g0", "g1", "g2", "silent")
+    before = evaluate(paired(cells_of(["A"] * 8, prediction), cells_of(TRUTH, truth), ["c"]), pcs=2, top_genes=2)
+    after = evaluate(
+        paired(cells_of(["A"] * 8, silent[0], genes), cells_of(TRUTH, silent[1], genes), ["c"]), pcs=2, top_genes=2
+    )
+    kept = ["cosine_logfc", "mmd_gex", "mmd_pca", "deg_recall"]
+    np.testing.assert_allclose(after[kept].to_numpy(float), before[kept].to_numpy(float), rtol=1e-9)
+    np.testing.assert_allclose(after["rmse_mean"], before["rmse_mean"] * math.sqrt(3 / 4))
 
 
 @pytest.mark.parametrize(
     ("prediction", "truth", "message"),
     [
-        (labelled(["A"]), labelled(TRUTH, genes=("g0", "g1", "h")), "lacks 1 of the 3 genes of file, for instance h"),
-        (labelled(["Z"]), labelled(TRUTH), "no condition in common"),
-        (labelled(["A"]), labelled(["A", "B"]), "no control cells"),
+        (cells_of(["A"]), cells_of(TRUTH, genes=("g0", "g1", "h")), "lacks 1 of the 3 genes of file, for instance h"),
+        (cells_of(["Z"]), cells_of(TRUTH), "no condition in common"),
+        (cells_of(["A"]), cells_of(["A", "B"]), "no control cells"),
+        (cells_of(["A"]), cells_of(["A"]), r"one condition only in each group of the covariates \(A · k\)"),
     ],
 )
 def test_what_cannot_be_paired_is_named(prediction, truth, message):
@@ -206,6 +327,31 @@ def test_files_with_wrong_columns_or_values_are_named(tmp_path):
         read_labelled(tmp_path / "a.h5ad", "condition", ["cell_type"])
     with pytest.raises(DataError, match=r"a\.h5ad: X holds a value that is no number"):
         read_labelled(tmp_path / "a.h5ad", "condition", [])
+    write(tmp_path / "b.h5ad", [[1.0], [2.0]], condition=pd.Categorical(["A", None]))
+    with pytest.raises(DataError, match=r"b\.h5ad: 1 cells have no value in obs column 'condition'"):
+        read_labelled(tmp_path / "b.h5ad", "condition", [])
+
+
+@pytest.mark.parametrize("matrix", [np.asarray, sp.csr_matrix, sp.csc_matrix])
+def test_an_anndata_in_memory_is_read_as_its_file_is(tmp_path, matrix):
+    obs = pd.DataFrame({"condition": ["A", "control"], "dose": [1, 2]}, index=["a", "b"])
+    adata = anndata.AnnData(matrix(np.array([[0, 1.5], [2, 0]], np.float32)), obs=obs)
+    adata.write_h5ad(tmp_path / "a.h5ad")
+    one = labelled(adata, "condition", ["dose"])
+    other = read_labelled(tmp_path / "a.h5ad", "condition", ["dose"])
+    np.testing.assert_array_equal(one.values.toarray(), other.values.toarray())
+    assert (one.genes, one.groups, one.labels.tolist()) == (other.genes, other.groups, other.labels.tolist())
+    assert one.groups == (("1",), ("2",))
+
+
+def test_an_anndata_without_values_or_with_repeated_genes_is_named():
+    with pytest.raises(DataError, match="in memory has no X"):
+        labelled(anndata.AnnData(obs=pd.DataFrame({"c": ["A"]}, index=["a"])), "c", [])
+    var = pd.DataFrame(index=["g", "g"])
+    with pytest.warns(UserWarning, match="not unique"):
+        adata = anndata.AnnData(np.ones((1, 2), np.float32), obs=pd.DataFrame({"c": ["A"]}, index=["a"]), var=var)
+    with pytest.raises(DataError, match="mine: 1 genes stand twice or more, for instance g"):
+        labelled(adata, "c", [], "mine")
 
 
 def test_components_are_centred_unscaled_and_of_fixed_sign():
@@ -218,7 +364,7 @@ def test_components_are_centred_unscaled_and_of_fixed_sign():
 
 
 def test_a_constant_prediction_has_finite_metrics():
-    table = evaluate(paired(labelled(["A"] * 4, np.full((4, 3), 0.5)), labelled(TRUTH), ["c"]), pcs=2, top_genes=2)
+    table = evaluate(paired(cells_of(["A"] * 4, np.full((4, 3), 0.5)), cells_of(TRUTH), ["c"]), pcs=2, top_genes=2)
     assert np.isfinite(
         table.filter(regex="^(rmse_mean|mmd_gex|mmd_pca|deg_recall|cosine_logfc)$").to_numpy(float)
     ).all()
@@ -232,6 +378,54 @@ def test_position_between_floor_and_ceiling(value, floor, ceiling, position):
     assert Bounded(value, floor, ceiling).position == (None if position is None else pytest.approx(position))
 
 
+@pytest.mark.parametrize(
+    ("value", "floor", "ceiling", "larger_is_better", "position"),
+    [
+        (0.5, 0.4, 0.6, True, 0.5),
+        (0.3, 0.4, 0.6, True, 0.0),
+        # Bounds on the wrong side of each other: there is no effect to be found, so no place between them.
+        (0.5, 0.6, 0.4, True, None),
+        (0.20, 0.05, 0.07, False, None),
+        (math.nan, 0.3, 0.1, False, None),
+    ],
+)
+def test_position_is_read_in_the_direction_of_the_metric(value, floor, ceiling, larger_is_better, position):
+    found = Bounded(value, floor, ceiling, larger_is_better).position
+    assert found == (None if position is None else pytest.approx(position))
+
+
+def test_agreement_of_the_measured_cells_with_themselves_is_best_and_reproducible():
+    cells, controls = RNG.random((20, 4)) + 3, RNG.random((12, 4))
+    kept, floor = halved_controls(controls)
+    measured = Measured(cells, kept, floor, ["a", "b", "c", "d"], components(np.vstack([cells, controls]), 2))
+    found = agreement(cells, measured, top=2, seed=3)
+    assert found == agreement(cells, measured, top=2, seed=3)
+    assert found["deg_recall"].larger_is_better
+    assert found["cosine_logfc"].larger_is_better
+    for name, best in {"rmse_mean": 0, "mmd_gex": 0, "mmd_pca": 0, "deg_recall": 1, "cosine_logfc": 1}.items():
+        assert found[name].value == pytest.approx(best, abs=1e-9)
+    for name in ("rmse_mean", "mmd_gex", "mmd_pca", "energy_distance", "cosine_logfc"):
+        assert found[name].position == 1.0
+    floored = agreement(floor, measured, top=2)
+    assert all(floored[name].value == floored[name].floor for name in floored)
+
+
+def test_too_few_cells_leave_a_bound_out():
+    cells, controls = RNG.random((7, 4)), RNG.random((8, 4))
+    measured = Measured(cells, controls, controls[:3], ["a", "b", "c", "d"], components(cells, 2))
+    found = agreement(cells, measured, top=2)
+    assert {bounded.floor for bounded in found.values()} == {None}
+    assert {bounded.ceiling for bounded in found.values()} == {None}
+
+
+def test_the_floor_is_a_prediction_of_a_thousand_cells_at_most():
+    truth = cells_of(TRUTH)
+    first = RNG.random((MOST_PREDICTED, 3))
+    more = np.vstack([first, np.full((4, 3), 50.0)])
+    pair = paired(truth, truth, ["c"])
+    pd.testing.assert_frame_equal(bounds(pair, {("k",): more}, pcs=2), bounds(pair, {("k",): first}, pcs=2))
+
+
 def test_halved_controls_are_disjoint_and_whole():
     one, other = halved_controls(np.arange(11)[:, None])
     assert sorted([*one[:, 0], *other[:, 0]]) == list(range(11))
@@ -239,35 +433,10 @@ def test_halved_controls_are_disjoint_and_whole():
 
 def test_bounds_are_ordered_where_there_is_an_effect_and_missing_for_few_cells():
     values = RNG.random((24, 3)) + np.repeat([0.0, 3.0, 6.0], 8)[:, None]
-    truth = labelled(TRUTH, values)
+    truth = cells_of(TRUTH, values)
     row = bounds(paired(truth, truth, ["c"]), pcs=2, top_genes=1).iloc[0]
     assert row["mmd_gex"] <= row["mmd_gex_ceiling"] < row["mmd_gex_floor"]
-    few = bounds(paired(labelled(["A"] * 3), labelled(TRUTH[:7] + ["A"] * 3 + ["B"]), ["c"]), pcs=2, top_genes=1).iloc[
+    few = bounds(paired(cells_of(["A"] * 3), cells_of(TRUTH[:7] + ["A"] * 3 + ["B"]), ["c"]), pcs=2, top_genes=1).iloc[
         0
     ]
     assert np.isnan(few["mmd_gex_ceiling"])
-
-
-def test_the_figures_of_the_reference_implementation_on_real_cells(mirror):
-    """Train controls offered as every pair's prediction: PerturBench's own code gives .337, .352 and .48."""
-    truth = read_labelled(mirror / "perturbench-devel.h5ad", "condition", ["cell_type"])
-    parts = listed_parts(mirror / "k562-combo-split.csv")
-    part = np.array([parts.get(name, "") for name in truth.names.tolist()])
-    reference = truth.subset(np.flatnonzero(part == "test"))
-    controls = truth.subset(np.flatnonzero((part == "train") & (truth.labels == "control")))
-    pairs = [label for label in dict.fromkeys(reference.labels.tolist()) if label != "control"]
-    prediction = LabelledCells(
-        sp.vstack([controls.values] * len(pairs)).tocsr(), truth.genes, np.repeat(pairs, len(controls.labels)),
-        (("k562",),) * (len(pairs) * len(controls.labels)), np.arange(len(pairs) * len(controls.labels)), "controls",
-    )  # fmt: skip
-    mean = evaluate(paired(prediction, reference, ["cell_type"])).iloc[-1]
-    assert mean["mmd_gex"] == pytest.approx(0.337, abs=0.001)
-    assert mean["mmd_pca"] == pytest.approx(0.352, abs=0.001)
-    assert mean["deg_recall"] == pytest.approx(0.48, abs=0.05)
-
-
-def test_halves_of_real_cells_show_the_bias_of_few_cells(mirror):
-    truth = read_labelled(mirror / "perturbench-devel.h5ad", "condition", ["cell_type"])
-    cells = truth.values[truth.labels == "KLF1+MAP2K6"].toarray()
-    assert 0.055 < mmd(cells[::2], cells[1::2]) < 0.075
-    assert energy_distance(cells[::2], cells[1::2]) == pytest.approx(0, abs=0.02)

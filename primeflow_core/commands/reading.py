@@ -48,13 +48,15 @@ class DataFile:
 def data_file(text: str) -> DataFile:
     """A path, or the name of a data set in the cache. Raises DataError when it is neither."""
     path = Path(text)
-    if path.exists():
+    if path.is_file():
         return DataFile(path, None)
     if text in {dataset.name for dataset in datasets.DATASETS}:
         local = datasets.local_path(text)
         if local is None:
             raise DataError(f"{text} is not here yet. Bring it with: primeflow fetch {text}")
         return DataFile(local, datasets.dataset_named(text))
+    if path.exists():
+        return DataFile(path, None)
     raise DataError(f"{text} does not exist. Give the path of an .h5ad file or a name that `primeflow datasets` lists.")
 
 

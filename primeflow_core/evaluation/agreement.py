@@ -4,39 +4,46 @@ Floor: control cells that the reference does not use, offered as the prediction.
 cells scored against the other half. A figure is only readable between the two.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
-from primeflow_core.evaluation.distances import energy_distance, mmd
+from primeflow_core.evaluation.distances import distances, mmd
 from primeflow_core.evaluation.genes import recall, t_scores, top_genes
-from primeflow_core.evaluation.pair import Pair
+from primeflow_core.evaluation.pair import MOST_PREDICTED, Pair
 from primeflow_core.evaluation.principal_components import Components, components
-from primeflow_core.evaluation.profiles import cosine, log_fold_change, mean_profile
-from primeflow_core.evaluation.table import PCS, TOP_GENES, with_mean
+from primeflow_core.evaluation.profiles import cosine, log_fold_change, mean_profile, rmse
+from primeflow_core.evaluation.table import LARGER_IS_BETTER, PCS, TOP_GENES, with_mean
 
 HALVINGS = 5
 FEWEST = 4
 
-Metric = Callable[[np.ndarray, np.ndarray], float]
-
 
 @dataclass(frozen=True)
 class Bounded:
-    """A value with its floor and ceiling; either is None where there are too few cells."""
+    """A value with its floor and ceiling; either is None where there are too few cells to compute it."""
 
     value: float
     floor: float | None
     ceiling: float | None
+    larger_is_better: bool = False
 
     @property
     def position(self) -> float | None:
-        """0 at the floor, 1 at the ceiling, clipped; None where a bound is missing or both coincide."""
-        if self.floor is None or self.ceiling is None or self.floor == self.ceiling:
+        """0 at the floor, 1 at the ceiling, clipped.
+
+        None where a figure is missing, or where the floor is as good as the ceiling: then the cells are too few,
+        or the effect too small, for this metric to tell a good prediction from none.
+        """
+        if self.floor is None or self.ceiling is None:
             return None
-        return float(np.clip((self.value - self.floor) / (self.ceiling - self.floor), 0.0, 1.0))
+        span = self.ceiling - self.floor
+        separated = span > 0 if self.larger_is_better else span < 0
+        if not separated or not np.isfinite(self.value):
+            return None
+        return float(np.clip((self.value - self.floor) / span, 0.0, 1.0))
 
 
 @dataclass(frozen=True)
@@ -57,18 +64,24 @@ def halved_controls(controls: np.ndarray, seed: int = 0) -> tuple[np.ndarray, np
     return controls[order[: len(order) // 2]], controls[order[len(order) // 2 :]]
 
 
-def agreement(predicted: np.ndarray, measured: Measured, *, top: int = 50, seed: int = 0) -> Mapping[str, Bounded]:
-    """mmd_gex, mmd_pca, deg_recall, cosine_logfc and energy_distance of predicted cells (n, G), each bounded."""
-    metrics = _metrics(measured, top)
-    halves = _halves(measured.cells, seed)
-    floor = measured.floor_controls if len(measured.floor_controls) >= FEWEST else None
+def agreement(predicted: np.ndarray, measured: Measured, *, top: int = TOP_GENES, seed: int = 0) -> dict[str, Bounded]:
+    """Predicted cells (n, G) against the measured ones by each of rmse_mean, mmd_gex, mmd_pca, deg_recall,
+    cosine_logfc and energy_distance, each bounded.
+
+    The floor needs 4 floor controls, the ceiling 8 measured cells: 4 in each half.
+    """
+    value = _scores(predicted, measured.cells, measured, top)
+    enough = len(measured.floor_controls) >= FEWEST
+    floor = [_scores(measured.floor_controls, measured.cells, measured, top)] if enough else []
+    halved = [_scores(one, other, measured, top) for one, other in _halves(measured.cells, seed)]
     return {
         name: Bounded(
-            metric(predicted, measured.cells),
-            None if floor is None else metric(floor, measured.cells),
-            _mean([metric(a, b) for a, b in halves]),
+            value[name],
+            _mean([scores[name] for scores in floor]),
+            _mean([scores[name] for scores in halved]),
+            LARGER_IS_BETTER.get(name, False),
         )
-        for name, metric in metrics.items()
+        for name in value
     }
 
 
@@ -83,8 +96,9 @@ def bounds(
     """Value, floor and ceiling of every scored condition: columns condition, covariates, and of each metric
     ``name``, ``name_floor``, ``name_ceiling``; last the row ``mean``.
 
-    ``floor_controls``: of each covariate group cells that the reference does not hold. Without them the
-    reference's controls are halved for the floor, and the values then use the other half only.
+    ``floor_controls``: of each covariate group cells that the reference does not hold; as of any prediction, the
+    first 1,000 are used. Without them the reference's controls are halved for the floor, and the values then use
+    the other half only.
     """
     fitted = components(pair.reference, pcs)
     rows: list[dict[str, object]] = []
@@ -93,7 +107,7 @@ def bounds(
         kept, floor = halved_controls(controls, seed) if floor_controls is None else (
             controls, floor_controls.get(condition.group, controls[:0])
         )  # fmt: skip
-        measured = Measured(condition.measured, kept, floor, pair.genes, fitted)
+        measured = Measured(condition.measured, kept, floor[:MOST_PREDICTED], pair.genes, fitted)
         row: dict[str, object] = {"condition": condition.label}
         row |= zip(pair.covariates, condition.group, strict=True)
         for name, bounded in agreement(condition.predicted, measured, top=top_genes, seed=seed).items():
@@ -108,36 +122,32 @@ def _or_nan(value: float | None) -> float:
 
 
 def _mean(values: Sequence[float]) -> float | None:
-    return float(np.mean(values)) if values else None
+    """Of the numbers among them; None where there is none."""
+    numbers = [value for value in values if np.isfinite(value)]
+    return float(np.mean(numbers)) if numbers else None
 
 
 def _halves(cells: np.ndarray, seed: int) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Random halvings, each in both directions; none for too few cells."""
+    """Random halvings, none for too few cells. One direction is enough: every metric here is symmetric."""
     if len(cells) < 2 * FEWEST:
         return []
     generator = np.random.default_rng(seed)
-    halves = []
-    for _ in range(HALVINGS):
-        order = generator.permutation(len(cells))
-        one, other = cells[order[: len(cells) // 2]], cells[order[len(cells) // 2 :]]
-        halves += [(one, other), (other, one)]
-    return halves
+    orders = [generator.permutation(len(cells)) for _ in range(HALVINGS)]
+    return [(cells[order[: len(cells) // 2]], cells[order[len(cells) // 2 :]]) for order in orders]
 
 
-def _metrics(measured: Measured, top: int) -> dict[str, Metric]:
+def _scores(one: np.ndarray, other: np.ndarray, measured: Measured, top: int) -> dict[str, float]:
+    """Every metric of two sets of cells (n, G) and (m, G), effects measured from the controls of ``measured``."""
     controls, genes, project = measured.controls, measured.genes, measured.components.project
-    centre = mean_profile(controls)
-
-    def change(cells: np.ndarray) -> np.ndarray:
-        return log_fold_change(mean_profile(cells), centre)
-
-    def first(cells: np.ndarray) -> frozenset[str]:
-        return top_genes(t_scores(cells, controls), genes, top)
-
+    centre, mean, other_mean = mean_profile(controls), mean_profile(one), mean_profile(other)
+    apart = distances(one, other)
     return {
-        "mmd_gex": mmd,
-        "mmd_pca": lambda a, b: mmd(project(a), project(b)),
-        "deg_recall": lambda a, b: recall(first(a), first(b), top),
-        "cosine_logfc": lambda a, b: cosine(change(a), change(b)),
-        "energy_distance": energy_distance,
+        "rmse_mean": rmse(mean, other_mean),
+        "mmd_gex": apart.mmd,
+        "mmd_pca": mmd(project(one), project(other)),
+        "deg_recall": recall(
+            top_genes(t_scores(one, controls), genes, top), top_genes(t_scores(other, controls), genes, top)
+        ),
+        "cosine_logfc": cosine(log_fold_change(mean, centre), log_fold_change(other_mean, centre)),
+        "energy_distance": apart.energy,
     }

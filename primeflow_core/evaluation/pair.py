@@ -1,12 +1,15 @@
 """Predicted and measured cells of the same genes, checked once: the only input of every metric."""
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import scipy.sparse as sp
+from anndata import AnnData
 
 from primeflow_core import hdf5
 from primeflow_core.conditions import CONTROL, SEPARATOR
@@ -38,19 +41,41 @@ def read_labelled(path: Path, condition: str, covariates: Sequence[str]) -> Labe
     with hdf5.opened(path) as file:
         obs, var = hdf5.read_table(file, "obs", path), hdf5.read_table(file, "var", path)
         values = hdf5.read_values(file, path)
-    for column in (condition, *covariates):
-        if column not in obs:
-            columns = ", ".join(map(str, obs.columns[:20])) or "none"
-            raise DataError(f"{path.name} has no obs column {column!r}. It has: {columns}. Choose another one.")
+    return _labelled(values, obs, tuple(var.index), (condition, *covariates), path.name)
+
+
+def labelled(
+    adata: AnnData, condition: str, covariates: Sequence[str], source: str = "the AnnData in memory"
+) -> LabelledCells:
+    """Take what evaluation needs of an AnnData, as ``read_labelled`` does; ``source`` names it in messages."""
+    if adata.X is None:
+        raise DataError(f"{source} has no X. Put the log-normalised values there: adata.X = adata.layers[NAME].copy().")
+    values = sp.csr_matrix(adata.X, dtype=np.float32)
+    return _labelled(values, adata.obs, tuple(adata.var_names.astype(str)), (condition, *covariates), source)
+
+
+def _labelled(
+    values: sp.csr_matrix, obs: pd.DataFrame, genes: tuple[str, ...], columns: Sequence[str], source: str
+) -> LabelledCells:
+    for column in columns:
+        _check_column(obs, column, source)
     if not np.isfinite(values.data).all():
-        raise DataError(f"{path.name}: X holds a value that is no number (NaN or infinite). Replace or remove it.")
-    repeated = [gene for gene, times in Counter(var.index).items() if times > 1]
+        raise DataError(f"{source}: X holds a value that is no number (NaN or infinite). Replace or remove it.")
+    repeated = [gene for gene, times in Counter(genes).items() if times > 1]
     if repeated:
-        raise DataError(f"{path.name}: {len(repeated)} genes stand twice or more, for instance {repeated[0]}.")
-    groups = tuple(zip(*(obs[column].astype(str) for column in covariates), strict=True)) or ((),) * len(obs)
-    return LabelledCells(
-        values, tuple(var.index), obs[condition].astype(str).to_numpy(), groups, obs.index.to_numpy(), path.name
-    )
+        raise DataError(f"{source}: {len(repeated)} genes stand twice or more, for instance {repeated[0]}.")
+    labels, *contexts = (obs[column].astype(str).to_numpy(dtype=object) for column in columns)
+    groups = tuple(zip(*contexts, strict=True)) or ((),) * len(obs)
+    return LabelledCells(values, genes, labels, groups, obs.index.astype(str).to_numpy(), source)
+
+
+def _check_column(obs: pd.DataFrame, column: str, source: str) -> None:
+    if column not in obs:
+        columns = ", ".join(map(str, obs.columns[:20])) or "none"
+        raise DataError(f"{source} has no obs column {column!r}. It has: {columns}. Choose another one.")
+    empty = int(obs[column].isna().sum())
+    if empty:
+        raise DataError(f"{source}: {empty} cells have no value in obs column {column!r}. Fill it in, or remove them.")
 
 
 @dataclass(frozen=True)
@@ -68,7 +93,8 @@ class Pair:
     """What is scored: ``scored`` conditions with ``controls`` of each covariate group, both from the reference.
 
     ``reference`` holds all its cells (N, G), for the principal components. ``missing_from_prediction`` and
-    ``missing_from_reference`` list the conditions that only one side has. At most 1,000 predicted cells a
+    ``missing_from_reference`` list the conditions that only one side has, ``alone`` those of covariate groups where
+    the reference has nothing else: as in PerturBench such a group does not count. At most 1,000 predicted cells a
     condition are used, the first ones. Controls inside the prediction are not used: as in PerturBench, predicted
     effects are measured from the reference's own controls.
     """
@@ -80,6 +106,7 @@ class Pair:
     reference: np.ndarray
     missing_from_prediction: tuple[str, ...]
     missing_from_reference: tuple[str, ...]
+    alone: tuple[str, ...] = ()
 
     def groups(self) -> tuple[tuple[str, ...], ...]:
         """Covariate groups with a scored condition, in file order."""
@@ -87,23 +114,35 @@ class Pair:
 
 
 def paired(
-    prediction: LabelledCells, reference: LabelledCells, covariates: Sequence[str], control: str = CONTROL
+    prediction: LabelledCells,
+    reference: LabelledCells,
+    covariates: Sequence[str],
+    control: str = CONTROL,
+    separator: str | None = SEPARATOR,
 ) -> Pair:
-    """Match conditions and genes. The order of the parts of a label and of the genes does not matter.
+    """Match conditions and genes. The order of the parts of a label and of the genes does not matter, nor does a
+    part that names the control, as in GEARS' ``A+ctrl``. ``+`` joins parts whatever the file's ``separator``.
 
     Raises DataError where genes are missing on either side, a group lacks controls, or no condition is common.
     """
     columns = _gene_columns(prediction, reference)
-    predicted, measured = _by_condition(prediction, control), _by_condition(reference, control)
-    groups = {group for _, group in measured}
-    counts = {group: sum(key[1] == group for key in measured) for group in groups}
-    label_of = {key: str(reference.labels[rows[0]]) for key, rows in measured.items()}
+    predicted = _by_condition(prediction, control, separator)
+    measured = _by_condition(reference, control, separator)
+    counts = Counter(group for _, group in measured)
+    label_of = _labels(prediction, predicted) | _labels(reference, measured)
     perturbed = [key for key in measured if key[0] and counts[key[1]] > 1]
+    alone = [key for key in measured if key[0] and counts[key[1]] == 1]
     common = [key for key in perturbed if key in predicted]
+    if not common and any(key in predicted for key in alone):
+        raise DataError(
+            f"{reference.source} has one condition only in each group of the covariates "
+            f"({_some(_named(key, label_of[key]) for key in alone)}): there are no control cells ({control!r}) to "
+            "measure its effect from. Name their label with --control, or fewer --covariates."
+        )
     if not common:
         raise DataError(
             f"{prediction.source} and {reference.source} have no condition in common. Check --condition-column, "
-            f"--covariates and --control; the truth has for instance {_some(label_of.values())}."
+            f"--covariates and --control; the truth has for instance {_some(label_of[key] for key in measured)}."
         )
     controls = {group: _controls(reference, measured, group, control) for group in {key[1] for key in common}}
     scored = tuple(
@@ -122,7 +161,8 @@ def paired(
         controls,
         _dense(reference.values),
         tuple(_named(key, label_of[key]) for key in perturbed if key not in predicted),
-        tuple(_named(key, "+".join(key[0])) for key in predicted if key[0] and key not in measured),
+        tuple(_named(key, label_of[key]) for key in predicted if key[0] and key not in measured),
+        tuple(_named(key, label_of[key]) for key in alone),
     )
 
 
@@ -138,17 +178,26 @@ def _some(names: Iterable[str], most: int = 3) -> str:
     return ", ".join(list(names)[:most])
 
 
-def _by_condition(cells: LabelledCells, control: str) -> dict[Key, np.ndarray]:
+def _labels(cells: LabelledCells, rows: dict[Key, np.ndarray]) -> dict[Key, str]:
+    """Each condition as its file first writes it."""
+    return {key: str(cells.labels[found[0]]) for key, found in rows.items()}
+
+
+def _by_condition(cells: LabelledCells, control: str, separator: str | None) -> dict[Key, np.ndarray]:
     """Rows of each condition; its key is the sorted parts of the label (none: control) and the covariate values."""
-    parts_of = {label: _parts(label, control) for label in set(cells.labels.tolist())}
+    parts_of = {label: _parts(label, control, separator) for label in set(cells.labels.tolist())}
     rows: dict[Key, list[int]] = {}
     for i, (label, group) in enumerate(zip(cells.labels.tolist(), cells.groups, strict=True)):
         rows.setdefault((parts_of[label], group), []).append(i)
     return {key: np.array(found) for key, found in rows.items()}
 
 
-def _parts(label: str, control: str) -> tuple[str, ...]:
-    return () if label == control else tuple(sorted(label.split(SEPARATOR)))
+def _parts(label: str, control: str, separator: str | None) -> tuple[str, ...]:
+    if label == control:
+        return ()
+    joints = {SEPARATOR, separator or SEPARATOR}
+    parts = re.split("|".join(re.escape(joint) for joint in sorted(joints)), label)
+    return tuple(sorted(part.strip() for part in parts if part.strip() != control))
 
 
 def _gene_columns(prediction: LabelledCells, reference: LabelledCells) -> np.ndarray:

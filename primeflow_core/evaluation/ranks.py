@@ -2,6 +2,9 @@
 
 import numpy as np
 
+# Scores closer than this differ by rounding only, for instance those of the same cells in another order.
+RELATIVE, ABSOLUTE = 1e-9, 1e-12
+
 
 def tie_average_ranks(scores: np.ndarray, *, larger_is_better: bool) -> np.ndarray:
     """(n, n) scores[i, j] of prediction i against reference j to (n,) ranks of each j's own prediction.
@@ -15,6 +18,6 @@ def tie_average_ranks(scores: np.ndarray, *, larger_is_better: bool) -> np.ndarr
     worst = -np.inf if larger_is_better else np.inf
     filled = np.where(np.isnan(scores), worst, scores)
     own = np.diagonal(filled)
-    better = (filled > own) if larger_is_better else (filled < own)
-    equal = (filled == own).sum(axis=0)
-    return (better.sum(axis=0) + (equal - 1) / 2) / (n - 1)
+    equal = np.isclose(filled, own, rtol=RELATIVE, atol=ABSOLUTE)
+    better = ((filled > own) if larger_is_better else (filled < own)) & ~equal
+    return (better.sum(axis=0) + (equal.sum(axis=0) - 1) / 2) / (n - 1)

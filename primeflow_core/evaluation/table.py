@@ -74,7 +74,7 @@ def _scores(
         "rmse_mean": np.array([[rmse(p.mean, m.mean) for m in measured] for p in predicted]),
         "mmd_gex": pairwise_mmd([p.cells for p in predicted], [m.cells for m in measured]),
         "mmd_pca": pairwise_mmd([p.projected for p in predicted], [m.projected for m in measured]),
-        "deg_recall": np.array([[recall(p.top, m.top, k) for m in measured] for p in predicted]),
+        "deg_recall": np.array([[recall(p.top, m.top) for m in measured] for p in predicted]),
     }
     return {
         name: (matrix, tie_average_ranks(matrix, larger_is_better=LARGER_IS_BETTER[name]))

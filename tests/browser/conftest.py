@@ -1,6 +1,7 @@
 """A real server and a real Chromium; every page is watched for console errors and requests to other hosts."""
 
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -13,7 +14,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
 
 from tests.app_models import make_models
 
@@ -25,6 +26,8 @@ QUIET = (
     "--disable-sync", "--no-first-run",
 )  # fmt: skip
 WAIT = 60_000
+# Opened at the address of a page, Streamlit's front end asks there first whether it is the root of the app.
+PROBES = r"/explore/_stcore/(health|host-config)$"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -95,6 +98,28 @@ def server(environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory
 
 
 @pytest.fixture(scope="session")
+def newcomer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """The app as it ships, on a machine that has nothing else."""
+    place = tmp_path_factory.mktemp("newcomer")
+    chosen = {"PRIMEFLOW_CACHE": str(place), "PRIMEFLOW_CHECKPOINTS": "", "PRIMEFLOW_MIRROR": ""}
+    running = start(free_port(), place / "server.log", chosen)
+    yield running
+    stop(running)
+    assert "Traceback" not in running.log.read_text()
+
+
+@pytest.fixture(scope="session")
+def with_real_cells(tmp_path_factory: pytest.TempPathFactory, mirror: Path) -> Iterator[Server]:
+    """The app as it ships, where the real cells are at hand."""
+    place = tmp_path_factory.mktemp("real")
+    chosen = {"PRIMEFLOW_CACHE": str(place), "PRIMEFLOW_CHECKPOINTS": "", "PRIMEFLOW_MIRROR": str(mirror)}
+    running = start(free_port(), place / "server.log", chosen)
+    yield running
+    stop(running)
+    assert "Traceback" not in running.log.read_text()
+
+
+@pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     found = next(filter(None, map(shutil.which, CHROMIUM)), None)
     if found is None:
@@ -119,9 +144,13 @@ class Watched:
 
     def __post_init__(self) -> None:
         self.page.set_default_timeout(WAIT)
-        self.page.on("console", lambda said: self.errors.append(said.text) if said.type == "error" else None)
+        self.page.on("console", self._hear)
         self.page.on("pageerror", lambda error: self.errors.append(str(error)))
         self.page.on("request", lambda request: self.requests.append(request.url))
+
+    def _hear(self, said: ConsoleMessage) -> None:
+        if said.type == "error" and not re.search(PROBES, said.location.get("url", "")):
+            self.errors.append(f"{said.text} ({said.location.get('url', '')})")
 
     @property
     def elsewhere(self) -> list[str]:
