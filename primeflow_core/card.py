@@ -58,7 +58,7 @@ def write_card(
     scored = {
         "val": tried[zeros],
         "test": scorer.score(TEST, plan),
-        "test, 100 Euler steps (the paper's setting)": scorer.score(
+        f"test, 100 Euler steps (the paper's setting), {paper.count} cells": paper.score(
             TEST, replace(PAPER_SETTING, zeros=zeros, seed=seed)
         ),
     }
