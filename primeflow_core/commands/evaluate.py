@@ -2,6 +2,7 @@
 
 import argparse
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -56,7 +57,7 @@ def evaluate_command(given: argparse.Namespace) -> None:
     prediction = read_labelled(given.prediction, layout.condition, layout.covariates)
     truth = read_labelled(truth_path, layout.condition, layout.covariates)
     reference, floor = _parts(truth, given, layout.control)
-    pair = paired(prediction, reference, layout.covariates, layout.control)
+    pair = paired(prediction, reference, layout.covariates, layout.control, layout.separator)
     table = evaluate(pair, pcs=given.pcs, top_genes=given.top_genes)
     bounded = bounds(pair, floor, pcs=given.pcs, top_genes=given.top_genes, seed=given.seed)
     write_text(given.out, table.to_csv(index=False))
@@ -77,7 +78,7 @@ def _layout(given: argparse.Namespace, truth: Path) -> Layout:
         return found.layout
     with_prediction = _obs_columns(given.prediction)
     shared = tuple(column for column in found.layout.covariates if column in with_prediction)
-    return Layout(found.layout.condition, shared, found.layout.control)
+    return replace(found.layout, covariates=shared)
 
 
 def _obs_columns(path: Path) -> Sequence[str]:
@@ -109,6 +110,7 @@ def _show(table: pd.DataFrame, bounded: pd.DataFrame, pair: Pair) -> None:
     for one_side, names in (
         ("measured but not predicted", pair.missing_from_prediction),
         ("predicted but not measured", pair.missing_from_reference),
+        ("not scored, alone in their context", pair.alone),
     ):
         if names:
             more = f" and {len(names) - 8} more" if len(names) > 8 else ""
