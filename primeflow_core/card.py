@@ -32,7 +32,14 @@ MMD_NOISE = 0.005
 
 
 def write_card(
-    folder: Path, cells: Cells, *, cells_per_condition: int, seed: int, half: bool, report: Callable[[str], None]
+    folder: Path,
+    cells: Cells,
+    *,
+    cells_per_condition: int,
+    seed: int,
+    half: bool,
+    command: Sequence[str],
+    report: Callable[[str], None],
 ) -> str:
     """Score the model in ``folder`` on ``cells`` and write metrics.json, README.md and preview.npz; returns the card.
 
@@ -62,7 +69,7 @@ def write_card(
             TEST, replace(PAPER_SETTING, zeros=zeros, seed=seed)
         ),
     }
-    metrics = _metrics(manifest, plan, cells_per_condition, scored, tried)
+    metrics = {"command": list(command), **_metrics(manifest, plan, cells_per_condition, scored, tried)}
     checkpoint.write_manifest(folder, manifest)
     checkpoint.write_preview(folder, scorer.preview(manifest, seed))
     write_json(folder / checkpoint.METRICS, metrics)

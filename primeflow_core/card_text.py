@@ -28,7 +28,7 @@ def card_text(manifest: Manifest, metrics: Mapping[str, Any], notes: Mapping[str
         "",
         "```",
         command,
-        f"primeflow card --model {manifest.name} --data {manifest.dataset}",
+        " ".join(str(word) for word in metrics["command"]),
         "```",
         "",
         f"`{SPLIT}` in this folder is the split, cell by cell. A bound on minutes makes the number of steps depend on "

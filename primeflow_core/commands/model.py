@@ -78,9 +78,8 @@ def train_command(given: argparse.Namespace) -> None:
     file = data_file(given.data)
     cells = read_given(file, given)
     source = Source(cells, read_split(given.split, cells, unlisted=given.unlisted), file.name, file.simulated)
-    command = ["primeflow", *(shlex.quote(argument) for argument in sys.argv[1:])]
     trainer = prepare(
-        source, recipe, given.out, seed=given.seed, device=given.device, resume=given.resume, command=command
+        source, recipe, given.out, seed=given.seed, device=given.device, resume=given.resume, command=_as_typed()
     )
     _report_start(trainer, recipe.name)
     bar = ProgressLine("training", recipe.training.steps)
@@ -92,6 +91,11 @@ def train_command(given: argparse.Namespace) -> None:
         else f", best validation loss {progress.best:.4f} at step {progress.best_step:,}"
     )
     say(f"{given.out}: {progress.step:,} steps in {minutes_and_seconds(progress.seconds)}{best}.")
+
+
+def _as_typed() -> list[str]:
+    """The command line, for the record."""
+    return ["primeflow", *(shlex.quote(argument) for argument in sys.argv[1:])]
 
 
 def _report_start(trainer: "Trainer", recipe: str) -> None:
@@ -208,6 +212,12 @@ def card_command(given: argparse.Namespace) -> None:
 
     cells = read_given(data_file(given.data), given)
     summary = write_card(
-        given.model, cells, cells_per_condition=given.cells, seed=given.seed, half=given.half, report=note
+        given.model,
+        cells,
+        cells_per_condition=given.cells,
+        seed=given.seed,
+        half=given.half,
+        command=_as_typed(),
+        report=note,
     )
     say(summary)

@@ -1,0 +1,169 @@
+"""The question in the sidebar: model, cells to start from, perturbations, guidance; all of it in the address."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+import pages
+from pages import plain
+from primeflow_core.catalogue import Catalogue, Choice, Covariates
+from primeflow_core.conditions import Condition, Perturbation
+from primeflow_core.errors import ConditionError
+from primeflow_core.library import Library, Model
+from primeflow_core.prediction import Question
+
+BOXES = ("a", "b", "c")
+TEXTS = ("model", "context", *BOXES, *(f"dose_{box}" for box in BOXES))
+MOST_CELLS = 5_000
+_PROBLEM = "_address_problem"
+
+
+def asked(library: Library) -> View:
+    """The sidebar. Raises PrimeflowError where what was chosen cannot be asked."""
+    follow_address(library)
+    with st.sidebar:
+        model = choose_model(library)
+        catalogue = Catalogue(model.manifest)
+        covariates = choose_context(catalogue)
+        parts = choose_parts(catalogue, covariates)
+        weight = choose_weight()
+        left, right = st.columns(2)
+        usual = min(pages.usual_cells(model), MOST_CELLS)
+        cells = left.number_input("Cells", 10, MOST_CELLS, usual, 50, key="cells", bind="query-params")
+        seed = right.number_input(
+            "Seed", 0, 2**31 - 1, 0, 1, key="seed", bind="query-params", help="The same seed gives the same cells."
+        )
+        pages.write_address({key: str(st.session_state.get(key) or "") for key in TEXTS})
+        predict_here = st.container()
+        pages.offer_download(library.to_download)
+    if problem := st.session_state.get("_address_problem"):
+        raise ConditionError(problem)
+    condition = catalogue.condition(parts, covariates)
+    plan = replace(model.manifest.sampling, guidance=float(weight), seed=int(seed))
+    question = Question(model.folder, model.version, condition, int(cells), plan)
+    view = look_up(model, question)
+    with predict_here:
+        offer_prediction(view)
+    return view
+
+
+def follow_address(library: Library) -> None:
+    """Bring a link, or a step back in the browser, into the boxes; on the first visit, what the app opens on."""
+    said = pages.read_address(TEXTS)
+    if said is None:
+        return
+    st.session_state.pop("_address_problem", None)
+    name = said.get("model", "")
+    st.session_state["model"] = name if name in library.models else library.first
+    model = library.models[st.session_state["model"]]
+    if not any(said.get(box) for box in BOXES):
+        open_on(model, said.get("context", ""))
+        return
+    catalogue = Catalogue(model.manifest)
+    st.session_state["context"] = said.get("context") or context_of(model.manifest.first_view)
+    for box in BOXES:
+        try:
+            st.session_state[box] = catalogue.resolve(said[box]) if said.get(box) else None
+        except ConditionError as error:
+            st.session_state[box] = None
+            st.session_state["_address_problem"] = str(error)
+        st.session_state[f"dose_{box}"] = said.get(f"dose_{box}")
+
+
+def open_on(model: Model, context: str = "") -> None:
+    """Fill the boxes with what the model is first shown with; in another context with the best known perturbation."""
+    first = model.manifest.first_view
+    catalogue = Catalogue(model.manifest)
+    by_name = {context_of(Condition((), covariates)): covariates for covariates in catalogue.contexts()}
+    if context not in by_name:
+        context = context_of(first) if context_of(first) in by_name else next(iter(by_name))
+    st.session_state["context"] = context
+    if first is None or context_of(first) != context:
+        first = Condition((Perturbation(catalogue.choices(by_name[context])[0].name),))
+    for place, box in enumerate(BOXES):
+        part = first.perturbations[place] if place < len(first.perturbations) else None
+        st.session_state[box] = part.name if part else None
+        st.session_state[f"dose_{box}"] = f"{part.dose:g}" if part and part.dose is not None else None
+
+
+def forget_problem() -> None:
+    st.session_state.pop("_address_problem", None)
+
+
+def choose_model(library: Library) -> Model:
+    def reopen() -> None:
+        forget_problem()
+        open_on(library.models[st.session_state["model"]])
+
+    name = st.selectbox(
+        "Model and data",
+        list(library.models),
+        format_func=lambda name: library.models[name].title,
+        key="model",
+        on_change=reopen,
+    )
+    return library.models[name]
+
+
+def choose_context(catalogue: Catalogue) -> Covariates:
+    contexts = {context_of(Condition((), covariates)): covariates for covariates in catalogue.contexts()}
+    if st.session_state.get("context") not in contexts:
+        st.session_state["context"] = next(iter(contexts))
+    if list(contexts) == [""]:
+        return contexts[""]
+    return contexts[st.selectbox("Cells you start from", list(contexts), key="context")]
+
+
+def choose_parts(catalogue: Catalogue, covariates: Covariates) -> list[Perturbation]:
+    """One to three boxes; the next one appears when the one before is filled."""
+    chosen: list[Perturbation] = []
+    labels = ("Perturbation", "with a second one (optional)", "and a third (optional)")
+    for box, label in zip(BOXES, labels, strict=True):
+        if len(chosen) < BOXES.index(box):
+            st.session_state[box] = None
+            continue
+        choices = {choice.name: choice for choice in catalogue.choices(covariates, chosen)}
+        if st.session_state.get(box) not in choices:
+            st.session_state[box] = None
+        name = st.selectbox(
+            label,
+            list(choices),
+            index=None,
+            format_func=partial(option_text, choices),
+            key=box,
+            placeholder="Type a name" if box == "a" else "None",
+            on_change=forget_problem,
+        )
+        if name is not None:
+            chosen.append(Perturbation(name, choose_dose(catalogue, covariates, name, f"dose_{box}")))
+    return chosen
+
+
+def option_text(choices: dict[str, Choice], name: str) -> str:
+    return choices[name].label
+
+
+def choose_dose(catalogue: Catalogue, covariates: Covariates, name: str, key: str) -> float | None:
+    doses = {f"{dose:g}": dose for dose in catalogue.doses(name, covariates)}
+    if not doses:
+        st.session_state[key] = None
+        return None
+    if st.session_state.get(key) not in doses:
+        st.session_state[key] = list(doses)[-1]
+    label = f"Dose of {plain(name)} (unit of the data)"
+    return doses[st.segmented_control(label, list(doses), key=key, required=True) or list(doses)[-1]]
+
+
+def choose_weight() -> float:
+    weight = st.slider("Guidance weight", 1.0, 5.0, 1.0, 0.5, format="%.1f", key="w", bind="query-params")
+    st.caption("1 shows the response as the model learned it; more exaggerates it and makes cells less real.")
+    return weight
+
+
+def context_of(condition: Condition | None) -> str:
+    return condition.context if condition else ""
+
+
