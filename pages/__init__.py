@@ -23,7 +23,7 @@ from primeflow_core.prediction import ModelShelf, Place, Prediction, Question, p
 from primeflow_core.projection import Map, PCAMap, UMAPMap
 
 ROOT = Path(__file__).resolve().parents[1]
-SIDEBAR_WIDTH, USUAL_CELLS = 310, 200
+SIDEBAR_WIDTH, CARD_TITLE, USUAL_CELLS = 310, 44, 200
 # Drawn here because Streamlit would ask another server for icons of its own set: a ring, a circle, a diamond.
 MARK = (
     '<circle cx="7" cy="22" r="4.5" fill="none" stroke="#8A94A3" stroke-width="2.5"/>'
@@ -258,6 +258,11 @@ def umap_job(key: tuple[str, ...], values: np.ndarray) -> JobStatus | None:
             return None
         status = jobs().status(st.session_state[mine])
     return status
+
+
+def saved_as(name: str) -> dict[str, object]:
+    """A figure's tools: its camera saves a vector graphic."""
+    return {"displaylogo": False, "toImageButtonOptions": {"format": "svg", "filename": f"primeflow-{name}"}}
 
 
 def session() -> str:

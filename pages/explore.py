@@ -1,34 +1,28 @@
 """One condition: control, measured and predicted cells, live; the genes that change; how far to trust it."""
 
-from dataclasses import dataclass, replace
-from functools import cached_property, partial
+from functools import partial
 from typing import Literal
 
-import numpy as np
 import streamlit as st
 from streamlit.elements.lib.column_types import ColumnConfig
 
 import pages
 from pages import Answer, plain
+from pages.parts.cell_map import show_live, show_map
+from pages.parts.question import asked
+from pages.parts.view import View, look_up
 from primeflow_core.actions import actions, described, done_elsewhere, kind_of
-from primeflow_core.catalogue import Catalogue, Choice, Covariates
-from primeflow_core.cells import Cells
-from primeflow_core.comparison import Background, Comparison
-from primeflow_core.conditions import Condition, Novelty, Perturbation, novelty
+from primeflow_core.catalogue import Catalogue
+from primeflow_core.comparison import Comparison
+from primeflow_core.conditions import Novelty, novelty
 from primeflow_core.errors import ConditionError, PrimeflowError
 from primeflow_core.evaluation.response import LARGEST_P, LEAST_CHANGE
-from primeflow_core.figures import Group, Range, Role, agreement_ranges, gene_changes, live_map, name_of, overlay
+from primeflow_core.figures import Range, agreement_ranges, gene_changes
 from primeflow_core.jobs import JobState, JobStatus
-from primeflow_core.library import Library, Model
 from primeflow_core.prediction import Question
-from primeflow_core.projection import Map, PCAMap, UMAPMap
 
-BOXES = ("a", "b", "c")
-TEXTS = ("model", "context", *BOXES, *(f"dose_{box}" for box in BOXES))
-MOST_CELLS = 5_000
 FEW_CELLS = 50
 GENES_DRAWN = 16
-CARD_TITLE, MAP_HEIGHT = 44, 520
 GENE_COLUMNS = (
     "gene", "predicted_change", "measured_change", "expected", "agrees", "predicted_p", "measured_p",
 )  # fmt: skip
@@ -56,10 +50,13 @@ def main() -> None:
         st.error("There is no model yet. Train one with `primeflow train`, then put its folder into checkpoints/.")
         return
     try:
-        view = asked(library)
-    except PrimeflowError as error:
+        what = asked(library)
+    except ConditionError as error:
         st.error(plain(str(error)), icon=":material/error:")
         return
+    view = look_up(what.model, what.question)
+    with what.below:
+        offer_prediction(view)
     show(view)
 
 
@@ -214,7 +211,7 @@ def show_other_job(status: JobStatus) -> None:
 
 
 def show_agreement(view: View, answer: Answer | None, found: Comparison | None) -> None:
-    with st.container(horizontal=True, height=CARD_TITLE, border=False, vertical_alignment="center"):
+    with st.container(horizontal=True, height=pages.CARD_TITLE, border=False, vertical_alignment="center"):
         st.subheader("How far to trust it", anchor=False)
     if answer is None:
         st.caption("The agreement with the measured cells appears here when cells have been predicted.")
@@ -259,7 +256,7 @@ def show_genes(view: View, found: Comparison) -> None:
     grid = st.grid(2, min_column_width=370)
     with grid.container(border=True):
         st.plotly_chart(
-            figure, key="genes", config=saved_as("genes"),
+            figure, key="genes", config=pages.saved_as("genes"),
             alt=f"log2 change of {', '.join(shown['gene'].head(5))} and {len(shown) - 5} more genes",
         )  # fmt: skip
     with grid.cell():

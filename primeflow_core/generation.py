@@ -11,7 +11,7 @@ import numpy as np
 from primeflow_core.anndata_file import write_cells
 from primeflow_core.checkpoint import Manifest
 from primeflow_core.conditions import Condition, novelty
-from primeflow_core.provenance import now, versions
+from primeflow_core.provenance import versions
 from primeflow_core.sampling_plan import Progress, SamplingPlan
 
 if TYPE_CHECKING:
@@ -58,10 +58,12 @@ def _counter(on_step: Callable[[int], None], before: int) -> Callable[[Progress]
 
 
 def provenance(manifest: Manifest, plan: SamplingPlan, conditions: Sequence[Condition]) -> dict[str, Any]:
-    """What must be known to make the same cells again, and how far to trust them."""
+    """What must be known to make the same cells again, and how far to trust them.
+
+    No time of day: the same request gives the same file, byte for byte.
+    """
     return {
         "kind": "predicted" + (", by a model of simulated data" if manifest.simulated else ""),
-        "created": now(),
         "model": manifest.name,
         "model_created": manifest.created,
         "recipe": manifest.recipe,

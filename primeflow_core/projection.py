@@ -11,7 +11,7 @@ import numpy as np
 from primeflow_core.errors import DataError
 
 DIMENSIONS = 30
-MOST_CELLS = 5_000
+MOST_CELLS, MOST_IN_UMAP = 5_000, 2_500
 FEWEST_CELLS = 5
 
 
@@ -67,11 +67,12 @@ class UMAPMap(Map):
         from umap import UMAP
 
         self._pca = PCAMap(values, seed)
-        scores = self._pca.scores(_drawn(values, seed))
+        scores = self._pca.scores(_drawn(values, seed, MOST_IN_UMAP))
         neighbours = min(15, len(scores) - 1)
         self._umap: Any = UMAP(n_neighbors=neighbours, random_state=seed, n_jobs=1).fit(scores)
         self.axes = ("UMAP 1 (no unit)", "UMAP 2 (no unit)")
         self.extent = _extent(self._umap.embedding_)
+        self.place(values[:2])  # the first time compiles for seconds: better here, in a job, than before a page
 
     @property
     def nbytes(self) -> int:
@@ -92,10 +93,10 @@ def _check(values: np.ndarray) -> None:
         raise DataError("A map needs finite values; some are missing (NaN) or infinite.")
 
 
-def _drawn(values: np.ndarray, seed: int) -> np.ndarray:
-    if len(values) <= MOST_CELLS:
+def _drawn(values: np.ndarray, seed: int, most: int = MOST_CELLS) -> np.ndarray:
+    if len(values) <= most:
         return values
-    chosen = np.random.default_rng(seed).choice(len(values), MOST_CELLS, replace=False)
+    chosen = np.random.default_rng(seed).choice(len(values), most, replace=False)
     return values[np.sort(chosen)]
 
 

@@ -101,6 +101,7 @@ def test_generate_twice_is_identical_and_another_seed_is_not(screen, tmp_path):
         assert generate(screen, tmp_path / f"{name}.h5ad", "--seed", seed) == 0
     a, b, c = (anndata.read_h5ad(tmp_path / f"{name}.h5ad").to_df().to_numpy() for name in "abc")
     assert np.array_equal(a, b)
+    assert (tmp_path / "a.h5ad").read_bytes() == (tmp_path / "b.h5ad").read_bytes()
     assert not np.array_equal(a, c)
 
 

@@ -8,7 +8,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 CORE = sorted((ROOT / "primeflow_core").rglob("*.py"))
-PAGES = [ROOT / "app.py", *sorted((ROOT / "pages").glob("*.py"))]
+PAGES = [ROOT / "app.py", *sorted((ROOT / "pages").rglob("*.py"))]
 SLOW = ("scanpy", "umap")
 WITHOUT_TORCH = (
     "actions", "anndata_file", "catalogue", "cells", "comparison", "condition_table", "conditions", "conventions",

@@ -38,14 +38,18 @@ def live(view: View, job_id: str) -> None:
     st.echarts_chart(
         live_map(groups, view.pca.axes, view.pca.extent, simulated=view.simulated),
         key="live-map",
-        height=MAP_HEIGHT - 60,
+        height=HEIGHT - 60,
         alt="Predicted cells on their way from noise to their place among the measured cells",
     )
 
 
 def show_map(view: View, answer: Answer | None) -> None:
     title = st.container(
-        horizontal=True, horizontal_alignment="distribute", vertical_alignment="center", height=CARD_TITLE, border=False
+        horizontal=True,
+        horizontal_alignment="distribute",
+        vertical_alignment="center",
+        height=pages.CARD_TITLE,
+        border=False,
     )
     with title:
         st.subheader("Where the cells lie", anchor=False, width="content")
@@ -65,9 +69,9 @@ def show_map(view: View, answer: Answer | None) -> None:
         groups.append(Group(Role.PREDICTED, pages.placed(key, fitted, answer.prediction.values)))
     counts = ", ".join(f"{len(group.points):,} {name_of(group.role, simulated=view.simulated)}" for group in groups)
     st.plotly_chart(
-        overlay(groups, fitted.axes, simulated=view.simulated, height=MAP_HEIGHT),
+        overlay(groups, fitted.axes, simulated=view.simulated, height=HEIGHT),
         key="overlay",
-        config=saved_as("map"),
+        config=pages.saved_as("map"),
         alt=f"{name.upper()} map of cells: {counts}",
     )
 
@@ -102,9 +106,3 @@ def measured_groups(view: View, fitted: Map, name: str) -> list[Group]:
     if len(view.measured):
         groups.append(Group(Role.MEASURED, pages.placed((*key, "of", view.condition.label), fitted, view.measured)))
     return groups
-
-
-def saved_as(name: str) -> dict[str, object]:
-    return {"displaylogo": False, "toImageButtonOptions": {"format": "svg", "filename": f"primeflow-{name}"}}
-
-

@@ -1,7 +1,6 @@
 """The question in the sidebar: model, cells to start from, perturbations, guidance; all of it in the address."""
 
-from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 
 import streamlit as st
@@ -21,8 +20,17 @@ MOST_CELLS = 5_000
 _PROBLEM = "_address_problem"
 
 
-def asked(library: Library) -> View:
-    """The sidebar. Raises PrimeflowError where what was chosen cannot be asked."""
+@dataclass(frozen=True)
+class Asked:
+    """What is asked, and the place in the sidebar below it, for the button that answers it."""
+
+    model: Model
+    question: Question
+    below: DeltaGenerator
+
+
+def asked(library: Library) -> Asked:
+    """Draw the sidebar. Raises ConditionError where what was chosen cannot be asked."""
     follow_address(library)
     with st.sidebar:
         model = choose_model(library)
@@ -30,24 +38,15 @@ def asked(library: Library) -> View:
         covariates = choose_context(catalogue)
         parts = choose_parts(catalogue, covariates)
         weight = choose_weight()
-        left, right = st.columns(2)
-        usual = min(pages.usual_cells(model), MOST_CELLS)
-        cells = left.number_input("Cells", 10, MOST_CELLS, usual, 50, key="cells", bind="query-params")
-        seed = right.number_input(
-            "Seed", 0, 2**31 - 1, 0, 1, key="seed", bind="query-params", help="The same seed gives the same cells."
-        )
-        pages.write_address({key: str(st.session_state.get(key) or "") for key in TEXTS})
-        predict_here = st.container()
+        cells, seed = choose_numbers(model)
+        below = st.container()
         pages.offer_download(library.to_download)
-    if problem := st.session_state.get("_address_problem"):
+    pages.write_address({key: str(st.session_state.get(key) or "") for key in TEXTS})
+    if problem := st.session_state.get(_PROBLEM):
         raise ConditionError(problem)
     condition = catalogue.condition(parts, covariates)
-    plan = replace(model.manifest.sampling, guidance=float(weight), seed=int(seed))
-    question = Question(model.folder, model.version, condition, int(cells), plan)
-    view = look_up(model, question)
-    with predict_here:
-        offer_prediction(view)
-    return view
+    plan = replace(model.manifest.sampling, guidance=weight, seed=seed)
+    return Asked(model, Question(model.folder, model.version, condition, cells, plan), below)
 
 
 def follow_address(library: Library) -> None:
@@ -55,7 +54,7 @@ def follow_address(library: Library) -> None:
     said = pages.read_address(TEXTS)
     if said is None:
         return
-    st.session_state.pop("_address_problem", None)
+    st.session_state.pop(_PROBLEM, None)
     name = said.get("model", "")
     st.session_state["model"] = name if name in library.models else library.first
     model = library.models[st.session_state["model"]]
@@ -69,7 +68,7 @@ def follow_address(library: Library) -> None:
             st.session_state[box] = catalogue.resolve(said[box]) if said.get(box) else None
         except ConditionError as error:
             st.session_state[box] = None
-            st.session_state["_address_problem"] = str(error)
+            st.session_state[_PROBLEM] = str(error)
         st.session_state[f"dose_{box}"] = said.get(f"dose_{box}")
 
 
@@ -90,7 +89,7 @@ def open_on(model: Model, context: str = "") -> None:
 
 
 def forget_problem() -> None:
-    st.session_state.pop("_address_problem", None)
+    st.session_state.pop(_PROBLEM, None)
 
 
 def choose_model(library: Library) -> Model:
@@ -163,7 +162,16 @@ def choose_weight() -> float:
     return weight
 
 
+def choose_numbers(model: Model) -> tuple[int, int]:
+    """How many cells, and the seed."""
+    left, right = st.columns(2)
+    usual = min(pages.usual_cells(model), MOST_CELLS)
+    cells = left.number_input("Cells", 10, MOST_CELLS, usual, 50, key="cells", bind="query-params")
+    seed = right.number_input(
+        "Seed", 0, 2**31 - 1, 0, 1, key="seed", bind="query-params", help="The same seed gives the same cells."
+    )
+    return int(cells), int(seed)
+
+
 def context_of(condition: Condition | None) -> str:
     return condition.context if condition else ""
-
-

@@ -56,8 +56,6 @@ def look_up(model: Model, question: Question) -> View:
         cells = pages.cells_of(model)
         known = None if cells is None else pages.background_of(model, cells, question.condition)
     except PrimeflowError as error:
-        st.error(plain(str(error)), icon=":material/error:")
+        st.error(pages.plain(str(error)), icon=":material/error:")
         return View(model, question, None, None)
     return View(model, question, cells, known)
-
-
