@@ -275,7 +275,12 @@ def waiting_text(status: JobStatus) -> str:
     numbers = ("No", "One", "Two", "Three", "Four", "Five", "Six", "Seven", "Eight", "Nine")
     count = numbers[status.ahead] if status.ahead < len(numbers) else str(status.ahead)
     jobs_are = "prediction is" if status.ahead == 1 else "predictions are"
-    return f"{count} {jobs_are} ahead of you, about {max(1.0, status.wait_seconds):.0f} s."
+    return f"{count} {jobs_are} ahead of you, about {duration(status.wait_seconds)}."
+
+
+def duration(seconds: float) -> str:
+    """For instance ``25 s`` or ``12 min``."""
+    return f"{max(1, round(seconds))} s" if seconds < 90 else f"{round(seconds / 60)} min"
 
 
 def h5ad_of(answer: Answer, model: Model, condition: Condition) -> bytes:

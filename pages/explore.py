@@ -78,7 +78,7 @@ def offer_prediction(view: View) -> None:
         on_click=pages.ask,
         args=(question, view.pca.place if view.pca else None, seconds),
     )
-    st.caption(f"{question.cells:,} cells take about {max(1, round(seconds))} s on this machine.")
+    st.caption(f"{question.cells:,} cells take about {pages.duration(seconds)} on this machine.")
 
 
 def offer_cancel(status: JobStatus, key: str) -> None:
@@ -163,7 +163,8 @@ def sentence(view: View, answer: Answer | None, found: Comparison | None) -> str
     """What the model expects and whether it was right, after the words for what was done."""
     truth = "simulation" if view.simulated else "experiment"
     if answer is None:
-        known = f"{len(view.measured):,} cells in the {truth}" if len(view.measured) else f"none in the {truth}"
+        done = "simulated" if view.simulated else "measured"
+        known = f"{done} in {len(view.measured):,} cells" if len(view.measured) else f"never {done}"
         return f"{known}, not predicted yet."
     if found is None:
         return f"{len(answer.prediction.values):,} predicted cells, nothing to compare them with."

@@ -61,15 +61,15 @@ def name_of(role: Role, *, simulated: bool) -> str:
     return (_SIMULATED if simulated else _REAL)[role]
 
 
-def framed(groups: Sequence[Group], at_least: Extent | None = None) -> Extent:
-    """The range of both axes that shows all ``groups``, with a margin, and ``at_least`` what is given."""
+def framed(groups: Sequence[Group], at_least: Extent | None = None, margin: float = 0.05) -> Extent:
+    """The range of both axes that shows all ``groups`` and ``at_least`` what is given, with a share as ``margin``."""
     points = np.concatenate([np.zeros((0, 2)), *(group.points for group in groups)])
     corners = [points.min(axis=0), points.max(axis=0)] if len(points) else []
     if at_least is not None:
         corners += [np.array([low for low, _ in at_least]), np.array([high for _, high in at_least])]
     low, high = (np.min(corners, axis=0), np.max(corners, axis=0)) if corners else (np.zeros(2), np.ones(2))
-    margin = np.maximum(0.05 * (high - low), 1e-3)
-    (left, bottom), (right, top) = (low - margin).tolist(), (high + margin).tolist()
+    space = np.maximum(margin * (high - low), 1e-3)
+    (left, bottom), (right, top) = (low - space).tolist(), (high + space).tolist()
     return (left, right), (bottom, top)
 
 
@@ -92,6 +92,7 @@ def overlay(groups: Sequence[Group], axes: tuple[str, str], *, simulated: bool, 
     x_range, y_range = framed(groups)
     figure.update_layout(
         **_layout(height=height),
+        showlegend=True,
         legend={**LEGEND, "y": 1.02},
         xaxis=_map_axis(axes[0], x_range),
         yaxis=_map_axis(axes[1], y_range),
@@ -101,15 +102,19 @@ def overlay(groups: Sequence[Group], axes: tuple[str, str], *, simulated: bool, 
 
 
 def live_map(groups: Sequence[Group], axes: tuple[str, str], extent: Extent, *, simulated: bool) -> dict[str, Any]:
-    """An ECharts option whose axes stay still while the predicted cells move; they hold ``extent`` at least."""
+    """An ECharts option whose axes stay still while the predicted cells move.
+
+    Where nothing was measured it is open where the cells will go, so the axes hold ``extent`` of the whole map.
+    """
     names = [name_of(group.role, simulated=simulated) for group in groups]
     still = [group for group in groups if group.role is not Role.PREDICTED]
-    (left, right), (bottom, top) = framed(still, extent)
+    measured = any(group.role is Role.MEASURED for group in still)
+    (left, right), (bottom, top) = framed(still, None if measured else extent, 0.2)
     return {
         "animationDurationUpdate": 350,
         "animationEasingUpdate": "linear",
-        "legend": {"data": names, "left": 0, "top": 0, "selectedMode": False},
-        "grid": {"left": 46, "right": 10, "top": 36, "bottom": 44, "containLabel": False},
+        "legend": {"data": names, "left": 36, "top": 0, "selectedMode": False, "itemWidth": 10, "itemHeight": 10},
+        "grid": {"left": 46, "right": 10, "top": 36, "bottom": 44, "outerBoundsMode": "none"},
         "tooltip": {"show": False},
         "toolbox": {"show": False},
         "dataset": [{"source": pd.DataFrame(_thinned(group.points), columns=["x", "y"])} for group in groups],

@@ -204,8 +204,11 @@ class JobManager:
                 self._take_out(job)
                 self._end(job, JobState.CANCELLED)
 
-    def close(self, timeout: float = 10.0) -> None:
-        """Cancel everything and wait for the worker: a thread inside torch at interpreter exit would abort it."""
+    def close(self, timeout: float = 30.0) -> None:
+        """Cancel everything and wait for the worker, which the end of the interpreter would break off inside torch.
+
+        A solver step ends within a second or two; importing torch, which nothing can cancel, may take longer.
+        """
         with self._changed:
             self._closed = True
             for job in self._jobs.values():

@@ -42,7 +42,6 @@ class Prediction:
     values: np.ndarray
     asked: int
     plan: SamplingPlan
-    seconds: float = 0.0
 
     @property
     def is_whole(self) -> bool:
@@ -84,8 +83,8 @@ class ModelShelf:
             return pace * evaluations(cells, plan)
         return self.SECONDS_TO_LOAD + self.SECONDS_PER_EVALUATION * _relative_size(manifest) * evaluations(cells, plan)
 
-    def learn(self, folder: Path, cells: int, plan: SamplingPlan, seconds: float) -> None:
-        self._pace[folder] = seconds / evaluations(cells, plan)
+    def learn(self, folder: Path, seconds_per_evaluation: float) -> None:
+        self._pace[folder] = seconds_per_evaluation
 
 
 def version_of(folder: Path) -> int:
@@ -105,14 +104,14 @@ def predict(question: Question, shelf: ModelShelf, place: Place | None, context:
     predictor = shelf.model(question.folder)
     context.checkpoint()
     watch = _Watch(question, place, context)
-    started = time.monotonic()
     try:
         values = predictor.predict(question.condition, question.cells, question.plan, watch)
     except RuntimeError as error:
         raise _out_of_memory(question.cells, error) from error
-    seconds = time.monotonic() - started
-    shelf.learn(question.folder, question.cells, question.plan, seconds)
-    return Prediction(values, question.cells, question.plan, seconds)
+    finally:
+        if watch.pace is not None:
+            shelf.learn(question.folder, watch.pace)
+    return Prediction(values, question.cells, question.plan)
 
 
 class _Watch:
@@ -124,8 +123,11 @@ class _Watch:
         self._context = context
         self._values: list[np.ndarray] = []
         self._points: list[np.ndarray] = []
+        self._since: tuple[float, int] | None = None
+        self.pace: float | None = None
 
     def __call__(self, progress: Progress) -> None:
+        self._measure(progress)
         points = self._placed(progress.state)
         if progress.step == progress.steps:
             self._values.append(progress.state.copy())
@@ -134,13 +136,26 @@ class _Watch:
             self._context.keep(Prediction(kept, self._question.cells, self._question.plan))
             points = points[:0]
         shown = np.concatenate([*self._points, points])[:MOST_SHOWN]
-        in_batch = len(progress.state) * progress.step
-        done = progress.first * progress.steps + in_batch
-        self._context.publish(Snapshot(shown, done, progress.cells * progress.steps))
+        self._context.publish(Snapshot(shown, _done(progress), progress.cells * progress.steps))
         self._context.checkpoint()
+
+    def _measure(self, progress: Progress) -> None:
+        """Seconds an evaluation takes, from the second step on: the first one also warms PyTorch up."""
+        now, done = time.monotonic(), _done(progress)
+        if self._since is None:
+            self._since = now, done
+        elif done > self._since[1]:
+            per_cell_step = (now - self._since[0]) / (done - self._since[1])
+            plan = self._question.plan
+            self.pace = per_cell_step * plan.steps / evaluations(1, plan)
 
     def _placed(self, state: np.ndarray) -> np.ndarray:
         return np.zeros((0, 2), np.float32) if self._place is None else self._place(state)
+
+
+def _done(progress: Progress) -> int:
+    """Cell-steps so far."""
+    return progress.first * progress.steps + len(progress.state) * progress.step
 
 
 def _out_of_memory(cells: int, error: RuntimeError) -> Exception:

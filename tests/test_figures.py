@@ -68,8 +68,14 @@ def test_the_live_map_keeps_its_axes_while_cells_move():
     first, second = (live_map([*still, moving], AXES, ((-1, 4), (-2, 3)), simulated=False) for moving in far)
     for axis in ("xAxis", "yAxis"):
         assert (first[axis]["min"], first[axis]["max"]) == (second[axis]["min"], second[axis]["max"])
-    assert first["xAxis"]["min"] <= -1
-    assert first["xAxis"]["max"] >= 4
+    assert first["xAxis"]["min"] < 0
+    assert first["xAxis"]["max"] > 3
+
+
+def test_without_measured_cells_the_live_map_holds_the_whole_map():
+    option = live_map([Group(Role.CONTROL, POINTS)], AXES, ((-9, 4), (-2, 30)), simulated=False)
+    assert option["xAxis"]["min"] < -9
+    assert option["yAxis"]["max"] > 30
 
 
 def test_the_live_map_sends_points_as_tables():

@@ -1,5 +1,6 @@
 """Kill -9 at random moments of `train`: no broken model is ever left, and the resumed run ends as if never stopped."""
 
+import os
 import random
 import signal
 import subprocess
@@ -18,6 +19,8 @@ from primeflow_core.training import STATE
 from tests.tiny import cells
 
 KILLS = 10
+# Two threads on two busy cores wait for each other longer than they compute.
+ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1"}
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +49,7 @@ def command(screen, out):
 
 
 def run(arguments):
-    done = subprocess.run(arguments, capture_output=True, text=True, check=False, timeout=300)
+    done = subprocess.run(arguments, capture_output=True, text=True, check=False, timeout=300, env=ENVIRONMENT)
     assert done.returncode == 0, done.stderr
     return done
 
@@ -63,7 +66,7 @@ def test_killed_ten_times_and_resumed_equals_never_killed(screen, tmp_path):
     moments = random.Random(0)
     for attempt in range(KILLS):
         process = subprocess.Popen(
-            command(screen, tmp_path / "killed"), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            command(screen, tmp_path / "killed"), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=ENVIRONMENT
         )
         # The first kills come while the program still starts, the others anywhere in the training.
         _wait_for_training(process, tmp_path / "killed", attempt)

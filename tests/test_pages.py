@@ -223,7 +223,7 @@ def boxes(condition: Condition) -> dict[str, str]:
 def test_predicting_what_was_never_measured_shows_it_over_controls(models, first):
     names = [part.name for part in first.perturbations]
     app = opened(cells="30", context=first.context, a=names[0], b=names[1], c="SIMG185")
-    assert "none in the simulation" in text_of(app)
+    assert "never simulated, not predicted yet" in text_of(app)
     app.button(key="predict").click().run()
     until_done(app)
     assert [trace["name"] for trace in drawn(app, "overlay")["data"]] == ["Simulated control · 300", "Predicted · 30"]
@@ -270,7 +270,7 @@ def test_waiting_is_told_in_words_and_seconds(models, monkeypatch):
     mine.button(key="predict").click().run()
     told = mine.get("progress")[0].text
     manager.close()
-    assert re.fullmatch(r"One prediction is ahead of you, about \d+ s\.", told)
+    assert re.fullmatch(r"One prediction is ahead of you, about \d+ (s|min)\.", told)
 
 
 def test_cells_that_are_not_here_leave_predictions_working(models, monkeypatch):

@@ -15,7 +15,7 @@ from primeflow_core.checkpoint import Manifest
 from primeflow_core.errors import CheckpointError
 from primeflow_core.jobs import JobManager, JobState, JobStatus
 from primeflow_core.prediction import ModelShelf, Prediction, Question, evaluations, predict, version_of
-from primeflow_core.sampling_plan import SamplingPlan
+from primeflow_core.sampling_plan import OnProgress, Progress, SamplingPlan
 from primeflow_core.splits import Split
 from primeflow_core.training_run import Source, prepare
 from tests import tiny
@@ -151,9 +151,29 @@ def test_the_expected_time_is_learnt(folder):
     shelf = ModelShelf()
     guessed = shelf.expected_seconds(folder, manifest, 100, PLAN)
     assert guessed > shelf.SECONDS_TO_LOAD
-    shelf.learn(folder, 100, PLAN, 8.0)
+    shelf.learn(folder, 0.02)
     assert shelf.expected_seconds(folder, manifest, 50, PLAN) == pytest.approx(4.0)
     assert shelf.expected_seconds(folder, manifest, 50, replace(PLAN, guidance=3.0)) == pytest.approx(8.0)
+
+
+def test_the_pace_is_that_of_the_steps_after_the_first(folder, monkeypatch):
+    class Warming:
+        def predict(self, condition: object, cells: int, plan: SamplingPlan, on_progress: OnProgress) -> np.ndarray:
+            state = np.zeros((cells, 11), np.float32)
+            time.sleep(1.0)
+            for step in range(1, plan.steps + 1):
+                on_progress(Progress(0, 0, cells, step, plan.steps, state))
+                time.sleep(0.02)
+            return state
+
+    shelf = ModelShelf()
+    monkeypatch.setattr(shelf, "model", lambda _: Warming())
+    asked = question(folder, cells=8, plan=replace(PLAN, guidance=2.0))
+    manager, job_id = run(asked, shelf)
+    assert ended(manager, job_id).state is JobState.DONE
+    manager.close()
+    expected = shelf.expected_seconds(folder, checkpoint.read_manifest(folder), 8, asked.plan)
+    assert 4 * 0.02 <= expected < 1.0
 
 
 @pytest.mark.parametrize(

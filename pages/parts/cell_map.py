@@ -38,7 +38,7 @@ def live(view: View, job_id: str) -> None:
     st.echarts_chart(
         live_map(groups, view.pca.axes, view.pca.extent, simulated=view.simulated),
         key="live-map",
-        height=HEIGHT - 60,
+        height=HEIGHT - 30,
         alt="Predicted cells on their way from noise to their place among the measured cells",
     )
 
