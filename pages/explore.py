@@ -100,15 +100,16 @@ def show(view: View) -> None:
     mine = status if status is not None and status.subject == view.question else None
     if mine is None and "job" in st.query_params and not (status is not None and status.state.is_active):
         del st.query_params["job"]
-    answer = None if mine is not None and mine.state.is_active else pages.answer_to(view.question, view.model)
+    active = mine is not None and mine.state.is_active
+    answer = None if active else pages.answer_to(view.question, view.model)
     found = compare(view, answer)
-    show_headline(view, answer, found)
+    show_headline(view, answer, sentence(view, answer, found, active=active))
     show_messages(view, mine, answer)
     if status is not None and mine is None and status.state.is_active:
         show_other_job(status)
     grid = st.grid(2, min_column_width=370)
     with grid.container(border=True, height="stretch"):
-        if mine is not None and mine.state.is_active:
+        if mine is not None and active:
             show_live(view, mine.id)
         else:
             show_map(view, answer)
@@ -132,11 +133,11 @@ def compare(view: View, answer: Answer | None) -> Comparison | None:
         return None
 
 
-def show_headline(view: View, answer: Answer | None, found: Comparison | None) -> None:
+def show_headline(view: View, answer: Answer | None, told: str) -> None:
     """One plain sentence with real numbers, and in words what is predicted, measured and simulated."""
     done = described(view.condition, actions(view.cells, view.condition.covariates))
     where = f" in {view.condition.context}" if view.condition.context else ""
-    st.header(plain(f"{done[:1].upper()}{done[1:]}{where}: {sentence(view, answer, found)}"), anchor=False)
+    st.header(plain(f"{done[:1].upper()}{done[1:]}{where}: {told}"), anchor=False)
     with st.container(horizontal=True, gap="xsmall"):
         if view.simulated:
             st.badge("SIMULATED data", icon=":material/science:", color="violet")
@@ -159,13 +160,13 @@ def show_headline(view: View, answer: Answer | None, found: Comparison | None) -
     )
 
 
-def sentence(view: View, answer: Answer | None, found: Comparison | None) -> str:
+def sentence(view: View, answer: Answer | None, found: Comparison | None, *, active: bool) -> str:
     """What the model expects and whether it was right, after the words for what was done."""
     truth = "simulation" if view.simulated else "experiment"
     if answer is None:
         done = "simulated" if view.simulated else "measured"
         known = f"{done} in {len(view.measured):,} cells" if len(view.measured) else f"never {done}"
-        return f"{known}, not predicted yet."
+        return f"{known}, {'being predicted' if active else 'not predicted yet'}."
     if found is None:
         return f"{len(answer.prediction.values):,} predicted cells, nothing to compare them with."
     response = found.response

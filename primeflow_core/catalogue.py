@@ -7,7 +7,7 @@ from enum import StrEnum
 from itertools import product
 
 from primeflow_core.checkpoint import Manifest
-from primeflow_core.conditions import Condition, Novelty, Perturbation, novelty
+from primeflow_core.conditions import Condition, Perturbation
 from primeflow_core.errors import ConditionError
 
 Covariates = tuple[tuple[str, str], ...]
@@ -71,16 +71,15 @@ class Catalogue:
         return _doses(name, here) or _doses(name, everywhere) or (highest,)
 
     def standing(self, condition: Condition) -> Standing:
-        if condition in self._trained_on:
+        """As ``conditions.novelty`` tells, and whether it was measured; from sets, for lists of thousands."""
+        if condition in self._trained_on or condition.is_control:
             return Standing.TRAINED
         if condition in self._held_out:
             return Standing.HELD_OUT
-        return {
-            Novelty.SEEN: Standing.TRAINED,
-            Novelty.PARTS_SEEN: Standing.PARTS_SEEN,
-            Novelty.PART_ELSEWHERE: Standing.PART_ELSEWHERE,
-            Novelty.PART_UNSEEN: Standing.PART_UNSEEN,
-        }[novelty(condition, self._trained_on)]
+        if len(condition.perturbations) > 1 and all(part in self._trained_on for part in condition.parts):
+            return Standing.PARTS_SEEN
+        known = all(part.name in self._met for part in condition.perturbations)
+        return Standing.PART_ELSEWHERE if known else Standing.PART_UNSEEN
 
     def resolve(self, text: str) -> str:
         """The name of a perturbation as the model writes it, whatever its case. Raises ConditionError, with a guess."""

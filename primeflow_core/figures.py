@@ -32,15 +32,14 @@ class Role(StrEnum):
 @dataclass(frozen=True)
 class _Style:
     colour: str
-    plotly: str
-    echarts: str
+    symbol: str
     size: float
 
 
 _STYLES = {
-    Role.CONTROL: _Style("#8A94A3", "circle-open", "emptyCircle", 6),
-    Role.MEASURED: _Style("#2087C6", "circle", "circle", 7),
-    Role.PREDICTED: _Style("#D55E00", "diamond", "diamond", 8),
+    Role.CONTROL: _Style("#8A94A3", "circle-open", 6),
+    Role.MEASURED: _Style("#2087C6", "circle", 7),
+    Role.PREDICTED: _Style("#D55E00", "diamond", 8),
 }
 _REAL = {Role.CONTROL: "Control", Role.MEASURED: "Measured", Role.PREDICTED: "Predicted"}
 _SIMULATED = {Role.CONTROL: "Simulated control", Role.MEASURED: "Simulated", Role.PREDICTED: "Predicted"}
@@ -85,7 +84,7 @@ def overlay(groups: Sequence[Group], axes: tuple[str, str], *, simulated: bool, 
                 y=points[:, 1],
                 name=_legend(group, simulated),
                 mode="markers",
-                marker={"symbol": style.plotly, "size": style.size, "color": style.colour, "opacity": 0.85},
+                marker={"symbol": style.symbol, "size": style.size, "color": style.colour, "opacity": 0.85},
                 hovertemplate=f"{name_of(group.role, simulated=simulated)}<extra></extra>",
             )
         )
@@ -240,9 +239,14 @@ def _live_series(index: int, group: Group, name: str) -> dict[str, Any]:
         "name": name,
         "datasetIndex": index,
         "encode": {"x": "x", "y": "y"},
-        "symbol": style.echarts,
+        "symbol": style.symbol.removesuffix("-open"),
         "symbolSize": style.size,
-        "itemStyle": {"color": style.colour, "opacity": 0.85},
+        "itemStyle": {
+            "color": GROUND if style.symbol.endswith("-open") else style.colour,
+            "borderColor": style.colour,
+            "borderWidth": 1,
+            "opacity": 0.85,
+        },
         "animation": moves,
         "silent": True,
         "clip": True,
@@ -295,6 +299,6 @@ def _changes(genes: list[str], change: pd.Series, role: Role, simulated: bool) -
         y=genes,
         mode="markers",
         name=name_of(role, simulated=simulated),
-        marker={"symbol": style.plotly, "size": style.size + 3, "color": style.colour},
+        marker={"symbol": style.symbol, "size": style.size + 3, "color": style.colour},
         hovertemplate="%{y}: %{x:.2f}<extra>" + name_of(role, simulated=simulated) + "</extra>",
     )

@@ -7,7 +7,7 @@ import pytest
 from primeflow_core.catalogue import Catalogue, Standing
 from primeflow_core.cells import Layout
 from primeflow_core.checkpoint import Manifest
-from primeflow_core.conditions import Condition, Perturbation, Vocabulary
+from primeflow_core.conditions import Condition, Novelty, Perturbation, Vocabulary, novelty
 from primeflow_core.errors import ConditionError
 from primeflow_core.sampling_plan import SamplingPlan
 
@@ -49,6 +49,27 @@ CATALOGUE = Catalogue(manifest())
 )
 def test_standing(condition, standing):
     assert CATALOGUE.standing(condition) is standing
+
+
+@pytest.mark.parametrize(
+    ("condition", "told"),
+    [
+        (of("KLF1"), Novelty.SEEN),
+        (of("MAPK14", "drug@1"), Novelty.PARTS_SEEN),
+        (of("CNN1"), Novelty.PART_ELSEWHERE),
+        (of("OTHER"), Novelty.PART_UNSEEN),
+        (of(), Novelty.SEEN),
+    ],
+)
+def test_standing_and_novelty_say_the_same(condition, told):
+    same = {
+        Standing.TRAINED: Novelty.SEEN,
+        Standing.PARTS_SEEN: Novelty.PARTS_SEEN,
+        Standing.PART_ELSEWHERE: Novelty.PART_ELSEWHERE,
+        Standing.PART_UNSEEN: Novelty.PART_UNSEEN,
+    }
+    assert novelty(condition, TRAINED) is told
+    assert same[CATALOGUE.standing(condition)] is told
 
 
 def test_choices_come_best_known_first_and_in_words():

@@ -82,7 +82,10 @@ def test_the_live_map_sends_points_as_tables():
     option = live_map(GROUPS, AXES, ((0, 1), (0, 1)), simulated=False)
     assert [len(entry["source"]) for entry in option["dataset"]] == [3, 3, 3]
     assert option["dataset"][0]["source"].dtypes.tolist() == [np.float32, np.float32]
-    assert [series["symbol"] for series in option["series"]] == ["emptyCircle", "circle", "diamond"]
+    assert [series["symbol"] for series in option["series"]] == ["circle", "circle", "diamond"]
+    fills = [series["itemStyle"]["color"] for series in option["series"]]
+    assert fills[0] == "rgba(0,0,0,0)"
+    assert len(set(fills)) == 3
 
 
 def test_more_cells_than_a_browser_likes_are_thinned_evenly():

@@ -25,7 +25,7 @@ QUIET = (
     "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update",
     "--disable-sync", "--no-first-run",
 )  # fmt: skip
-WAIT = 60_000
+WAIT = 120_000
 # Opened at the address of a page, Streamlit's front end asks there first whether it is the root of the app.
 PROBES = r"/explore/_stcore/(health|host-config)$"
 

@@ -108,7 +108,7 @@ def test_another_visitor_keeps_their_own_job(watched, server, browser):
     page.locator(PREDICT).click()
     page.wait_for_selector(LIVE)
     other = browser.new_page()
-    other.set_default_timeout(60_000)
+    other.set_default_timeout(120_000)
     other.goto(f"{server.address}/?cells=40&seed=8")
     other.wait_for_selector(PLOT)
     other.locator(PREDICT).click()
