@@ -1,6 +1,7 @@
 """One condition: control, measured and predicted cells, live; the genes that change; how far to trust it."""
 
 from functools import partial
+from math import isfinite
 from typing import Literal
 
 import streamlit as st
@@ -233,6 +234,8 @@ def show_agreement(view: View, answer: Answer | None, found: Comparison | None) 
         "other; more cells than a half has can come closer still."
     )
     st.caption("  \n".join([*meanings, ends]))
+    if silent := [entry.label for entry in ranges if not entry.tells_apart]:
+        st.caption(f"Without a diamond: {', '.join(silent)}. Control cells do as well as a second experiment there.")
     if min(len(view.measured), len(answer.prediction.values)) < FEW_CELLS:
         st.caption(f":material/warning: With fewer than {FEW_CELLS} cells these measures are rough.")
 
@@ -242,8 +245,8 @@ def ranges_of(found: Comparison) -> list[Range]:
     ranges = []
     for name, (label, _) in MEASURES.items():
         bounded = found.agreement[name]
-        if bounded.floor is not None and bounded.ceiling is not None:
-            ranges.append(Range(label, bounded.value, bounded.floor, bounded.ceiling))
+        if bounded.floor is not None and bounded.ceiling is not None and isfinite(bounded.value):
+            ranges.append(Range(label, bounded.value, bounded.floor, bounded.ceiling, bounded.tells_apart))
     return ranges
 
 

@@ -125,17 +125,23 @@ def live_map(groups: Sequence[Group], axes: tuple[str, str], extent: Extent, *, 
 
 @dataclass(frozen=True)
 class Range:
-    """One measure: its value, the value of no prediction at all (floor) and of a second experiment (ceiling)."""
+    """One measure: its value, the value of no prediction at all (floor) and of a second experiment (ceiling).
+
+    ``tells_apart`` False: the floor is as good as the ceiling, so no place between them means anything.
+    """
 
     label: str
     value: float
     floor: float
     ceiling: float
+    tells_apart: bool = True
 
     @property
     def position(self) -> float | None:
-        """0 at the floor, 1 at the ceiling, beyond them outside; None where the two do not differ."""
-        return None if self.floor == self.ceiling else (self.value - self.floor) / (self.ceiling - self.floor)
+        """0 at the floor, 1 at the ceiling, beyond them outside; None where the two do not tell anything apart."""
+        if not self.tells_apart or self.floor == self.ceiling:
+            return None
+        return (self.value - self.floor) / (self.ceiling - self.floor)
 
 
 def agreement_ranges(ranges: Sequence[Range]) -> go.Figure:

@@ -135,3 +135,10 @@ def test_a_gene_name_is_never_markup():
     drawn = gene_changes(table(["<a href='x'>A</a>"]), simulated=False)
     assert list(drawn.data[-1].y) == ["&lt;a href=&#x27;x&#x27;&gt;A&lt;/a&gt;"]
     assert "<i>" not in agreement_ranges([Range("<i>x</i>", 1, 0, 2)]).layout.annotations[0].text
+
+
+def test_a_measure_whose_floor_is_as_good_as_its_ceiling_has_no_diamond():
+    # Crossed: a bad distance of 0.5 would otherwise stand far beyond the ceiling, as if it were excellent.
+    assert Range("MMD", 0.5, 0.1, 0.2, tells_apart=False).position is None
+    crossed, drawn = (agreement_ranges([Range("MMD", 0.5, 0.1, 0.2, tells_apart=told)]) for told in (False, True))
+    assert len(drawn.data) == len(crossed.data) + 1

@@ -14,8 +14,8 @@ import pandas as pd
 from scipy import stats
 
 from primeflow_core.errors import DataError
+from primeflow_core.evaluation.profiles import log_fold_change, mean_profile
 
-PSEUDO = 0.1
 LEAST_CHANGE = 0.25
 LARGEST_P = 0.05
 FEWEST_CELLS = 2
@@ -80,9 +80,7 @@ def response(genes: tuple[str, ...], predicted: Cloud, measured: Cloud | None) -
 
 def change(cloud: Cloud) -> np.ndarray:
     """(G,) log2 change of the mean, float64."""
-    perturbed = cloud.cells.mean(axis=0, dtype=np.float64)
-    control = cloud.controls.mean(axis=0, dtype=np.float64)
-    return np.log2(perturbed + PSEUDO) - np.log2(control + PSEUDO)
+    return log_fold_change(mean_profile(cloud.cells), mean_profile(cloud.controls))
 
 
 def adjusted_p(cloud: Cloud) -> np.ndarray:
