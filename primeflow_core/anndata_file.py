@@ -120,7 +120,7 @@ def _read(path: Path, wishes: Wishes, normalise: bool) -> Cells:
         raise DataError(f"{path.name}: the condition of the cells is not known. Name the column with --condition.")
     return Cells(
         values, examined.genes, examined.names, table.conditions, table.condition_of, table.kinds,
-        layout, path.name, sha256_of(path), table.labels,
+        layout, path.name, sha256_of(path), table.labels, table.label_order,
     )  # fmt: skip
 
 

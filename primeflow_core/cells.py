@@ -33,6 +33,7 @@ class Cells:
     ``kinds``: the kind of perturbation of each of ``conditions``, empty where the data do not say.
     ``source`` names the file for messages; ``sha256`` is the file's, empty for cells made in memory.
     ``labels``: each of ``conditions`` as the file writes it, empty for cells made in memory.
+    ``label_order``: the distinct labels in the file's order, that of the categories, else sorted; empty likewise.
     """
 
     values: sp.csr_matrix | np.ndarray
@@ -45,6 +46,7 @@ class Cells:
     source: str = "cells in memory"
     sha256: str = ""
     labels: tuple[str, ...] = ()
+    label_order: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return int(self.values.shape[0])
@@ -72,7 +74,7 @@ class Cells:
         labels = tuple(self.labels[i] for i in kept) if self.labels else ()
         return Cells(
             self.values[index], self.genes, self.names[index], conditions, condition_of, kinds,
-            self.layout, self.source, self.sha256, labels,
+            self.layout, self.source, self.sha256, labels, self.label_order,
         )  # fmt: skip
 
     def condition_list(self, index: Sequence[int] | np.ndarray) -> list[Condition]:

@@ -16,12 +16,16 @@ FEW_CELLS = 10
 
 @dataclass(frozen=True)
 class ConditionTable:
-    """Distinct conditions in order of appearance, as labelled in the file, the index of each cell's (N,), the kinds."""
+    """Distinct conditions in order of appearance, as labelled in the file, the index of each cell's (N,), the kinds.
+
+    ``label_order``: the distinct labels in the order in which pandas groups by them.
+    """
 
     conditions: tuple[Condition, ...]
     labels: tuple[str, ...]
     condition_of: np.ndarray
     kinds: tuple[str, ...]
+    label_order: tuple[str, ...]
 
 
 def condition_table(obs: pd.DataFrame, layout: Layout, problems: list[Problem]) -> ConditionTable | None:
@@ -48,7 +52,8 @@ def condition_table(obs: pd.DataFrame, layout: Layout, problems: list[Problem]) 
     condition_of = of_row[inverse.ravel()]
     conditions = tuple(position)
     problems += _checked(conditions, condition_of, layout)
-    return ConditionTable(conditions, tuple(labels), condition_of, _kinds(obs, layout, condition_of, len(conditions)))
+    kinds = _kinds(obs, layout, condition_of, len(conditions))
+    return ConditionTable(conditions, tuple(labels), condition_of, kinds, _ordered(obs, layout.condition))
 
 
 def _missing(found: Column) -> Problem | None:
@@ -57,6 +62,11 @@ def _missing(found: Column) -> Problem | None:
         return None
     text = f"{empty:,} {'cell has' if empty == 1 else 'cells have'} no value in obs column {found.name!r}."
     return error("missing-value", text, "Fill it in, or remove these cells.")
+
+
+def _ordered(obs: pd.DataFrame, name: str) -> tuple[str, ...]:
+    """The values of a column in the order in which pandas groups by it: that of its categories, else sorted."""
+    return column(pd.DataFrame({name: pd.Categorical(obs[name]).categories}), name).values
 
 
 def _condition(row: np.ndarray, columns: list[Column], doses: Column | None, layout: Layout) -> Condition:

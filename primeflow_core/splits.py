@@ -3,7 +3,12 @@
 PerturBench (section Splits of its code): held-out (condition, covariates) pairs go half to validation, half to test,
 stratified by covariates; a group with a single held-out pair is left out; control cells are shuffled together, half
 for training, a quarter each for validation and test. The draws come from Python's ``random`` and from scikit-learn in
-the same order, so the same seed holds out the same pairs.
+the same order, perturbations in that of the file's categories, so the same seed holds out the same pairs.
+
+It differs in three things. With several covariate columns PerturBench takes a group for the set of its values and
+stratifies by the text of that set, which hangs on Python's hash seed, so that its own halves differ from run to run;
+here it is the values in column order. A+B and B+A in one group are one condition here, two there. A label is a
+combination here when it names two perturbations, there when it holds the separator, as ``(+)-JQ1`` and ``A+ctrl`` do.
 """
 
 import csv
@@ -133,29 +138,34 @@ def _rows(path: Path) -> Iterator[tuple[int, list[str]]]:
             yield line, row
 
 
+Group = tuple[str, ...]
+
+
 class Pair(NamedTuple):
     """A condition label of the file in one covariate group."""
 
     label: str
-    group: tuple[str, ...]
+    group: Group
 
 
 def combo_split(cells: Cells, seed: int = 42, fraction: float = 0.7) -> Split:
     """PerturBench's combination split: ``fraction`` of the combinations of each covariate group are held out.
 
-    Combinations count in order of appearance; every single stays in training. Raises DataError where there are too
-    few combinations, SettingError for a fraction outside 0 to 1.
+    Combinations count in order of appearance; every single stays in training. The order of the groups has no bearing:
+    each is drawn and halved on its own. Raises DataError where there are too few combinations, SettingError for a
+    fraction outside 0 to 1.
     """
     _check_fraction(fraction)
+    combinations = dict.fromkeys(
+        pair
+        for pair, condition in zip(_pairs(cells), cells.conditions, strict=True)
+        if len(condition.perturbations) > 1
+    )
     held_out: list[Pair] = []
-    for group in sorted({pair.group for pair in _pairs(cells)}):
-        combinations = [
-            pair
-            for pair, condition in zip(_pairs(cells), cells.conditions, strict=True)
-            if pair.group == group and len(condition.perturbations) > 1
-        ]
-        count = min(int(fraction * len(combinations)), _MOST_HELD_OUT)
-        held_out += random.Random(seed).sample(combinations, count)
+    for group in dict.fromkeys(pair.group for pair in combinations):
+        of_group = [pair for pair in combinations if pair.group == group]
+        count = min(int(fraction * len(of_group)), _MOST_HELD_OUT)
+        held_out += random.Random(seed).sample(of_group, count)
     return _assigned(cells, held_out, seed)
 
 
@@ -165,14 +175,12 @@ def transfer_split(cells: Cells, seed: int = 42, fraction: float = 0.3) -> Split
     At most ``fraction`` of the conditions of a group (200 at most) are held out. Raises as ``combo_split``.
     """
     _check_fraction(fraction)
-    pairs = [p for p, c in zip(_pairs(cells), cells.conditions, strict=True) if not c.is_control]
-    in_group = Counter(pair.group for pair in _pairs(cells))
+    in_group = Counter(pair.group for pair in dict.fromkeys(_pairs(cells)))
     cap = {group: min(fraction * count, _MOST_HELD_OUT) for group, count in in_group.items()}
-    groups_of = {label: [p.group for p in pairs if p.label == label] for label in sorted({p.label for p in pairs})}
-    taken: Counter[tuple[str, ...]] = Counter()
+    taken: Counter[Group] = Counter()
     held_out: list[Pair] = []
     seeds = np.random.RandomState(seed)
-    for label, groups in sorted(groups_of.items(), key=lambda item: -len(item[1])):
+    for label, groups in sorted(_groups_of(cells).items(), key=lambda item: -len(item[1])):
         draw = random.Random(int(seeds.randint(100000)))
         pool = [group for group in groups if taken[group] < cap[group]]
         if len(groups) < 2 or not pool:
@@ -205,12 +213,23 @@ def _check_fraction(fraction: float) -> None:
 
 
 def _pairs(cells: Cells) -> list[Pair]:
-    """One pair a condition, in order of appearance in the file."""
+    """The pair of each condition, in order of appearance in the file; doses of one label share a pair."""
     labels = cells.labels or tuple(condition.label for condition in cells.conditions)
     return [
         Pair(label, tuple(value for _, value in condition.covariates))
         for label, condition in zip(labels, cells.conditions, strict=True)
     ]
+
+
+def _groups_of(cells: Cells) -> dict[str, list[Group]]:
+    """The groups of each perturbed label in order of appearance, the labels in the file's order, else sorted."""
+    pairs = dict.fromkeys(p for p, c in zip(_pairs(cells), cells.conditions, strict=True) if not c.is_control)
+    place = {label: i for i, label in enumerate(cells.label_order)}
+    labels = sorted({pair.label for pair in pairs}, key=lambda label: (place.get(label, 0), label))
+    groups_of: dict[str, list[Group]] = {label: [] for label in labels}
+    for label, group in pairs:
+        groups_of[label].append(group)
+    return groups_of
 
 
 def _assigned(cells: Cells, held_out: Sequence[Pair], seed: int) -> Split:

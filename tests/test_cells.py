@@ -18,6 +18,7 @@ def made(*, sparse=True):
         np.array([0, 1, 2, 0, 1]),
         kinds=("up", "", "up"),
         labels=("A", "control", "B+A"),
+        label_order=("control", "B+A", "A"),
     )
 
 
@@ -42,6 +43,7 @@ def test_a_subset_keeps_only_the_conditions_it_has(sparse):
     assert cells.conditions == CONDITIONS[1:]
     assert cells.kinds == ("", "up")
     assert cells.labels == ("control", "B+A")
+    assert cells.label_order == ("control", "B+A", "A")
     assert cells.names.tolist() == ["c4", "c2"]
     assert cells.condition_list([0, 1]) == [CONDITIONS[1], CONDITIONS[2]]
     np.testing.assert_array_equal(cells.dense(), [[12, 13, 14], [6, 7, 8]])

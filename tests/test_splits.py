@@ -1,7 +1,13 @@
 import gzip
+import random
+from dataclasses import replace
+from types import SimpleNamespace
 
+import anndata
 import numpy as np
+import pandas as pd
 import pytest
+from sklearn.model_selection import train_test_split
 
 from primeflow_core.anndata_file import read_cells
 from primeflow_core.cells import Cells
@@ -243,6 +249,164 @@ def test_held_out_pairs_are_marked_by_the_singles_seen(label, expected):
     assert singles_seen(Condition(parse_perturbations(label)), trained_on) is expected
 
 
+# PerturBench's procedure once more, on a plain obs table and in pandas' own order, to hold the splits against.
+
+
+def plain_combo(obs, covariates, seed, fraction):
+    """The (label, group) pairs that PerturBench's combination task holds out, in its order."""
+    held_out = []
+    for group, rows in obs.groupby(covariates, observed=False):
+        combinations = [label for label in rows["condition"].unique() if "+" in label]
+        random.seed(seed)
+        chosen = random.sample(combinations, min(int(fraction * len(combinations)), 200))
+        held_out += [(label, group) for label in chosen]
+    return held_out
+
+
+def plain_transfer(obs, covariates, seed, fraction):
+    """The (label, group) pairs that PerturBench's covariate transfer holds out, in its order."""
+    cap = {
+        group: min(fraction * rows["condition"].nunique(), 200)
+        for group, rows in obs.groupby(covariates, observed=False)
+    }
+    perturbed = obs[obs["condition"] != "control"]
+    groups_of = {
+        label: list(rows[covariates].drop_duplicates().itertuples(index=False, name=None))
+        for (label,), rows in perturbed.groupby(["condition"], observed=True)
+    }
+    seeds = np.random.RandomState(seed)
+    held_out, taken = [], dict.fromkeys(cap, 0)
+    for label in sorted(groups_of, key=lambda label: len(groups_of[label]), reverse=True):
+        random.seed(int(seeds.randint(100000)))
+        pool = [group for group in groups_of[label] if taken[group] < cap[group]]
+        if len(groups_of[label]) > 1 and pool:
+            for group in random.sample(pool, random.randint(1, max(len(pool) - len(cap) + 1, 1))):
+                taken[group] += 1
+                held_out.append((label, group))
+    return held_out
+
+
+def plain_parts(obs, covariates, held_out, seed):
+    """The part of each cell (N,). The text of several covariates, whose order is chance there, is that of a tuple."""
+    groups = [group for _, group in held_out]
+    kept = [pair for pair in held_out if groups.count(pair[1]) > 1]
+    texts = [str(frozenset(map(str, group))) if len(group) == 1 else str(group) for _, group in kept]
+    val, test = train_test_split(kept, test_size=0.5, random_state=seed, stratify=texts)
+    part_of = dict.fromkeys(held_out, LEFT_OUT) | dict.fromkeys(val, "val") | dict.fromkeys(test, "test")
+    pairs = zip(obs["condition"], obs[covariates].itertuples(index=False, name=None), strict=True)
+    parts = np.array([part_of.get(pair, "train") for pair in pairs], dtype=object)
+    controls = np.flatnonzero(obs["condition"] == "control").tolist()
+    random.seed(seed)
+    shuffled = random.sample(controls, len(controls))
+    half, three_quarters = int(len(shuffled) * 0.5), int(len(shuffled) * 0.75)
+    parts[shuffled[:half]] = "train"
+    parts[shuffled[half:three_quarters]] = "val"
+    parts[shuffled[three_quarters:]] = "test"
+    return parts
+
+
+PLAIN = {combo_split: plain_combo, transfer_split: plain_transfer}
+MIXED_LINES, MIXED_MEDIA = ("L2", "L10", "L1", "a3"), ("none", "IFN")
+
+
+def drawn_obs(covariates, seed=0):
+    """Shuffled cells of random conditions in every group; in natural, alphabetical and own order names differ."""
+    draw = random.Random(seed)
+    singles = [f"G{i}" for i in range(1, 13)]
+    pairs = ["+".join(draw.sample([first, second], 2)) for first in singles[:6] for second in singles[6:10]]
+    groups = [(line, medium) for line in MIXED_LINES for medium in MIXED_MEDIA[: len(covariates)]]
+    rows = [
+        (label, *group[: len(covariates)])
+        for group in groups
+        for label in ("control", *draw.sample(singles, 9), *draw.sample(pairs, 15))
+        for _ in range(draw.randint(1, 3))
+    ]
+    draw.shuffle(rows)
+    return pd.DataFrame(rows, columns=["condition", *covariates], index=[f"c{i}" for i in range(len(rows))])
+
+
+def in_own_order(obs):
+    """Categories in an order that is neither natural nor alphabetical, one of them without cells."""
+    draw = random.Random(1)
+    return obs.apply(lambda text: pd.Categorical(text, draw.sample([*text.unique(), "unused"], text.nunique() + 1)))
+
+
+def numbered(obs):
+    """Cell lines numbered 2, 10, 1, 30."""
+    return obs.assign(cell_type=obs["cell_type"].map(dict(zip(MIXED_LINES, (2, 10, 1, 30), strict=True))))
+
+
+KINDS = {
+    "text": (lambda obs: obs, False),
+    "categories in natural order": (lambda obs: obs, True),
+    "categories in their own order": (in_own_order, True),
+    "numbers": (numbered, False),
+}
+
+
+def through_file(obs, path, as_categories, **layout):
+    """``obs`` written by AnnData and read by AnnData, and the cells that we read from the same file."""
+    values = np.full((len(obs), 2), 0.5, dtype=np.float32)
+    anndata.AnnData(values, obs=obs).write_h5ad(path, convert_strings_to_categoricals=as_categories)
+    return SimpleNamespace(obs=anndata.read_h5ad(path).obs, cells=read_cells(path, **layout))
+
+
+@pytest.fixture(scope="module", params=[(kind, both) for kind in KINDS for both in (False, True)], ids=str)
+def written(request, tmp_path_factory):
+    kind, both = request.param
+    covariates = ["cell_type", "treatment"] if both else ["cell_type"]
+    changed, as_categories = KINDS[kind]
+    obs = changed(drawn_obs(covariates))
+    return through_file(obs, tmp_path_factory.mktemp("obs") / "s.h5ad", as_categories, covariates=covariates)
+
+
+def check_against_plain(task, cells, obs, seed, fraction):
+    covariates = list(cells.layout.covariates)
+    expected = plain_parts(obs, covariates, PLAIN[task](obs, covariates, seed, fraction), seed)
+    np.testing.assert_array_equal(task(cells, seed, fraction).parts, expected.astype(str))
+
+
+@pytest.mark.parametrize("task", PLAIN)
+@pytest.mark.parametrize("fraction", [0.3, 0.5, 0.7])
+def test_every_cell_goes_where_perturbench_sends_it(written, task, fraction):
+    for seed in (0, 1, 42):
+        check_against_plain(task, written.cells, written.obs, seed, fraction)
+
+
+@pytest.mark.parametrize("changed", [lambda obs: obs, in_own_order])
+def test_the_order_of_the_categories_decides_who_is_transferred(tmp_path, changed):
+    file = through_file(changed(drawn_obs(["cell_type"])), tmp_path / "s.h5ad", True)
+    alphabetical = replace(file.cells, label_order=())
+    assert (transfer_split(file.cells, 0).parts != transfer_split(alphabetical, 0).parts).any()
+
+
+@pytest.mark.parametrize("task", PLAIN)
+def test_a_subset_keeps_the_order_of_the_file(tmp_path, task):
+    file = through_file(in_own_order(drawn_obs(["cell_type"])), tmp_path / "s.h5ad", True)
+    kept = np.flatnonzero(file.obs["cell_type"] != "L1")
+    check_against_plain(task, file.cells.subset(kept), file.obs.iloc[kept], 0, 0.5)
+
+
+@pytest.mark.parametrize("task", PLAIN)
+def test_doses_of_one_label_are_held_out_together(tmp_path, task):
+    obs = drawn_obs(["cell_type"])
+    draw = random.Random(2)
+    obs["dose"] = ["+".join(draw.choice(("0.1", "1")) for _ in label.split("+")) for label in obs["condition"]]
+    file = through_file(obs, tmp_path / "s.h5ad", True, covariates=["cell_type"], dose="dose")
+    assert len(file.cells.conditions) > len(obs.drop_duplicates(["condition", "cell_type"]))
+    for seed in (0, 42):
+        check_against_plain(task, file.cells, file.obs, seed, 0.5)
+
+
+def test_no_more_than_two_hundred_combinations_of_a_group_are_held_out(tmp_path):
+    labels = ["control"] * 8 + [f"G{i}+H{j}" for i in range(20) for j in range(15)]
+    labels += [f"G{i}" for i in range(20)] + [f"H{j}" for j in range(15)]
+    obs = pd.DataFrame({"condition": labels * 2, "cell_type": ["a"] * len(labels) + ["b"] * len(labels)})
+    file = through_file(obs.set_index("c" + obs.index.astype(str)), tmp_path / "s.h5ad", True)
+    assert len(held_out(file.cells, combo_split(file.cells, 42, 0.9))) == 400
+    check_against_plain(combo_split, file.cells, file.obs, 42, 0.9)
+
+
 # Computed with PerturBench's own splitter (commit 4dd6a03) on the same obs table, seed 42.
 PERTURBENCH_COMBO = {
     "val": {"CEBPE+RUNX1T1", "SGK1+TBX3", "MAP2K3+SLC38A2", "BPGM+SAMD1", "CBL+CNN1"},
@@ -263,6 +427,13 @@ def test_the_real_splits_hold_out_what_perturbench_holds_out(mirror):
         assert {label[h.condition] for h in combo if h.part == part} == PERTURBENCH_COMBO[part]
         found = {f"{label[h.condition]} {h.condition.context}" for h in transfer if h.part == part}
         assert found == PERTURBENCH_TRANSFER[part]
+
+
+@pytest.mark.parametrize("task", PLAIN)
+@pytest.mark.parametrize("seed", [0, 42])
+def test_every_real_cell_goes_where_perturbench_sends_it(mirror, task, seed):
+    path = mirror / "perturbench-devel.h5ad"
+    check_against_plain(task, read_cells(path), anndata.read_h5ad(path).obs, seed, 0.7)
 
 
 def test_the_real_split_file_lists_the_k562_cells_only(mirror):
