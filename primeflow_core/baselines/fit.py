@@ -1,0 +1,38 @@
+"""All rivals, fitted at once to the same training cells."""
+
+import numpy as np
+
+from primeflow_core.baselines.additive import SumOfSingles, SumOfSinglesCells
+from primeflow_core.baselines.measured import Measured
+from primeflow_core.baselines.mixture import MixOfSingles
+from primeflow_core.baselines.no_change import NoChange
+from primeflow_core.baselines.ridge import Ridge, RidgeCells
+from primeflow_core.baselines.ridge_fit import RidgeFit, fit_ridge
+from primeflow_core.baselines.rival import Rival
+from primeflow_core.cells import Cells
+
+RIVALS: tuple[str, ...] = tuple(
+    kind.name for kind in (NoChange, SumOfSingles, SumOfSinglesCells, MixOfSingles, Ridge, RidgeCells)
+)
+
+
+def fit_rivals(training: Cells) -> dict[str, Rival]:
+    """Every rival by name, in the order of ``RIVALS``; ``training`` holds training cells only."""
+    measured = Measured.of(training)
+    ridge = _ridge(measured)
+    rivals: tuple[Rival, ...] = (
+        NoChange(measured),
+        SumOfSingles(measured),
+        SumOfSinglesCells(measured),
+        MixOfSingles(measured),
+        Ridge(measured, ridge),
+        RidgeCells(measured, ridge),
+    )
+    return {rival.name: rival for rival in rivals}
+
+
+def _ridge(measured: Measured) -> RidgeFit:
+    conditions = measured.with_shift()
+    shifts = np.array([measured.shift(c) for c in conditions]).reshape(len(conditions), len(measured.cells.genes))
+    counts = np.array([measured.counts[measured.position[c]] for c in conditions])
+    return fit_ridge(conditions, shifts, counts)
