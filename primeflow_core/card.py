@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import scipy.sparse as sp
 
 from primeflow_core import checkpoint
 from primeflow_core.card_text import card_text
@@ -16,13 +15,15 @@ from primeflow_core.checkpoint import Manifest
 from primeflow_core.conditions import Condition
 from primeflow_core.errors import DataError
 from primeflow_core.evaluation.agreement import bounds
-from primeflow_core.evaluation.pair import MOST_PREDICTED, LabelledCells, Pair, paired
+from primeflow_core.evaluation.pair import MOST_PREDICTED
+from primeflow_core.evaluation.scores import score
 from primeflow_core.evaluation.table import MEAN
 from primeflow_core.files import write_json, write_text
 from primeflow_core.predictor import Predictor
 from primeflow_core.provenance import now, versions
 from primeflow_core.sampling_plan import ZEROS, SamplingPlan
-from primeflow_core.splits import TEST, TRAIN, VAL, Split, read_split
+from primeflow_core.splits import TEST, VAL, Split, read_split
+from primeflow_core.truth import truth
 
 PAPER_SETTING = SamplingPlan(sampler="euler", steps=100)
 PAPER_CELLS = 100
@@ -123,7 +124,9 @@ class _Scorer:
         self.report(f"{part}: {len(conditions)} conditions, {plan.sampler} {plan.steps} steps, zeros {plan.zeros}")
         if not conditions:
             return pd.DataFrame(columns=["condition"])
-        return bounds(self._pair(part, conditions, plan), self._floor(part))
+        measured = truth(self.cells, self.split, part)
+        made = {condition: self._cells_of(condition, plan) for condition in conditions}
+        return bounds(score(measured.pair(made, f"cells of {self.manifest.name}")), measured.floor_controls)
 
     def preview(self, manifest: Manifest, seed: int) -> dict[Condition, np.ndarray]:
         plan = replace(manifest.sampling, seed=seed)
@@ -133,44 +136,6 @@ class _Scorer:
         if (condition, plan) not in self._made:
             self._made[condition, plan] = self.predictor.predict(condition, self.count, plan)
         return self._made[condition, plan]
-
-    def _pair(self, part: str, conditions: Sequence[Condition], plan: SamplingPlan) -> Pair:
-        values = np.concatenate([self._cells_of(condition, plan) for condition in conditions])
-        listed = [condition for condition in conditions for _ in range(self.count)]
-        prediction = LabelledCells(
-            sp.csr_matrix(values),
-            self.manifest.genes,
-            np.array([condition.label for condition in listed]),
-            tuple(_group(condition) for condition in listed),
-            np.array([f"cell_{i}" for i in range(len(listed))]),
-            f"cells of {self.manifest.name}",
-        )
-        columns = [column for column, _ in self.manifest.vocabulary.covariates]
-        return paired(prediction, self._measured(self.split.indices(self.cells, part)), columns)
-
-    def _measured(self, index: np.ndarray) -> LabelledCells:
-        listed = self.cells.condition_list(index)
-        return LabelledCells(
-            sp.csr_matrix(self.cells.values[index]),
-            self.cells.genes,
-            np.array([condition.label for condition in listed]),
-            tuple(_group(condition) for condition in listed),
-            self.cells.names[index],
-            self.cells.source,
-        )
-
-    def _floor(self, part: str) -> dict[tuple[str, ...], np.ndarray]:
-        """Training controls of each group: disjoint from the controls of the part."""
-        index = self.split.indices(self.cells, TRAIN)
-        controls = [i for i, c in zip(index, self.cells.condition_list(index), strict=True) if c.is_control]
-        groups: dict[tuple[str, ...], list[int]] = {}
-        for i, condition in zip(controls, self.cells.condition_list(controls), strict=True):
-            groups.setdefault(_group(condition), []).append(int(i))
-        return {group: self.cells.dense(np.array(rows)) for group, rows in groups.items()}
-
-
-def _group(condition: Condition) -> tuple[str, ...]:
-    return tuple(value for _, value in condition.covariates)
 
 
 def _metrics(

@@ -18,7 +18,7 @@ from primeflow_core.errors import DataError
 from primeflow_core.evaluation.agreement import FEWEST, Bounded, Measured, agreement, halved_controls
 from primeflow_core.evaluation.principal_components import components
 from primeflow_core.evaluation.response import Cloud, Response, response
-from primeflow_core.evaluation.table import PCS
+from primeflow_core.evaluation.scores import PCS
 from primeflow_core.splits import TRAIN, read_split
 
 MOST_FITTED = 5_000

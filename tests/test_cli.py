@@ -12,6 +12,7 @@ import pytest
 
 from primeflow_core.__main__ import main
 from primeflow_core.anndata_file import read_provenance, write_cells
+from primeflow_core.baselines.fit import RIVALS
 from primeflow_core.checkpoint import read_manifest, read_preview
 from primeflow_core.datasets import DATASETS
 from tests.tiny import cells
@@ -140,6 +141,51 @@ def test_evaluate_prints_and_writes_the_table(screen, tmp_path, capsys):
     assert {"mmd_gex", "mmd_pca", "deg_recall", "mmd_gex_rank"} <= set(table.columns)
     assert np.isfinite(table["mmd_gex"]).all()
     assert "mmd_gex" in capsys.readouterr().out
+
+
+def evaluated(screen, folder, *more):
+    data, prediction = str(screen / "data.h5ad"), str(folder / "a.h5ad")
+    assert generate(screen, folder / "a.h5ad") == 0
+    arguments = ["evaluate", "--prediction", prediction, "--truth", data, "--covariates", "cell_type"]
+    return main([*arguments, "--out", str(folder / "m.csv"), *more])
+
+
+def test_evaluate_writes_bounds_rivals_and_genes_beside_the_table(screen, tmp_path, capsys):
+    files = [word for name in ("bounds", "rivals", "genes") for word in (f"--{name}", str(tmp_path / f"{name}.csv"))]
+    assert evaluated(screen, tmp_path, "--split", str(screen / "split.csv"), *files) == 0
+    told = capsys.readouterr().out
+    bounds, rivals, genes = (pd.read_csv(tmp_path / f"{name}.csv") for name in ("bounds", "rivals", "genes"))
+    ends = ("", "_floor", "_ceiling", "_wrong", "_low", "_high")
+    assert {f"mmd_gex{end}" for end in ends} <= set(bounds.columns)
+    assert set(rivals["rival"]) == set(RIVALS)
+    assert list(rivals.columns[:3]) == ["rival", "condition", "cell_type"]
+    assert np.isfinite(rivals[["mmd_gex", "energy_distance"]]).all(axis=None)
+    assert list(genes.groupby("side").size()) == [11, 11]
+    assert all(name in told for name in ("ceiling", "wrong", "sum-of-singles"))
+
+
+def test_evaluate_scores_the_virtual_cell_challenges_metrics(screen, tmp_path, capsys):
+    assert evaluated(screen, tmp_path, "--suite", "vcc", "--split", str(screen / "split.csv")) == 0
+    table = pd.read_csv(tmp_path / "m.csv")
+    assert list(table.columns[:5]) == ["condition", "cell_type", "mae", "pds", "des"]
+    assert "A+B" in set(table["condition"])
+    assert "pds" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        (["--rivals", "r.csv"], "--rivals needs --split"),
+        (["--suite", "vcc", "--bounds", "b.csv"], "call evaluate once for each suite"),
+        (["--resamples", "-1"], "--resamples must be 0 or more"),
+        (["--pcs", "0"], "--pcs and --top-genes must be 1 or more"),
+    ],
+)
+def test_evaluate_refuses_options_that_do_not_fit(screen, tmp_path, capsys, monkeypatch, more, said):
+    monkeypatch.chdir(tmp_path)
+    assert evaluated(screen, tmp_path, *more) == 2
+    assert said in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["a.h5ad"]
 
 
 def test_train_refuses_a_folder_that_holds_a_model_and_resumes_when_told(screen, capsys):

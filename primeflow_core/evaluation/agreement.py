@@ -1,7 +1,8 @@
 """How far to trust one prediction: each metric between its floor and its ceiling.
 
 Floor: control cells that the reference does not use, offered as the prediction. Ceiling: one half of the measured
-cells scored against the other half. A figure is only readable between the two.
+cells scored against the other half. A figure is only readable between the two. Beside them stand the value that the
+prediction of another condition would have, and an interval over cells.
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,15 +11,26 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from primeflow_core.evaluation.distances import distances, mmd
-from primeflow_core.evaluation.genes import recall, t_scores, top_genes
-from primeflow_core.evaluation.pair import MOST_PREDICTED, Pair
-from primeflow_core.evaluation.principal_components import Components, components
-from primeflow_core.evaluation.profiles import cosine, log_fold_change, mean_profile, rmse
-from primeflow_core.evaluation.table import LARGER_IS_BETTER, PCS, TOP_GENES, with_mean
+from primeflow_core.evaluation.bootstrap import interval, mean_replicates, replicated, resampled
+from primeflow_core.evaluation.distances import CellSet, InMemory
+from primeflow_core.evaluation.genes import TopGenes
+from primeflow_core.evaluation.pair import MOST_PREDICTED
+from primeflow_core.evaluation.principal_components import Components
+from primeflow_core.evaluation.profiles import Profile, profile
+from primeflow_core.evaluation.scores import (
+    LARGER_IS_BETTER,
+    TOP_GENES,
+    GroupScores,
+    Scored,
+    distance_scores,
+    effect_scores,
+    side,
+)
+from primeflow_core.evaluation.table import with_mean
 
 HALVINGS = 5
 FEWEST = 4
+RESAMPLES = 200
 
 
 @dataclass(frozen=True)
@@ -74,61 +86,119 @@ def agreement(predicted: np.ndarray, measured: Measured, *, top: int = TOP_GENES
 
     The floor needs 4 floor controls, the ceiling 8 measured cells: 4 in each half.
     """
-    value = _scores(predicted, measured.cells, measured, top)
-    enough = len(measured.floor_controls) >= FEWEST
-    floor = [_scores(measured.floor_controls, measured.cells, measured, top)] if enough else []
-    halved = [_scores(one, other, measured, top) for one, other in _halves(measured.cells, seed)]
-    return {
-        name: Bounded(
-            value[name],
-            _mean([scores[name] for scores in floor]),
-            _mean([scores[name] for scores in halved]),
-            LARGER_IS_BETTER.get(name, False),
-        )
-        for name in value
-    }
+    judge = _Judge(profile(measured.controls), measured.components, TopGenes(measured.genes, top))
+    value = judge.scores(InMemory(predicted), InMemory(measured.cells))
+    floor = judge.floor(measured.floor_controls, InMemory(measured.cells))
+    ceiling = judge.ceiling(measured.cells, seed)
+    return {name: Bounded(value[name], floor.get(name), ceiling.get(name), LARGER_IS_BETTER[name]) for name in value}
 
 
 def bounds(
-    pair: Pair,
+    scored: Scored,
     floor_controls: Mapping[tuple[str, ...], np.ndarray] | None = None,
     *,
-    pcs: int = PCS,
-    top_genes: int = TOP_GENES,
     seed: int = 0,
+    resamples: int = 0,
 ) -> pd.DataFrame:
     """Value, floor and ceiling of every scored condition: columns condition, covariates, and of each metric
-    ``name``, ``name_floor``, ``name_ceiling``; last the row ``mean``.
+    ``name``, ``name_floor``, ``name_ceiling``, ``name_wrong``; last the row ``mean``.
 
     ``floor_controls``: of each covariate group cells that the reference does not hold; as of any prediction, the
     first 1,000 are used. Without them the reference's controls are halved for the floor, and the values then use
-    the other half only.
+    the other half only. ``wrong``: the mean score of the predictions of the group's other conditions. With
+    ``resamples`` also ``name_low`` and ``name_high``, the 95 % interval over as many bootstrap samples of cells.
     """
-    fitted = components(pair.reference, pcs)
     rows: list[dict[str, object]] = []
-    for condition in pair.scored:
-        controls = pair.controls[condition.group]
+    replicates: list[dict[str, np.ndarray]] = []
+    for group in scored.groups:
+        controls = scored.pair.controls[group.group].dense()
         kept, floor = halved_controls(controls, seed) if floor_controls is None else (
-            controls, floor_controls.get(condition.group, controls[:0])
+            controls, floor_controls.get(group.group, controls[:0])
         )  # fmt: skip
-        measured = Measured(condition.measured, kept, floor[:MOST_PREDICTED], pair.genes, fitted)
+        judge = _Judge(profile(kept), scored.components, scored.top)
+        rows += _bounded_rows(group, judge, floor[:MOST_PREDICTED], scored.pair.covariates, seed)
+        if resamples:
+            replicates += _replicates(group, kept, scored, np.random.default_rng([seed, len(rows)]), resamples)
+    table = with_mean(pd.DataFrame(rows), scored.pair.covariates)
+    return _with_intervals(table, replicates) if resamples else table
+
+
+def _bounded_rows(
+    group: GroupScores, judge: "_Judge", floor: np.ndarray, covariates: Sequence[str], seed: int
+) -> list[dict[str, object]]:
+    rows = []
+    matrices = judge.matrices(group)
+    for i, condition in enumerate(group.conditions):
         row: dict[str, object] = {"condition": condition.label}
-        row |= zip(pair.covariates, condition.group, strict=True)
-        for name, bounded in agreement(condition.predicted, measured, top=top_genes, seed=seed).items():
-            row |= {name: bounded.value, f"{name}_floor": _or_nan(bounded.floor)}
-            row[f"{name}_ceiling"] = _or_nan(bounded.ceiling)
+        row |= zip(covariates, condition.group, strict=True)
+        measured = condition.measured.dense()
+        lowest, highest = judge.floor(floor, InMemory(measured)), judge.ceiling(measured, seed)
+        for name, matrix in matrices.items():
+            row[name] = matrix[i, i]
+            row[f"{name}_floor"], row[f"{name}_ceiling"] = lowest.get(name, np.nan), highest.get(name, np.nan)
+            row[f"{name}_wrong"] = _mean(np.delete(matrix[:, i], i))
         rows.append(row)
-    return with_mean(pd.DataFrame(rows), pair.covariates)
+    return rows
 
 
-def _or_nan(value: float | None) -> float:
-    return float("nan") if value is None else value
+def _replicates(
+    group: GroupScores, controls: np.ndarray, scored: Scored, draw: np.random.Generator, count: int
+) -> list[dict[str, np.ndarray]]:
+    """Of each condition the bootstrap replicates of each metric, (count,)."""
+    found = []
+    for condition in group.conditions:
+        sets = (condition.predicted.dense(), condition.measured.dense(), controls)
+        predicted, measured, control = (resampled(cells, count, draw) for cells in sets)
+        found.append(replicated(predicted, measured, control, scored.components, scored.top))
+    return found
 
 
-def _mean(values: Sequence[float]) -> float | None:
-    """Of the numbers among them; None where there is none."""
-    numbers = [value for value in values if np.isfinite(value)]
-    return float(np.mean(numbers)) if numbers else None
+def _with_intervals(table: pd.DataFrame, replicates: Sequence[Mapping[str, np.ndarray]]) -> pd.DataFrame:
+    """``table``, its last row the mean, with ``name_low`` and ``name_high`` of each metric."""
+    added: dict[str, list[float]] = {}
+    for name in replicates[0]:
+        rows = [each[name] for each in replicates] + [mean_replicates(replicates, name)]
+        ends = [interval(value, drawn, name) for value, drawn in zip(table[name], rows, strict=True)]
+        added |= {f"{name}_low": [low for low, _ in ends], f"{name}_high": [high for _, high in ends]}
+    return table.assign(**added)
+
+
+@dataclass(frozen=True)
+class _Judge:
+    """Scores sets of cells against each other as the reference would; effects are measured from ``control``."""
+
+    control: Profile
+    components: Components
+    top: TopGenes
+
+    def matrices(self, group: GroupScores) -> dict[str, np.ndarray]:
+        """The group's scores with effects measured from this judge's controls."""
+        return group.matrices | effect_scores(group.predicted, group.measured, self.control, self.top)
+
+    def scores(self, one: CellSet, other: CellSet) -> dict[str, float]:
+        x, y = side([one], self.components), side([other], self.components)
+        matrices = effect_scores(x, y, self.control, self.top) | distance_scores(x, y)
+        return {name: float(matrix[0, 0]) for name, matrix in matrices.items()}
+
+    def floor(self, controls: np.ndarray, measured: CellSet) -> dict[str, float]:
+        """Empty for too few controls; a metric that is no number is left out."""
+        return _numbers([self.scores(InMemory(controls), measured)]) if len(controls) >= FEWEST else {}
+
+    def ceiling(self, measured: np.ndarray, seed: int) -> dict[str, float]:
+        """The mean over random halvings; empty for too few cells."""
+        return _numbers([self.scores(*map(InMemory, halves)) for halves in _halves(measured, seed)])
+
+
+def _numbers(scores: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    """The mean of each metric where it is a number in one of ``scores``."""
+    means = {name: _mean(np.array([each[name] for each in scores])) for name in (scores[0] if scores else ())}
+    return {name: value for name, value in means.items() if np.isfinite(value)}
+
+
+def _mean(values: np.ndarray) -> float:
+    """Of the numbers among them; NaN where there is none."""
+    numbers = values[np.isfinite(values)]
+    return float(numbers.mean()) if len(numbers) else float("nan")
 
 
 def _halves(cells: np.ndarray, seed: int) -> list[tuple[np.ndarray, np.ndarray]]:
@@ -138,20 +208,3 @@ def _halves(cells: np.ndarray, seed: int) -> list[tuple[np.ndarray, np.ndarray]]
     generator = np.random.default_rng(seed)
     orders = [generator.permutation(len(cells)) for _ in range(HALVINGS)]
     return [(cells[order[: len(cells) // 2]], cells[order[len(cells) // 2 :]]) for order in orders]
-
-
-def _scores(one: np.ndarray, other: np.ndarray, measured: Measured, top: int) -> dict[str, float]:
-    """Every metric of two sets of cells (n, G) and (m, G), effects measured from the controls of ``measured``."""
-    controls, genes, project = measured.controls, measured.genes, measured.components.project
-    centre, mean, other_mean = mean_profile(controls), mean_profile(one), mean_profile(other)
-    apart = distances(one, other)
-    return {
-        "rmse_mean": rmse(mean, other_mean),
-        "mmd_gex": apart.mmd,
-        "mmd_pca": mmd(project(one), project(other)),
-        "deg_recall": recall(
-            top_genes(t_scores(one, controls), genes, top), top_genes(t_scores(other, controls), genes, top)
-        ),
-        "cosine_logfc": cosine(log_fold_change(mean, centre), log_fold_change(other_mean, centre)),
-        "energy_distance": apart.energy,
-    }

@@ -1,46 +1,85 @@
-"""Distances between two sets of cells: PerturBench's MMD and the unbiased energy distance.
+"""Distances between sets of cells: PerturBench's MMD and the unbiased energy distance.
 
 MMD here is half the energy distance as a V-statistic: mean |x - y| - mean |x - x'| / 2 - mean |y - y'| / 2 with
 Euclidean norms, the diagonal counted. It is biased upward for few cells; the U-statistic is not. All distances come
-from matrix products in float64, a block at a time, so that memory does not grow with the number of pairs.
+from matrix products, a block at a time, so that memory does not grow with the number of pairs.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
-BLOCK = 1024
+# Distances computed at a time: few enough to stay in the cache of a processor.
+BLOCK = 2**20
+# Up to as many features, float64 costs next to nothing; above, float32 takes half the time.
+MOST_IN_DOUBLE = 128
 # |x|^2 + |y|^2 - 2 xy of equal rows is rounding of this relative size or less; it counts as 0.
 ROUNDING = 1e-13
+# A square of this share of |x|^2 + |y|^2 has lost its digits in float32: its block is computed again in float64.
+CANCELLED = 1e-4
+# Cells that are held dense at a time, on each side.
+TILE_BYTES = 256 * 2**20
+
+
+class CellSet(Protocol):
+    """Some cells of one condition, dense on request."""
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(n, G)."""
+
+    def dense(self) -> np.ndarray:
+        """(n, G)."""
+
+
+@dataclass(frozen=True)
+class InMemory:
+    """Cells (n, G) that are dense already."""
+
+    values: np.ndarray
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return self.values.shape[0], self.values.shape[1]
+
+    def dense(self) -> np.ndarray:
+        return self.values
 
 
 @dataclass(frozen=True)
 class Distances:
-    """Mean distances of n cells x and m cells y: between them and within each, the diagonal counted."""
+    """Mean distances of P sets x with Q sets y: ``between`` (P, Q) and within each, (P,) and (Q,), diagonal counted.
 
-    between: float
-    within_x: float
-    within_y: float
-    n: int
-    m: int
+    ``n`` (P,) and ``m`` (Q,) are the numbers of cells.
+    """
+
+    between: np.ndarray
+    within_x: np.ndarray
+    within_y: np.ndarray
+    n: np.ndarray
+    m: np.ndarray
 
     @property
-    def mmd(self) -> float:
-        return self.between - self.within_x / 2 - self.within_y / 2
+    def mmd(self) -> np.ndarray:
+        """(P, Q)."""
+        return self.between - self.within_x[:, None] / 2 - self.within_y / 2
 
     @property
-    def energy(self) -> float:
-        """The unbiased energy distance, 2 E|x - y| - E|x - x'| - E|y - y'|; NaN below two cells on either side."""
-        if self.n < 2 or self.m < 2:
-            return float("nan")
-        within = self.within_x * self.n / (self.n - 1) + self.within_y * self.m / (self.m - 1)
-        return 2 * self.between - within
+    def energy(self) -> np.ndarray:
+        """(P, Q) unbiased energy distances, 2 E|x - y| - E|x - x'| - E|y - y'|; NaN below two cells on either side."""
+        return 2 * self.between - _off_diagonal(self.within_x, self.n)[:, None] - _off_diagonal(self.within_y, self.m)
+
+
+def _off_diagonal(within: np.ndarray, cells: np.ndarray) -> np.ndarray:
+    """The mean distance of two different cells, from the mean that counts each cell's distance to itself."""
+    return within * cells / np.where(cells > 1, cells - 1.0, np.nan)
 
 
 @dataclass(frozen=True)
-class _Cloud:
-    """Cells (n, G) float64 seen from a common origin, and the squares of their norms (n,).
+class Cloud:
+    """Cells (n, G) seen from an origin, and the squares of their norms (n,).
 
     An origin in their midst, since |x|^2 + |y|^2 - 2 xy loses digits where norms far exceed distances.
     """
@@ -48,80 +87,151 @@ class _Cloud:
     points: np.ndarray
     squares: np.ndarray
 
+    def __getitem__(self, rows: slice) -> "Cloud":
+        return Cloud(self.points[rows], self.squares[rows])
 
-def _cloud(values: np.ndarray, origin: np.ndarray) -> _Cloud:
-    points = values.astype(np.float64)
-    points -= origin
-    return _Cloud(points, np.einsum("ij,ij->i", points, points))
-
-
-def _centre(values: np.ndarray) -> np.ndarray:
-    return values.mean(axis=0, dtype=np.float64)
+    def __len__(self) -> int:
+        return len(self.squares)
 
 
-def _block_total(x: _Cloud, y: _Cloud, rows: slice, columns: slice) -> float:
-    """Sum of the distances of some rows of x to some rows of y."""
-    sums = np.add.outer(x.squares[rows], y.squares[columns])
-    squares = x.points[rows] @ y.points[columns].T
-    squares *= -2.0
-    squares += sums
-    sums *= ROUNDING
-    squares[squares < sums] = 0.0
-    return float(np.sqrt(squares, out=squares).sum())
+def cloud(cells: np.ndarray, origin: np.ndarray) -> Cloud:
+    """Cells (n, G) seen from ``origin`` (G,), in the precision that their number of features asks for."""
+    seen = cells - origin.astype(cells.dtype)
+    points = seen.astype(np.float64 if cells.shape[1] <= MOST_IN_DOUBLE else np.float32, copy=False)
+    return Cloud(points, np.einsum("ij,ij->i", points, points, dtype=np.float64).astype(points.dtype))
 
 
-def _mean_between(x: _Cloud, y: _Cloud) -> float:
-    n, m = len(x.squares), len(y.squares)
-    starts = [(i, j) for i in range(0, n, BLOCK) for j in range(0, m, BLOCK)]
-    return sum(_block_total(x, y, slice(i, i + BLOCK), slice(j, j + BLOCK)) for i, j in starts) / (n * m)
+def centre(cells: np.ndarray) -> np.ndarray:
+    """(G,) float64; zeros for no cells."""
+    return cells.mean(axis=0, dtype=np.float64) if len(cells) else np.zeros(cells.shape[1])
 
 
-def _mean_within(x: _Cloud) -> float:
-    """Blocks below the diagonal mirror those above and are not computed."""
-    n = len(x.squares)
+def _squared(x: Cloud, y: Cloud) -> np.ndarray:
+    squared = x.points @ (-2 * y.points).T
+    squared += x.squares[:, None]
+    squared += y.squares
+    return squared
+
+
+def _block(x: Cloud, y: Cloud, *, diagonal: bool) -> np.ndarray:
+    """(n, m) distances; ``diagonal``: x and y are the same cells and each is at 0 from itself."""
+    squared = _squared(x, y)
+    if diagonal:
+        np.fill_diagonal(squared, np.inf)
+    limit = CANCELLED if squared.dtype == np.float32 else ROUNDING
+    if (squared.min(axis=1) < limit * (x.squares + y.squares.max())).any():
+        squared = _exact_squares(x, y, squared)
+    if diagonal:
+        np.fill_diagonal(squared, 0.0)
+    return np.sqrt(squared, out=squared)
+
+
+def _exact_squares(x: Cloud, y: Cloud, squared: np.ndarray) -> np.ndarray:
+    """In float64, exactly 0 where cells are equal; as they are where none is close after all."""
+    if squared.dtype == np.float32:
+        if not (squared < CANCELLED * np.add.outer(x.squares, y.squares)).any():
+            return squared
+        x, y = (_in_double(side) for side in (x, y))
+        squared = _squared(x, y)
+    squared[squared < ROUNDING * np.add.outer(x.squares, y.squares)] = 0.0
+    return squared
+
+
+def _in_double(some: Cloud) -> Cloud:
+    points = some.points.astype(np.float64)
+    return Cloud(points, np.einsum("ij,ij->i", points, points))
+
+
+def blocks(x: Cloud, y: Cloud) -> Iterator[tuple[slice, slice, np.ndarray]]:
+    """Rows of x, rows of y and their distances, until all pairs are done."""
+    width = max(min(len(y), 1024), 1)
+    height = BLOCK // width
+    for i in range(0, len(x), height):
+        for j in range(0, len(y), width):
+            rows, columns = slice(i, i + height), slice(j, j + width)
+            yield rows, columns, _block(x[rows], y[columns], diagonal=False)
+
+
+def blocks_within(x: Cloud) -> Iterator[tuple[slice, slice, np.ndarray]]:
+    """Blocks on and above the diagonal; those below mirror them."""
+    side = 1024
+    for i in range(0, len(x), side):
+        for j in range(i, len(x), side):
+            rows, columns = slice(i, i + side), slice(j, j + side)
+            yield rows, columns, _block(x[rows], x[columns], diagonal=i == j)
+
+
+def _mean_within(x: Cloud) -> float:
     total = 0.0
-    for i in range(0, n, BLOCK):
-        for j in range(i, n, BLOCK):
-            block = _block_total(x, x, slice(i, i + BLOCK), slice(j, j + BLOCK))
-            total += block if i == j else 2 * block
-    return total / n**2
+    for rows, columns, distance in blocks_within(x):
+        total += float(distance.sum(dtype=np.float64)) * (1 if rows == columns else 2)
+    return total / len(x) ** 2
 
 
-def mean_distance(x: np.ndarray, y: np.ndarray) -> float:
-    """Mean Euclidean distance of every row of x (n, G) to every row of y (m, G)."""
-    origin = _centre(x)
-    return _mean_between(_cloud(x, origin), _cloud(y, origin))
-
-
-def mean_self_distance(x: np.ndarray) -> float:
-    """Mean distance of the rows of x (n, G) to each other, each to itself (0) included."""
-    return _mean_within(_cloud(x, _centre(x)))
+def _row_sums(x: Cloud, y: Cloud) -> np.ndarray:
+    """(n,) float64: for each cell of x the sum of its distances to all of y."""
+    sums = np.zeros(len(x))
+    for rows, _, distance in blocks(x, y):
+        sums[rows] += distance.sum(axis=1)
+    return sums
 
 
 def distances(x: np.ndarray, y: np.ndarray) -> Distances:
-    """All mean distances of cells x (n, G) and y (m, G); NaN for an empty set."""
-    if not len(x) or not len(y):
-        return Distances(np.nan, np.nan, np.nan, len(x), len(y))
-    return Distances(mean_distance(x, y), mean_self_distance(x), mean_self_distance(y), len(x), len(y))
+    """Of cells x (n, G) and y (m, G), P = Q = 1; NaN for an empty set."""
+    return pairwise_distances([InMemory(x)], [InMemory(y)])
 
 
 def mmd(x: np.ndarray, y: np.ndarray) -> float:
     """PerturBench's MMD of cells x (n, G) and y (m, G); 0 for identical sets. NaN for an empty set."""
-    return distances(x, y).mmd
+    return float(distances(x, y).mmd[0, 0])
 
 
 def energy_distance(x: np.ndarray, y: np.ndarray) -> float:
     """Unbiased energy distance of cells x (n, G) and y (m, G); NaN below two cells a side."""
-    return distances(x, y).energy
+    return float(distances(x, y).energy[0, 0])
 
 
-def pairwise_mmd(xs: Sequence[np.ndarray], ys: Sequence[np.ndarray]) -> np.ndarray:
-    """(len(xs), len(ys)) MMD of every set with every other, none empty; terms within a set are computed once."""
-    within_x = np.array([mean_self_distance(x) for x in xs])
-    within_y = np.array([mean_self_distance(y) for y in ys])
+def pairwise_distances(xs: Sequence[CellSet], ys: Sequence[CellSet]) -> Distances:
+    """Of every set with every other; what lies within a set is computed once. NaN where a set is empty."""
+    origin = centre(next((y for y in ys if y.shape[0]), ys[0]).dense())
+    within_y = np.array([_within(y.dense(), origin) for y in ys])
+    within_x = np.empty(len(xs))
     between = np.empty((len(xs), len(ys)))
-    origin = np.mean([_centre(y) for y in ys], axis=0)
+    for tile in _tiles(xs, TILE_BYTES):
+        clouds = {i: cloud(xs[i].dense(), origin) for i in tile}
+        within_x[tile] = [_mean_within(clouds[i]) if len(clouds[i]) else np.nan for i in tile]
+        for columns in _tiles(ys, TILE_BYTES):
+            between[np.ix_(tile, columns)] = _between(list(clouds.values()), [ys[j] for j in columns], origin)
+    n, m = (np.array([cells.shape[0] for cells in side], dtype=np.float64) for side in (xs, ys))
+    return Distances(between, within_x, within_y, n, m)
+
+
+def _within(cells: np.ndarray, origin: np.ndarray) -> float:
+    return _mean_within(cloud(cells, origin)) if len(cells) else float("nan")
+
+
+def _between(xs: Sequence[Cloud], ys: Sequence[CellSet], origin: np.ndarray) -> np.ndarray:
+    """(P, Q) mean distances. The sets y stand in one matrix, so that small ones do not cost a product each."""
+    sizes = np.array([y.shape[0] for y in ys])
+    together = cloud(np.concatenate([y.dense() for y in ys]), origin)
+    ends = np.cumsum(sizes)
+    means = np.full((len(xs), len(ys)), np.nan)
     for i, x in enumerate(xs):
-        cloud = _cloud(x, origin)
-        between[i] = [_mean_between(cloud, _cloud(y, origin)) for y in ys]
-    return between - within_x[:, None] / 2 - within_y[None, :] / 2
+        until = np.concatenate([[0.0], np.cumsum(_row_sums(together, x))])
+        with np.errstate(invalid="ignore"):
+            means[i] = (until[ends] - until[ends - sizes]) / (sizes * len(x))
+    return means
+
+
+def _tiles(sets: Sequence[CellSet], most: int) -> list[list[int]]:
+    """Indices of sets that follow each other, as many as fit into ``most`` bytes dense, at least one."""
+    tiles: list[list[int]] = []
+    used = 0
+    for i, cells in enumerate(sets):
+        size = cells.shape[0] * cells.shape[1] * 4
+        if not tiles or used + size > most:
+            tiles.append([])
+            used = 0
+        tiles[-1].append(i)
+        used += size
+    return tiles

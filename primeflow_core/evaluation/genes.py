@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from primeflow_core.errors import SettingError
+from primeflow_core.evaluation.profiles import Profile, profile
 
 # Below this the two variances together are float32 rounding: the gene is constant on both sides. A gene seen once,
 # at 0.01, among a million cells lies a hundred times higher.
@@ -15,44 +16,58 @@ DIGITS = 9
 
 
 def t_scores(perturbed: np.ndarray, control: np.ndarray) -> np.ndarray:
-    """(G,) t with overestimated variance: (m_p - m_c) / sqrt(v_p / n_p + v_c / n_p), ddof 1, two-pass variances.
+    """(G,) t of cells (n, G) against control cells (k, G), as ``t_of_profiles``."""
+    one, other = profile(perturbed), profile(control)
+    return t_of_profiles(one.mean, one.variance, len(perturbed), other)
+
+
+def t_of_profiles(mean: np.ndarray, variance: np.ndarray, cells: int | np.ndarray, control: Profile) -> np.ndarray:
+    """(..., G) t with overestimated variance: (m_p - m_c) / sqrt(v_p / n_p + v_c / n_p), ddof 1.
 
     A gene without variance on both sides gets 0; stock code's one-pass float32 variance gives such genes 1e4 to
     1e6 or NaN by rounding, so this departs from it on purpose. All NaN below two cells on either side, where no
     variance exists (stock code stops with an error there).
     """
-    n = len(perturbed)
-    if n < 2 or len(control) < 2:
-        return np.full(perturbed.shape[1], np.nan)
-    variances = perturbed.var(axis=0, ddof=1, dtype=np.float64) + control.var(axis=0, ddof=1, dtype=np.float64)
-    difference = perturbed.mean(axis=0, dtype=np.float64) - control.mean(axis=0, dtype=np.float64)
-    varies = variances > NO_VARIANCE
-    return np.where(varies, difference / np.sqrt(np.where(varies, variances, 1.0) / n), 0.0)
+    variances = variance + control.variance
+    varies = ~(variances <= NO_VARIANCE)
+    return np.where(varies, (mean - control.mean) / np.sqrt(np.where(varies, variances, 1.0) / cells), 0.0)
+
+
+class TopGenes:
+    """Finds the genes with the largest |t|; ties are broken by gene name."""
+
+    def __init__(self, genes: Sequence[str], k: int) -> None:
+        """Raises SettingError for k below 1."""
+        if k < 1:
+            raise SettingError(f"The number of top genes is {k}; it must be 1 or more.")
+        self.k = min(k, len(genes))
+        self._by_name = np.array(sorted(range(len(genes)), key=genes.__getitem__), dtype=np.int64)
+
+    def among(self, t: np.ndarray) -> np.ndarray:
+        """(P, G) to a mask (P, G) with k genes in each row, all genes when k is more; none in rows with NaN."""
+        size: np.ndarray = np.round(np.abs(t[:, self._by_name]), DIGITS)
+        last = np.partition(size, -self.k, axis=1)[:, -self.k, None]
+        above, tied = size > last, size == last
+        wanted = self.k - above.sum(axis=1, keepdims=True)
+        chosen = np.empty(t.shape, dtype=bool)
+        chosen[:, self._by_name] = above | (tied & (tied.cumsum(axis=1) <= wanted))
+        return chosen & ~np.isnan(t).any(axis=1, keepdims=True)
 
 
 def top_genes(t: np.ndarray, genes: Sequence[str], k: int) -> frozenset[str]:
-    """The k genes with the largest |t|, ties broken by gene name; all genes when k is more; none when t is NaN.
+    """The k of ``genes`` with the largest |t| (G,), ties broken by gene name; all genes when k is more; none for NaN.
 
     Raises SettingError for k below 1.
     """
-    if k < 1:
-        raise SettingError(f"The number of top genes is {k}; it must be 1 or more.")
-    if np.isnan(t).any():
-        return frozenset()
-    if k >= len(genes):
-        return frozenset(genes)
-    size = np.round(np.abs(t), DIGITS)
-    last = np.partition(size, -k)[-k]
-    above = [genes[i] for i in np.flatnonzero(size > last).tolist()]
-    tied = sorted(genes[i] for i in np.flatnonzero(size == last).tolist())
-    return frozenset([*above, *tied[: k - len(above)]])
+    return frozenset(genes[i] for i in np.flatnonzero(TopGenes(genes, k).among(t[None])[0]).tolist())
 
 
-def recall(predicted: frozenset[str], measured: frozenset[str]) -> float:
-    """Share of the measured top genes that are among the predicted ones; NaN where a side has none.
+def recalls(predicted: np.ndarray, measured: np.ndarray) -> np.ndarray:
+    """Masks (P, G) and (Q, G) to (P, Q): share of the measured top genes that are predicted; NaN where there are none.
 
     With no more genes than k all are top genes and the share is 1: it says nothing there.
     """
-    if not predicted or not measured:
-        return float("nan")
-    return len(predicted & measured) / len(measured)
+    both = predicted.astype(np.float32) @ measured.astype(np.float32).T
+    some = np.asarray(predicted.any(axis=1))[:, None]
+    sizes = np.where(some, measured.sum(axis=1), 0)
+    return np.divide(both, sizes, out=np.full(both.shape, np.nan), where=sizes > 0)

@@ -1,9 +1,10 @@
 """Predicted and measured cells of the same genes, checked once: the only input of every metric."""
 
+import itertools
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from anndata import AnnData
 
 from primeflow_core import hdf5
 from primeflow_core.conditions import CONTROL, SEPARATOR
+from primeflow_core.conventions import column as text_column
 from primeflow_core.errors import DataError
 
 MOST_PREDICTED = 1000
@@ -22,7 +24,10 @@ Key = tuple[tuple[str, ...], tuple[str, ...]]
 
 @dataclass(frozen=True)
 class LabelledCells:
-    """Cells of one file: ``values`` (N, G) CSR, and for each cell its condition label and its covariate values."""
+    """Cells of one file: ``values`` (N, G) CSR, and for each cell its condition label and its covariate values.
+
+    ``doses``: the dose of each cell as text, empty where it has none; None where the labels say it themselves.
+    """
 
     values: sp.csr_matrix
     genes: tuple[str, ...]
@@ -30,18 +35,29 @@ class LabelledCells:
     groups: tuple[tuple[str, ...], ...]
     names: np.ndarray
     source: str
+    doses: np.ndarray | None = None
 
     def subset(self, index: np.ndarray) -> "LabelledCells":
-        groups = tuple(self.groups[i] for i in index)
-        return LabelledCells(self.values[index], self.genes, self.labels[index], groups, self.names[index], self.source)
+        return replace(
+            self,
+            values=self.values[index],
+            labels=self.labels[index],
+            groups=tuple(self.groups[i] for i in index),
+            names=self.names[index],
+            doses=None if self.doses is None else self.doses[index],
+        )
 
 
-def read_labelled(path: Path, condition: str, covariates: Sequence[str]) -> LabelledCells:
-    """Read what evaluation needs of an .h5ad, values as they are. Raises DataError naming file, column and remedy."""
+def read_labelled(path: Path, condition: str, covariates: Sequence[str], dose: str | None = None) -> LabelledCells:
+    """Read what evaluation needs of an .h5ad, values as they are. Raises DataError naming file, column and remedy.
+
+    ``dose``: an obs column whose value belongs to the condition, as in ``drug@0.1``; a file without it has doses in
+    its labels, or none.
+    """
     with hdf5.opened(path) as file:
         obs, var = hdf5.read_table(file, "obs", path), hdf5.read_table(file, "var", path)
         values = hdf5.read_values(file, path)
-    return _labelled(values, obs, tuple(var.index), (condition, *covariates), path.name)
+    return _labelled(values, obs, tuple(var.index), (condition, *covariates), path.name, dose)
 
 
 def labelled(
@@ -55,7 +71,12 @@ def labelled(
 
 
 def _labelled(
-    values: sp.csr_matrix, obs: pd.DataFrame, genes: tuple[str, ...], columns: Sequence[str], source: str
+    values: sp.csr_matrix,
+    obs: pd.DataFrame,
+    genes: tuple[str, ...],
+    columns: Sequence[str],
+    source: str,
+    dose: str | None = None,
 ) -> LabelledCells:
     for column in columns:
         _check_column(obs, column, source)
@@ -66,7 +87,8 @@ def _labelled(
         raise DataError(f"{source}: {len(repeated)} genes stand twice or more, for instance {repeated[0]}.")
     labels, *contexts = (obs[column].astype(str).to_numpy(dtype=object) for column in columns)
     groups = tuple(zip(*contexts, strict=True)) or ((),) * len(obs)
-    return LabelledCells(values, genes, labels, groups, obs.index.astype(str).to_numpy(), source)
+    doses = None if dose is None or dose not in obs else text_column(obs, dose).labels
+    return LabelledCells(values, genes, labels, groups, obs.index.astype(str).to_numpy(), source, doses)
 
 
 def _check_column(obs: pd.DataFrame, column: str, source: str) -> None:
@@ -79,13 +101,35 @@ def _check_column(obs: pd.DataFrame, column: str, source: str) -> None:
 
 
 @dataclass(frozen=True)
+class CellRows:
+    """Rows of a sparse matrix (N, G), its ``columns`` in another order where given; dense only while they are used."""
+
+    values: sp.csr_matrix
+    rows: np.ndarray
+    columns: np.ndarray | None = None
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return len(self.rows), self.values.shape[1]
+
+    def sparse(self) -> sp.csr_matrix:
+        """(n, G)."""
+        chosen = self.values[self.rows]
+        return chosen if self.columns is None else chosen[:, self.columns]
+
+    def dense(self) -> np.ndarray:
+        """(n, G) float32."""
+        return np.ascontiguousarray(self.sparse().toarray(), dtype=np.float32)
+
+
+@dataclass(frozen=True)
 class ConditionCells:
     """One scored condition of one covariate group: predicted (n, G) and measured (m, G) cells."""
 
     label: str
     group: tuple[str, ...]
-    predicted: np.ndarray
-    measured: np.ndarray
+    predicted: CellRows
+    measured: CellRows
 
 
 @dataclass(frozen=True)
@@ -96,21 +140,24 @@ class Pair:
     ``missing_from_reference`` list the conditions that only one side has, ``alone`` those of covariate groups where
     the reference has nothing else: as in PerturBench such a group does not count. At most 1,000 predicted cells a
     condition are used, the first ones. Controls inside the prediction are not used: as in PerturBench, predicted
-    effects are measured from the reference's own controls.
+    effects are measured from the reference's own controls. Cells stay sparse until a metric asks for them.
     """
 
     genes: tuple[str, ...]
     covariates: tuple[str, ...]
     scored: tuple[ConditionCells, ...]
-    controls: dict[tuple[str, ...], np.ndarray]
-    reference: np.ndarray
+    controls: Mapping[tuple[str, ...], CellRows]
+    reference: sp.csr_matrix
     missing_from_prediction: tuple[str, ...]
     missing_from_reference: tuple[str, ...]
     alone: tuple[str, ...] = ()
 
-    def groups(self) -> tuple[tuple[str, ...], ...]:
-        """Covariate groups with a scored condition, in file order."""
-        return tuple(dict.fromkeys(condition.group for condition in self.scored))
+    def by_group(self) -> dict[tuple[str, ...], tuple[ConditionCells, ...]]:
+        """The scored conditions of each covariate group, in file order."""
+        groups: dict[tuple[str, ...], list[ConditionCells]] = {}
+        for condition in self.scored:
+            groups.setdefault(condition.group, []).append(condition)
+        return {group: tuple(conditions) for group, conditions in groups.items()}
 
 
 def paired(
@@ -149,8 +196,8 @@ def paired(
         ConditionCells(
             label_of[key],
             key[1],
-            _dense(prediction.values[predicted[key][:MOST_PREDICTED]][:, columns]),
-            _dense(reference.values[measured[key]]),
+            CellRows(prediction.values, predicted[key][:MOST_PREDICTED], columns),
+            CellRows(reference.values, measured[key]),
         )
         for key in common
     )
@@ -159,15 +206,11 @@ def paired(
         tuple(covariates),
         scored,
         controls,
-        _dense(reference.values),
+        reference.values,
         tuple(_named(key, label_of[key]) for key in perturbed if key not in predicted),
         tuple(_named(key, label_of[key]) for key in predicted if key[0] and key not in measured),
         tuple(_named(key, label_of[key]) for key in alone),
     )
-
-
-def _dense(values: sp.csr_matrix) -> np.ndarray:
-    return np.asarray(values.toarray(), dtype=np.float32)
 
 
 def _named(key: Key, label: str) -> str:
@@ -179,29 +222,50 @@ def _some(names: Iterable[str], most: int = 3) -> str:
 
 
 def _labels(cells: LabelledCells, rows: dict[Key, np.ndarray]) -> dict[Key, str]:
-    """Each condition as its file first writes it."""
+    """Each condition as its file first writes it; with its doses where they have a column of their own."""
+    if cells.doses is not None:
+        return {key: SEPARATOR.join(key[0]) or str(cells.labels[found[0]]) for key, found in rows.items()}
     return {key: str(cells.labels[found[0]]) for key, found in rows.items()}
 
 
 def _by_condition(cells: LabelledCells, control: str, separator: str | None) -> dict[Key, np.ndarray]:
     """Rows of each condition; its key is the sorted parts of the label (none: control) and the covariate values."""
-    parts_of = {label: _parts(label, control, separator) for label in set(cells.labels.tolist())}
+    doses = itertools.repeat("", len(cells.labels)) if cells.doses is None else cells.doses.tolist()
+    written = list(zip(cells.labels.tolist(), doses, strict=True))
+    parts_of = {pair: _parts(*pair, control, separator, cells.source) for pair in dict.fromkeys(written)}
     rows: dict[Key, list[int]] = {}
-    for i, (label, group) in enumerate(zip(cells.labels.tolist(), cells.groups, strict=True)):
-        rows.setdefault((parts_of[label], group), []).append(i)
+    for i, (pair, group) in enumerate(zip(written, cells.groups, strict=True)):
+        rows.setdefault((parts_of[pair], group), []).append(i)
     return {key: np.array(found) for key, found in rows.items()}
 
 
-def _parts(label: str, control: str, separator: str | None) -> tuple[str, ...]:
+def _parts(label: str, doses: str, control: str, separator: str | None, source: str) -> tuple[str, ...]:
     if label == control:
         return ()
     joints = {SEPARATOR, separator or SEPARATOR}
-    parts = re.split("|".join(re.escape(joint) for joint in sorted(joints)), label)
-    return tuple(sorted(part.strip() for part in parts if part.strip() != control))
+    parts = [part.strip() for part in re.split("|".join(re.escape(joint) for joint in sorted(joints)), label)]
+    amounts = [amount.strip() for amount in doses.split(SEPARATOR)] if doses else [""] * len(parts)
+    if len(amounts) != len(parts):
+        raise DataError(
+            f"{source} gives {doses!r} as the dose of {label!r}: {len(amounts)} for {len(parts)} parts. Mend it, or "
+            "pass --dose none to score without doses."
+        )
+    return tuple(sorted(_dosed(*pair) for pair in zip(parts, amounts, strict=True) if pair[0] != control))
 
 
-def _gene_columns(prediction: LabelledCells, reference: LabelledCells) -> np.ndarray:
-    """The columns of the prediction in the order of the reference's genes."""
+def _dosed(part: str, amount: str) -> str:
+    """``A@0.1``, one way to write each dose; the part alone where there is none, or it says its own."""
+    name, at, own = part.rpartition("@")
+    try:
+        return f"{name}@{float(own):g}" if at else f"{part}@{float(amount):g}" if amount else part
+    except ValueError:
+        return part
+
+
+def _gene_columns(prediction: LabelledCells, reference: LabelledCells) -> np.ndarray | None:
+    """The columns of the prediction in the order of the reference's genes; None where they have it already."""
+    if prediction.genes == reference.genes:
+        return None
     position = {gene: i for i, gene in enumerate(prediction.genes)}
     for one, other in ((prediction, reference), (reference, prediction)):
         missing = sorted(set(other.genes) - set(one.genes))
@@ -215,11 +279,11 @@ def _gene_columns(prediction: LabelledCells, reference: LabelledCells) -> np.nda
 
 def _controls(
     reference: LabelledCells, measured: dict[Key, np.ndarray], group: tuple[str, ...], control: str
-) -> np.ndarray:
+) -> CellRows:
     rows = measured.get(((), group))
     if rows is None:
         where = f" in {' · '.join(group)}" if group else ""
         raise DataError(
             f"{reference.source} has no control cells ({control!r}){where}. Name their label with --control."
         )
-    return _dense(reference.values[rows])
+    return CellRows(reference.values, rows)

@@ -3,8 +3,11 @@
 from dataclasses import dataclass
 
 import numpy as np
+import scipy.sparse as sp
 
 from primeflow_core.errors import SettingError
+
+MOST_DENSE = 20_000_000
 
 
 @dataclass(frozen=True)
@@ -19,14 +22,22 @@ class Components:
         return (cells - self.centre) @ self.axes.T
 
 
-def components(cells: np.ndarray, k: int) -> Components:
-    """Fit on cells (N, G); k is at most the rank that N cells and G genes allow."""
+def components(cells: sp.csr_matrix | np.ndarray, k: int) -> Components:
+    """Fit on cells (N, G); k is at most the rank that N cells and G genes allow. Raises SettingError for k below 1.
+
+    Large sparse sets stay sparse: the same components to many digits, by Lanczos iteration from a fixed start.
+    """
     from sklearn.decomposition import PCA
 
     if k < 1:
         raise SettingError(f"The number of principal components is {k}; it must be 1 or more.")
-    kept = max(1, min(k, len(cells) - 1, cells.shape[1]))
-    fitted = PCA(kept, svd_solver="covariance_eigh" if len(cells) > cells.shape[1] else "full")
-    axes = fitted.fit(cells.astype(np.float64)).components_
+    n, genes = cells.shape
+    kept = max(1, min(k, n - 1, genes))
+    if sp.issparse(cells) and n * genes > MOST_DENSE and kept < min(n, genes):
+        fitted = PCA(kept, svd_solver="arpack", random_state=0).fit(cells.astype(np.float64))
+    else:
+        dense = np.asarray(cells if isinstance(cells, np.ndarray) else cells.toarray(), dtype=np.float64)
+        fitted = PCA(kept, svd_solver="covariance_eigh" if n > genes else "full").fit(dense)
+    axes = fitted.components_
     largest = axes[np.arange(kept), np.abs(axes).argmax(axis=1)]
     return Components(fitted.mean_, axes * np.where(largest < 0, -1.0, 1.0)[:, None])

@@ -1,8 +1,27 @@
-"""Mean profiles of conditions and how they agree: cosine of log fold changes, RMSE of means."""
+"""Profiles of conditions, mean and variance of each gene, and how two of them agree: cosine, RMSE."""
+
+from dataclasses import dataclass
 
 import numpy as np
 
 PSEUDO = 0.1
+
+
+@dataclass(frozen=True)
+class Profile:
+    """Of n cells: ``mean`` (G,) and ``variance`` (G,; two passes, ddof 1, NaN below two cells), float64."""
+
+    mean: np.ndarray
+    variance: np.ndarray
+    cells: int
+
+
+def profile(cells: np.ndarray) -> Profile:
+    """Of cells (n, G)."""
+    mean = mean_profile(cells)
+    if len(cells) < 2:
+        return Profile(mean, np.full(len(mean), np.nan), len(cells))
+    return Profile(mean, cells.var(axis=0, ddof=1, dtype=np.float64), len(cells))
 
 
 def mean_profile(cells: np.ndarray) -> np.ndarray:
@@ -11,7 +30,7 @@ def mean_profile(cells: np.ndarray) -> np.ndarray:
 
 
 def log_fold_change(perturbed: np.ndarray, control: np.ndarray) -> np.ndarray:
-    """log2(m + 0.1) - log2(c + 0.1) of two mean profiles (G,) of log-normalised values; NaN becomes 0."""
+    """log2(m + 0.1) - log2(c + 0.1) of mean profiles (..., G) of log-normalised values; NaN becomes 0."""
     with np.errstate(invalid="ignore", divide="ignore"):
         change = np.log2(perturbed + PSEUDO) - np.log2(control + PSEUDO)
     return np.nan_to_num(change, nan=0.0)
@@ -19,10 +38,22 @@ def log_fold_change(perturbed: np.ndarray, control: np.ndarray) -> np.ndarray:
 
 def cosine(a: np.ndarray, b: np.ndarray) -> float:
     """Cosine of two vectors (G,); NaN where one of them is zero."""
-    norms = float(np.linalg.norm(a) * np.linalg.norm(b))
-    return float(a @ b) / norms if norms > 0 else float("nan")
+    return float(cosines(a[None], b[None])[0, 0])
+
+
+def cosines(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """(P, G) and (Q, G) to (P, Q); NaN where a vector is zero."""
+    norms = np.linalg.norm(a, axis=1)[:, None] * np.linalg.norm(b, axis=1)
+    return np.divide(a @ b.T, norms, out=np.full(norms.shape, np.nan), where=norms > 0)
 
 
 def rmse(a: np.ndarray, b: np.ndarray) -> float:
     """Root of the mean over genes of the squared difference of two mean profiles (G,)."""
-    return float(np.sqrt(np.mean((a - b) ** 2)))
+    return float(rmses(a[None], b[None])[0, 0])
+
+
+def rmses(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """(P, G) and (Q, G) to (P, Q)."""
+    from scipy.spatial.distance import cdist
+
+    return cdist(a, b) / np.sqrt(a.shape[1])

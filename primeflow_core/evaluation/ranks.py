@@ -3,7 +3,7 @@
 import numpy as np
 
 # Scores closer than this differ by rounding only, for instance those of the same cells in another order.
-RELATIVE, ABSOLUTE = 1e-9, 1e-12
+RELATIVE, ABSOLUTE = 1e-6, 1e-7
 
 
 def tie_average_ranks(scores: np.ndarray, *, larger_is_better: bool) -> np.ndarray:

@@ -1,0 +1,114 @@
+"""Every prediction of a covariate group scored against every measured condition of the group.
+
+The diagonal of each matrix holds the conditions' own scores; ranks and the value of a wrong condition come from the
+rest.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from primeflow_core.evaluation.distances import CellSet, InMemory, pairwise_distances
+from primeflow_core.evaluation.genes import TopGenes, recalls, t_of_profiles
+from primeflow_core.evaluation.pair import ConditionCells, Pair
+from primeflow_core.evaluation.principal_components import Components, components
+from primeflow_core.evaluation.profiles import Profile, cosines, log_fold_change, profile, rmses
+
+LARGER_IS_BETTER = {
+    "cosine_logfc": True,
+    "rmse_mean": False,
+    "mmd_gex": False,
+    "mmd_pca": False,
+    "deg_recall": True,
+    "energy_distance": False,
+}
+PCS, TOP_GENES = 30, 50
+
+
+@dataclass(frozen=True)
+class Side:
+    """P conditions as predicted, or as measured: cells, their principal components, and profiles (P, G)."""
+
+    cells: Sequence[CellSet]
+    projected: Sequence[InMemory]
+    means: np.ndarray
+    variances: np.ndarray
+    counts: np.ndarray
+
+    def log_fold_changes(self, control: Profile) -> np.ndarray:
+        """(P, G)."""
+        return log_fold_change(self.means, control.mean)
+
+    def top_genes(self, control: Profile, top: TopGenes) -> np.ndarray:
+        """Mask (P, G)."""
+        return top.among(t_of_profiles(self.means, self.variances, self.counts[:, None], control))
+
+
+def side(sets: Sequence[CellSet], fitted: Components) -> Side:
+    """Make each of P sets of cells dense once, and keep what is small."""
+    profiles, projected = [], []
+    for cells in sets:
+        dense = cells.dense()
+        profiles.append(profile(dense))
+        projected.append(InMemory(fitted.project(dense)))
+    return Side(
+        sets,
+        projected,
+        np.stack([one.mean for one in profiles]),
+        np.stack([one.variance for one in profiles]),
+        np.array([one.cells for one in profiles]),
+    )
+
+
+def distance_scores(predicted: Side, measured: Side) -> dict[str, np.ndarray]:
+    """mmd_gex, mmd_pca and energy_distance, each (P, Q)."""
+    genes = pairwise_distances(predicted.cells, measured.cells)
+    projected = pairwise_distances(predicted.projected, measured.projected)
+    return {"mmd_gex": genes.mmd, "mmd_pca": projected.mmd, "energy_distance": genes.energy}
+
+
+def effect_scores(predicted: Side, measured: Side, control: Profile, top: TopGenes) -> dict[str, np.ndarray]:
+    """cosine_logfc, rmse_mean and deg_recall, each (P, Q); effects are measured from ``control``."""
+    return {
+        "cosine_logfc": cosines(predicted.log_fold_changes(control), measured.log_fold_changes(control)),
+        "rmse_mean": rmses(predicted.means, measured.means),
+        "deg_recall": recalls(predicted.top_genes(control, top), measured.top_genes(control, top)),
+    }
+
+
+@dataclass(frozen=True)
+class GroupScores:
+    """The scored conditions of one covariate group; of each metric the matrix (prediction i, reference j)."""
+
+    group: tuple[str, ...]
+    conditions: Sequence[ConditionCells]
+    predicted: Side
+    measured: Side
+    matrices: dict[str, np.ndarray]
+
+
+@dataclass(frozen=True)
+class Scored:
+    """A pair with the scores of all its groups."""
+
+    pair: Pair
+    components: Components
+    top: TopGenes
+    groups: tuple[GroupScores, ...]
+
+
+def score(pair: Pair, *, pcs: int = PCS, top_genes: int = TOP_GENES) -> Scored:
+    """Score every prediction against every measured condition of its group.
+
+    Raises SettingError for fewer than one principal component or top gene.
+    """
+    fitted, top = components(pair.reference, pcs), TopGenes(pair.genes, top_genes)
+    groups = []
+    for group, conditions in pair.by_group().items():
+        predicted = side([condition.predicted for condition in conditions], fitted)
+        measured = side([condition.measured for condition in conditions], fitted)
+        control = profile(pair.controls[group].dense())
+        matrices = effect_scores(predicted, measured, control, top) | distance_scores(predicted, measured)
+        groups.append(GroupScores(group, conditions, predicted, measured, matrices))
+    return Scored(pair, fitted, top, tuple(groups))
