@@ -21,6 +21,7 @@ from primeflow_core.evaluation.table import MEAN
 from primeflow_core.files import write_json, write_text
 from primeflow_core.predictor import Predictor
 from primeflow_core.provenance import now, versions
+from primeflow_core.rivalry import RivalTable, rival_table
 from primeflow_core.sampling_plan import ZEROS, SamplingPlan
 from primeflow_core.splits import TEST, VAL, Split, read_split
 from primeflow_core.truth import truth
@@ -70,7 +71,9 @@ def write_card(
             TEST, replace(PAPER_SETTING, zeros=zeros, seed=seed)
         ),
     }
+    rivals = rival_table(cells, split, TEST, manifest.tested_on, scorer.count, seed=seed)
     metrics = {"command": list(command), **_metrics(manifest, plan, cells_per_condition, scored, tried)}
+    metrics["rivals"] = {"test": _rows(rivals.scores), "refused": _refused(rivals)}
     checkpoint.write_manifest(folder, manifest)
     checkpoint.write_preview(folder, scorer.preview(manifest, seed))
     write_json(folder / checkpoint.METRICS, metrics)
@@ -154,6 +157,10 @@ def _metrics(
         "scored": {name: _rows(table) for name, table in scored.items()},
         "zeros_tried_on_val": {name: _rows(table)[-1:] for name, table in tried.items()},
     }
+
+
+def _refused(rivals: RivalTable) -> list[dict[str, str]]:
+    return [{"rival": name, "condition": c.label, "context": c.context, "why": why} for name, c, why in rivals.refused]
 
 
 def _rows(table: pd.DataFrame) -> list[dict[str, Any]]:

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from primeflow_core.checkpoint import SPLIT, Manifest
+from primeflow_core.evaluation.table import MEAN
 
 TITLES = {
     "mmd_gex": "MMD GEX (smaller is better)",
@@ -45,6 +46,7 @@ def card_text(manifest: Manifest, metrics: Mapping[str, Any], notes: Mapping[str
     ]
     for name, rows in metrics["scored"].items():
         lines += _section(name, rows)
+    lines += _rivals_section(metrics.get("rivals", {}).get("test", []))
     lines += _zeros_section(metrics["zeros_tried_on_val"])
     lines += _limits(manifest)
     return "\n".join(lines) + "\n"
@@ -64,6 +66,28 @@ def _section(name: str, rows: Sequence[Mapping[str, Any]]) -> list[str]:
         context = " ".join(str(row[key]) for key in row if key != "condition" and isinstance(row[key], str))
         shown = (row["mmd_gex"], row["mmd_pca"], row["deg_recall"], row["energy_distance"])
         lines.append(f"| {row['condition']} {context} | " + " | ".join(_figure(value) for value in shown) + " |")
+    return [*lines, ""]
+
+
+def _rivals_section(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The mean of each rival, beside which the model's own is to be read; nothing without rivals."""
+    means = [row for row in rows if row["condition"] == MEAN]
+    if not means:
+        return []
+    lines = [
+        "## Rivals on test",
+        "",
+        "Predictions in closed form from the training cells, mean over the conditions that each can predict. None "
+        "makes more cells than it can without repeating one; MMD is biased upward for few cells, so compare the "
+        "unbiased energy distance.",
+        "",
+        "| rival | MMD GEX | MMD PCA | DEG recall | cosine | energy distance | cells | conditions |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for row in means:
+        conditions = sum(other["rival"] == row["rival"] for other in rows) - 1
+        figures = " | ".join(_figure(row[metric]) for metric in TITLES)
+        lines.append(f"| {row['rival']} | {figures} | {row['cells']:.0f} | {conditions} |")
     return [*lines, ""]
 
 

@@ -215,6 +215,8 @@ def test_card_scores_the_held_out_pair_and_ships_its_cells(screen, tmp_path, cap
     assert "| MMD GEX (smaller is better) |" in told
     metrics = json.loads((tmp_path / "model" / "metrics.json").read_text())
     assert [row["condition"] for row in metrics["scored"]["test"]] == ["A+B", "mean"]
+    assert {row["rival"] for row in metrics["rivals"]["test"]} == set(RIVALS)
+    assert "| sum-of-singles |" in told
     assert (tmp_path / "model" / "README.md").read_text() in told + "\n"
     preview = read_preview(tmp_path / "model")
     assert [condition.label for condition in preview] == ["A+B"]
