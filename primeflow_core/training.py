@@ -8,7 +8,7 @@ import copy
 import json
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -20,19 +20,23 @@ from torch import Tensor
 
 from primeflow_core import checkpoint
 from primeflow_core.cells import Cells
-from primeflow_core.conditions import Vocabulary
+from primeflow_core.composition import composer
+from primeflow_core.conditions import Condition, Vocabulary
 from primeflow_core.errors import CheckpointError, SettingError
 from primeflow_core.files import remove_partial, replaced, write_text
 from primeflow_core.predictor import Batch, Predictor
 
 STATE = "training/state.safetensors"
 LOG = "training/log.jsonl"
-ORDER, DRAWS, DROPOUT, VALIDATION = range(4)
+ORDER, DRAWS, DROPOUT, VALIDATION, COMPOSED = range(5)
 
 
 @dataclass(frozen=True)
 class TrainingConfig:
     """Numbers of the optimisation. A step is one update of the weights, from ``accumulation`` batches.
+
+    ``composed``: the share of each batch that shows sums of single effects in place of measured cells, see
+    composition.py.
 
     ``patience``: validations without improvement before the training stops. ``validation_draws``: how often
     each validation cell is noised anew, always the same noise.
@@ -44,6 +48,7 @@ class TrainingConfig:
     weight_decay: float = 0.0
     clip: float = 5.0
     ema: float = 0.999
+    composed: float = 0.0
     warmup: int = 100
     steps: int = 20_000
     validate_every: int = 250
@@ -61,13 +66,15 @@ class TrainingConfig:
                 raise SettingError(f"{name} is {getattr(self, name)}; it must be above 0.")
         if not 0 <= self.ema < 1:
             raise SettingError(f"ema is {self.ema}; it must be at least 0 and below 1.")
+        if not 0 <= self.composed < 1:
+            raise SettingError(f"composed is {self.composed}; it must be at least 0 and below 1.")
 
 
 class CellSource:
     """Cells of one part of a split, as batches: dense expression and encoded conditions on a device."""
 
     def __init__(self, cells: Cells, index: np.ndarray, vocabulary: Vocabulary, device: torch.device) -> None:
-        self.cells, self.index, self.device = cells, index, device
+        self.cells, self.index, self.vocabulary, self.device = cells, index, vocabulary, device
         used, self._row = np.unique(cells.condition_of[index], return_inverse=True)
         self._encoded = torch.from_numpy(vocabulary.encode([cells.conditions[i] for i in used]))
 
@@ -77,6 +84,12 @@ class CellSource:
     def batch(self, rows: np.ndarray) -> Batch:
         x_1 = torch.from_numpy(self.cells.dense(self.index[rows]))
         return Batch(x_1.to(self.device), self._encoded[self._row[rows]].to(self.device))
+
+    def replaced(self, batch: Batch, cells: np.ndarray, conditions: Sequence[Condition]) -> Batch:
+        """``batch`` with its first rows replaced by ``cells`` (k, G) of ``conditions``."""
+        condition = torch.from_numpy(self.vocabulary.encode(conditions)).to(self.device)
+        x_1 = torch.from_numpy(cells).to(self.device)
+        return Batch(torch.cat([x_1, batch.x_1[len(x_1) :]]), torch.cat([condition, batch.condition[len(x_1) :]]))
 
     def chunks(self, size: int = 4096) -> Iterator[Tensor]:
         """All cells (n, G) in file order, ``size`` at a time."""
@@ -131,6 +144,7 @@ class Trainer:
             predictor.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay
         )
         self.progress = Progress()
+        self._composer = composer(train.cells.subset(train.index)) if config.composed else None
         self._order: tuple[int, np.ndarray] = (-1, np.zeros(0, dtype=np.int64))
 
     @property
@@ -158,7 +172,7 @@ class Trainer:
             position = self.progress.step * self.config.accumulation + part
             torch.manual_seed(seeded(torch.device("cpu"), self.seed, DROPOUT, position).initial_seed())
             draws = seeded(self.predictor.device, self.seed, DRAWS, position)
-            batch = self.train_cells.batch(self._batch_rows(position))
+            batch = self._with_composed(self.train_cells.batch(self._batch_rows(position)), position)
             loss = self.predictor.loss(batch, draws).mean() / self.config.accumulation
             loss.backward()
             total += loss.detach()
@@ -168,6 +182,13 @@ class Trainer:
         self.progress.step += 1
         self._average()
         return total, norm
+
+    def _with_composed(self, batch: Batch, position: int) -> Batch:
+        count = round(self.config.composed * len(batch.x_1))
+        if not count or not self._composer:
+            return batch
+        draw = np.random.default_rng([self.seed, COMPOSED, position])
+        return self.train_cells.replaced(batch, *self._composer.draw(count, draw))
 
     @property
     def learning_rate(self) -> float:

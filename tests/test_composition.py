@@ -1,0 +1,124 @@
+"""Composed training cells: sums of single effects for pairs that were never measured."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+import torch
+
+from primeflow_core.cells import Cells
+from primeflow_core.composition import THRESHOLD, composer, shrunken_shift
+from primeflow_core.conditions import Condition, Perturbation, parse_perturbations
+from primeflow_core.errors import SettingError
+from primeflow_core.training import CellSource, Trainer, TrainingConfig
+from tests import tiny
+
+
+def screen(*labels, each=6, genes=4, context="k562"):
+    """Cells whose values tell their condition: 10 times its number, plus the number of the cell."""
+    conditions = tuple(Condition(parse_perturbations(label), (("cell_type", context),)) for label in labels)
+    condition_of = np.repeat(np.arange(len(labels)), each)
+    values = 10.0 * condition_of[:, None] + np.tile(np.arange(each), len(labels))[:, None] / 100 + np.zeros(genes)
+    names = np.array([f"c{i}" for i in range(len(values))])
+    return Cells(values.astype(np.float32), tuple(f"g{i}" for i in range(genes)), names, conditions, condition_of)
+
+
+def test_every_unmeasured_pair_of_singles_is_composed_and_no_other():
+    made = composer(screen("control", "A", "B", "C", "B+A"))
+    assert {pair.label for pair in made.pairs} == {"A+C", "B+C"}
+    assert len(made) == 4
+
+
+def test_a_composed_cell_is_a_cell_of_one_single_moved_by_the_other():
+    made = composer(screen("control", "A", "B"))
+    cells, conditions = made.draw(50, np.random.default_rng(0))
+    assert {condition.label for condition in conditions} == {"A+B"}
+    # Clear effects are not shrunk: 10 + 20 and 20 + 10, plus the number of the cell.
+    np.testing.assert_allclose(cells[:, 0], 30, atol=0.06)
+    assert len(np.unique(cells[:, 0].round(2))) == 6
+
+
+def test_composed_cells_are_clipped_at_zero_and_the_same_for_the_same_seed():
+    cells = screen("A", "B", "control")
+    made = composer(cells)
+    one, other = (made.draw(9, np.random.default_rng(4))[0] for _ in range(2))
+    np.testing.assert_array_equal(one, other)
+    assert one.min() == 0.0
+    sparse = composer(replace(cells, values=sp.csr_matrix(cells.values)))
+    np.testing.assert_array_equal(sparse.draw(9, np.random.default_rng(4))[0], one)
+
+
+def test_without_controls_cells_or_a_second_single_nothing_is_composed():
+    assert len(composer(screen("A", "B", "C"))) == 0
+    assert len(composer(screen("control", "A"))) == 0
+    assert len(composer(screen("control", "A", "B", each=3))) == 0
+
+
+def test_contexts_and_doses_of_one_perturbation_are_not_composed():
+    here, there = screen("control", "A"), screen("control", "B", context="hap1")
+    both = Cells(
+        np.concatenate([here.values, there.values]), here.genes, np.array([f"c{i}" for i in range(24)]),
+        (*here.conditions, *there.conditions), np.concatenate([here.condition_of, there.condition_of + 2]),
+    )  # fmt: skip
+    assert len(composer(both)) == 0
+    assert len(composer(screen("control", "d@1", "d@10"))) == 0
+
+
+def test_a_shift_is_shrunk_by_its_t():
+    draw = np.random.default_rng(1)
+    controls, cells = draw.normal(0, 1, (200, 3)), draw.normal([0, 0.3, 5], 1, (300, 3))
+    shift = cells.mean(0) - controls.mean(0)
+    t = shift / np.sqrt(cells.var(0, ddof=1) / 300 + controls.var(0, ddof=1) / 200)
+    expected = shift * np.maximum(0, 1 - (THRESHOLD / t) ** 2)
+    np.testing.assert_allclose(shrunken_shift(cells, controls), expected)
+    assert expected[0] == 0.0
+    assert expected[2] == pytest.approx(5, abs=0.3)
+    assert shrunken_shift(np.ones((4, 1)), np.zeros((4, 1))) == 1.0
+
+
+SINGLES = replace(tiny.cells(), values=tiny.cells().values)
+TRAINED_ON = SINGLES.subset(np.flatnonzero(SINGLES.condition_of < 3))
+
+
+def trainer(composed):
+    torch.manual_seed(0)
+    source = CellSource(TRAINED_ON, np.arange(len(TRAINED_ON)), tiny.VOCABULARY, torch.device("cpu"))
+    return Trainer(tiny.model(), source, None, TrainingConfig(batch_size=16, composed=composed), seed=3)
+
+
+def seen_by(training):
+    """The conditions of every batch that the predictor's loss is asked for in three steps."""
+    seen = []
+    loss = training.predictor.loss
+    training.predictor.loss = lambda batch, draws: (seen.append(batch), loss(batch, draws))[1]
+    for _ in range(3):
+        training.step()
+    return seen
+
+
+def test_a_share_of_each_batch_is_composed():
+    pair = torch.from_numpy(tiny.VOCABULARY.encode([tiny.condition("A", "B")]))[0]
+    for composed, expected in ((0.0, 0), (0.25, 4), (0.5, 8)):
+        for batch in seen_by(trainer(composed)):
+            assert len(batch.x_1) in (16, 12)
+            share = int((batch.condition == pair).all(dim=1).sum())
+            assert share == round(expected * len(batch.x_1) / 16)
+
+
+def test_composed_cells_depend_on_seed_and_step_only():
+    one, other = seen_by(trainer(0.5)), seen_by(trainer(0.5))
+    for a, b in zip(one, other, strict=True):
+        assert torch.equal(a.x_1, b.x_1)
+    assert not torch.equal(one[0].x_1[:8], one[1].x_1[:8])
+
+
+def test_a_share_outside_zero_to_one_is_refused():
+    for share in (-0.1, 1.0):
+        with pytest.raises(SettingError, match="composed"):
+            TrainingConfig(composed=share)
+
+
+def test_the_composed_pair_is_sorted_by_name():
+    made = composer(screen("control", "B", "A"))
+    assert made.pairs[0].perturbations == (Perturbation("A"), Perturbation("B"))
