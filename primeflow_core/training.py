@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import torch
@@ -35,7 +36,7 @@ ORDER, DRAWS, DROPOUT, VALIDATION, COMPOSED = range(5)
 class TrainingConfig:
     """Numbers of the optimisation. A step is one update of the weights, from ``accumulation`` batches.
 
-    ``composed``: the share of each batch that shows sums of single effects in place of measured cells, see
+    ``decay``: ``constant``, or ``cosine`` from the learning rate to 0 over ``steps``. ``composed``: the share of each batch that shows sums of single effects in place of measured cells, see
     composition.py.
 
     ``patience``: validations without improvement before the training stops. ``validation_draws``: how often
@@ -50,6 +51,7 @@ class TrainingConfig:
     ema: float = 0.999
     composed: float = 0.0
     warmup: int = 100
+    decay: Literal["constant", "cosine"] = "constant"
     steps: int = 20_000
     validate_every: int = 250
     validation_draws: int = 4
@@ -64,6 +66,8 @@ class TrainingConfig:
         for name in ("save_every", "log_every", "learning_rate", "clip"):
             if getattr(self, name) <= 0:
                 raise SettingError(f"{name} is {getattr(self, name)}; it must be above 0.")
+        if self.decay not in ("constant", "cosine"):
+            raise SettingError(f"decay is {self.decay!r}; it must be constant or cosine.")
         if not 0 <= self.ema < 1:
             raise SettingError(f"ema is {self.ema}; it must be at least 0 and below 1.")
         if not 0 <= self.composed < 1:
@@ -192,7 +196,10 @@ class Trainer:
 
     @property
     def learning_rate(self) -> float:
-        return self.config.learning_rate * min(1.0, (self.progress.step + 1) / max(1, self.config.warmup))
+        step, config = self.progress.step, self.config
+        warm = min(1.0, (step + 1) / max(1, config.warmup))
+        left = 0.5 * (1 + math.cos(math.pi * min(1.0, step / config.steps))) if config.decay == "cosine" else 1.0
+        return config.learning_rate * warm * left
 
     @torch.no_grad()
     def _average(self) -> None:

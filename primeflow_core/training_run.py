@@ -20,7 +20,8 @@ from primeflow_core.sampling_plan import SamplingPlan
 from primeflow_core.splits import Split
 from primeflow_core.training import CellSource, Trainer
 
-# What may change between the start of a training and its resumption without making it another training.
+# What may change between the start of a training and its resumption without making it another training; ``steps`` only
+# where the learning rate does not fall towards them.
 EXTENDABLE = ("steps", "patience", "save_every", "log_every")
 
 
@@ -154,6 +155,8 @@ def _check_same(folder: Path, before: Manifest, asked: Manifest) -> None:
 
 def _comparable(manifest: Manifest) -> dict[str, Any]:
     plain = json.loads(json.dumps(manifest.to_json()))
-    for name in EXTENDABLE:
-        plain["settings"]["training"].pop(name, None)
+    training = plain["settings"]["training"]
+    kept = {"steps"} if training.get("decay") == "cosine" else set()
+    for name in set(EXTENDABLE) - kept:
+        training.pop(name, None)
     return plain

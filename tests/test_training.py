@@ -134,7 +134,22 @@ def test_accumulated_batches_equal_one_large_batch():
     assert np.array_equal(np.concatenate([rows[1], small._batch_rows(1)]), rows[0])
 
 
-@pytest.mark.parametrize("wrong", [{"batch_size": 0}, {"patience": 0}, {"learning_rate": 0.0}, {"ema": 1.0}])
+def test_the_learning_rate_warms_up_and_falls_as_a_cosine_when_told(tmp_path):
+    training = trainer(replace(RECIPE.training, learning_rate=1e-3, warmup=10, steps=100, decay="cosine"))
+    rates = []
+    for step in range(101):
+        training.progress.step = step
+        rates.append(training.learning_rate)
+    assert rates[0] == pytest.approx(1e-4)
+    assert max(rates) == max(rates[9:12])
+    assert rates[50] == pytest.approx(5e-4)
+    assert rates[100] == pytest.approx(0, abs=1e-12)
+    constant = trainer(replace(RECIPE.training, learning_rate=1e-3, warmup=10, steps=100))
+    constant.progress.step = 90
+    assert constant.learning_rate == 1e-3
+
+
+@pytest.mark.parametrize("wrong", [{"decay": "linear"}, {"batch_size": 0}, {"patience": 0}, {"learning_rate": 0.0}, {"ema": 1.0}])
 def test_impossible_settings_are_refused(wrong):
     with pytest.raises(SettingError, match=next(iter(wrong))):
         TrainingConfig(**wrong)
