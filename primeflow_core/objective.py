@@ -39,5 +39,5 @@ def flow_matching_loss(
     t = torch.rand(len(x_1), generator=generator, device=device)
     null = torch.rand(len(x_1), generator=generator, device=device) < config.prob_unconditional
     sample = widened(PATHS[config.path](x_0, x_1, t), config.sigma, generator)
-    error = field(sample.x_t, t, condition, null) - sample.dx_t
+    error = field(sample.x_t, t, condition, null).float() - sample.dx_t
     return error.square().mean(dim=-1)

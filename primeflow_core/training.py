@@ -36,14 +36,15 @@ ORDER, DRAWS, DROPOUT, VALIDATION, COMPOSED = range(5)
 class TrainingConfig:
     """Numbers of the optimisation. A step is one update of the weights, from ``accumulation`` batches.
 
-    ``decay``: ``constant``, or ``cosine`` from the learning rate to 0 over ``steps``. ``composed``: the share of each batch that shows sums of single effects in place of measured cells, see
-    composition.py.
-
-    ``patience``: validations without improvement before the training stops. ``validation_draws``: how often
-    each validation cell is noised anew, always the same noise.
+    ``precision`` of the products: ``float32``, or ``bfloat16`` with weights, sums and loss in float32. ``decay`` of
+    the learning rate: ``constant``, or ``cosine`` down to 0 over ``steps``. ``composed``: the share of each batch that
+    shows sums of single effects in place of measured cells, see composition.py. ``patience``: validations without
+    improvement before the training stops. ``validation_draws``: how often each validation cell is noised anew, always
+    the same noise.
     """
 
     batch_size: int = 64
+    precision: Literal["float32", "bfloat16"] = "float32"
     accumulation: int = 1
     learning_rate: float = 5e-5
     weight_decay: float = 0.0
@@ -66,6 +67,8 @@ class TrainingConfig:
         for name in ("save_every", "log_every", "learning_rate", "clip"):
             if getattr(self, name) <= 0:
                 raise SettingError(f"{name} is {getattr(self, name)}; it must be above 0.")
+        if self.precision not in ("float32", "bfloat16"):
+            raise SettingError(f"precision is {self.precision!r}; it must be float32 or bfloat16.")
         if self.decay not in ("constant", "cosine"):
             raise SettingError(f"decay is {self.decay!r}; it must be constant or cosine.")
         if not 0 <= self.ema < 1:
@@ -177,7 +180,9 @@ class Trainer:
             torch.manual_seed(seeded(torch.device("cpu"), self.seed, DROPOUT, position).initial_seed())
             draws = seeded(self.predictor.device, self.seed, DRAWS, position)
             batch = self._with_composed(self.train_cells.batch(self._batch_rows(position)), position)
-            loss = self.predictor.loss(batch, draws).mean() / self.config.accumulation
+            with self._products():
+                losses = self.predictor.loss(batch, draws)
+            loss = losses.float().mean() / self.config.accumulation
             loss.backward()
             total += loss.detach()
         norm = torch.nn.utils.clip_grad_norm_(self.predictor.parameters(), self.config.clip)
@@ -186,6 +191,10 @@ class Trainer:
         self.progress.step += 1
         self._average()
         return total, norm
+
+    def _products(self) -> torch.autocast:
+        half = self.config.precision == "bfloat16"
+        return torch.autocast(self.predictor.device.type, dtype=torch.bfloat16, enabled=half)
 
     def _with_composed(self, batch: Batch, position: int) -> Batch:
         count = round(self.config.composed * len(batch.x_1))

@@ -149,7 +149,25 @@ def test_the_learning_rate_warms_up_and_falls_as_a_cosine_when_told(tmp_path):
     assert constant.learning_rate == 1e-3
 
 
-@pytest.mark.parametrize("wrong", [{"decay": "linear"}, {"batch_size": 0}, {"patience": 0}, {"learning_rate": 0.0}, {"ema": 1.0}])
+def test_half_precision_products_train_too_and_keep_the_weights_in_full(tmp_path):
+    full, half = (trainer(replace(RECIPE.training, precision=name)) for name in ("float32", "bfloat16"))
+    losses = [[training.step()[0] for _ in range(5)][-1] for training in (full, half)]
+    assert losses[0] == pytest.approx(losses[1].item(), rel=0.02)
+    assert losses[0] != losses[1]
+    assert {weight.dtype for weight in half.predictor.parameters()} == {torch.float32}
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"precision": "half"},
+        {"decay": "linear"},
+        {"batch_size": 0},
+        {"patience": 0},
+        {"learning_rate": 0.0},
+        {"ema": 1.0},
+    ],
+)
 def test_impossible_settings_are_refused(wrong):
     with pytest.raises(SettingError, match=next(iter(wrong))):
         TrainingConfig(**wrong)
