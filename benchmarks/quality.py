@@ -1,0 +1,171 @@
+"""Quality on held-out conditions: a recipe trained with several seeds, beside every rival, mean and standard deviation.
+
+    python -m benchmarks.quality perturbench-devel --split k562-combo-split.csv --unlisted train \\
+        --recipe unet-tiny --seeds 0 1 2 3 4 --work runs/quality --out benchmarks/results/quality.json
+
+Every training stands in a folder of its own under --work; one that was finished, or killed, is taken up again.
+"""
+
+import argparse
+import json
+import multiprocessing
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from benchmarks.measure import print_table, save
+from primeflow_core.commands.reading import data_file
+from primeflow_core.conditions import Condition
+from primeflow_core.sampling_plan import SAMPLERS, ZEROS, SamplingPlan
+
+MODEL = "primeflow"
+SHOWN = ("mmd_gex", "mmd_pca", "deg_recall", "deg_recall_rank", "cosine_logfc", "rmse_mean", "energy_distance")
+SEEN = 12
+
+
+@dataclass(frozen=True)
+class Job:
+    """One training and what is asked of it."""
+
+    data: str
+    split: Path
+    unlisted: str | None
+    recipe: str
+    settings: tuple[str, ...]
+    folder: Path
+    seed: int
+    part: str
+    cells: int
+    plan: SamplingPlan
+
+
+def scores_of(job: Job) -> pd.DataFrame:
+    """Train, or take up what is there, then score: the rows of the part, and of some conditions seen in training."""
+    import torch
+
+    from primeflow_core import checkpoint
+    from primeflow_core.recipes import adjusted, recipe_named
+    from primeflow_core.training import train
+    from primeflow_core.training_run import Source, prepare
+
+    torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
+    file = data_file(job.data)
+    cells, split = read(job)
+    recipe = adjusted(recipe_named(job.recipe), job.settings)
+    command = ["benchmarks.quality", job.data, "--recipe", job.recipe, *job.settings]
+    source = Source(cells, split, file.name, file.simulated)
+    trainer = prepare(source, recipe, job.folder, seed=job.seed, device="cpu", resume=True, command=command)
+    train(trainer, job.folder)
+    predictor, manifest = checkpoint.load(job.folder), checkpoint.read_manifest(job.folder)
+    asked = manifest.tested_on if job.part == "test" else manifest.validated_on
+    perturbed = [condition for condition in manifest.trained_on if not condition.is_control]
+    seen = [perturbed[i] for i in np.unique(np.linspace(0, len(perturbed) - 1, SEEN).astype(int))]
+    parts = {job.part: asked, "seen in training": seen}
+    tables = [
+        scored(job, predictor, cells, split, part, conditions).assign(part=part) for part, conditions in parts.items()
+    ]
+    return pd.concat(tables, ignore_index=True).assign(what=MODEL, seed=job.seed)
+
+
+def scored(
+    job: Job, predictor: Any, cells: Any, split: Any, part: str, conditions: Sequence[Condition]
+) -> pd.DataFrame:
+    from primeflow_core.evaluation.scores import score
+    from primeflow_core.evaluation.table import table
+    from primeflow_core.splits import TRAIN
+    from primeflow_core.truth import truth
+
+    plan = replace(job.plan, seed=job.seed)
+    made = {condition: predictor.predict(condition, job.cells, plan) for condition in conditions}
+    measured = truth(cells, split, part if part == job.part else TRAIN)
+    return table(score(measured.pair(made, MODEL)), also=("energy_distance",))
+
+
+def rivals_of(job: Job) -> pd.DataFrame:
+    from primeflow_core.rivalry import rival_table
+    from primeflow_core.splits import held_out
+
+    cells, split = read(job)
+    conditions = [one.condition for one in held_out(cells, split) if one.part == job.part]
+    scores = rival_table(cells, split, job.part, conditions, job.cells, seed=job.seed).scores
+    return scores.rename(columns={"rival": "what"}).assign(part=job.part, seed=job.seed)
+
+
+def read(job: Job) -> tuple[Any, Any]:
+    from primeflow_core import datasets
+    from primeflow_core.anndata_file import read_cells
+    from primeflow_core.splits import read_split
+
+    file = data_file(job.data)
+    cells = datasets.open_cells(job.data) if file.dataset is not None else read_cells(file.path)
+    return cells, read_split(job.split, cells, job.unlisted)
+
+
+@contextmanager
+def threads_each(jobs: int) -> Iterator[None]:
+    """The cores divided among processes: more threads than cores wait for each other."""
+    before = os.environ.get("OMP_NUM_THREADS")
+    os.environ["OMP_NUM_THREADS"] = str(max(1, len(os.sched_getaffinity(0)) // jobs))
+    yield
+    if before is None:
+        del os.environ["OMP_NUM_THREADS"]
+    else:
+        os.environ["OMP_NUM_THREADS"] = before
+
+
+def summary(scores: pd.DataFrame) -> list[dict[str, object]]:
+    """Of each predictor and part the mean over conditions: its mean and standard deviation over seeds."""
+    rows = []
+    means = scores[scores["condition"] == "mean"]
+    for (part, what), group in means.groupby(["part", "what"], sort=False):
+        row: dict[str, object] = {"part": part, "what": what, "seeds": group["seed"].nunique()}
+        for name in SHOWN:
+            spread = group[name].std() if len(group) > 1 else float("nan")
+            row[name] = f"{group[name].mean():.4f} ± {spread:.4f}"
+        rows.append(row)
+    return rows
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("data", help=".h5ad, or a named data set")
+    parser.add_argument("--split", type=Path, required=True)
+    parser.add_argument("--unlisted", choices=("train", "leave-out"))
+    parser.add_argument("--recipe", default="unet-tiny")
+    parser.add_argument("--set", dest="settings", action="append", default=[], metavar="KEY=VALUE")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2, 3, 4])
+    parser.add_argument("--part", choices=("val", "test"), default="val")
+    parser.add_argument("--cells", type=int, default=200, help="predicted cells a condition (default: %(default)s)")
+    parser.add_argument("--sampler", choices=SAMPLERS, default=SamplingPlan().sampler)
+    parser.add_argument("--steps", type=int, default=SamplingPlan().steps)
+    parser.add_argument("--zeros", choices=ZEROS, default="smallest")
+    parser.add_argument("--jobs", type=int, default=2, help="trainings at a time (default: %(default)s)")
+    parser.add_argument("--work", type=Path, required=True, help="folder of the trainings")
+    parser.add_argument("--out", type=Path, required=True, help="JSON to write")
+    given = parser.parse_args()
+    plan = SamplingPlan(sampler=given.sampler, steps=given.steps, zeros=given.zeros)
+    jobs = [
+        Job(
+            given.data, given.split, given.unlisted, given.recipe, tuple(given.settings),
+            given.work / f"seed-{seed}", seed, given.part, given.cells, plan,
+        )
+        for seed in given.seeds
+    ]  # fmt: skip
+    with threads_each(given.jobs), multiprocessing.get_context("spawn").Pool(given.jobs) as pool:
+        tables = pool.map(scores_of, jobs, chunksize=1) + pool.map(rivals_of, jobs, chunksize=1)
+    scores = pd.concat(tables, ignore_index=True)
+    rows = summary(scores)
+    print_table(rows)
+    settings = {name: str(value) for name, value in vars(given).items()}
+    records = json.loads(scores.to_json(orient="records"))
+    save(given.out, {"settings": settings, "summary": rows, "rows": records})
+
+
+if __name__ == "__main__":
+    main()
