@@ -49,6 +49,17 @@ def test_a_group_with_one_scored_condition_has_no_wrong_one():
     assert np.isfinite(row["mmd_gex"])
 
 
+@pytest.mark.filterwarnings("error")
+def test_too_few_controls_to_halve_leave_the_floor_out():
+    labels = ["control"] * 7 + ["A"] * 9 + ["B"] * 9
+    scored = score(paired(cells_of(labels, 1), cells_of(labels), ["c"]), pcs=2, top_genes=3)
+    found = bounds(scored, resamples=10)
+    assert found["mmd_gex_floor"].isna().all()
+    np.testing.assert_allclose(found["cosine_logfc"], table(scored)["cosine_logfc"])
+    one = score(paired(cells_of(labels, 1), cells_of(["control", "A", "A", "B"]), ["c"]), pcs=2, top_genes=3)
+    assert np.isfinite(bounds(one, resamples=10)["mmd_gex"]).all()
+
+
 def test_more_metrics_can_stand_in_the_table_without_a_rank():
     scored = score(paired(cells_of(LABELS, 1), cells_of(LABELS), ["c"]), pcs=2, top_genes=3)
     row = table(scored, also=("energy_distance",)).iloc[0]

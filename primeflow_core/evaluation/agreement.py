@@ -104,17 +104,20 @@ def bounds(
     ``name``, ``name_floor``, ``name_ceiling``, ``name_wrong``; last the row ``mean``.
 
     ``floor_controls``: of each covariate group cells that the reference does not hold; as of any prediction, the
-    first 1,000 are used. Without them the reference's controls are halved for the floor, and the values then use
-    the other half only. ``wrong``: the mean score of the predictions of the group's other conditions. With
+    first 1,000 are used. Without them the reference's controls, if they are 8 at least, are halved for the floor, and
+    the values then use the other half only. ``wrong``: the mean score of the predictions of the group's other conditions. With
     ``resamples`` also ``name_low`` and ``name_high``, the 95 % interval over as many bootstrap samples of cells.
     """
     rows: list[dict[str, object]] = []
     replicates: list[dict[str, np.ndarray]] = []
     for group in scored.groups:
         controls = scored.pair.controls[group.group].dense()
-        kept, floor = halved_controls(controls, seed) if floor_controls is None else (
-            controls, floor_controls.get(group.group, controls[:0])
-        )  # fmt: skip
+        if floor_controls is not None:
+            kept, floor = controls, floor_controls.get(group.group, controls[:0])
+        elif len(controls) >= 2 * FEWEST:
+            kept, floor = halved_controls(controls, seed)
+        else:
+            kept, floor = controls, controls[:0]
         judge = _Judge(profile(kept), scored.components, scored.top)
         rows += _bounded_rows(group, judge, floor[:MOST_PREDICTED], scored.pair.covariates, seed)
         if resamples:
