@@ -306,11 +306,12 @@ def show_downloads(view: View, answer: Answer, found: Comparison | None) -> None
 
 def show_provenance(view: View, answer: Answer) -> None:
     plan = answer.prediction.plan
+    precision = "" if plan.precision == "auto" else f", {plan.precision} products"
     origin = "They came with the model; Predict makes them live. " if answer.shipped else ""
     st.caption(
         plain(
             f"{len(answer.prediction.values):,} predicted cells. {origin}Sampling: {plan.sampler}, {plan.steps} steps, "
-            f"guidance {plan.guidance:g}, seed {plan.seed}, zeros {plan.zeros}."
+            f"guidance {plan.guidance:g}, seed {plan.seed}, zeros {plan.zeros}{precision}."
         )
     )
 

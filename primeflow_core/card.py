@@ -26,7 +26,7 @@ from primeflow_core.sampling_plan import ZEROS, SamplingPlan
 from primeflow_core.splits import TEST, VAL, Split, read_split
 from primeflow_core.truth import truth
 
-PAPER_SETTING = SamplingPlan(sampler="euler", steps=100)
+PAPER_SETTING = SamplingPlan(sampler="euler", steps=100, precision="float32")
 PAPER_CELLS = 100
 PREVIEW_CELLS = 200
 # Two seeds of the same model differ by more than this.
@@ -63,7 +63,7 @@ def write_card(
     tried = {zeros: scorer.score(VAL, replace(manifest.sampling, zeros=zeros, seed=seed)) for zeros in ZEROS}
     zeros = _chosen(tried)
     manifest = replace(manifest, sampling=replace(manifest.sampling, zeros=zeros, seed=0))
-    plan = replace(manifest.sampling, seed=seed)
+    plan = predictor.settled(replace(manifest.sampling, seed=seed))
     scored = {
         "val": tried[zeros],
         "test": scorer.score(TEST, plan),
@@ -132,7 +132,7 @@ class _Scorer:
         return bounds(score(measured.pair(made, f"cells of {self.manifest.name}")), measured.floor_controls)
 
     def preview(self, manifest: Manifest, seed: int) -> dict[Condition, np.ndarray]:
-        plan = replace(manifest.sampling, seed=seed)
+        plan = self.predictor.settled(replace(manifest.sampling, seed=seed))
         return {condition: self._cells_of(condition, plan)[:PREVIEW_CELLS] for condition in manifest.tested_on}
 
     def _cells_of(self, condition: Condition, plan: SamplingPlan) -> np.ndarray:

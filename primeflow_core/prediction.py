@@ -4,7 +4,7 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -102,6 +102,7 @@ def evaluations(cells: int, plan: SamplingPlan) -> int:
 def predict(question: Question, shelf: ModelShelf, place: Place | None, context: JobContext) -> Prediction:
     """The work of a job. ``place`` puts cells (n, G) on a map (n, 2) for the live view; None shows progress only."""
     predictor = shelf.model(question.folder)
+    question = replace(question, plan=predictor.settled(question.plan))
     context.checkpoint()
     watch = _Watch(question, place, context)
     try:

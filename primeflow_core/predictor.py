@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -10,7 +10,8 @@ from torch import Tensor, nn
 
 from primeflow_core.conditions import Condition, Vocabulary
 from primeflow_core.errors import SettingError
-from primeflow_core.objective import FlowConfig, flow_matching_loss
+from primeflow_core.objective import Field, FlowConfig, flow_matching_loss
+from primeflow_core.precision import chosen, products
 from primeflow_core.sampling import SOLVERS, guided
 from primeflow_core.sampling_plan import MOST_CELLS, OnProgress, Progress, SamplingPlan
 from primeflow_core.space import smallest_nonzero, to_expression
@@ -51,6 +52,10 @@ class Predictor(nn.Module, ABC):
         Raises ConditionError for anything outside the vocabulary, SettingError for a wrong number of cells.
         """
 
+    def settled(self, plan: SamplingPlan) -> SamplingPlan:
+        """``plan`` with what it leaves open decided for this device; it gives the same cells as ``plan``."""
+        return replace(plan, precision=chosen(plan.precision, self.device))
+
     @property
     def device(self) -> torch.device:
         return next(self.parameters()).device
@@ -86,11 +91,21 @@ class PRiMeFlow(Predictor):
         self.eval()
         for first in range(0, cells, plan.batch_size):
             batch = x_0[first : first + plan.batch_size].to(self.device)
-            velocity = guided(self.field, encoded.expand(len(batch), -1), plan.guidance)
+            velocity = guided(self._field_in(plan.precision), encoded.expand(len(batch), -1), plan.guidance)
             report = _StepReporter(on_progress, first, cells, plan.steps, self._expression(plan.zeros))
             x_1 = SOLVERS[plan.sampler](velocity, batch, plan.steps, report)
             made[first : first + len(batch)] = self._expression(plan.zeros)(x_1)
         return made
+
+    def _field_in(self, precision: str) -> Field:
+        """The field with matrix products in ``precision``; velocities come out in float32."""
+
+        def field(x_t: Tensor, t: Tensor, condition: Tensor, null: Tensor) -> Tensor:
+            with products(precision, self.device):
+                velocity: Tensor = self.field(x_t, t, condition, null)
+            return velocity.float()
+
+        return field
 
     def _expression(self, zeros: str) -> Callable[[Tensor], np.ndarray]:
         return lambda x_1: to_expression(x_1, self.smallest, zeros).float().cpu().numpy()

@@ -9,6 +9,7 @@ from primeflow_core.errors import SettingError
 
 SAMPLERS = ("euler", "midpoint", "adams-bashforth")
 ZEROS = ("clip", "half-smallest", "smallest")
+PRECISIONS = ("auto", "float32", "bfloat16")
 MOST_CELLS = 100_000
 
 
@@ -19,7 +20,8 @@ class SamplingPlan:
     ``guidance`` w: 1 is conditional only, 0 the null condition, more exaggerates the condition's effect.
     ``zeros``: ``clip`` sets negative values to 0; ``half-smallest`` and ``smallest`` also set to 0 whatever
     lies below (half of) the gene's smallest non-zero training value. 100 Euler steps are the paper's
-    reference setting.
+    reference setting. ``precision`` of matrix products: ``auto`` is bfloat16 where the processor has instructions
+    for it; what was chosen is recorded with the cells.
     """
 
     sampler: str = "adams-bashforth"
@@ -28,12 +30,15 @@ class SamplingPlan:
     seed: int = 0
     zeros: str = "clip"
     batch_size: int = 128
+    precision: str = "auto"
 
     def __post_init__(self) -> None:
         if self.sampler not in SAMPLERS:
             raise SettingError(f"sampler is {self.sampler!r}; it must be one of {', '.join(SAMPLERS)}.")
         if self.zeros not in ZEROS:
             raise SettingError(f"zeros is {self.zeros!r}; it must be one of {', '.join(ZEROS)}.")
+        if self.precision not in PRECISIONS:
+            raise SettingError(f"precision is {self.precision!r}; it must be one of {', '.join(PRECISIONS)}.")
         if not 1 <= self.steps <= 10_000:
             raise SettingError(f"steps is {self.steps}; it must be between 1 and 10,000.")
         if not 0 <= self.guidance <= 20:

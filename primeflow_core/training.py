@@ -25,6 +25,7 @@ from primeflow_core.composition import composer
 from primeflow_core.conditions import Condition, Vocabulary
 from primeflow_core.errors import CheckpointError, SettingError
 from primeflow_core.files import remove_partial, replaced, write_text
+from primeflow_core.precision import products
 from primeflow_core.predictor import Batch, Predictor
 
 STATE = "training/state.safetensors"
@@ -180,7 +181,7 @@ class Trainer:
             torch.manual_seed(seeded(torch.device("cpu"), self.seed, DROPOUT, position).initial_seed())
             draws = seeded(self.predictor.device, self.seed, DRAWS, position)
             batch = self._with_composed(self.train_cells.batch(self._batch_rows(position)), position)
-            with self._products():
+            with products(self.config.precision, self.predictor.device):
                 losses = self.predictor.loss(batch, draws)
             loss = losses.float().mean() / self.config.accumulation
             loss.backward()
@@ -191,10 +192,6 @@ class Trainer:
         self.progress.step += 1
         self._average()
         return total, norm
-
-    def _products(self) -> torch.autocast:
-        half = self.config.precision == "bfloat16"
-        return torch.autocast(self.predictor.device.type, dtype=torch.bfloat16, enabled=half)
 
     def _with_composed(self, batch: Batch, position: int) -> Batch:
         count = round(self.config.composed * len(batch.x_1))

@@ -37,6 +37,11 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return place
 
 
+class Settling:
+    def settled(self, plan: SamplingPlan) -> SamplingPlan:
+        return plan
+
+
 def question(folder: Path, cells: int = 20, plan: SamplingPlan = PLAN) -> Question:
     return Question(folder, version_of(folder), tiny.condition("A", "B"), cells, plan)
 
@@ -157,7 +162,7 @@ def test_the_expected_time_is_learnt(folder):
 
 
 def test_the_pace_is_that_of_the_steps_after_the_first(folder, monkeypatch):
-    class Warming:
+    class Warming(Settling):
         def predict(self, condition: object, cells: int, plan: SamplingPlan, on_progress: OnProgress) -> np.ndarray:
             state = np.zeros((cells, 11), np.float32)
             time.sleep(1.0)
@@ -187,7 +192,7 @@ def test_the_pace_is_that_of_the_steps_after_the_first(folder, monkeypatch):
     ],
 )
 def test_lack_of_memory_names_a_number_that_may_work(folder, error, message, monkeypatch):
-    class Failing:
+    class Failing(Settling):
         def predict(self, *_: object) -> np.ndarray:
             raise error
 

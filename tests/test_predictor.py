@@ -11,7 +11,7 @@ from primeflow_core.sampling_plan import SAMPLERS, SamplingPlan
 from primeflow_core.space import smallest_nonzero, to_expression
 from tests.tiny import cells, condition, model
 
-PLAN = SamplingPlan(steps=3)
+PLAN = SamplingPlan(steps=3, precision="float32")
 
 
 @pytest.fixture(scope="module")
@@ -44,6 +44,24 @@ def test_the_batch_size_does_not_change_the_cells(predictor):
     whole = predictor.predict(condition("A"), 10, PLAN)
     parts = predictor.predict(condition("A"), 10, replace(PLAN, batch_size=3))
     np.testing.assert_allclose(whole, parts, atol=1e-5)
+
+
+def test_half_precision_products_change_the_cells_by_little(predictor):
+    full = predictor.predict(condition("A"), 10, PLAN)
+    half = predictor.predict(condition("A"), 10, replace(PLAN, precision="bfloat16"))
+    assert half.dtype == np.float32
+    assert not np.array_equal(full, half)
+    np.testing.assert_allclose(full, half, atol=0.1)
+
+
+def test_what_the_plan_leaves_open_is_settled_for_the_device_and_gives_the_same_cells(predictor, monkeypatch):
+    for able, precision in ((True, "bfloat16"), (False, "float32")):
+        monkeypatch.setattr("primeflow_core.precision._multiplies_bfloat16", lambda device, able=able: able)
+        settled = predictor.settled(replace(PLAN, precision="auto"))
+        assert settled.precision == precision
+        open_plan = predictor.predict(condition("A"), 4, replace(PLAN, precision="auto"))
+        assert np.array_equal(open_plan, predictor.predict(condition("A"), 4, settled))
+    assert predictor.settled(replace(PLAN, precision="bfloat16")).precision == "bfloat16"
 
 
 def test_progress_names_every_step_of_every_batch(predictor):
@@ -79,7 +97,16 @@ def test_an_unknown_perturbation_is_refused(predictor):
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"sampler": "heun"}, {"zeros": "all"}, {"steps": 0}, {"guidance": -1.0}, {"seed": -1}, {"batch_size": 0}]
+    "wrong",
+    [
+        {"sampler": "heun"},
+        {"zeros": "all"},
+        {"steps": 0},
+        {"guidance": -1.0},
+        {"seed": -1},
+        {"batch_size": 0},
+        {"precision": "half"},
+    ],
 )
 def test_an_impossible_plan_is_refused(wrong):
     with pytest.raises(SettingError, match=next(iter(wrong))):

@@ -21,7 +21,7 @@ from primeflow_core.commands.terminal import (
 from primeflow_core.conditions import Condition, parse_perturbations
 from primeflow_core.errors import ConditionError, SettingError
 from primeflow_core.files import check_can_write
-from primeflow_core.sampling_plan import SAMPLERS, ZEROS, SamplingPlan
+from primeflow_core.sampling_plan import PRECISIONS, SAMPLERS, ZEROS, SamplingPlan
 
 if TYPE_CHECKING:
     from primeflow_core.training import LogLine, Trainer
@@ -136,6 +136,7 @@ def _add_generate(commands: Subcommands) -> None:
     parser.add_argument("--steps", type=int, help="solver steps (default: the model's; 100 for euler)")
     parser.add_argument("--zeros", choices=ZEROS, help="what becomes exactly 0 (default: the model's)")
     parser.add_argument("--batch-size", type=int, help="cells made at once")
+    parser.add_argument("--precision", choices=PRECISIONS, help="of matrix products (default: auto)")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--out", type=Path, required=True, help=".h5ad to write")
@@ -154,6 +155,7 @@ def generate_command(given: argparse.Namespace) -> None:
         conditions, labels = (_condition(given, manifest),), [given.perturbation]
     plan = _plan(given, manifest.sampling)
     predictor = checkpoint.load(given.model, given.device)
+    plan = predictor.settled(plan)
     bar = ProgressLine("cells", given.cells * len(conditions) * plan.steps)
     generated = generate(predictor, conditions, labels, given.cells, plan, lambda done: bar.at(done))
     bar.close()
@@ -186,6 +188,7 @@ def _plan(given: argparse.Namespace, default: SamplingPlan) -> SamplingPlan:
         "zeros": given.zeros,
         "guidance": given.guidance,
         "batch_size": given.batch_size,
+        "precision": given.precision,
     }
     set_by_user = {name: value for name, value in changes.items() if value is not None}
     return replace(default, steps=steps, seed=given.seed, **set_by_user)

@@ -105,8 +105,9 @@ def bounds(
 
     ``floor_controls``: of each covariate group cells that the reference does not hold; as of any prediction, the
     first 1,000 are used. Without them the reference's controls, if they are 8 at least, are halved for the floor, and
-    the values then use the other half only. ``wrong``: the mean score of the predictions of the group's other conditions. With
-    ``resamples`` also ``name_low`` and ``name_high``, the 95 % interval over as many bootstrap samples of cells.
+    the values then use the other half only. ``wrong``: the mean score of the predictions of the group's other
+    conditions. With ``resamples`` also ``name_low`` and ``name_high``, the 95 % interval over as many bootstrap samples
+    of cells.
     """
     rows: list[dict[str, object]] = []
     replicates: list[dict[str, np.ndarray]] = []
