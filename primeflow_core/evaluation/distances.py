@@ -107,7 +107,8 @@ def centre(cells: np.ndarray) -> np.ndarray:
 
 
 def _squared(x: Cloud, y: Cloud) -> np.ndarray:
-    squared = x.points @ (-2 * y.points).T
+    squared = x.points @ y.points.T
+    squared *= -2.0
     squared += x.squares[:, None]
     squared += y.squares
     return squared
