@@ -13,6 +13,7 @@ import numpy as np
 
 from primeflow_core.evaluation.distances import blocks, blocks_within, centre, cloud
 from primeflow_core.evaluation.genes import TopGenes, recalls, t_of_profiles
+from primeflow_core.evaluation.parallel import single_threaded_blas
 from primeflow_core.evaluation.principal_components import Components
 from primeflow_core.evaluation.profiles import Profile, log_fold_change
 
@@ -47,8 +48,9 @@ def replicated(
     predicted: Resampled, measured: Resampled, controls: Resampled, fitted: Components, top: TopGenes
 ) -> dict[str, np.ndarray]:
     """Of each metric the (B,) replicates for one condition."""
-    genes = _distances(predicted, measured)
-    projected = _distances(*(Resampled(fitted.project(s.cells), s.times) for s in (predicted, measured)))
+    in_components = [Resampled(fitted.project(each.cells), each.times) for each in (predicted, measured)]
+    with single_threaded_blas():
+        genes, projected = _distances(predicted, measured), _distances(*in_components)
     mean, variance = predicted.profiles()
     other_mean, other_variance = measured.profiles()
     control_mean, control_variance = controls.profiles()

@@ -11,8 +11,10 @@ from typing import Protocol
 
 import numpy as np
 
-# Distances computed at a time: few enough to stay in the cache of a processor.
-BLOCK = 2**20
+from primeflow_core.evaluation.parallel import shared_out
+
+# Distances computed at a time, few enough to stay in the cache of a processor, and the longest side of such a block.
+BLOCK, SIDE = 2**20, 2**10
 # Up to as many features, float64 costs next to nothing; above, float32 takes half the time.
 MOST_IN_DOUBLE = 128
 # |x|^2 + |y|^2 - 2 xy of equal rows is rounding of this relative size or less; it counts as 0.
@@ -145,35 +147,51 @@ def _in_double(some: Cloud) -> Cloud:
 
 def blocks(x: Cloud, y: Cloud) -> Iterator[tuple[slice, slice, np.ndarray]]:
     """Rows of x, rows of y and their distances, until all pairs are done."""
-    width = max(min(len(y), 1024), 1)
-    height = BLOCK // width
-    for i in range(0, len(x), height):
-        for j in range(0, len(y), width):
-            rows, columns = slice(i, i + height), slice(j, j + width)
+    for rows in _slices(len(x), len(y)):
+        for columns in _slices(len(y), SIDE):
             yield rows, columns, _block(x[rows], y[columns], diagonal=False)
 
 
 def blocks_within(x: Cloud) -> Iterator[tuple[slice, slice, np.ndarray]]:
     """Blocks on and above the diagonal; those below mirror them."""
-    side = 1024
-    for i in range(0, len(x), side):
-        for j in range(i, len(x), side):
-            rows, columns = slice(i, i + side), slice(j, j + side)
-            yield rows, columns, _block(x[rows], x[columns], diagonal=i == j)
+    for rows in _slices(len(x), SIDE):
+        yield from _blocks_from(x, rows)
 
 
-def _mean_within(x: Cloud) -> float:
-    total = 0.0
-    for rows, columns, distance in blocks_within(x):
-        total += float(distance.sum(dtype=np.float64)) * (1 if rows == columns else 2)
-    return total / len(x) ** 2
+def _blocks_from(x: Cloud, rows: slice) -> Iterator[tuple[slice, slice, np.ndarray]]:
+    for first in range(rows.start, len(x), SIDE):
+        columns = slice(first, first + SIDE)
+        yield rows, columns, _block(x[rows], x[columns], diagonal=first == rows.start)
+
+
+def _slices(count: int, others: int) -> list[slice]:
+    """``count`` rows in runs whose distances to ``others`` rows, a side at most, make one block."""
+    height = BLOCK // max(min(others, SIDE), 1)
+    return [slice(first, first + height) for first in range(0, count, height)]
+
+
+def _means_within(clouds: Sequence[Cloud]) -> list[float]:
+    """The mean distance within each; NaN for no cells."""
+    tasks = [(i, rows) for i, x in enumerate(clouds) for rows in _slices(len(x), SIDE)]
+    totals = np.zeros(len(clouds))
+    for (i, _), total in zip(tasks, shared_out(lambda task: _total_from(clouds[task[0]], task[1]), tasks), strict=True):
+        totals[i] += total
+    return [total / len(x) ** 2 if len(x) else float("nan") for x, total in zip(clouds, totals.tolist(), strict=True)]
+
+
+def _total_from(x: Cloud, rows: slice) -> float:
+    """Sum of the distances of some rows to all later ones, twice, and to each other."""
+    return sum(
+        float(distance.sum(dtype=np.float64)) * (1 if columns.start == rows.start else 2)
+        for _, columns, distance in _blocks_from(x, rows)
+    )
 
 
 def _row_sums(x: Cloud, y: Cloud) -> np.ndarray:
-    """(n,) float64: for each cell of x the sum of its distances to all of y."""
+    """(n,) float64: for each cell of x, one block's height, the sum of its distances to all of y."""
     sums = np.zeros(len(x))
-    for rows, _, distance in blocks(x, y):
-        sums[rows] += distance.sum(axis=1)
+    for _, _, distance in blocks(x, y):
+        sums += distance.sum(axis=1)
     return sums
 
 
@@ -195,33 +213,39 @@ def energy_distance(x: np.ndarray, y: np.ndarray) -> float:
 def pairwise_distances(xs: Sequence[CellSet], ys: Sequence[CellSet]) -> Distances:
     """Of every set with every other; what lies within a set is computed once. NaN where a set is empty."""
     origin = centre(next((y for y in ys if y.shape[0]), ys[0]).dense())
-    within_y = np.array([_within(y.dense(), origin) for y in ys])
-    within_x = np.empty(len(xs))
+    within_x, within_y = np.empty(len(xs)), np.empty(len(ys))
     between = np.empty((len(xs), len(ys)))
+    for columns in _tiles(ys, TILE_BYTES):
+        within_y[columns] = _means_within([cloud(ys[j].dense(), origin) for j in columns])
     for tile in _tiles(xs, TILE_BYTES):
-        clouds = {i: cloud(xs[i].dense(), origin) for i in tile}
-        within_x[tile] = [_mean_within(clouds[i]) if len(clouds[i]) else np.nan for i in tile]
+        clouds = [cloud(xs[i].dense(), origin) for i in tile]
+        within_x[tile] = _means_within(clouds)
         for columns in _tiles(ys, TILE_BYTES):
-            between[np.ix_(tile, columns)] = _between(list(clouds.values()), [ys[j] for j in columns], origin)
+            between[np.ix_(tile, columns)] = _between(clouds, [ys[j] for j in columns], origin)
     n, m = (np.array([cells.shape[0] for cells in side], dtype=np.float64) for side in (xs, ys))
     return Distances(between, within_x, within_y, n, m)
-
-
-def _within(cells: np.ndarray, origin: np.ndarray) -> float:
-    return _mean_within(cloud(cells, origin)) if len(cells) else float("nan")
 
 
 def _between(xs: Sequence[Cloud], ys: Sequence[CellSet], origin: np.ndarray) -> np.ndarray:
     """(P, Q) mean distances. The sets y stand in one matrix, so that small ones do not cost a product each."""
     sizes = np.array([y.shape[0] for y in ys])
     together = cloud(np.concatenate([y.dense() for y in ys]), origin)
+    most = max(1, TILE_BYTES // (16 * max(len(together), 1)))
+    sums = np.concatenate([_sums_over_sets(xs[i : i + most], together, sizes) for i in range(0, len(xs), most)])
+    with np.errstate(invalid="ignore"):
+        return sums / (sizes * np.array([[len(x)] for x in xs]))
+
+
+def _sums_over_sets(xs: Sequence[Cloud], together: Cloud, sizes: np.ndarray) -> np.ndarray:
+    """(P, Q) sums of distances, where Q sets of these sizes follow each other in ``together``."""
+    tasks = [(i, rows) for i, x in enumerate(xs) for rows in _slices(len(together), len(x))]
+    found = shared_out(lambda task: _row_sums(together[task[1]], xs[task[0]]), tasks)
+    until = np.zeros((len(xs), len(together) + 1))
+    for (i, rows), sums in zip(tasks, found, strict=True):
+        until[i, 1:][rows] = sums
+    np.cumsum(until, axis=1, out=until)
     ends = np.cumsum(sizes)
-    means = np.full((len(xs), len(ys)), np.nan)
-    for i, x in enumerate(xs):
-        until = np.concatenate([[0.0], np.cumsum(_row_sums(together, x))])
-        with np.errstate(invalid="ignore"):
-            means[i] = (until[ends] - until[ends - sizes]) / (sizes * len(x))
-    return means
+    return until[:, ends] - until[:, ends - sizes]
 
 
 def _tiles(sets: Sequence[CellSet], most: int) -> list[list[int]]:
