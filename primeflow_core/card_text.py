@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from primeflow_core.checkpoint import SPLIT, Manifest
-from primeflow_core.evaluation.table import MEAN
 
 TITLES = {
     "mmd_gex": "MMD GEX (smaller is better)",
@@ -71,7 +70,7 @@ def _section(name: str, rows: Sequence[Mapping[str, Any]]) -> list[str]:
 
 def _rivals_section(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     """The mean of each rival, beside which the model's own is to be read; nothing without rivals."""
-    means = [row for row in rows if row["condition"] == MEAN]
+    means = list({row["rival"]: row for row in rows}.values())  # the last row of each is the mean
     if not means:
         return []
     lines = [

@@ -14,7 +14,11 @@ PARTIAL = ".partial"
 
 @contextmanager
 def replaced(path: Path) -> Iterator[Path]:
-    """Yield a temporary path beside ``path``; on success it is flushed to disk and takes its place."""
+    """Yield a temporary path beside ``path``; on success it is flushed to disk and takes its place.
+
+    Where ``path`` is a link, what it points at is replaced.
+    """
+    path = path.resolve()
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}{PARTIAL}")
     try:
@@ -57,6 +61,18 @@ def check_can_write(path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise SettingError(f"{path.parent} cannot be made ({error.strerror}). Choose another place.") from error
-    if path.is_dir() or not os.access(path.parent, os.W_OK):
-        what = "is a folder" if path.is_dir() else "lies in a folder that cannot be written to"
-        raise SettingError(f"{path} {what}. Choose another file name.")
+    what = _hindrance(path)
+    if what:
+        raise SettingError(f"{str(path)!r} {what}. Choose another file name.")
+
+
+def _hindrance(path: Path) -> str:
+    if path.is_dir():
+        return "is a folder"
+    if path.exists() and not path.is_file():
+        return "is no ordinary file and would be replaced by one"
+    if path.exists() and not os.access(path, os.W_OK):
+        return "may not be written to"
+    if not os.access(path.resolve().parent, os.W_OK):
+        return "lies in a folder that cannot be written to"
+    return ""

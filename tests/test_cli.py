@@ -175,9 +175,14 @@ def test_evaluate_scores_the_virtual_cell_challenges_metrics(screen, tmp_path, c
 @pytest.mark.parametrize(
     ("more", "said"),
     [
-        (["--rivals", "r.csv"], "--rivals needs --split"),
+        (["--rivals", "r.csv"], "--rivals and --part need --split"),
+        (["--part", "val"], "--rivals and --part need --split"),
         (["--suite", "vcc", "--bounds", "b.csv"], "call evaluate once for each suite"),
-        (["--resamples", "-1"], "--resamples must be 0 or more"),
+        (["--resamples", "-1"], "--resamples and --seed must be 0 or more"),
+        (["--seed", "-1"], "--resamples and --seed must be 0 or more"),
+        (["--bounds", "m.csv"], "m.csv is named twice"),
+        (["--bounds", "a.h5ad"], "a.h5ad is named twice"),
+        (["--covariates", "batch"], "'batch'. --covariates can be one of: condition, cell_type"),
         (["--pcs", "0"], "--pcs and --top-genes must be 1 or more"),
     ],
 )
@@ -186,6 +191,92 @@ def test_evaluate_refuses_options_that_do_not_fit(screen, tmp_path, capsys, monk
     assert evaluated(screen, tmp_path, *more) == 2
     assert said in capsys.readouterr().err
     assert [path.name for path in tmp_path.iterdir()] == ["a.h5ad"]
+
+
+def rewritten(screen, folder, change):
+    """A copy of the screen's truth whose obs and X were changed."""
+    adata = anndata.read_h5ad(screen / "data.h5ad")
+    change(adata)
+    adata.write_h5ad(folder / "truth.h5ad")
+    return str(folder / "truth.h5ad")
+
+
+def scored_against(screen, folder, truth, *more):
+    if not (folder / "a.h5ad").exists():
+        assert generate(screen, folder / "a.h5ad") == 0
+    arguments = ["evaluate", "--prediction", str(folder / "a.h5ad"), "--truth", truth, "--out", str(folder / "m.csv")]
+    return main([*arguments, *more])
+
+
+def test_evaluate_says_which_columns_it_took(screen, tmp_path, capsys):
+    assert evaluated(screen, tmp_path) == 0
+    assert "columns: condition 'condition', covariates 'cell_type', dose none" in capsys.readouterr().err
+
+
+def test_a_covariate_that_the_prediction_lacks_is_not_left_out_in_silence(screen, tmp_path, capsys):
+    def add_donor(adata):
+        adata.obs["donor"] = ["d1", "d2"] * (len(adata) // 2)
+
+    truth = rewritten(screen, tmp_path, add_donor)
+    assert scored_against(screen, tmp_path, truth, "--covariates", "cell_type,donor") == 2
+    assert "a.h5ad has no obs column 'donor', which the truth has as a covariate" in capsys.readouterr().err
+    assert not (tmp_path / "m.csv").exists()
+    assert scored_against(screen, tmp_path, truth, "--covariates", "") == 0
+
+
+def test_counts_are_told_of(screen, tmp_path, capsys):
+    def as_counts(adata):
+        adata.X = np.round(adata.X * 10)
+
+    truth = rewritten(screen, tmp_path, as_counts)
+    assert scored_against(screen, tmp_path, truth, "--covariates", "cell_type") == 0
+    assert "truth.h5ad: X looks like counts" in capsys.readouterr().err
+
+
+def test_a_stated_layout_keeps_dose_and_separator(screen, tmp_path, capsys):
+    def drug(adata):
+        labels = adata.obs["condition"].astype(str)
+        adata.obs["condition"] = labels.replace({"A+B": "A_B"})
+
+    truth = rewritten(screen, tmp_path, drug)
+    stated = ["--condition-column", "condition", "--covariates", "cell_type", "--control", "control"]
+    assert scored_against(screen, tmp_path, truth, *stated, "--separator", "_") == 0
+    assert "separator '_'" in capsys.readouterr().err
+    assert list(pd.read_csv(tmp_path / "m.csv")["condition"]) == ["A_B", "mean"]
+
+
+def test_held_out_conditions_with_training_cells_are_told_of(screen, tmp_path, capsys):
+    split = pd.read_csv(screen / "split.csv")
+    leaky = np.flatnonzero(split["split"] == "test")[-3:]
+    split.loc[leaky, "split"] = "train"
+    split.to_csv(tmp_path / "leaky.csv", index=False)
+    assert evaluated(screen, tmp_path, "--split", str(tmp_path / "leaky.csv")) == 0
+    assert "1 conditions of test have training cells too, so they are not held out: A+B" in capsys.readouterr().err
+
+
+def test_a_part_without_controls_is_named(screen, tmp_path, capsys):
+    split = pd.read_csv(screen / "split.csv")
+    split.loc[split["cell"].isin([f"cell{i}" for i in range(40)]), "split"] = "train"
+    split.to_csv(tmp_path / "s.csv", index=False)
+    assert evaluated(screen, tmp_path, "--split", str(tmp_path / "s.csv")) == 2
+    assert "puts no control cell ('control') of data.h5ad into test" in capsys.readouterr().err
+
+
+def test_nothing_is_written_where_one_of_the_tables_cannot_be_made(screen, tmp_path, capsys):
+    split = pd.read_csv(screen / "split.csv")
+    split.loc[len(split)] = ["a cell of another file", "train"]
+    split.to_csv(tmp_path / "s.csv", index=False)
+    files = [word for name in ("rivals", "genes") for word in (f"--{name}", str(tmp_path / f"{name}.csv"))]
+    assert evaluated(screen, tmp_path, "--split", str(tmp_path / "s.csv"), *files) == 2
+    assert "names 1 cells that are not in" in capsys.readouterr().err
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.h5ad", "s.csv"]
+
+
+def test_settings_that_say_nothing_are_told_of(screen, tmp_path, capsys):
+    assert evaluated(screen, tmp_path, "--pcs", "99", "--top-genes", "11") == 0
+    told = capsys.readouterr().err
+    assert "deg_recall says nothing: all 11 genes are top genes" in told
+    assert "mmd_pca uses 11 principal components" in told
 
 
 def test_train_refuses_a_folder_that_holds_a_model_and_resumes_when_told(screen, capsys):

@@ -351,11 +351,42 @@ def write(path, values, **obs):
     anndata.AnnData(np.asarray(values, np.float32), obs=pd.DataFrame(obs, index=index)).write_h5ad(path)
 
 
+def test_numbers_in_columns_are_read_as_everywhere(tmp_path):
+    write(tmp_path / "a.h5ad", [[1.0], [2.0]], condition=["A", "control"], batch=[10.0, 2.5])
+    assert read_labelled(tmp_path / "a.h5ad", "condition", ["batch"]).groups == (("10",), ("2.5",))
+    write(tmp_path / "b.h5ad", [[1.0], [2.0]], condition=["A", " "], batch=[10, 2])
+    with pytest.raises(DataError, match=r"b\.h5ad: 1 cells have no value in obs column 'condition'"):
+        read_labelled(tmp_path / "b.h5ad", "condition", ["batch"])
+
+
+@pytest.mark.parametrize(
+    ("values", "looks"),
+    [
+        ([[0.0, 1.5]], None),
+        ([[0.0, 0.0]], None),
+        ([[0.0, 1.0], [2.0, 0.0]], None),
+        ([[0.0, 1.0], [7.0, 0.0]], "counts"),
+        ([[0.0, -0.5]], "scaled"),
+        ([[0.5, 300.5]], "not on the log scale"),
+    ],
+)
+def test_values_that_are_not_log_normalised_are_recognised(values, looks):
+    found = cells_of(["A"] * len(values), np.array(values), ("g0", "g1")).scale()
+    assert found is None if looks is None else looks in found
+
+
+def test_files_without_a_condition_in_common_are_shown_with_examples_of_both():
+    with pytest.raises(DataError, match=r"K has for instance Z · k\. file has for instance A · k, B\+A · k\."):
+        paired(cells_of(["Z", "control"], source="K"), cells_of(TRUTH), ["c"])
+    with pytest.raises(DataError, match=r"K has no perturbed cells"):
+        paired(cells_of(["control"], source="K"), cells_of(TRUTH), ["c"])
+
+
 def test_files_with_wrong_columns_or_values_are_named(tmp_path):
     write(tmp_path / "a.h5ad", [[1.0], [np.nan]], condition=["A", "control"])
     with pytest.raises(DataError, match=r"a\.h5ad has no obs column 'cell_type'. It has: condition"):
         read_labelled(tmp_path / "a.h5ad", "condition", ["cell_type"])
-    with pytest.raises(DataError, match=r"a\.h5ad: X holds a value that is no number"):
+    with pytest.raises(DataError, match=r"a\.h5ad: X holds a value that is no number .*cell 1, gene 0"):
         read_labelled(tmp_path / "a.h5ad", "condition", [])
     write(tmp_path / "b.h5ad", [[1.0], [2.0]], condition=pd.Categorical(["A", None]))
     with pytest.raises(DataError, match=r"b\.h5ad: 1 cells have no value in obs column 'condition'"):

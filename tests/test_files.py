@@ -1,5 +1,8 @@
 """Writing files: whole or not at all."""
 
+import os
+from pathlib import Path
+
 import pytest
 
 from primeflow_core.errors import SettingError
@@ -49,3 +52,21 @@ def test_a_place_that_cannot_hold_the_file_is_named_early(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(SettingError, match="cannot be made"):
         check_can_write(tmp_path / "file" / "a.h5ad")
+
+
+def test_what_is_no_ordinary_file_is_not_replaced(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(SettingError, match="no ordinary file"):
+        check_can_write(tmp_path / "pipe")
+    with pytest.raises(SettingError, match="/dev/null' is no ordinary file"):
+        check_can_write(Path("/dev/null"))
+
+
+def test_a_link_stays_and_what_it_points_at_is_replaced(tmp_path):
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "link.csv").symlink_to(tmp_path / "elsewhere" / "real.csv")
+    check_can_write(tmp_path / "link.csv")
+    write_text(tmp_path / "link.csv", "x")
+    assert (tmp_path / "link.csv").is_symlink()
+    assert (tmp_path / "elsewhere" / "real.csv").read_text() == "x"
+    assert [path.name for path in (tmp_path / "elsewhere").iterdir()] == ["real.csv"]

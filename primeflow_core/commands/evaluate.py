@@ -2,30 +2,28 @@
 
 import argparse
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 import pandas as pd
 
-from primeflow_core import hdf5
-from primeflow_core.anndata_file import inspect, read_cells_as
-from primeflow_core.cells import Cells, Layout
-from primeflow_core.commands.reading import covariate_columns, data_file
+from primeflow_core.commands.question import Question, question
+from primeflow_core.commands.reading import data_file
 from primeflow_core.commands.terminal import Subcommands, add_command, note, say
 from primeflow_core.conditions import SEPARATOR
-from primeflow_core.errors import DataError, SettingError
+from primeflow_core.errors import SettingError
 from primeflow_core.evaluation.agreement import RESAMPLES, bounds
 from primeflow_core.evaluation.differential import differential_tables, too_few_cells
-from primeflow_core.evaluation.pair import LabelledCells, Pair, paired, read_labelled
-from primeflow_core.evaluation.scores import LARGER_IS_BETTER, PCS, TOP_GENES, score
-from primeflow_core.evaluation.table import MEAN, table
+from primeflow_core.evaluation.pair import Pair
+from primeflow_core.evaluation.scores import LARGER_IS_BETTER, PCS, TOP_GENES, Scored, score
+from primeflow_core.evaluation.table import table
 from primeflow_core.evaluation.virtual_cell import virtual_cell_table
 from primeflow_core.files import check_can_write, write_text
 from primeflow_core.rivalry import RIVAL, RivalTable, rival_table
-from primeflow_core.splits import Split, listed_parts, read_split
 from primeflow_core.truth import training_profiles
 
+Files: TypeAlias = dict[Path, pd.DataFrame]  # written together at the end: all, or none where one cannot be made
 PERTURBENCH, VIRTUAL_CELL = SUITES = ("perturbench", "vcc")
 SHOWN = ("mmd_gex", "mmd_pca", "deg_recall", "cosine_logfc", "rmse_mean", "energy_distance")
 BOUNDS = ("low", "high", "floor", "wrong", "ceiling")
@@ -50,11 +48,10 @@ def add_commands(commands: Subcommands) -> None:
     parser.add_argument("--condition-column", help="obs column of both files (default: that of the truth)")
     parser.add_argument("--covariates", metavar="COLUMN[,COLUMN]", help="obs columns of both files with the context")
     parser.add_argument("--control", help="label of control cells in the truth (default: found)")
+    parser.add_argument("--separator", metavar="TEXT", help="joins the parts of a combination, `none` for none")
     parser.add_argument("--dose", metavar="COLUMN", help="obs column with the dose, `none` for none (default: found)")
     parser.add_argument("--split", type=Path, help="split file: score against one part of the truth only")
-    parser.add_argument(
-        "--part", choices=("train", "val", "test"), default="test", help="the part (default: %(default)s)"
-    )
+    parser.add_argument("--part", choices=("train", "val", "test"), help="the part of the split (default: test)")
     parser.add_argument("--pcs", type=int, default=PCS, help="principal components of mmd_pca (default: %(default)s)")
     parser.add_argument("--top-genes", type=int, default=TOP_GENES, help="genes of deg_recall (default: %(default)s)")
     parser.add_argument(
@@ -66,137 +63,77 @@ def add_commands(commands: Subcommands) -> None:
 
 def evaluate_command(given: argparse.Namespace) -> None:
     _check(given)
-    question = _question(given)
+    asked = question(given)
+    files: Files = {}
     if given.genes is not None:
-        write_text(given.genes, differential_tables(question.pair).to_csv(index=False))
-        _say_named("without differential expression, fewer than 2 cells", too_few_cells(question.pair))
+        files[given.genes] = differential_tables(asked.pair)
+        _say_named("without differential expression, fewer than 2 cells", too_few_cells(asked.pair))
     if given.suite == VIRTUAL_CELL:
-        _virtual_cell(given, question)
+        _virtual_cell(asked, files, given.out)
     else:
-        _perturbench(given, question)
+        _perturbench(given, asked, files)
+    for path, frame in files.items():
+        write_text(path, frame.to_csv(index=False))
 
 
 def _check(given: argparse.Namespace) -> None:
     if given.pcs < 1 or given.top_genes < 1:
         raise SettingError("--pcs and --top-genes must be 1 or more.")
-    if given.resamples < 0:
-        raise SettingError("--resamples must be 0 or more.")
-    if given.rivals is not None and given.split is None:
-        raise SettingError("--rivals needs --split: the rivals are made from the training cells.")
+    if given.resamples < 0 or given.seed < 0:
+        raise SettingError("--resamples and --seed must be 0 or more.")
+    if given.split is None and (given.rivals is not None or given.part is not None):
+        raise SettingError("--rivals and --part need --split, which says what the training cells and the parts are.")
     if given.suite == VIRTUAL_CELL and (given.rivals is not None or given.bounds is not None):
         raise SettingError(f"--rivals and --bounds go with --suite {PERTURBENCH}; call evaluate once for each suite.")
-    for out in filter(None, (given.out, given.bounds, given.rivals, given.genes)):
-        check_can_write(out)
+    outs = [path for path in (given.out, given.bounds, given.rivals, given.genes) if path is not None]
+    used = [path.resolve() for path in (given.prediction, data_file(given.truth).path, given.split) if path is not None]
+    for i, path in enumerate(outs):
+        check_can_write(path)
+        if path.resolve() in used + [other.resolve() for other in outs[:i]]:
+            raise SettingError(f"{path} is named twice; writing it would destroy an input or another result.")
 
 
-@dataclass(frozen=True)
-class _Question:
-    """What is scored, where the truth stands, and controls outside the reference where a split names them."""
-
-    pair: Pair
-    truth_path: Path
-    layout: Layout
-    floor: dict[tuple[str, ...], np.ndarray] | None
-
-
-def _question(given: argparse.Namespace) -> _Question:
-    truth_path = data_file(given.truth).path
-    layout = _layout(given, truth_path)
-    prediction = read_labelled(given.prediction, layout.condition, layout.covariates, layout.dose)
-    truth = read_labelled(truth_path, layout.condition, layout.covariates, layout.dose)
-    reference, floor = _parts(truth, given, layout.control)
-    pair = paired(prediction, reference, layout.covariates, layout.control, layout.separator)
-    return _Question(pair, truth_path, layout, floor)
-
-
-def _perturbench(given: argparse.Namespace, question: _Question) -> None:
-    scored = score(question.pair, pcs=given.pcs, top_genes=given.top_genes)
+def _perturbench(given: argparse.Namespace, asked: Question, files: Files) -> None:
+    pair = asked.pair
+    scored = score(pair, pcs=given.pcs, top_genes=given.top_genes)
     scores = table(scored)
-    bounded = bounds(scored, question.floor, seed=given.seed, resamples=given.resamples)
-    rivals = _rivals(given, question)
-    write_text(given.out, scores.to_csv(index=False))
+    bounded = bounds(scored, asked.floor, seed=given.seed, resamples=given.resamples)
+    files[given.out] = scores
     if given.bounds is not None:
-        write_text(given.bounds, bounded.to_csv(index=False))
+        files[given.bounds] = bounded
+    rivals = None if given.rivals is None else _rivals(given, asked)
     if rivals is not None:
-        write_text(given.rivals, rivals.scores.to_csv(index=False))
-    _say_one_sided(question.pair)
+        files[given.rivals] = rivals.scores
+    _say_one_sided(pair)
+    _say_settings(given, scored)
     say(_as_text(scores))
     say()
-    _show_bounds(bounded)
+    _show_bounds(bounded, halved=asked.floor is None)
     if rivals is not None:
         _show_rivals(rivals)
 
 
-def _virtual_cell(given: argparse.Namespace, question: _Question) -> None:
-    baseline = None if given.split is None else training_profiles(*_training(given, question))
-    separator = question.layout.separator or SEPARATOR
-    scores = virtual_cell_table(question.pair, baseline, separator=separator)
-    write_text(given.out, scores.to_csv(index=False))
-    _say_one_sided(question.pair)
-    say(_as_text(scores))
+def _virtual_cell(asked: Question, files: Files, out: Path) -> None:
+    baseline = None if asked.split_path is None else training_profiles(*asked.training())
+    files[out] = virtual_cell_table(asked.pair, baseline, separator=asked.layout.separator or SEPARATOR)
+    _say_one_sided(asked.pair)
+    say(_as_text(files[out]))
 
 
-def _rivals(given: argparse.Namespace, question: _Question) -> RivalTable | None:
+def _rivals(given: argparse.Namespace, asked: Question) -> RivalTable:
     """The rivals predict the scored conditions, as many cells of each as the prediction has in the middle."""
-    if given.rivals is None:
-        return None
-    cells, split = _training(given, question)
-    scored = {(condition.label, condition.group) for condition in question.pair.scored}
+    cells, split = asked.training()
+    scored = {(condition.label, condition.group) for condition in asked.pair.scored}
     labels = cells.labels or tuple(condition.label for condition in cells.conditions)
     conditions = [
         condition
         for condition, label in zip(cells.conditions, labels, strict=True)
         if scored & {(text, tuple(value for _, value in condition.covariates)) for text in (label, condition.label)}
     ]
-    count = int(np.median([condition.predicted.shape[0] for condition in question.pair.scored]))
+    count = int(np.median([condition.predicted.shape[0] for condition in asked.pair.scored]))
     return rival_table(
-        cells, split, given.part, conditions, count, seed=given.seed, pcs=given.pcs, top_genes=given.top_genes
+        cells, split, asked.part, conditions, count, seed=given.seed, pcs=given.pcs, top_genes=given.top_genes
     )
-
-
-def _training(given: argparse.Namespace, question: _Question) -> tuple[Cells, Split]:
-    cells = read_cells_as(question.truth_path, question.layout)
-    return cells, read_split(given.split, cells, unlisted="leave-out")
-
-
-def _layout(given: argparse.Namespace, truth: Path) -> Layout:
-    """What the user said, completed by what the truth looks like and by the columns that the prediction has."""
-    wished = covariate_columns(given.covariates)
-    if given.condition_column and given.control and wished is not None:
-        return Layout(given.condition_column, wished, given.control)
-    found = inspect(truth, condition=given.condition_column, covariates=wished, control=given.control, dose=given.dose)
-    if found.layout is None:
-        raise DataError(f"{found.source}: {found.problems[0]} (--condition-column, --covariates, --control say it)")
-    if wished is not None:
-        return found.layout
-    with_prediction = _obs_columns(given.prediction)
-    shared = tuple(column for column in found.layout.covariates if column in with_prediction)
-    return replace(found.layout, covariates=shared)
-
-
-def _obs_columns(path: Path) -> Sequence[str]:
-    with hdf5.opened(path) as file:
-        return [str(column) for column in hdf5.read_table(file, "obs", path).columns]
-
-
-def _parts(
-    truth: LabelledCells, given: argparse.Namespace, control: str
-) -> tuple[LabelledCells, dict[tuple[str, ...], np.ndarray] | None]:
-    """The reference, and control cells outside it for the floor; without a split the whole truth and None."""
-    if given.split is None:
-        return truth, None
-    part_of = listed_parts(given.split)
-    parts = np.array([part_of.get(name, "") for name in truth.names.tolist()])
-    rows = np.flatnonzero(parts == given.part)
-    if not len(rows):
-        raise DataError(
-            f"{given.split.name} puts no cell of {truth.source} into {given.part}. Use the split of this file."
-        )
-    outside = np.flatnonzero((truth.labels == control) & (parts != given.part) & (parts != ""))
-    floor = {
-        group: truth.values[[i for i in outside if truth.groups[i] == group]].toarray() for group in set(truth.groups)
-    }
-    return truth.subset(rows), floor
 
 
 def _say_one_sided(pair: Pair) -> None:
@@ -218,9 +155,19 @@ def _as_text(scores: pd.DataFrame) -> str:
     return scores.to_string(index=False, float_format=lambda value: f"{value:.4f}", na_rep="-")
 
 
-def _show_bounds(bounded: pd.DataFrame) -> None:
+def _say_settings(given: argparse.Namespace, scored: Scored) -> None:
+    """What the user would otherwise find in the figures only."""
+    if given.top_genes >= len(scored.pair.genes):
+        note(f"deg_recall says nothing: all {len(scored.pair.genes)} genes are top genes. Lower --top-genes.")
+    if len(scored.components.axes) < given.pcs:
+        note(f"mmd_pca uses {len(scored.components.axes)} principal components; the reference has no more.")
+
+
+def _show_bounds(bounded: pd.DataFrame, *, halved: bool) -> None:
     say("Mean over conditions. floor: control cells; wrong: another condition's prediction; ceiling: half against half")
-    mean = bounded[bounded["condition"] == MEAN].iloc[0]
+    if halved:
+        say("Without --split half of the controls are the floor, and effects are measured from the other half here.")
+    mean = bounded.iloc[-1]
     columns = ["value", *(name for name in BOUNDS if f"mmd_gex_{name}" in mean)]
     say(f"{'':20}" + "".join(f"{column:>11}" for column in columns))
     for name in SHOWN:
@@ -236,7 +183,15 @@ def _number(value: float) -> str:
 def _show_rivals(rivals: RivalTable) -> None:
     say()
     say("The cheap rivals, mean over the conditions that each can predict:")
-    means = rivals.scores[rivals.scores["condition"] == MEAN] if len(rivals.scores) else rivals.scores
-    say(_as_text(means[[RIVAL, *SHOWN, "cells"]]) if len(means) else "none of them can predict a condition")
+    if len(rivals.scores):
+        by_rival = rivals.scores.groupby(RIVAL, sort=False)
+        means = by_rival.tail(1).assign(conditions=(by_rival.size() - 1).to_list())
+        say(_as_text(means[[RIVAL, *SHOWN, "cells", "conditions"]]))
+    else:
+        say("none of them can predict a condition")
+    refused: dict[str, list[tuple[str, str]]] = {}
     for name, condition, why in rivals.refused:
-        note(f"{name} cannot predict {condition.label}: {why}")
+        refused.setdefault(name, []).append((condition.label, why))
+    for name, conditions in refused.items():
+        _say_named(f"conditions {name} cannot predict", [label for label, _ in conditions])
+        note(f"  for instance: {conditions[0][1]}")

@@ -13,6 +13,7 @@ import scipy.sparse as sp
 from anndata import AnnData
 
 from primeflow_core import hdf5
+from primeflow_core.anndata_file import HIGHEST_LOG
 from primeflow_core.conditions import CONTROL, SEPARATOR
 from primeflow_core.conventions import column as text_column
 from primeflow_core.errors import DataError
@@ -36,6 +37,18 @@ class LabelledCells:
     names: np.ndarray
     source: str
     doses: np.ndarray | None = None
+
+    def scale(self) -> str | None:
+        """What X looks like where it is not log-normalised: ``counts``, ``scaled values`` or ``values that are
+        normalised but not logarithmic``; None where it may be."""
+        known = self.values.data
+        if not len(known):
+            return None
+        if known.min() < 0:
+            return "scaled values (some are negative)"
+        if known.max() > 2 and (known == np.round(known)).all():
+            return "counts (whole numbers)"
+        return "values that are not on the log scale" if known.max() > HIGHEST_LOG else None
 
     def subset(self, index: np.ndarray) -> "LabelledCells":
         return replace(
@@ -78,26 +91,36 @@ def _labelled(
     source: str,
     dose: str | None = None,
 ) -> LabelledCells:
-    for column in columns:
-        _check_column(obs, column, source)
-    if not np.isfinite(values.data).all():
-        raise DataError(f"{source}: X holds a value that is no number (NaN or infinite). Replace or remove it.")
-    repeated = [gene for gene, times in Counter(genes).items() if times > 1]
-    if repeated:
-        raise DataError(f"{source}: {len(repeated)} genes stand twice or more, for instance {repeated[0]}.")
-    labels, *contexts = (obs[column].astype(str).to_numpy(dtype=object) for column in columns)
+    labels, *contexts = (_texts(obs, name, source) for name in columns)
+    _check_values(values, obs.index, genes, source)
     groups = tuple(zip(*contexts, strict=True)) or ((),) * len(obs)
     doses = None if dose is None or dose not in obs else text_column(obs, dose).labels
     return LabelledCells(values, genes, labels, groups, obs.index.astype(str).to_numpy(), source, doses)
 
 
-def _check_column(obs: pd.DataFrame, column: str, source: str) -> None:
-    if column not in obs:
+def _check_values(values: sp.csr_matrix, names: pd.Index, genes: tuple[str, ...], source: str) -> None:
+    bad = np.flatnonzero(~np.isfinite(values.data))
+    if len(bad):
+        cell = names[np.searchsorted(values.indptr, bad[0], side="right") - 1]
+        raise DataError(
+            f"{source}: X holds a value that is no number (NaN or infinite), first in cell {cell}, gene "
+            f"{genes[values.indices[bad[0]]]}. Replace or remove it."
+        )
+    repeated = [gene for gene, times in Counter(genes).items() if times > 1]
+    if repeated:
+        raise DataError(f"{source}: {len(repeated)} genes stand twice or more, for instance {repeated[0]}.")
+
+
+def _texts(obs: pd.DataFrame, name: str, source: str) -> np.ndarray:
+    """(N,) a column as text, as everywhere: whole floats lose their ``.0``."""
+    if name not in obs:
         columns = ", ".join(map(str, obs.columns[:20])) or "none"
-        raise DataError(f"{source} has no obs column {column!r}. It has: {columns}. Choose another one.")
-    empty = int(obs[column].isna().sum())
+        raise DataError(f"{source} has no obs column {name!r}. It has: {columns}. Choose another one.")
+    found = text_column(obs, name)
+    empty = int((found.codes < 0).sum())
     if empty:
-        raise DataError(f"{source}: {empty} cells have no value in obs column {column!r}. Fill it in, or remove them.")
+        raise DataError(f"{source}: {empty} cells have no value in obs column {name!r}. Fill it in, or remove them.")
+    return found.labels
 
 
 @dataclass(frozen=True)
@@ -187,9 +210,11 @@ def paired(
             "measure its effect from. Name their label with --control, or fewer --covariates."
         )
     if not common:
+        sides = ((prediction, predicted), (reference, measured))
         raise DataError(
-            f"{prediction.source} and {reference.source} have no condition in common. Check --condition-column, "
-            f"--covariates and --control; the truth has for instance {_some(label_of[key] for key in measured)}."
+            f"{prediction.source} and {reference.source} have no condition in common. "
+            + " ".join(f"{cells.source} has {_examples(rows, label_of)}." for cells, rows in sides)
+            + " Check labels, --condition-column, --covariates, --dose, --separator and --control."
         )
     controls = {group: _controls(reference, measured, group, control) for group in {key[1] for key in common}}
     scored = tuple(
@@ -215,6 +240,11 @@ def paired(
 
 def _named(key: Key, label: str) -> str:
     return " · ".join((label, *key[1]))
+
+
+def _examples(rows: Mapping[Key, np.ndarray], label_of: Mapping[Key, str]) -> str:
+    names = [_named(key, label_of[key]) for key in rows if key[0]]
+    return f"for instance {_some(names)}" if names else "no perturbed cells"
 
 
 def _some(names: Iterable[str], most: int = 3) -> str:

@@ -34,10 +34,13 @@ def components(cells: sp.csr_matrix | np.ndarray, k: int) -> Components:
     n, genes = cells.shape
     kept = max(1, min(k, n - 1, genes))
     if sp.issparse(cells) and n * genes > MOST_DENSE and kept < min(n, genes):
-        fitted = PCA(kept, svd_solver="arpack", random_state=0).fit(cells.astype(np.float64))
+        solver, values = "arpack", cells.astype(np.float64)
     else:
-        dense = np.asarray(cells if isinstance(cells, np.ndarray) else cells.toarray(), dtype=np.float64)
-        fitted = PCA(kept, svd_solver="covariance_eigh" if n > genes else "full").fit(dense)
+        solver = "covariance_eigh" if n > genes else "full"
+        values = np.asarray(cells if isinstance(cells, np.ndarray) else cells.toarray(), dtype=np.float64)
+    # Cells that do not vary have no share of variance to report; nobody reads it here.
+    with np.errstate(invalid="ignore", divide="ignore"):
+        fitted = PCA(kept, svd_solver=solver, random_state=0).fit(values)
     axes = fitted.components_
     largest = axes[np.arange(kept), np.abs(axes).argmax(axis=1)]
     return Components(fitted.mean_, axes * np.where(largest < 0, -1.0, 1.0)[:, None])
