@@ -21,7 +21,8 @@ import scipy.sparse as sp
 
 from benchmarks.measure import Measured, in_fresh_process, print_table, save
 from primeflow_core.evaluation.distances import mmd
-from primeflow_core.evaluation.pair import LabelledCells, Pair, paired
+from primeflow_core.evaluation.labelled import LabelledCells
+from primeflow_core.evaluation.pair import Pair, paired
 from primeflow_core.evaluation.scores import score
 from primeflow_core.evaluation.table import METRICS, table
 

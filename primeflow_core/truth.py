@@ -8,7 +8,8 @@ import scipy.sparse as sp
 
 from primeflow_core.cells import Cells
 from primeflow_core.conditions import Condition
-from primeflow_core.evaluation.pair import LabelledCells, Pair, paired
+from primeflow_core.evaluation.labelled import LabelledCells
+from primeflow_core.evaluation.pair import Pair, paired
 from primeflow_core.splits import TRAIN, Split
 
 

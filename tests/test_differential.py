@@ -16,7 +16,8 @@ from primeflow_core.evaluation.differential import (
     differential_tables,
     too_few_cells,
 )
-from primeflow_core.evaluation.pair import LabelledCells, paired, read_labelled
+from primeflow_core.evaluation.labelled import LabelledCells, read_labelled
+from primeflow_core.evaluation.pair import paired
 
 COLUMNS = [
     "gene", "log2_fold_change", "t", "p", "p_adjusted", "percent_expressing", "percent_expressing_control"

@@ -21,7 +21,8 @@ from primeflow_core.evaluation.distances import (
     pairwise_distances,
 )
 from primeflow_core.evaluation.genes import recalls, t_scores, top_genes
-from primeflow_core.evaluation.pair import MOST_PREDICTED, LabelledCells, labelled, paired, read_labelled
+from primeflow_core.evaluation.labelled import LabelledCells, labelled, read_labelled
+from primeflow_core.evaluation.pair import MOST_PREDICTED, paired
 from primeflow_core.evaluation.principal_components import components
 from primeflow_core.evaluation.profiles import cosine, log_fold_change, rmse
 from primeflow_core.evaluation.ranks import tie_average_ranks

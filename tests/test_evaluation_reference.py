@@ -9,7 +9,8 @@ from scipy.spatial.distance import cdist
 from primeflow_core.evaluation.agreement import bounds
 from primeflow_core.evaluation.distances import energy_distance, mmd
 from primeflow_core.evaluation.genes import t_scores, top_genes
-from primeflow_core.evaluation.pair import LabelledCells, paired, read_labelled
+from primeflow_core.evaluation.labelled import LabelledCells, read_labelled
+from primeflow_core.evaluation.pair import paired
 from primeflow_core.evaluation.scores import LARGER_IS_BETTER, score
 from primeflow_core.evaluation.table import METRICS, evaluate
 from primeflow_core.splits import listed_parts

@@ -9,7 +9,8 @@ from primeflow_core.evaluation.agreement import bounds
 from primeflow_core.evaluation.bootstrap import interval, mean_replicates, replicated, resampled
 from primeflow_core.evaluation.distances import InMemory, energy_distance, mmd, pairwise_distances
 from primeflow_core.evaluation.genes import TopGenes, recalls, t_scores
-from primeflow_core.evaluation.pair import LabelledCells, paired
+from primeflow_core.evaluation.labelled import LabelledCells
+from primeflow_core.evaluation.pair import paired
 from primeflow_core.evaluation.principal_components import MOST_DENSE, components
 from primeflow_core.evaluation.scores import score
 from primeflow_core.evaluation.table import table

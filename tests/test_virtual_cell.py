@@ -10,7 +10,8 @@ import scipy.sparse as sp
 from scipy.stats import false_discovery_control, mannwhitneyu
 
 from primeflow_core.errors import DataError
-from primeflow_core.evaluation.pair import LabelledCells, paired, read_labelled
+from primeflow_core.evaluation.labelled import LabelledCells, read_labelled
+from primeflow_core.evaluation.pair import paired
 from primeflow_core.evaluation.virtual_cell import discrimination, overlap, target_genes, virtual_cell_table
 
 METRICS = ["mae", "pds", "des"]

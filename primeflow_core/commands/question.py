@@ -13,7 +13,8 @@ from primeflow_core.cells import Cells, Layout
 from primeflow_core.commands.reading import covariate_columns, data_file
 from primeflow_core.commands.terminal import note
 from primeflow_core.errors import DataError, SettingError
-from primeflow_core.evaluation.pair import LabelledCells, Pair, paired, read_labelled
+from primeflow_core.evaluation.labelled import LabelledCells, read_labelled
+from primeflow_core.evaluation.pair import Pair, paired
 from primeflow_core.evaluation.scores import LARGER_IS_BETTER
 from primeflow_core.splits import LEFT_OUT, TEST, TRAIN, Split, listed_parts, read_split
 
