@@ -254,6 +254,23 @@ def test_held_out_conditions_with_training_cells_are_told_of(screen, tmp_path, c
     assert "1 conditions of test have training cells too, so they are not held out: A+B" in capsys.readouterr().err
 
 
+def test_another_dose_in_training_is_no_leak(screen, tmp_path, capsys):
+    def dosed(adata):
+        labels = adata.obs["condition"].astype(str)
+        adata.obs["dose"] = np.where(labels == "B", 2.0, np.where(labels == "A+B", 1.0, np.nan)).astype(object)
+        adata.obs["dose"] = adata.obs["dose"].astype(str)
+        adata.obs["condition"] = labels.replace({"A+B": "B"})
+
+    truth = rewritten(screen, tmp_path, dosed)
+    prediction = anndata.read_h5ad(truth)[-40:].copy()
+    prediction.write_h5ad(tmp_path / "a.h5ad")
+    split = ["--split", str(screen / "split.csv"), "--covariates", "cell_type"]
+    assert scored_against(screen, tmp_path, truth, *split, "--dose", "dose") == 0
+    assert "have training cells too" not in capsys.readouterr().err
+    assert scored_against(screen, tmp_path, truth, *split, "--dose", "none") == 0
+    assert "1 conditions of test have training cells too" in capsys.readouterr().err
+
+
 def test_a_part_without_controls_is_named(screen, tmp_path, capsys):
     split = pd.read_csv(screen / "split.csv")
     split.loc[split["cell"].isin([f"cell{i}" for i in range(40)]), "split"] = "train"

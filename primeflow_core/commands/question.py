@@ -1,7 +1,6 @@
 """What `evaluate` is asked: which cells of which files are scored, by which columns, within which part of a split."""
 
 import argparse
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -128,11 +127,13 @@ def _part(
 
 
 def _warn_of_leaks(truth: LabelledCells, rows: np.ndarray, trained_on: np.ndarray, part: str) -> None:
-    def conditions(index: Sequence[int] | np.ndarray) -> dict[tuple[str, tuple[str, ...]], None]:
-        return dict.fromkeys((str(truth.labels[i]), truth.groups[i]) for i in index)
+    doses = [""] * len(truth.labels) if truth.doses is None else truth.doses.tolist()
+
+    def conditions(index: np.ndarray) -> dict[tuple[str, ...], None]:
+        return dict.fromkeys((str(truth.labels[i]), *truth.groups[i], doses[i]) for i in index.tolist())
 
     trained = conditions(trained_on)
-    leaks = [" · ".join((label, *group)) for label, group in conditions(rows) if (label, group) in trained]
+    leaks = [" · ".join(filter(None, condition)) for condition in conditions(rows) if condition in trained]
     if leaks and part != TRAIN:
         some = ", ".join(leaks[:8])
         note(f"{len(leaks)} conditions of {part} have training cells too, so they are not held out: {some}")
