@@ -1,15 +1,15 @@
-"""Ways to compose a pair from its singles, on the simulated screen, where the kind of interaction is known.
+"""Ways to compose a condition from its singles, judged by training cells only: simulated pairs, and real singles.
 
-Energy distance of composed cells to the measured pair, mean over the pairs of each kind whose singles were measured in
-the same context. Only training cells are looked at.
+Energy distance of 200 composed cells, drawn with repeats as training would, to measured ones. Simulated: pairs of the
+training part whose singles were measured in the same context, by the kind of their interaction. Real: each single is
+composed from controls or other singles by what 60 % of its cells show, and compared with its other cells.
 
-    python -m benchmarks.composition --out benchmarks/results/composition.json
+    python -m benchmarks.composition --split k562-combo-split.csv --out benchmarks/results/composition.json
 """
 
 import argparse
-from collections.abc import Callable
-from dataclasses import dataclass
-from functools import partial
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -17,64 +17,117 @@ import pandas as pd
 
 from benchmarks.measure import print_table, save
 from primeflow_core import composition, datasets
+from primeflow_core.cells import Cells
+from primeflow_core.composition import Measured, Sum, measured, measured_singles
+from primeflow_core.conditions import Condition
 from primeflow_core.evaluation.distances import energy_distance
 from primeflow_core.simulate import default_split
-from primeflow_core.splits import TRAIN
+from primeflow_core.splits import TRAIN, read_split
 
-SHARE = 70
-THRESHOLDS = (0.0, 1.0, 1.5, 2.0, 2.5, 3.0)
+MADE = 200
+REPEATS = 3
+SHOWN = 0.6
+THRESHOLDS = (0.0, 0.5, 1.0, 1.5, 2.0)
 
 
 @dataclass(frozen=True)
-class Singles:
-    """Cells of both singles and control cells, each (n, G)."""
+class Known:
+    """The controls (n, G) of a context and its singles."""
 
-    a: np.ndarray
-    b: np.ndarray
-    control: np.ndarray
-
-
-def fresh_draw() -> np.random.Generator:
-    """The same for every way, so that they differ in the way only."""
-    return np.random.default_rng(0)
+    control: Measured
+    singles: dict[Condition, Measured]
 
 
-def drawn(cells: np.ndarray, count: int, draw: np.random.Generator) -> np.ndarray:
-    return cells[draw.permutation(len(cells))[:count]]
+def known_of(training: Cells, control: Condition) -> Known:
+    return Known(measured(training.dense(training.where(control)), None), dict(measured_singles(training, control)))
 
 
-def moved_controls(
-    singles: Singles, shift: Callable[[np.ndarray], np.ndarray], draw: np.random.Generator
+def shifted(parts: Sequence[Measured], known: Known, draw: np.random.Generator) -> np.ndarray:
+    rows = draw.integers(len(known.control.cells), size=MADE)
+    return np.maximum(known.control.cells[rows] + sum(part.moves * part.shift for part in parts), 0)
+
+
+def shifted_first(parts: Sequence[Measured], known: Known, draw: np.random.Generator) -> np.ndarray:
+    if len(parts) == 1:
+        return shifted(parts, known, draw)
+    halves = []
+    for one, other in (parts, parts[::-1]):
+        halves.append(one.cells[draw.integers(len(one.cells), size=MADE // 2)] + other.moves * other.shift)
+    return np.maximum(np.concatenate(halves), 0)
+
+
+def ranks_of_controls(parts: Sequence[Measured], known: Known, draw: np.random.Generator) -> np.ndarray:
+    return summed(parts, known, (known.control,), draw)
+
+
+def ranks_of_any(parts: Sequence[Measured], known: Known, draw: np.random.Generator) -> np.ndarray:
+    return summed(parts, known, (known.control, *known.singles.values()), draw)
+
+
+def summed(
+    parts: Sequence[Measured], known: Known, starts: tuple[Measured, ...], draw: np.random.Generator
 ) -> np.ndarray:
-    return np.maximum(drawn(singles.control, SHARE, draw) + shift(singles.a) + shift(singles.b), 0)
+    made = Sum(Condition(()), tuple(parts), known.control, starts)
+    return np.stack([made.cell(draw) for _ in range(MADE)])
 
 
-def moved_singles(singles: Singles, shift: Callable[[np.ndarray], np.ndarray], draw: np.random.Generator) -> np.ndarray:
-    one = drawn(singles.a, SHARE // 2, draw) + shift(singles.b)
-    other = drawn(singles.b, SHARE // 2, draw) + shift(singles.a)
-    return np.maximum(np.concatenate([one, other]), 0)
+WAYS = {
+    "controls + shifts": shifted,
+    "cells of A + shift of B": shifted_first,
+    "ranks, from controls": ranks_of_controls,
+    "ranks, from all singles": ranks_of_any,
+}
 
 
-def rows() -> list[dict[str, object]]:
+def simulated() -> list[dict[str, object]]:
     cells = datasets.open_cells("simulated-screen")
     interaction = interactions(cells.labels, datasets.local_path("simulated-screen"))
     training = cells.subset(default_split(cells).indices(cells, TRAIN))
-    known = set(training.conditions)
+    has = set(training.conditions)
     kind_of = dict(zip(cells.conditions, interaction, strict=True))
-    pairs = [c for c in training.conditions if len(c.perturbations) == 2 and known >= {*c.parts, c.control()}]
+    pairs = [c for c in training.conditions if len(c.perturbations) == 2 and has >= {*c.parts, c.control()}]
     found = []
-    for pair in pairs:
-        parts = [training.dense(training.where(part)) for part in (*pair.parts, pair.control())]
-        singles, measured = Singles(*parts), training.dense(training.where(pair))
-        for threshold in THRESHOLDS:
-            composition.THRESHOLD = threshold
-            for name, way in (("controls + both shifts", moved_controls), ("A + shift of B", moved_singles)):
-                made = way(singles, partial(composition.shrunken_shift, controls=singles.control), fresh_draw())
-                found.append({"kind": kind_of[pair], "way": name, "|t| above": threshold,
-                              "energy distance": energy_distance(made, measured)})  # fmt: skip
-    means = pd.DataFrame(found).groupby(["kind", "way", "|t| above"], sort=False)["energy distance"]
-    summary = means.agg(["mean", "count"]).reset_index()
-    return [{str(name): value for name, value in row.items()} for row in summary.to_dict("records")]
+    for threshold in THRESHOLDS:
+        composition.THRESHOLD = threshold
+        of_control = {control: known_of(training, control) for control in {pair.control() for pair in pairs}}
+        for pair in pairs:
+            known = of_control[pair.control()]
+            parts = [known.singles[part] for part in pair.parts]
+            truth = training.dense(training.where(pair))
+            for name, way in WAYS.items():
+                apart = energy_distance(way(parts, known, np.random.default_rng(0)), truth)
+                found.append({"cells": kind_of[pair], "way": name, "k": threshold, "energy distance": apart})
+    return found
+
+
+def real(split: Path) -> list[dict[str, object]]:
+    cells = datasets.open_cells("perturbench-devel")
+    training = cells.subset(read_split(split, cells, "leave-out").indices(cells, TRAIN))
+    control = next(condition for condition in training.conditions if condition.is_control)
+    found = []
+    for threshold in THRESHOLDS:
+        composition.THRESHOLD = threshold
+        known = known_of(training, control)
+        for single, whole in known.singles.items():
+            others = replace(known, singles={key: one for key, one in known.singles.items() if key != single})
+            for repeat in range(REPEATS):
+                order = np.random.default_rng(repeat).permutation(len(whole.cells))
+                cut = round(SHOWN * len(order))
+                part = measured(whole.cells[order[:cut]], known.control.cells)
+                for name, way in WAYS.items():
+                    made = way([part], others, np.random.default_rng(repeat))
+                    apart = energy_distance(made, whole.cells[order[cut:]])
+                    found.append({"cells": "real singles", "way": name, "k": threshold, "energy distance": apart})
+    return found
+
+
+def summary(found: list[dict[str, object]]) -> list[dict[str, object]]:
+    """One row a kind of cells and way, one column a threshold."""
+    table = pd.DataFrame(found).pivot_table(
+        index=["cells", "way"], columns="k", values="energy distance", aggfunc="mean", sort=False
+    )
+    rows = table.rename(columns=lambda k: f"k = {k:g}").reset_index().to_dict("records")
+    return [{str(name): value for name, value in row.items()} for row in rows]
 
 
 def interactions(labels: tuple[str, ...], path: Path | None) -> list[str]:
@@ -91,11 +144,12 @@ def interactions(labels: tuple[str, ...], path: Path | None) -> list[str]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--split", type=Path, required=True, help="split of perturbench-devel; only train is read")
     parser.add_argument("--out", type=Path, required=True)
     given = parser.parse_args()
-    found = rows()
-    print_table(found)
-    save(given.out, {"rows": found})
+    rows = summary(simulated() + real(given.split))
+    print_table(rows)
+    save(given.out, {"rows": rows})
 
 
 if __name__ == "__main__":

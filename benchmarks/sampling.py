@@ -27,7 +27,7 @@ from primeflow_core.conditions import Condition
 from primeflow_core.evaluation.distances import energy_distance
 from primeflow_core.predictor import PRiMeFlow
 from primeflow_core.recipes import recipe_named
-from primeflow_core.sampling_plan import SamplingPlan
+from primeflow_core.sampling_plan import EXPONENTIAL, SamplingPlan
 from primeflow_core.space import to_expression
 from primeflow_core.splits import TEST, TRAIN, read_split
 from primeflow_core.velocity.unet import UNetField
@@ -45,9 +45,9 @@ def plain(predictor: PRiMeFlow, condition: Condition, cells: int, guidance: floa
     with torch.inference_mode():
         for step in range(PLAIN_STEPS):
             t = torch.full((cells,), step / PLAIN_STEPS)
-            velocity = predictor.field(x_t, t, encoded, kept)
+            velocity = predictor.velocity(x_t, t, encoded, kept)
             if guidance != 1:
-                null = predictor.field(x_t, t, encoded, dropped)
+                null = predictor.velocity(x_t, t, encoded, dropped)
                 velocity = null + guidance * (velocity - null)
             x_t = x_t + velocity / PLAIN_STEPS
         return to_expression(x_t, predictor.smallest, zeros).numpy()
@@ -68,16 +68,15 @@ def planned(plan: SamplingPlan) -> Callable[[PRiMeFlow, Condition, int, float, i
     )
 
 
-def ways(default: SamplingPlan) -> tuple[Way, ...]:
-    plans = [
-        ("euler 100", replace(default, sampler="euler", steps=100)),
-        ("adams-bashforth 10", replace(default, sampler="adams-bashforth", steps=10)),
-        ("adams-bashforth 10, float32", replace(default, sampler="adams-bashforth", steps=10, precision="float32")),
-        ("adams-bashforth 6", replace(default, sampler="adams-bashforth", steps=6)),
-        ("midpoint 3", replace(default, sampler="midpoint", steps=3)),
-        ("midpoint 2", replace(default, sampler="midpoint", steps=2)),
-        ("euler 4", replace(default, sampler="euler", steps=4)),
-    ]
+def ways(default: SamplingPlan, gaussian: bool) -> tuple[Way, ...]:
+    asked = [
+        ("euler", 100), ("adams-bashforth", 10), ("adams-bashforth", 6), ("midpoint", 3),
+        (EXPONENTIAL, 6), (EXPONENTIAL, 4), (EXPONENTIAL, 3), (EXPONENTIAL, 2), (EXPONENTIAL, 1),
+    ]  # fmt: skip
+    plans = [(f"{sampler} {steps}", replace(default, sampler=sampler, steps=steps)) for sampler, steps in asked]
+    plans.insert(2, ("adams-bashforth 10, float32", replace(plans[1][1], precision="float32")))
+    if not gaussian:
+        plans = [(name, plan) for name, plan in plans if plan.sampler != EXPONENTIAL]
     as_written = Way("plain", lambda p, c, n, w, seed: plain(p, c, n, w, seed, default.zeros), PLAIN_STEPS)
     return (as_written, *(Way(name, planned(plan), _evaluations(plan)) for name, plan in plans))
 
@@ -245,7 +244,7 @@ def main() -> None:
     predictor, manifest = checkpoint.load(given.model), checkpoint.read_manifest(given.model)
     if not isinstance(predictor, PRiMeFlow):
         parser.error(f"{given.model} holds no PRiMeFlow.")
-    known = ways(manifest.sampling)
+    known = ways(manifest.sampling, predictor.gaussian is not None)
     asked = manifest.first_view or manifest.trained_on[-1]
     save(
         given.out,

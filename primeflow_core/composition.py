@@ -1,46 +1,95 @@
-"""Training cells for pairs that were never measured: cells of one single, moved by what the other single does.
+"""Training cells for pairs that were never measured: measured cells, moved gene by gene to where both singles put them.
 
 A sum of single effects is hard to beat on an unseen pair, and a network does not add by itself. So a share of each
-batch shows it such sums: a cell of A plus the mean shift of B, clipped at 0, with the condition A+B. A shift measured
-on few cells is mostly noise, and noise adds up; each gene's shift s with Welch's t is shrunk to
-s max(0, 1 - (2 / t)^2), the non-negative garrote (Breiman 1995), which leaves clear effects as they are. Pairs that
-training holds are never composed: their cells say what really happens.
+batch shows it such sums, with the condition A+B. Adding mean shifts to a cell would turn its exact zeros, most of its
+genes, into small numbers; so a cell keeps its ranks instead. A cell of a control or any single of the context has a
+rank among its fellows in every gene, ties broken at random. A gene that A moves takes the value with that rank among
+the cells of A; one that both move takes that of A, plus the mean shift by B, at least 0; one that only the cell's own
+single moved takes that of the controls; any other gene stays. Starting from all singles, and not from the few controls,
+keeps the error of the controls' mean out of every pair.
+
+Whether a single moves a gene is uncertain, since a shift measured on few cells is mostly noise, and noise adds up. It
+is taken to move the gene with probability max(0, 1 - (k / t)^2), t being Welch's: in the mean the shift is shrunk by
+that factor, the non-negative garrote (Breiman 1995). k = 1 and the cells to start from were chosen by how well singles
+are composed for cells left out of training (docs/experiments.md). Pairs that training holds are never composed: their
+cells say what really happens.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from itertools import permutations
+from functools import cached_property
+from itertools import combinations
 
 import numpy as np
 
 from primeflow_core.cells import Cells
 from primeflow_core.conditions import Condition
 
-THRESHOLD = 2.0
+THRESHOLD = 1.0
 FEWEST_CELLS = 4
 
 
 @dataclass(frozen=True)
-class Composer:
-    """``cells`` of training; of each ordered pair (k,) the single whose cells are ``moved``, the single ``by`` whose
-    shift, and the ``pairs`` they make. ``rows`` and ``shifts`` (G,) of a single by its number among the conditions."""
+class Measured:
+    """``cells`` (n, G) of one condition, and ``moves`` (G,): how probably it moves each gene by its ``shift`` (G,)."""
 
-    cells: Cells
-    pairs: tuple[Condition, ...]
-    moved: np.ndarray
-    by: np.ndarray
-    rows: Mapping[int, np.ndarray]
-    shifts: Mapping[int, np.ndarray]
+    cells: np.ndarray
+    moves: np.ndarray
+    shift: np.ndarray
+
+    @cached_property
+    def ordered(self) -> np.ndarray:
+        return np.sort(self.cells, axis=0)
+
+    def ranks(self, values: np.ndarray, genes: np.ndarray, draw: np.random.Generator) -> np.ndarray:
+        """In [0, 1), of one cell's ``values`` (g,) in ``genes`` (g,) among these cells; ties at random."""
+        among = self.cells[:, genes]
+        below, equal = (among < values).sum(axis=0), (among == values).sum(axis=0)
+        return np.minimum((below + draw.random(len(genes)) * equal) / len(among), np.nextafter(1, 0))
+
+    def at(self, ranks: np.ndarray, genes: np.ndarray) -> np.ndarray:
+        """Values (g,) with ``ranks`` (g,) in ``genes`` (g,)."""
+        return self.ordered[(ranks * len(self.cells)).astype(int), genes]
+
+
+@dataclass(frozen=True)
+class Sum:
+    """The sum of ``parts``, singles of one context, as cells that start from its ``control`` or any of its singles."""
+
+    condition: Condition
+    parts: tuple[Measured, ...]
+    control: Measured
+    starts: tuple[Measured, ...]
+
+    def cell(self, draw: np.random.Generator) -> np.ndarray:
+        """(G,) one composed cell."""
+        start = self.starts[draw.integers(len(self.starts))]
+        cell: np.ndarray = start.cells[draw.integers(len(start.cells))].copy()
+        moved = [draw.random(len(cell)) < one.moves for one in (*self.parts, start)]
+        genes = np.flatnonzero(np.logical_or.reduce(moved))
+        ranks = start.ranks(cell[genes], genes, draw)
+        values, taken = self.control.at(ranks, genes), np.zeros(len(genes), dtype=bool)
+        for i in draw.permutation(len(self.parts)):
+            part, here = self.parts[i], moved[i][genes]
+            values = np.where(here, np.where(taken, values + part.shift[genes], part.at(ranks, genes)), values)
+            taken |= here
+        cell[genes] = np.maximum(values, 0)
+        return cell
+
+
+@dataclass(frozen=True)
+class Composer:
+    """All ``pairs`` that can be composed."""
+
+    pairs: tuple[Sum, ...]
 
     def __len__(self) -> int:
         return len(self.pairs)
 
     def draw(self, count: int, draw: np.random.Generator) -> tuple[np.ndarray, list[Condition]]:
         """(count, G) float32 composed cells, at least 0, and the condition of each."""
-        chosen = draw.integers(len(self.pairs), size=count)
-        values = self.cells.dense(np.array([draw.choice(self.rows[i]) for i in self.moved[chosen]], dtype=int))
-        values += np.stack([self.shifts[i] for i in self.by[chosen]])
-        return np.maximum(values, 0, out=values), [self.pairs[i] for i in chosen]
+        chosen = [self.pairs[i] for i in draw.integers(len(self.pairs), size=count)]
+        return np.stack([pair.cell(draw) for pair in chosen]), [pair.condition for pair in chosen]
 
 
 def composer(training: Cells) -> Composer:
@@ -49,34 +98,44 @@ def composer(training: Cells) -> Composer:
     Singles with fewer than 4 cells are left out, and pairs of one perturbation with itself at another dose.
     """
     known = set(training.conditions)
-    rows, shifts = {}, {}
-    for i, condition in enumerate(training.conditions):
-        control = condition.control()
-        if len(condition.perturbations) != 1 or control not in known:
-            continue
-        cells, controls = training.dense(training.where(condition)), training.dense(training.where(control))
-        if min(len(cells), len(controls)) >= FEWEST_CELLS:
-            rows[i] = training.where(condition)
-            shifts[i] = shrunken_shift(cells, controls).astype(np.float32)
-    pairs = [(i, j, _pair(training.conditions[i], training.conditions[j])) for i, j in permutations(rows, 2)]
-    kept = [(i, j, pair) for i, j, pair in pairs if pair is not None and pair not in known]
-    moved, by, conditions = zip(*kept, strict=True) if kept else ((), (), ())
-    return Composer(training, tuple(conditions), np.array(moved, dtype=int), np.array(by, dtype=int), rows, shifts)
+    pairs = []
+    for control in (condition for condition in training.conditions if condition.is_control):
+        singles = measured_singles(training, control)
+        unmoved = measured(training.dense(training.where(control)), None)
+        starts = (unmoved, *singles.values())
+        for (a, one), (b, other) in combinations(singles.items(), 2):
+            pair = _pair(a, b)
+            if pair is not None and pair not in known:
+                pairs.append(Sum(pair, (one, other), unmoved, starts))
+    return Composer(tuple(pairs))
 
 
-def shrunken_shift(cells: np.ndarray, controls: np.ndarray) -> np.ndarray:
-    """(G,) the difference of the means of cells (n, G) and controls (k, G), each gene shrunk by how sure it is."""
+def measured_singles(training: Cells, control: Condition) -> Mapping[Condition, Measured]:
+    """Single perturbations in the context of ``control`` with enough cells."""
+    controls = training.dense(training.where(control))
+    singles = [c for c in training.conditions if len(c.perturbations) == 1 and c.control() == control]
+    cells = {single: training.dense(training.where(single)) for single in singles}
+    return {
+        single: measured(own, controls) for single, own in cells.items() if min(len(own), len(controls)) >= FEWEST_CELLS
+    }
+
+
+def measured(cells: np.ndarray, controls: np.ndarray | None) -> Measured:
+    """What ``cells`` (n, G) show of their condition beside ``controls`` (k, G); None: they are the controls."""
+    if controls is None:
+        nothing = np.zeros(cells.shape[1], dtype=np.float32)
+        return Measured(cells, nothing, nothing)
     shift = cells.mean(axis=0, dtype=np.float64) - controls.mean(axis=0, dtype=np.float64)
     error = cells.var(axis=0, ddof=1, dtype=np.float64) / len(cells)
     error += controls.var(axis=0, ddof=1, dtype=np.float64) / len(controls)
-    noise = THRESHOLD**2 * error
-    size = shift**2
-    return shift * np.divide(size - noise, size, out=np.zeros_like(size), where=size > noise)
+    noise, size = THRESHOLD**2 * error, shift**2
+    moves = np.divide(size - noise, size, out=np.zeros_like(size), where=size > noise)
+    return Measured(cells, moves, shift.astype(np.float32))
 
 
 def _pair(one: Condition, other: Condition) -> Condition | None:
-    """Both singles together; None in different contexts, or for one perturbation at two doses."""
+    """Both singles together; None for one perturbation at two doses."""
     (a,), (b,) = one.perturbations, other.perturbations
-    if one.covariates != other.covariates or a.name == b.name:
+    if a.name == b.name:
         return None
     return Condition(tuple(sorted((a, b), key=lambda part: part.name)), one.covariates)

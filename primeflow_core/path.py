@@ -1,4 +1,7 @@
-"""Interpolation paths from source x_0 (t = 0) to a cell x_1 (t = 1), and their velocity (paper, section 3)."""
+"""Interpolation paths from source x_0 (t = 0) to a cell x_1 (t = 1), and their velocity (paper, section 3).
+
+A path is x_t = a(t) x_0 + b(t) x_1, its velocity a'(t) x_0 + b'(t) x_1.
+"""
 
 import math
 from collections.abc import Callable
@@ -17,23 +20,38 @@ class PathSample:
     dx_t: Tensor
 
 
-Path = Callable[[Tensor, Tensor, Tensor], PathSample]
+@dataclass(frozen=True)
+class Weights:
+    """What source and cell weigh in x_t, and the derivatives by t; each the shape of t."""
+
+    source: Tensor
+    cell: Tensor
+    source_rate: Tensor
+    cell_rate: Tensor
 
 
-def linear(x_0: Tensor, x_1: Tensor, t: Tensor) -> PathSample:
-    """x_t = (1 - t) x_0 + t x_1; dx_t/dt = x_1 - x_0. x_0, x_1 (B, G); t (B,)."""
-    t = t.unsqueeze(-1)
-    return PathSample((1 - t) * x_0 + t * x_1, x_1 - x_0)
+Path = Callable[[Tensor], Weights]
 
 
-def trigonometric(x_0: Tensor, x_1: Tensor, t: Tensor) -> PathSample:
+def linear(t: Tensor) -> Weights:
+    """x_t = (1 - t) x_0 + t x_1; dx_t/dt = x_1 - x_0."""
+    return Weights(1 - t, t, -torch.ones_like(t), torch.ones_like(t))
+
+
+def trigonometric(t: Tensor) -> Weights:
     """x_t = cos(pi t / 2) x_0 + sin(pi t / 2) x_1; dx_t/dt = pi / 2 (cos(.) x_1 - sin(.) x_0)."""
-    angle = (math.pi / 2 * t).unsqueeze(-1)
+    angle = math.pi / 2 * t
     cos, sin = torch.cos(angle), torch.sin(angle)
-    return PathSample(cos * x_0 + sin * x_1, math.pi / 2 * (cos * x_1 - sin * x_0))
+    return Weights(cos, sin, -math.pi / 2 * sin, math.pi / 2 * cos)
 
 
 PATHS: MappingProxyType[str, Path] = MappingProxyType({"linear": linear, "trigonometric": trigonometric})
+
+
+def between(path: str, x_0: Tensor, x_1: Tensor, t: Tensor) -> PathSample:
+    """The point of the named path from x_0 to x_1, both (B, G), at t (B,)."""
+    at = PATHS[path](t.unsqueeze(-1))
+    return PathSample(at.source * x_0 + at.cell * x_1, at.source_rate * x_0 + at.cell_rate * x_1)
 
 
 def widened(sample: PathSample, sigma: float, generator: torch.Generator | None) -> PathSample:

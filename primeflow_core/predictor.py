@@ -12,9 +12,10 @@ from primeflow_core.conditions import Condition, Vocabulary
 from primeflow_core.errors import SettingError
 from primeflow_core.objective import Field, FlowConfig, flow_matching_loss
 from primeflow_core.precision import chosen, products
-from primeflow_core.sampling import SOLVERS, guided
-from primeflow_core.sampling_plan import MOST_CELLS, OnProgress, Progress, SamplingPlan
+from primeflow_core.sampling import SOLVERS, HalfSolved, OnStep, exponential, guided
+from primeflow_core.sampling_plan import EXPONENTIAL, MOST_CELLS, OnProgress, Progress, SamplingPlan
 from primeflow_core.space import smallest_nonzero, to_expression
+from primeflow_core.velocity.gaussian import GaussianVelocity
 from primeflow_core.velocity.unet import UNetConfig, UNetField
 
 
@@ -35,8 +36,8 @@ class Predictor(nn.Module, ABC):
         self.vocabulary = vocabulary
 
     @abstractmethod
-    def fit_statistics(self, chunks: Iterable[Tensor]) -> None:
-        """Take what the model needs to know of all training cells, given as chunks (n, G), before the first step."""
+    def fit_statistics(self, chunks: Callable[[], Iterable[Batch]]) -> None:
+        """Take what the model needs to know of all training cells before the first step; each call reads them anew."""
 
     @abstractmethod
     def loss(self, batch: Batch, generator: torch.Generator) -> Tensor:
@@ -70,13 +71,26 @@ class PRiMeFlow(Predictor):
         super().__init__(genes, vocabulary)
         self.flow = flow
         self.field = UNetField(field, len(self.genes), vocabulary.size)
+        self.gaussian = (
+            GaussianVelocity(len(self.genes), vocabulary.size, flow.factors, flow.path) if flow.factors else None
+        )
         self.register_buffer("smallest", torch.zeros(len(self.genes)))
 
-    def fit_statistics(self, chunks: Iterable[Tensor]) -> None:
-        self.smallest.copy_(torch.stack([smallest_nonzero(chunk) for chunk in chunks]).amin(dim=0))
+    def fit_statistics(self, chunks: Callable[[], Iterable[Batch]]) -> None:
+        self.smallest.copy_(torch.stack([smallest_nonzero(batch.x_1) for batch in chunks()]).amin(dim=0))
+        if self.gaussian is not None:
+            self.gaussian.fit(lambda: ((batch.x_1, batch.condition) for batch in chunks()))
+
+    def velocity(self, x_t: Tensor, t: Tensor, condition: Tensor, null: Tensor) -> Tensor:
+        """The network's velocity, or what it adds to the Gaussian's; arguments as those of ``UNetField``."""
+        learned: Tensor = self.field(x_t, t, condition, null)
+        if self.gaussian is None:
+            return learned
+        velocity, scale = self.gaussian(x_t, t, condition, null)
+        return velocity + scale * learned
 
     def loss(self, batch: Batch, generator: torch.Generator) -> Tensor:
-        return flow_matching_loss(self.field, batch.x_1, batch.condition, self.flow, generator)
+        return flow_matching_loss(self.velocity, batch.x_1, batch.condition, self.flow, generator)
 
     @torch.inference_mode()
     def predict(
@@ -91,21 +105,35 @@ class PRiMeFlow(Predictor):
         self.eval()
         for first in range(0, cells, plan.batch_size):
             batch = x_0[first : first + plan.batch_size].to(self.device)
-            velocity = guided(self._field_in(plan.precision), encoded.expand(len(batch), -1), plan.guidance)
             report = _StepReporter(on_progress, first, cells, plan.steps, self._expression(plan.zeros))
-            x_1 = SOLVERS[plan.sampler](velocity, batch, plan.steps, report)
+            x_1 = self._solved(batch, encoded.expand(len(batch), -1), plan, report)
             made[first : first + len(batch)] = self._expression(plan.zeros)(x_1)
         return made
 
-    def _field_in(self, precision: str) -> Field:
-        """The field with matrix products in ``precision``; velocities come out in float32."""
+    def _solved(self, x_0: Tensor, condition: Tensor, plan: SamplingPlan, report: OnStep) -> Tensor:
+        """x_0 (B, G) carried to t = 1 as the plan says."""
+        if plan.sampler != EXPONENTIAL:
+            velocity = guided(self._in(plan.precision, self.velocity), condition, plan.guidance)
+            return SOLVERS[plan.sampler](velocity, x_0, plan.steps, report)
+        if self.gaussian is None:
+            raise SettingError(
+                f"The sampler {EXPONENTIAL} needs a model with a Gaussian part, and this one was trained without "
+                f"(factors=0). Use one of {', '.join(SOLVERS)}."
+            )
+        gaussian, mean = self.gaussian, self.gaussian.mean_of(condition[:1], plan.guidance)
+        correction = guided(self._in(plan.precision, self.field), condition, plan.guidance)
+        field = HalfSolved(lambda x_t, t, u: gaussian.carried(x_t, mean, t, u), gaussian.gain, correction)
+        return exponential(field, x_0, plan.steps, report)
 
-        def field(x_t: Tensor, t: Tensor, condition: Tensor, null: Tensor) -> Tensor:
+    def _in(self, precision: str, field: Field) -> Field:
+        """``field`` with matrix products in ``precision``; velocities come out in float32."""
+
+        def evaluated(x_t: Tensor, t: Tensor, condition: Tensor, null: Tensor) -> Tensor:
             with products(precision, self.device):
-                velocity: Tensor = self.field(x_t, t, condition, null)
+                velocity = field(x_t, t, condition, null)
             return velocity.float()
 
-        return field
+        return evaluated
 
     def _expression(self, zeros: str) -> Callable[[Tensor], np.ndarray]:
         return lambda x_1: to_expression(x_1, self.smallest, zeros).float().cpu().numpy()

@@ -33,8 +33,14 @@ class Recipe:
 PAPER_TRAINING = TrainingConfig(
     batch_size=216, accumulation=4, learning_rate=5e-5, weight_decay=0.0, steps=200_000, save_every=1000
 )
-CPU_TRAINING = TrainingConfig(batch_size=64, learning_rate=1e-3, weight_decay=0.01, steps=20_000)
-SMALL = UNetConfig(channels=64, channel_mult=(1, 2, 2), attention_at=(4,), gene_features=16, fold=8, readout="gene")
+CPU_TRAINING = TrainingConfig(
+    batch_size=64, precision="auto", learning_rate=2e-3, decay="cosine", composed=0.25, steps=3000, patience=1000
+)
+CPU_FLOW = FlowConfig(factors=64)
+SMALL = UNetConfig(
+    channels=64, channel_mult=(1, 2, 2), attention_at=(4,), dropout=0.0, gene_features=16, fold=8, readout="gene",
+    dense=256,
+)  # fmt: skip
 
 RECIPES = (
     Recipe(
@@ -55,14 +61,14 @@ RECIPES = (
         "unet-small",
         "8 genes a position, 3.5 M parameters; for a CPU and a few thousand cells of 500 genes",
         SMALL,
-        FlowConfig(),
+        CPU_FLOW,
         CPU_TRAINING,
     ),
     Recipe(
         "unet-tiny",
         "16 genes a position, 2.5 M parameters; twice as fast as unet-small",
         replace(SMALL, fold=16, num_res_blocks=1),
-        FlowConfig(),
+        CPU_FLOW,
         CPU_TRAINING,
     ),
 )

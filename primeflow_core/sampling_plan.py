@@ -7,7 +7,10 @@ import numpy as np
 
 from primeflow_core.errors import SettingError
 
-SAMPLERS = ("euler", "midpoint", "adams-bashforth")
+EXPONENTIAL = "exponential"
+EXPONENTIAL_STEPS = 4
+"""As close to the cells of 100 Euler steps as two seeds are to each other (benchmarks/sampling.py)."""
+SAMPLERS = ("euler", "midpoint", "adams-bashforth", EXPONENTIAL)
 ZEROS = ("clip", "half-smallest", "smallest")
 PRECISIONS = ("auto", "float32", "bfloat16")
 MOST_CELLS = 100_000
@@ -20,8 +23,8 @@ class SamplingPlan:
     ``guidance`` w: 1 is conditional only, 0 the null condition, more exaggerates the condition's effect.
     ``zeros``: ``clip`` sets negative values to 0; ``half-smallest`` and ``smallest`` also set to 0 whatever
     lies below (half of) the gene's smallest non-zero training value. 100 Euler steps are the paper's
-    reference setting. ``precision`` of matrix products: ``auto`` is bfloat16 where the processor has instructions
-    for it; what was chosen is recorded with the cells.
+    reference setting; ``exponential`` needs a model with a Gaussian part. ``precision`` of matrix products: ``auto``
+    is bfloat16 where the processor has instructions for it; what was chosen is recorded with the cells.
     """
 
     sampler: str = "adams-bashforth"

@@ -27,6 +27,7 @@ from primeflow_core.errors import CheckpointError, SettingError
 from primeflow_core.files import remove_partial, replaced, write_text
 from primeflow_core.precision import products
 from primeflow_core.predictor import Batch, Predictor
+from primeflow_core.sampling_plan import PRECISIONS
 
 STATE = "training/state.safetensors"
 LOG = "training/log.jsonl"
@@ -37,15 +38,15 @@ ORDER, DRAWS, DROPOUT, VALIDATION, COMPOSED = range(5)
 class TrainingConfig:
     """Numbers of the optimisation. A step is one update of the weights, from ``accumulation`` batches.
 
-    ``precision`` of the products: ``float32``, or ``bfloat16`` with weights, sums and loss in float32. ``decay`` of
-    the learning rate: ``constant``, or ``cosine`` down to 0 over ``steps``. ``composed``: the share of each batch that
-    shows sums of single effects in place of measured cells, see composition.py. ``patience``: validations without
-    improvement before the training stops. ``validation_draws``: how often each validation cell is noised anew, always
-    the same noise.
+    ``precision`` of the products: ``float32``, ``bfloat16`` with weights, sums and loss in float32, or ``auto``:
+    bfloat16 where the processor multiplies it faster. ``decay`` of the learning rate: ``constant``, or ``cosine`` down
+    to 0 over ``steps``. ``composed``: the share of each batch that shows sums of single effects in place of measured
+    cells, see composition.py. ``patience``: validations without improvement before the training stops.
+    ``validation_draws``: how often each validation cell is noised anew, always the same noise.
     """
 
     batch_size: int = 64
-    precision: Literal["float32", "bfloat16"] = "float32"
+    precision: Literal["auto", "float32", "bfloat16"] = "float32"
     accumulation: int = 1
     learning_rate: float = 5e-5
     weight_decay: float = 0.0
@@ -68,8 +69,8 @@ class TrainingConfig:
         for name in ("save_every", "log_every", "learning_rate", "clip"):
             if getattr(self, name) <= 0:
                 raise SettingError(f"{name} is {getattr(self, name)}; it must be above 0.")
-        if self.precision not in ("float32", "bfloat16"):
-            raise SettingError(f"precision is {self.precision!r}; it must be float32 or bfloat16.")
+        if self.precision not in PRECISIONS:
+            raise SettingError(f"precision is {self.precision!r}; it must be one of {', '.join(PRECISIONS)}.")
         if self.decay not in ("constant", "cosine"):
             raise SettingError(f"decay is {self.decay!r}; it must be constant or cosine.")
         if not 0 <= self.ema < 1:
@@ -99,10 +100,10 @@ class CellSource:
         x_1 = torch.from_numpy(cells).to(self.device)
         return Batch(torch.cat([x_1, batch.x_1[len(x_1) :]]), torch.cat([condition, batch.condition[len(x_1) :]]))
 
-    def chunks(self, size: int = 4096) -> Iterator[Tensor]:
-        """All cells (n, G) in file order, ``size`` at a time."""
+    def chunks(self, size: int = 4096) -> Iterator[Batch]:
+        """All cells in file order, ``size`` at a time."""
         for first in range(0, len(self), size):
-            yield self.batch(np.arange(first, min(first + size, len(self)))).x_1
+            yield self.batch(np.arange(first, min(first + size, len(self))))
 
 
 @dataclass
@@ -300,7 +301,7 @@ def train(trainer: Trainer, folder: Path, *, minutes: float = math.inf, on_log: 
     if (folder / STATE).exists():
         trainer.restore(folder)
     else:
-        trainer.predictor.fit_statistics(trainer.train_cells.chunks())
+        trainer.predictor.fit_statistics(trainer.train_cells.chunks)
         trainer.averaged.load_state_dict(trainer.predictor.state_dict())
     _trim_log(folder / LOG, trainer.progress.step)
     with torch.random.fork_rng():

@@ -16,7 +16,7 @@ from primeflow_core.conditions import Condition, Novelty, Vocabulary, novelty
 from primeflow_core.errors import ConditionError, DataError, SettingError
 from primeflow_core.provenance import now, versions
 from primeflow_core.recipes import Recipe
-from primeflow_core.sampling_plan import SamplingPlan
+from primeflow_core.sampling_plan import EXPONENTIAL, EXPONENTIAL_STEPS, SamplingPlan
 from primeflow_core.splits import Split
 from primeflow_core.training import CellSource, Trainer
 
@@ -76,7 +76,7 @@ def _describe(source: Source, recipe: Recipe, folder: Path, seed: int, command: 
         dataset=source.dataset,
         data_sha256=source.cells.sha256,
         simulated=source.simulated,
-        sampling=SamplingPlan(),
+        sampling=SamplingPlan(EXPONENTIAL, steps=EXPONENTIAL_STEPS) if recipe.flow.factors else SamplingPlan(),
         seed=seed,
         first_view=_first_view(tested_on, trained_on),
         provenance={"versions": versions(), "command": list(command), "cells": len(source.cells)},

@@ -8,7 +8,7 @@ import scipy.sparse as sp
 import torch
 
 from primeflow_core.cells import Cells
-from primeflow_core.composition import THRESHOLD, composer, shrunken_shift
+from primeflow_core.composition import THRESHOLD, composer, measured
 from primeflow_core.conditions import Condition, Perturbation, parse_perturbations
 from primeflow_core.errors import SettingError
 from primeflow_core.training import CellSource, Trainer, TrainingConfig
@@ -26,20 +26,45 @@ def screen(*labels, each=6, genes=4, context="k562"):
 
 def test_every_unmeasured_pair_of_singles_is_composed_and_no_other():
     made = composer(screen("control", "A", "B", "C", "B+A"))
-    assert {pair.label for pair in made.pairs} == {"A+C", "B+C"}
-    assert len(made) == 4
+    assert {pair.condition.label for pair in made.pairs} == {"A+C", "B+C"}
+    assert len(made) == 2
 
 
-def test_a_composed_cell_is_a_cell_of_one_single_moved_by_the_other():
+def test_genes_that_both_move_are_summed():
     made = composer(screen("control", "A", "B"))
     cells, conditions = made.draw(50, np.random.default_rng(0))
     assert {condition.label for condition in conditions} == {"A+B"}
-    # Clear effects are not shrunk: 10 + 20 and 20 + 10, plus the number of the cell.
-    np.testing.assert_allclose(cells[:, 0], 30, atol=0.06)
+    # Clear effects are not shrunk: 10 + 20, plus the number of the cell, which keeps its rank.
+    np.testing.assert_allclose(cells, 30, atol=0.06)
     assert len(np.unique(cells[:, 0].round(2))) == 6
 
 
-def test_composed_cells_are_clipped_at_zero_and_the_same_for_the_same_seed():
+def zero_inflated(rng, n=400, zeros=(0.5, 0.5, 0.5), genes=3):
+    cells = rng.gamma(4, 0.5, (n, genes)).astype(np.float32)
+    return np.where(rng.random((n, genes)) < zeros, 0, cells).astype(np.float32)
+
+
+def test_a_gene_that_one_moves_takes_its_values_and_genes_stay_correlated():
+    rng = np.random.default_rng(0)
+    control, a, b = zero_inflated(rng), zero_inflated(rng, zeros=(0.1, 0.5, 0.5)), zero_inflated(rng)
+    for cells in (control, a, b):
+        cells[:, 2] = cells[:, 1] * 1.5
+    b[:, 1] += 3
+    labels = ("control", "A", "B")
+    conditions = tuple(Condition(parse_perturbations(label), (("cell_type", "k562"),)) for label in labels)
+    cells = Cells(
+        np.concatenate([control, a, b]), ("g0", "g1", "g2"), np.array([f"c{i}" for i in range(1200)]),
+        conditions, np.repeat(np.arange(3), 400),
+    )  # fmt: skip
+    made = np.stack([composer(cells).pairs[0].cell(rng) for _ in range(600)])
+    assert (made[:, 0] == 0).mean() == pytest.approx(0.1, abs=0.05)
+    assert made[:, 0].mean() == pytest.approx(a[:, 0].mean(), abs=0.15)
+    assert made[:, 1].mean() == pytest.approx(b[:, 1].mean(), abs=0.15)
+    assert (made[:, 2] == 0).mean() == pytest.approx(0.5, abs=0.1)
+    assert np.corrcoef(made[:, 1], made[:, 2])[0, 1] > 0.9
+
+
+def test_composed_cells_are_at_least_zero_and_the_same_for_the_same_seed():
     cells = screen("A", "B", "control")
     made = composer(cells)
     one, other = (made.draw(9, np.random.default_rng(4))[0] for _ in range(2))
@@ -65,16 +90,18 @@ def test_contexts_and_doses_of_one_perturbation_are_not_composed():
     assert len(composer(screen("control", "d@1", "d@10"))) == 0
 
 
-def test_a_shift_is_shrunk_by_its_t():
+def test_how_probably_a_gene_is_moved_comes_from_its_t():
     draw = np.random.default_rng(1)
     controls, cells = draw.normal(0, 1, (200, 3)), draw.normal([0, 0.3, 5], 1, (300, 3))
     shift = cells.mean(0) - controls.mean(0)
     t = shift / np.sqrt(cells.var(0, ddof=1) / 300 + controls.var(0, ddof=1) / 200)
-    expected = shift * np.maximum(0, 1 - (THRESHOLD / t) ** 2)
-    np.testing.assert_allclose(shrunken_shift(cells, controls), expected)
-    assert expected[0] == 0.0
-    assert expected[2] == pytest.approx(5, abs=0.3)
-    assert shrunken_shift(np.ones((4, 1)), np.zeros((4, 1))) == 1.0
+    found = measured(cells, controls)
+    np.testing.assert_allclose(found.moves, np.maximum(0, 1 - (THRESHOLD / t) ** 2))
+    np.testing.assert_allclose(found.shift, shift, rtol=1e-5)
+    assert found.moves[0] < 0.5
+    assert found.moves[2] > 0.99
+    assert measured(np.ones((4, 1)), np.zeros((4, 1))).moves == 1.0
+    assert not measured(controls, None).moves.any()
 
 
 SINGLES = replace(tiny.cells(), values=tiny.cells().values)
@@ -121,4 +148,4 @@ def test_a_share_outside_zero_to_one_is_refused():
 
 def test_the_composed_pair_is_sorted_by_name():
     made = composer(screen("control", "B", "A"))
-    assert made.pairs[0].perturbations == (Perturbation("A"), Perturbation("B"))
+    assert made.pairs[0].condition.perturbations == (Perturbation("A"), Perturbation("B"))

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from primeflow_core.path import PATHS, PathSample, widened
+from primeflow_core.path import PATHS, PathSample, between, widened
 
 
 def ends() -> tuple[torch.Tensor, torch.Tensor]:
@@ -14,20 +14,20 @@ def ends() -> tuple[torch.Tensor, torch.Tensor]:
 @pytest.mark.parametrize("name", PATHS)
 def test_a_path_leads_from_the_source_to_the_cell(name):
     x_0, x_1 = ends()
-    torch.testing.assert_close(PATHS[name](x_0, x_1, torch.zeros(5, dtype=torch.float64)).x_t, x_0)
-    torch.testing.assert_close(PATHS[name](x_0, x_1, torch.ones(5, dtype=torch.float64)).x_t, x_1)
+    torch.testing.assert_close(between(name, x_0, x_1, torch.zeros(5, dtype=torch.float64)).x_t, x_0)
+    torch.testing.assert_close(between(name, x_0, x_1, torch.ones(5, dtype=torch.float64)).x_t, x_1)
 
 
 @pytest.mark.parametrize("name", PATHS)
 def test_the_target_is_the_derivative_of_the_path(name):
     x_0, x_1 = ends()
     t = torch.linspace(0.1, 0.9, 5, dtype=torch.float64)
-    ahead, behind = (PATHS[name](x_0, x_1, t + h).x_t for h in (1e-5, -1e-5))
-    torch.testing.assert_close(PATHS[name](x_0, x_1, t).dx_t, (ahead - behind) / 2e-5, rtol=1e-7, atol=1e-8)
+    ahead, behind = (between(name, x_0, x_1, t + h).x_t for h in (1e-5, -1e-5))
+    torch.testing.assert_close(between(name, x_0, x_1, t).dx_t, (ahead - behind) / 2e-5, rtol=1e-7, atol=1e-8)
 
 
 def test_the_linear_path_by_hand():
-    sample = PATHS["linear"](torch.tensor([[1.0]]), torch.tensor([[5.0]]), torch.tensor([0.25]))
+    sample = between("linear", torch.tensor([[1.0]]), torch.tensor([[5.0]]), torch.tensor([0.25]))
     assert sample == PathSample(torch.tensor([[2.0]]), torch.tensor([[4.0]]))
 
 

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 
 from primeflow_core import checkpoint, prediction
 from primeflow_core.checkpoint import Manifest
@@ -32,7 +31,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     trainer = prepare(
         Source(cells, split, "tiny", False), tiny.RECIPE, place, seed=0, device="cpu", resume=False, command=[]
     )
-    trainer.predictor.fit_statistics([torch.from_numpy(cells.dense())])
+    trainer.predictor.fit_statistics(trainer.train_cells.chunks)
     checkpoint.write_weights(place, trainer.predictor.state_dict(), {})
     return place
 

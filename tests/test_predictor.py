@@ -7,26 +7,54 @@ import pytest
 import torch
 
 from primeflow_core.errors import ConditionError, SettingError
-from primeflow_core.sampling_plan import SAMPLERS, SamplingPlan
+from primeflow_core.predictor import Batch
+from primeflow_core.sampling_plan import EXPONENTIAL, SAMPLERS, SamplingPlan
 from primeflow_core.space import smallest_nonzero, to_expression
-from tests.tiny import cells, condition, model
+from tests.tiny import VOCABULARY, cells, condition, model
 
 PLAN = SamplingPlan(steps=3, precision="float32")
 
 
-@pytest.fixture(scope="module")
-def predictor():
+def chunks():
+    training = cells()
+    return [
+        Batch(
+            torch.from_numpy(training.dense()),
+            torch.from_numpy(VOCABULARY.encode(training.condition_list(range(len(training))))),
+        )
+    ]
+
+
+@pytest.fixture(scope="module", params=[0, 3], ids=["network alone", "beside a Gaussian"])
+def predictor(request):
     torch.manual_seed(0)
-    made = model()
-    made.fit_statistics(iter([torch.from_numpy(cells().dense())]))
+    made = model(factors=request.param)
+    made.fit_statistics(chunks)
     with torch.no_grad():
         for parameter in made.parameters():
             parameter.add_(torch.randn_like(parameter) * 0.05)
     return made
 
 
+def test_the_exponential_sampler_is_refused_by_a_model_without_a_gaussian_part():
+    with pytest.raises(SettingError, match=r"factors=0.*euler"):
+        model().predict(condition("A"), 2, replace(PLAN, sampler=EXPONENTIAL))
+
+
+@pytest.mark.parametrize("weight", [0.0, 1.0, 3.0])
+def test_samplers_agree_when_steps_are_many(predictor, weight):
+    plans = [replace(PLAN, sampler=name, steps=200, guidance=weight) for name in SAMPLERS[1:]]
+    if predictor.gaussian is None:
+        plans = plans[:-1]
+    first, *others = (predictor.predict(condition("A", "B"), 5, plan) for plan in plans)
+    for other in others:
+        np.testing.assert_allclose(first, other, atol=0.03)
+
+
 @pytest.mark.parametrize("sampler", SAMPLERS)
 def test_cells_are_finite_and_not_negative(predictor, sampler):
+    if sampler == EXPONENTIAL and predictor.gaussian is None:
+        return
     made = predictor.predict(condition("A", "B"), 7, replace(PLAN, sampler=sampler))
     assert made.shape == (7, 11)
     assert made.dtype == np.float32

@@ -74,7 +74,7 @@ def test_every_gene_can_move_its_own_velocity(fold, readout):
     assert (jacobian.diagonal().abs() > 0).all()
 
 
-@pytest.mark.parametrize("variant", [{}, {"gene_join": "concat"}, {"readout": "position"}, {"fold": 1}])
+@pytest.mark.parametrize("variant", [{}, {"gene_join": "concat"}, {"readout": "position"}, {"fold": 1}, {"dense": 8}])
 def test_gradient_reaches_every_parameter(variant):
     field = built(11, replace(FIELD, **variant))
     x_t, t, condition, null = asked(11)

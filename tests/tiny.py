@@ -49,5 +49,5 @@ def cells(per_condition: int = 20, genes: int = 11, seed: int = 0) -> Cells:
     )
 
 
-def model(genes: int = 11) -> PRiMeFlow:
-    return PRiMeFlow(tuple(f"G{i}" for i in range(genes)), VOCABULARY, FIELD, FlowConfig())
+def model(genes: int = 11, factors: int = 0) -> PRiMeFlow:
+    return PRiMeFlow(tuple(f"G{i}" for i in range(genes)), VOCABULARY, FIELD, FlowConfig(factors=factors))

@@ -14,6 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from primeflow_core.errors import SettingError
+from primeflow_core.velocity.dense import DensePath
 from primeflow_core.velocity.embedding import GeneTokens, Modulation, mlp
 
 
@@ -23,7 +24,8 @@ class UNetConfig:
 
     ``readout`` "position": one convolution from the trunk to the velocities (the paper). "gene": the trunk is
     unfolded into features of each gene, which a small MLP reads together with the gene's own token; a folded
-    trunk is too narrow to carry every value through.
+    trunk is too narrow to carry every value through. ``dense``: width of a path over all genes beside the trunk; 0:
+    none (the paper).
     """
 
     channels: int = 256
@@ -38,12 +40,15 @@ class UNetConfig:
     condition_layers: int = 2
     fold: int = 1
     readout: Literal["position", "gene"] = "position"
+    dense: int = 0
 
     def __post_init__(self) -> None:
         if self.channels % 8 or self.channels < 8:
             raise SettingError(f"channels is {self.channels}; it must be a multiple of 8.")
         if self.gene_features % 4 or self.fold < 1:
             raise SettingError(f"gene_features ({self.gene_features}) must be a multiple of 4 and fold at least 1.")
+        if self.dense < 0:
+            raise SettingError(f"dense is {self.dense}; it must be 0 or more.")
         if self.gene_join not in ("add", "concat"):
             raise SettingError(f"gene_join is {self.gene_join!r}; it must be add or concat.")
         if self.readout not in ("position", "gene"):
@@ -250,6 +255,7 @@ class UNetField(nn.Module):
         self.stem = nn.Conv1d(config.fold * config.gene_features, config.channels, 3, padding=1)
         self.trunk = Trunk(config, modulation)
         self.readout = GeneReadout(config) if config.readout == "gene" else PositionReadout(config)
+        self.dense = DensePath(genes, config.dense, modulation) if config.dense else None
 
     def forward(self, x_t: Tensor, t: Tensor, condition: Tensor, null: Tensor) -> Tensor:
         """Velocity of every gene.
@@ -261,7 +267,8 @@ class UNetField(nn.Module):
         tokens = self.tokens(x_t)  # (B, G, d)
         h = self.stem(self._folded(tokens))  # (B, channels, L)
         h = self.trunk(h, modulation)
-        return self.readout(h, tokens)[:, : self.genes]
+        velocity: Tensor = self.readout(h, tokens)[:, : self.genes]
+        return velocity if self.dense is None else velocity + self.dense(x_t, modulation)
 
     def _folded(self, tokens: Tensor) -> Tensor:
         """(B, G, d) to (B, fold d, L). Padding comes after the embedding, so it is zeros whatever the genes hold."""
