@@ -9,10 +9,13 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from primeflow_core.files import write_json
 from primeflow_core.provenance import now, versions
+
+if TYPE_CHECKING:
+    import torch
 
 
 @dataclass(frozen=True)
@@ -44,6 +47,20 @@ def _measure(prepare: Callable[..., Any], run: Callable[[Any], Any], args: Seque
 
 def _peak() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
+def peak(dtype: "torch.dtype") -> float:
+    """Operations a second of a large matrix product, the best of several."""
+    import torch
+
+    a, b = (torch.randn(2048, 2048).to(dtype) for _ in range(2))
+    a @ b
+    rates = []
+    for _ in range(8):
+        start = time.perf_counter()
+        a @ b
+        rates.append(2 * 2048**3 / (time.perf_counter() - start))
+    return max(rates)
 
 
 def machine() -> dict[str, Any]:

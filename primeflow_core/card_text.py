@@ -110,10 +110,11 @@ def _zeros_section(tried: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[str
 
 def _limits(manifest: Manifest) -> list[str]:
     held_out = ", ".join(f"{c.label} ({c.context})" for c in manifest.held_out)
+    contexts = ", ".join(sorted({c.context for c in manifest.trained_on} - {""})) or "one context"
     return [
         "## Use",
         "",
-        f"Held out of training: {held_out}. Everything else in the data set was trained on.",
+        f"Held out of training: {held_out}. Trained on {len(manifest.trained_on)} conditions of {contexts}, controls included.",
         "",
         "For choosing experiments, not as evidence; no clinical use. A pair of seen parts is a prediction, not a "
         "memory; a part that was seen only elsewhere makes it a guess.",

@@ -59,14 +59,14 @@ RECIPES = (
     ),
     Recipe(
         "unet-small",
-        "8 genes a position, 3.5 M parameters; for a CPU and a few thousand cells of 500 genes",
+        "8 genes a position, 5 M parameters at 500 genes; for a CPU and a few thousand cells",
         SMALL,
         CPU_FLOW,
         CPU_TRAINING,
     ),
     Recipe(
         "unet-tiny",
-        "16 genes a position, 2.5 M parameters; twice as fast as unet-small",
+        "16 genes a position, 4 M parameters at 500 genes; twice as fast as unet-small",
         replace(SMALL, fold=16, num_res_blocks=1),
         CPU_FLOW,
         CPU_TRAINING,
