@@ -114,7 +114,8 @@ def _limits(manifest: Manifest) -> list[str]:
     return [
         "## Use",
         "",
-        f"Held out of training: {held_out}. Trained on {len(manifest.trained_on)} conditions of {contexts}, controls included.",
+        f"Held out of training: {held_out}. Trained on {len(manifest.trained_on)} conditions of {contexts}, "
+        "controls included.",
         "",
         "For choosing experiments, not as evidence; no clinical use. A pair of seen parts is a prediction, not a "
         "memory; a part that was seen only elsewhere makes it a guess.",
