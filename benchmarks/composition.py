@@ -18,7 +18,7 @@ import pandas as pd
 from benchmarks.measure import print_table, save
 from primeflow_core import composition, datasets
 from primeflow_core.cells import Cells
-from primeflow_core.composition import Measured, Sum, measured, measured_singles
+from primeflow_core.composition import Measured, Sum, measured, measured_singles, unmoved
 from primeflow_core.conditions import Condition
 from primeflow_core.evaluation.distances import energy_distance
 from primeflow_core.simulate import default_split
@@ -39,7 +39,7 @@ class Known:
 
 
 def known_of(training: Cells, control: Condition) -> Known:
-    return Known(measured(training.dense(training.where(control)), None), dict(measured_singles(training, control)))
+    return Known(unmoved(training.dense(training.where(control))), dict(measured_singles(training, control)))
 
 
 def shifted(parts: Sequence[Measured], known: Known, draw: np.random.Generator) -> np.ndarray:

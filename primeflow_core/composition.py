@@ -101,12 +101,12 @@ def composer(training: Cells) -> Composer:
     pairs = []
     for control in (condition for condition in training.conditions if condition.is_control):
         singles = measured_singles(training, control)
-        unmoved = measured(training.dense(training.where(control)), None)
-        starts = (unmoved, *singles.values())
+        controls = unmoved(training.dense(training.where(control)))
+        starts = (controls, *singles.values())
         for (a, one), (b, other) in combinations(singles.items(), 2):
             pair = _pair(a, b)
             if pair is not None and pair not in known:
-                pairs.append(Sum(pair, (one, other), unmoved, starts))
+                pairs.append(Sum(pair, (one, other), controls, starts))
     return Composer(tuple(pairs))
 
 
@@ -120,11 +120,14 @@ def measured_singles(training: Cells, control: Condition) -> Mapping[Condition, 
     }
 
 
-def measured(cells: np.ndarray, controls: np.ndarray | None) -> Measured:
-    """What ``cells`` (n, G) show of their condition beside ``controls`` (k, G); None: they are the controls."""
-    if controls is None:
-        nothing = np.zeros(cells.shape[1], dtype=np.float32)
-        return Measured(cells, nothing, nothing)
+def unmoved(controls: np.ndarray) -> Measured:
+    """Control cells (k, G): they move no gene."""
+    nothing = np.zeros(controls.shape[1], dtype=np.float32)
+    return Measured(controls, nothing, nothing)
+
+
+def measured(cells: np.ndarray, controls: np.ndarray) -> Measured:
+    """What ``cells`` (n, G) show of their condition beside ``controls`` (k, G)."""
     shift = cells.mean(axis=0, dtype=np.float64) - controls.mean(axis=0, dtype=np.float64)
     error = cells.var(axis=0, ddof=1, dtype=np.float64) / len(cells)
     error += controls.var(axis=0, ddof=1, dtype=np.float64) / len(controls)

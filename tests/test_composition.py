@@ -8,7 +8,7 @@ import scipy.sparse as sp
 import torch
 
 from primeflow_core.cells import Cells
-from primeflow_core.composition import THRESHOLD, composer, measured
+from primeflow_core.composition import THRESHOLD, composer, measured, unmoved
 from primeflow_core.conditions import Condition, Perturbation, parse_perturbations
 from primeflow_core.errors import SettingError
 from primeflow_core.training import CellSource, Trainer, TrainingConfig
@@ -101,7 +101,7 @@ def test_how_probably_a_gene_is_moved_comes_from_its_t():
     assert found.moves[0] < 0.5
     assert found.moves[2] > 0.99
     assert measured(np.ones((4, 1)), np.zeros((4, 1))).moves == 1.0
-    assert not measured(controls, None).moves.any()
+    assert not unmoved(controls).moves.any()
 
 
 SINGLES = replace(tiny.cells(), values=tiny.cells().values)

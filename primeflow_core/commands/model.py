@@ -156,7 +156,7 @@ def generate_command(given: argparse.Namespace) -> None:
     plan = _plan(given, manifest.sampling)
     predictor = checkpoint.load(given.model, given.device)
     plan = predictor.settled(plan)
-    bar = ProgressLine("cells", given.cells * len(conditions) * plan.steps)
+    bar = ProgressLine("cells × solver steps", given.cells * len(conditions) * plan.steps)
     generated = generate(predictor, conditions, labels, given.cells, plan, lambda done: bar.at(done))
     bar.close()
     write_generated(given.out, generated, manifest, plan)
