@@ -22,7 +22,7 @@ import pandas as pd
 from benchmarks.measure import print_table, save
 from primeflow_core.commands.reading import data_file
 from primeflow_core.conditions import Condition
-from primeflow_core.sampling_plan import SAMPLERS, ZEROS, SamplingPlan
+from primeflow_core.sampling_plan import SAMPLERS, STUDENT, USUAL_STEPS, ZEROS, SamplingPlan
 
 MODEL = "primeflow"
 SHOWN = ("mmd_gex", "mmd_pca", "deg_recall", "deg_recall_rank", "cosine_logfc", "rmse_mean", "energy_distance")
@@ -43,6 +43,7 @@ class Job:
     part: str
     cells: int
     plan: SamplingPlan
+    distilled: bool
 
 
 def scores_of(job: Job) -> pd.DataFrame:
@@ -50,6 +51,8 @@ def scores_of(job: Job) -> pd.DataFrame:
     import torch
 
     from primeflow_core import checkpoint
+    from primeflow_core.distillation.apprenticeship import apprentice
+    from primeflow_core.distillation.teaching import DistillationConfig
     from primeflow_core.recipes import adjusted, recipe_named
     from primeflow_core.training import train
     from primeflow_core.training_run import Source, prepare
@@ -62,6 +65,8 @@ def scores_of(job: Job) -> pd.DataFrame:
     source = Source(cells, split, file.name, file.simulated)
     trainer = prepare(source, recipe, job.folder, seed=job.seed, device="cpu", resume=True, command=command)
     train(trainer, job.folder)
+    if job.distilled and not (job.folder / checkpoint.STUDENT_WEIGHTS).is_file():
+        apprentice(job.folder, cells, DistillationConfig(), job.seed, "cpu", command, lambda what, done, of: None)
     predictor, manifest = checkpoint.load(job.folder), checkpoint.read_manifest(job.folder)
     asked = manifest.tested_on if job.part == "test" else manifest.validated_on
     perturbed = [condition for condition in manifest.trained_on if not condition.is_control]
@@ -142,18 +147,18 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2, 3, 4])
     parser.add_argument("--part", choices=("val", "test"), default="val")
     parser.add_argument("--cells", type=int, default=200, help="predicted cells a condition (default: %(default)s)")
-    parser.add_argument("--sampler", choices=SAMPLERS, default=SamplingPlan().sampler)
-    parser.add_argument("--steps", type=int, default=SamplingPlan().steps)
+    parser.add_argument("--sampler", choices=SAMPLERS, default=STUDENT, help="student teaches one to each model")
+    parser.add_argument("--steps", type=int, help="default: the usual number of the sampler")
     parser.add_argument("--zeros", choices=ZEROS, default="smallest")
     parser.add_argument("--jobs", type=int, default=2, help="trainings at a time (default: %(default)s)")
     parser.add_argument("--work", type=Path, required=True, help="folder of the trainings")
     parser.add_argument("--out", type=Path, required=True, help="JSON to write")
     given = parser.parse_args()
-    plan = SamplingPlan(sampler=given.sampler, steps=given.steps, zeros=given.zeros)
+    plan = SamplingPlan(given.sampler, given.steps or USUAL_STEPS[given.sampler], zeros=given.zeros)
     jobs = [
         Job(
             given.data, given.split, given.unlisted, given.recipe, tuple(given.settings),
-            given.work / f"seed-{seed}", seed, given.part, given.cells, plan,
+            given.work / f"seed-{seed}", seed, given.part, given.cells, plan, given.sampler == STUDENT,
         )
         for seed in given.seeds
     ]  # fmt: skip

@@ -25,9 +25,10 @@ from primeflow_core.anndata_file import read_cells
 from primeflow_core.commands.reading import data_file
 from primeflow_core.conditions import Condition
 from primeflow_core.evaluation.distances import energy_distance
+from primeflow_core.prediction import evaluations
 from primeflow_core.predictor import PRiMeFlow
 from primeflow_core.recipes import recipe_named
-from primeflow_core.sampling_plan import EXPONENTIAL, SamplingPlan
+from primeflow_core.sampling_plan import EXPONENTIAL, STUDENT, SamplingPlan
 from primeflow_core.space import to_expression
 from primeflow_core.splits import TEST, TRAIN, read_split
 from primeflow_core.velocity.unet import UNetField
@@ -56,11 +57,11 @@ def plain(predictor: PRiMeFlow, condition: Condition, cells: int, guidance: floa
 
 @dataclass(frozen=True)
 class Way:
-    """A named way to make cells; ``evaluations`` of the field for one cell without guidance."""
+    """A named way to make cells; ``evaluations`` of the field for one cell, by guidance weight."""
 
     name: str
     make: Callable[[PRiMeFlow, Condition, int, float, int], np.ndarray]
-    evaluations: int
+    evaluations: Callable[[float], int]
 
 
 def planned(plan: SamplingPlan) -> Callable[[PRiMeFlow, Condition, int, float, int], np.ndarray]:
@@ -69,21 +70,28 @@ def planned(plan: SamplingPlan) -> Callable[[PRiMeFlow, Condition, int, float, i
     )
 
 
-def ways(default: SamplingPlan, gaussian: bool) -> tuple[Way, ...]:
+def ways(default: SamplingPlan, predictor: PRiMeFlow) -> tuple[Way, ...]:
     asked = [
         ("adams-bashforth", 10), ("adams-bashforth", 6), ("midpoint", 3),
-        (EXPONENTIAL, 6), (EXPONENTIAL, 4), (EXPONENTIAL, 3), (EXPONENTIAL, 2), (EXPONENTIAL, 1),
+        (EXPONENTIAL, 6), (EXPONENTIAL, 4), (EXPONENTIAL, 3), (EXPONENTIAL, 2), (EXPONENTIAL, 1), (STUDENT, 1),
     ]  # fmt: skip
-    plans = [(f"{sampler} {steps}", replace(default, sampler=sampler, steps=steps)) for sampler, steps in asked]
+    able = {EXPONENTIAL: predictor.gaussian is not None, STUDENT: predictor.student is not None}
+    plans = [
+        (f"{sampler} {steps}", replace(default, sampler=sampler, steps=steps))
+        for sampler, steps in asked
+        if able.get(sampler, True)
+    ]
     plans.insert(1, ("adams-bashforth 10, float32", replace(plans[0][1], precision="float32")))
-    if not gaussian:
-        plans = [(name, plan) for name, plan in plans if plan.sampler != EXPONENTIAL]
-    as_written = Way("plain", lambda p, c, n, w, seed: plain(p, c, n, w, seed, default.zeros), PLAIN_STEPS)
-    return (as_written, *(Way(name, planned(plan), _evaluations(plan)) for name, plan in plans))
+    as_written = Way(
+        "plain",
+        lambda p, c, n, w, seed: plain(p, c, n, w, seed, default.zeros),
+        lambda w: PLAIN_STEPS * (1 if w == 1 else 2),
+    )
+    return (as_written, *(Way(name, planned(plan), needed(plan)) for name, plan in plans))
 
 
-def _evaluations(plan: SamplingPlan) -> int:
-    return plan.steps * (2 if plan.sampler == "midpoint" else 1)
+def needed(plan: SamplingPlan) -> Callable[[float], int]:
+    return lambda guidance: evaluations(1, replace(plan, guidance=guidance))
 
 
 def speeds(given: argparse.Namespace, predictor: PRiMeFlow, known: Sequence[Way], asked: Condition) -> dict[str, Any]:
@@ -100,7 +108,7 @@ def speeds(given: argparse.Namespace, predictor: PRiMeFlow, known: Sequence[Way]
     for guidance in GUIDANCES:
         for way in known:
             seconds = best_seconds(partial(way.make, predictor, asked, given.cells, guidance, 0), way)
-            passes = way.evaluations * (1 if guidance == 1 else 2)
+            passes = way.evaluations(guidance)
             rate = given.cells * passes / seconds
             kind = "float32" if way.name == "plain" or "float32" in way.name else settled
             row = {
@@ -175,7 +183,7 @@ def sampled(prepared: tuple[Path, int]) -> int:
     predictor, manifest = checkpoint.load(folder), checkpoint.read_manifest(folder)
     assert isinstance(predictor, PRiMeFlow)
     asked = manifest.first_view or manifest.trained_on[-1]
-    return len(predictor.predict(asked, cells, replace(manifest.sampling, steps=2)))
+    return len(predictor.predict(asked, cells, manifest.sampling))
 
 
 def memory(folder: Path, counts: Sequence[int]) -> list[dict[str, object]]:
@@ -234,7 +242,7 @@ def main() -> None:
     predictor, manifest = checkpoint.load(given.model), checkpoint.read_manifest(given.model)
     if not isinstance(predictor, PRiMeFlow):
         parser.error(f"{given.model} holds no PRiMeFlow.")
-    known = ways(manifest.sampling, predictor.gaussian is not None)
+    known = ways(manifest.sampling, predictor)
     asked = manifest.first_view or manifest.trained_on[-1]
     measures: dict[str, Callable[[], Any]] = {
         "speed": lambda: speeds(given, predictor, known, asked),

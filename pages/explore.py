@@ -310,7 +310,7 @@ def show_provenance(view: View, answer: Answer) -> None:
     origin = "They came with the model; Predict makes them live. " if answer.shipped else ""
     st.caption(
         plain(
-            f"{len(answer.prediction.values):,} predicted cells. {origin}Sampling: {plan.sampler}, {plan.steps} steps, "
+            f"{len(answer.prediction.values):,} predicted cells. {origin}Sampling: {plan.sampler}, {plan.in_steps}, "
             f"guidance {plan.guidance:g}, seed {plan.seed}, zeros {plan.zeros}{precision}."
         )
     )

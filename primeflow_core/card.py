@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from primeflow_core import checkpoint
-from primeflow_core.card_text import card_text
+from primeflow_core.card_text import card_text, counted
 from primeflow_core.cells import Cells
 from primeflow_core.checkpoint import Manifest
 from primeflow_core.conditions import Condition
@@ -61,7 +61,7 @@ def write_card(
     scorer = _Scorer(predictor, manifest, cells, split, cells_per_condition, report)
     paper = _Scorer(predictor, manifest, cells, split, min(cells_per_condition, PAPER_CELLS), report)
     tried = {zeros: scorer.score(VAL, replace(manifest.sampling, zeros=zeros, seed=seed)) for zeros in ZEROS}
-    zeros = _chosen(tried)
+    zeros = _chosen(tried) or manifest.sampling.zeros
     manifest = replace(manifest, sampling=replace(manifest.sampling, zeros=zeros, seed=0))
     plan = predictor.settled(replace(manifest.sampling, seed=seed))
     scored = {
@@ -77,24 +77,27 @@ def write_card(
     checkpoint.write_manifest(folder, manifest)
     checkpoint.write_preview(folder, scorer.preview(manifest, seed))
     write_json(folder / checkpoint.METRICS, metrics)
-    card = card_text(manifest, metrics, checkpoint.read_weight_notes(folder))
+    card = card_text(manifest, metrics, checkpoint.read_weight_notes(folder), checkpoint.read_student_notes(folder))
     write_text(folder / checkpoint.CARD, card)
     return card
 
 
 def _store_half(folder: Path, predictor: Predictor) -> None:
     notes = checkpoint.read_weight_notes(folder)
-    tensors = {name: tensor.half() for name, tensor in predictor.state_dict().items()}
+    tensors = {
+        name: tensor.half() for name, tensor in predictor.state_dict().items() if not name.startswith("student.")
+    }
     checkpoint.write_weights(folder, tensors, notes)
 
 
-def _chosen(tried: Mapping[str, pd.DataFrame]) -> str:
+def _chosen(tried: Mapping[str, pd.DataFrame]) -> str | None:
     """The zero handling with the best DEG recall of those whose mean MMD GEX is as good as the best, on validation.
 
+    None without validation conditions: the model's own stays.
     Recall alone would reward throwing real values away; MMD alone cannot tell the options apart.
     """
     if any(table.empty for table in tried.values()):
-        return "clip"
+        return None
     best = min(_mean(table, "mmd_gex") for table in tried.values())
     as_good = [zeros for zeros in ZEROS if _mean(tried[zeros], "mmd_gex") <= best + MMD_NOISE]
     return max(as_good, key=lambda zeros: (round(_mean(tried[zeros], "deg_recall"), 2), -ZEROS.index(zeros)))
@@ -124,7 +127,9 @@ class _Scorer:
     def score(self, part: str, plan: SamplingPlan) -> pd.DataFrame:
         """Value, floor and ceiling of each held-out condition of ``part``; empty where it has none."""
         conditions = self.manifest.tested_on if part == TEST else self.manifest.validated_on
-        self.report(f"{part}: {len(conditions)} conditions, {plan.sampler} {plan.steps} steps, zeros {plan.zeros}")
+        self.report(
+            f"{part}: {counted(len(conditions), 'condition')}, {plan.sampler}, {plan.in_steps}, zeros {plan.zeros}"
+        )
         if not conditions:
             return pd.DataFrame(columns=["condition"])
         measured = truth(self.cells, self.split, part)

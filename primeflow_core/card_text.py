@@ -1,5 +1,6 @@
 """The model card in Markdown, from the manifest and the metrics of a model folder."""
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -14,8 +15,13 @@ TITLES = {
 }
 
 
-def card_text(manifest: Manifest, metrics: Mapping[str, Any], notes: Mapping[str, str]) -> str:
-    """The card in Markdown: what it is, what it was trained on, how good it is, and what it must not be used for."""
+def card_text(
+    manifest: Manifest, metrics: Mapping[str, Any], notes: Mapping[str, str], student: Mapping[str, str]
+) -> str:
+    """The card in Markdown: what it is, what it was trained on, how good it is, and what it must not be used for.
+
+    ``notes`` are those of the weights, ``student`` those of the student, empty where there is none.
+    """
     source = "SIMULATED cells" if manifest.simulated else "real cells"
     command = " ".join(str(word) for word in manifest.provenance["command"])
     lines = [
@@ -23,19 +29,22 @@ def card_text(manifest: Manifest, metrics: Mapping[str, Any], notes: Mapping[str
         "",
         f"PRiMeFlow, recipe `{manifest.recipe}`, trained on {source}: data set `{manifest.dataset}` "
         f"(sha256 `{manifest.data_sha256[:16]}…`), {len(manifest.genes)} genes, "
-        f"{len(manifest.vocabulary.perturbations)} perturbations. Weights of step {notes.get('step', '?')}, validation "
-        f"loss {notes.get('validation_loss', '?')}. Made {manifest.created}, training seed {manifest.seed}.",
+        f"{counted(len(manifest.vocabulary.perturbations), 'perturbation')}. Weights of step "
+        f"{notes.get('step', '?')}, validation loss {notes.get('validation_loss', '?')}. Made {manifest.created}, "
+        f"training seed {manifest.seed}.",
         "",
         "```",
         command,
+        *([student["command"]] if student else []),
         " ".join(str(word) for word in metrics["command"]),
         "```",
         "",
         f"`{SPLIT}` in this folder is the split, cell by cell. A bound on minutes makes the number of steps depend on "
         "the machine; `--steps` with the number above gives the same weights on the same machine.",
         "",
-        f"Sampler {manifest.sampling.sampler}, {manifest.sampling.steps} steps, guidance weight "
-        f"{manifest.sampling.guidance:g}, zeros `{manifest.sampling.zeros}` (chosen on validation conditions). "
+        f"Sampler {manifest.sampling.sampler}, {manifest.sampling.in_steps}, guidance weight "
+        f"{manifest.sampling.guidance:g}, zeros `{manifest.sampling.zeros}`"
+        f"{' (chosen on validation conditions)' if manifest.validated_on else ''}. "
         f"{metrics['cells_per_condition']} cells a condition, seed {metrics['sampling']['seed']}.",
         "",
         "Floor: training control cells offered as the prediction. Ceiling: one half of the measured cells against the "
@@ -45,6 +54,7 @@ def card_text(manifest: Manifest, metrics: Mapping[str, Any], notes: Mapping[str
     ]
     for name, rows in metrics["scored"].items():
         lines += _section(name, rows)
+    lines += _student_section(student)
     lines += _rivals_section(metrics.get("rivals", {}).get("test", []))
     lines += _zeros_section(metrics["zeros_tried_on_val"])
     lines += _limits(manifest)
@@ -55,8 +65,8 @@ def _section(name: str, rows: Sequence[Mapping[str, Any]]) -> list[str]:
     if not rows:
         return [f"## {name}", "", "No condition.", ""]
     mean, conditions = rows[-1], rows[:-1]
-    lines = [f"## {name}: mean of {len(conditions)} held-out conditions", "", "| metric | floor | model | ceiling |"]
-    lines += ["|---|---|---|---|"]
+    lines = [f"## {name}: mean of {counted(len(conditions), 'held-out condition')}", ""]
+    lines += ["| metric | floor | model | ceiling |", "|---|---|---|---|"]
     for metric, title in TITLES.items():
         figures = (mean[f"{metric}_floor"], mean[metric], mean[f"{metric}_ceiling"])
         lines.append(f"| {title} | " + " | ".join(_figure(value) for value in figures) + " |")
@@ -65,6 +75,27 @@ def _section(name: str, rows: Sequence[Mapping[str, Any]]) -> list[str]:
         context = " ".join(str(row[key]) for key in row if key != "condition" and isinstance(row[key], str))
         shown = (row["mmd_gex"], row["mmd_pca"], row["deg_recall"], row["energy_distance"])
         lines.append(f"| {row['condition']} {context} | " + " | ".join(_figure(value) for value in shown) + " |")
+    return [*lines, ""]
+
+
+def _student_section(student: Mapping[str, str]) -> list[str]:
+    """How the student compares with its teacher; nothing without one."""
+    if not student:
+        return []
+    settings = json.loads(student["settings"])
+    lines = [
+        "## Student",
+        "",
+        f"Taught in {settings['steps']} steps, seed {student['seed']} (`primeflow distill`), to make cells with one "
+        "evaluation of the network for guidance weights from 1 to 5. Unbiased energy distance to measured cells, mean "
+        "over conditions and two seeds, beside its teacher's with four evaluations.",
+        "",
+        "| conditions | guidance weight | control cells | teacher | its seeds differ by | student |",
+        "|---|---|---|---|---|---|",
+    ]
+    for row in json.loads(student["judged"]):
+        figures = " | ".join(f"{row[name]:.4f}" for name in ("controls", "teacher", "spread", "student"))
+        lines.append(f"| {row['conditions']} | {row['guidance']:g} | {figures} |")
     return [*lines, ""]
 
 
@@ -88,6 +119,10 @@ def _rivals_section(rows: Sequence[Mapping[str, Any]]) -> list[str]:
         figures = " | ".join(_figure(row[metric]) for metric in TITLES)
         lines.append(f"| {row['rival']} | {figures} | {row['cells']:.0f} | {conditions} |")
     return [*lines, ""]
+
+
+def counted(number: int, what: str) -> str:
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
 def _figure(value: float | None) -> str:

@@ -1,11 +1,12 @@
-"""A model folder: weights.safetensors and config.json, with the split, metrics, card and preview beside them.
+"""A model folder: weights.safetensors and config.json, with student, split, metrics, card and preview beside them.
 
 Importing this module does not import torch, so that a page can describe a model before anything heavy loads.
 """
 
+import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zipfile import BadZipFile
@@ -16,20 +17,23 @@ from primeflow_core.cells import Layout
 from primeflow_core.conditions import Condition, Vocabulary
 from primeflow_core.errors import CheckpointError, PrimeflowError
 from primeflow_core.files import replaced, write_json
-from primeflow_core.sampling_plan import SamplingPlan
+from primeflow_core.sampling_plan import EXPONENTIAL, STUDENT, USUAL_STEPS, SamplingPlan
 
 if TYPE_CHECKING:
     import torch
 
-    from primeflow_core.predictor import Predictor
+    from primeflow_core.predictor import Predictor, PRiMeFlow
+    from primeflow_core.velocity.student import Student
 
 FORMAT = 1
 CONFIG = "config.json"
 WEIGHTS = "weights.safetensors"
+STUDENT_WEIGHTS = "student.safetensors"
 SPLIT = "split.csv.gz"
 METRICS = "metrics.json"
 CARD = "README.md"
 PREVIEW = "preview.npz"
+TEACHER = "teacher"
 
 
 @dataclass(frozen=True)
@@ -123,30 +127,88 @@ def write_weights(folder: Path, tensors: "Mapping[str, torch.Tensor]", notes: Ma
 
 def read_weight_notes(folder: Path) -> dict[str, str]:
     """The notes written with the weights."""
+    return _notes(folder / WEIGHTS)
+
+
+def read_student_notes(folder: Path) -> dict[str, str]:
+    """What is known of the student; empty where there is none."""
+    path = folder / STUDENT_WEIGHTS
+    return _notes(path) if path.is_file() else {}
+
+
+def _notes(path: Path) -> dict[str, str]:
     from safetensors import safe_open
 
-    with safe_open(folder / WEIGHTS, framework="np") as stored:
+    with safe_open(path, framework="np") as stored:
         return dict(stored.metadata() or {})
 
 
-def load(folder: Path, device: str = "cpu") -> "Predictor":
-    """The model with its weights, in float32, ready to predict. Raises CheckpointError."""
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
+def write_student(folder: Path, predictor: "PRiMeFlow", student: "Student", notes: Mapping[str, str]) -> None:
+    """Store the student of ``predictor`` in half precision, with ``notes`` and the teacher's fingerprint."""
+    from safetensors.torch import save_file
 
+    tensors = {name: tensor.half().contiguous() for name, tensor in student.state_dict().items()}
+    with replaced(folder / STUDENT_WEIGHTS) as temporary:
+        save_file(tensors, temporary, {**notes, TEACHER: fingerprint(predictor)})
+
+
+def forget_student(folder: Path) -> None:
+    """Remove a student whose teacher goes on learning, and sample as before it was made."""
+    if not (folder / STUDENT_WEIGHTS).is_file():
+        return
+    manifest = read_manifest(folder)
+    if manifest.sampling.sampler == STUDENT:
+        before = replace(manifest.sampling, sampler=EXPONENTIAL, steps=USUAL_STEPS[EXPONENTIAL])
+        write_manifest(folder, replace(manifest, sampling=before))
+    (folder / STUDENT_WEIGHTS).unlink()
+
+
+def fingerprint(predictor: "PRiMeFlow") -> str:
+    """sha256 of the weights in half precision, the same whether they are stored in full or half precision."""
+    digest = hashlib.sha256()
+    for name, tensor in sorted(predictor.state_dict().items()):
+        if not name.startswith("student."):
+            digest.update(tensor.half().cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()
+
+
+def load(folder: Path, device: str = "cpu") -> "Predictor":
+    """The model with its weights and student, in float32, ready to predict. Raises CheckpointError."""
     manifest = read_manifest(folder)
     if not (folder / WEIGHTS).is_file():
         raise CheckpointError(f"{folder} has no {WEIGHTS} yet: its training has not come to a first result. Resume it.")
     predictor = build(manifest)
+    _fill(predictor, folder / WEIGHTS)
+    if (folder / STUDENT_WEIGHTS).is_file():
+        _attach_student(folder, predictor)
+    return predictor.to(device).eval()
+
+
+def _attach_student(folder: Path, predictor: "Predictor") -> None:
+    from primeflow_core.predictor import PRiMeFlow
+    from primeflow_core.velocity.student import Student
+
+    path = folder / STUDENT_WEIGHTS
+    if not isinstance(predictor, PRiMeFlow):
+        raise CheckpointError(f"{path} belongs to another kind of model. Delete it, or copy the model again.")
+    student = Student(predictor.field.config, len(predictor.genes), predictor.vocabulary.size)
+    _fill(student, path)
+    if _notes(path).get(TEACHER) != fingerprint(predictor):
+        raise CheckpointError(
+            f"{path} was taught by other weights than {WEIGHTS} beside it. Run `primeflow distill` again, or delete it."
+        )
+    predictor.student = student
+
+
+def _fill(module: "torch.nn.Module", path: Path) -> None:
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
     try:
-        tensors = load_file(folder / WEIGHTS)
-        predictor.load_state_dict({name: tensor.float() for name, tensor in tensors.items()})
+        module.load_state_dict({name: tensor.float() for name, tensor in load_file(path).items()})
     except (SafetensorError, RuntimeError, OSError) as error:
         reason = str(error).splitlines()[0]
-        raise CheckpointError(
-            f"{folder / WEIGHTS} does not fit its {CONFIG}: {reason} Train or copy it again."
-        ) from error
-    return predictor.to(device).eval()
+        raise CheckpointError(f"{path} does not fit its {CONFIG}: {reason} Train or copy it again.") from error
 
 
 def build(manifest: Manifest) -> "Predictor":

@@ -15,7 +15,7 @@ from primeflow_core.checkpoint import Manifest
 from primeflow_core.conditions import Condition
 from primeflow_core.errors import SettingError
 from primeflow_core.jobs import JobContext, Snapshot
-from primeflow_core.sampling_plan import Progress, SamplingPlan
+from primeflow_core.sampling_plan import STUDENT, Progress, SamplingPlan
 
 if TYPE_CHECKING:
     from primeflow_core.predictor import Predictor
@@ -88,13 +88,18 @@ class ModelShelf:
 
 
 def version_of(folder: Path) -> int:
-    """Changes when the weights in a model folder do; 0 where there are none."""
-    weights = folder / checkpoint.WEIGHTS
-    return weights.stat().st_mtime_ns if weights.is_file() else 0
+    """Changes when the weights in a model folder do, or its student; 0 where there are none."""
+    files = (folder / checkpoint.WEIGHTS, folder / checkpoint.STUDENT_WEIGHTS)
+    return sum(file.stat().st_mtime_ns for file in files if file.is_file())
 
 
 def evaluations(cells: int, plan: SamplingPlan) -> int:
-    """How often the network sees a cell: guidance other than 0 and 1 needs it with and without the condition."""
+    """How often the network sees a cell: guidance other than 0 and 1 needs it with and without the condition.
+
+    A student was taught guidance and needs it once.
+    """
+    if plan.sampler == STUDENT:
+        return cells
     a_step = 2 if plan.sampler == "midpoint" else 1
     return cells * plan.steps * a_step * (1 if plan.guidance in (0.0, 1.0) else 2)
 

@@ -13,9 +13,18 @@ from primeflow_core.errors import SettingError
 from primeflow_core.objective import Field, FlowConfig, flow_matching_loss
 from primeflow_core.precision import chosen, products
 from primeflow_core.sampling import SOLVERS, HalfSolved, OnStep, exponential, guided
-from primeflow_core.sampling_plan import EXPONENTIAL, MOST_CELLS, OnProgress, Progress, SamplingPlan
+from primeflow_core.sampling_plan import (
+    EXPONENTIAL,
+    MOST_CELLS,
+    STUDENT,
+    USUAL_STEPS,
+    OnProgress,
+    Progress,
+    SamplingPlan,
+)
 from primeflow_core.space import smallest_nonzero, to_expression
 from primeflow_core.velocity.gaussian import GaussianVelocity
+from primeflow_core.velocity.student import HIGHEST_GUIDANCE, Student
 from primeflow_core.velocity.unet import UNetConfig, UNetField
 
 
@@ -74,6 +83,7 @@ class PRiMeFlow(Predictor):
         self.gaussian = (
             GaussianVelocity(len(self.genes), vocabulary.size, flow.factors, flow.path) if flow.factors else None
         )
+        self.student: Student | None = None
         self.register_buffer("smallest", torch.zeros(len(self.genes)))
 
     def fit_statistics(self, chunks: Callable[[], Iterable[Batch]]) -> None:
@@ -106,12 +116,14 @@ class PRiMeFlow(Predictor):
         for first in range(0, cells, plan.batch_size):
             batch = x_0[first : first + plan.batch_size].to(self.device)
             report = _StepReporter(on_progress, first, cells, plan.steps, self._expression(plan.zeros))
-            x_1 = self._solved(batch, encoded.expand(len(batch), -1), plan, report)
+            x_1 = self.solved(batch, encoded, plan, report)
             made[first : first + len(batch)] = self._expression(plan.zeros)(x_1)
         return made
 
-    def _solved(self, x_0: Tensor, condition: Tensor, plan: SamplingPlan, report: OnStep) -> Tensor:
-        """x_0 (B, G) carried to t = 1 as the plan says."""
+    def solved(self, x_0: Tensor, condition: Tensor, plan: SamplingPlan, report: OnStep) -> Tensor:
+        """Noise x_0 (B, G) carried to t = 1 as the plan says, for one condition (1, C)."""
+        if plan.sampler == STUDENT:
+            return self._taught(x_0, condition, plan, report)
         if plan.sampler != EXPONENTIAL:
             velocity = guided(self._in(plan.precision, self.velocity), condition, plan.guidance)
             return SOLVERS[plan.sampler](velocity, x_0, plan.steps, report)
@@ -120,10 +132,26 @@ class PRiMeFlow(Predictor):
                 f"The sampler {EXPONENTIAL} needs a model with a Gaussian part, and this one was trained without "
                 f"(factors=0). Use one of {', '.join(SOLVERS)}."
             )
-        gaussian, mean = self.gaussian, self.gaussian.mean_of(condition[:1], plan.guidance)
+        gaussian, mean = self.gaussian, self.gaussian.mean_of(condition, plan.guidance)
         correction = guided(self._in(plan.precision, self.field), condition, plan.guidance)
         field = HalfSolved(lambda x_t, t, u: gaussian.carried(x_t, mean, t, u), gaussian.gain, correction)
         return exponential(field, x_0, plan.steps, report)
+
+    def _taught(self, x_0: Tensor, condition: Tensor, plan: SamplingPlan, report: OnStep) -> Tensor:
+        if self.student is None or self.gaussian is None:
+            raise SettingError(
+                "This model has no student yet. Make one with `primeflow distill`, or use another sampler: "
+                f"{', '.join(name for name in USUAL_STEPS if name != STUDENT)}."
+            )
+        if not 1 <= plan.guidance <= HIGHEST_GUIDANCE:
+            raise SettingError(
+                f"The student was taught guidance weights from 1 to {HIGHEST_GUIDANCE:g}, and this is "
+                f"{plan.guidance:g}. Use --sampler {EXPONENTIAL} for it."
+            )
+        with products(plan.precision, self.device):
+            x_1 = self.student(self.gaussian, x_0, condition, x_0.new_full((1,), plan.guidance))
+        report(1, x_1)
+        return x_1
 
     def _in(self, precision: str, field: Field) -> Field:
         """``field`` with matrix products in ``precision``; velocities come out in float32."""

@@ -4,11 +4,11 @@ The captions that tie the paper's rows to data sets are lost, so they are named 
 four GPUs; ``batch_size`` here is the sum over them.
 """
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
+from primeflow_core.assignments import converted, key_and_text
 from primeflow_core.errors import SettingError
 from primeflow_core.objective import FlowConfig
 from primeflow_core.training import TrainingConfig
@@ -85,10 +85,7 @@ def recipe_named(name: str) -> Recipe:
 def adjusted(recipe: Recipe, assignments: Sequence[str]) -> Recipe:
     """``recipe`` with ``key=value`` texts applied, e.g. ``batch_size=32`` or ``channel_mult=[1,2]``."""
     for assignment in assignments:
-        key, sign, text = assignment.partition("=")
-        if not sign:
-            raise SettingError(f"{assignment!r} is no setting; write it as key=value.")
-        recipe = _with(recipe, key.strip(), text.strip())
+        recipe = _with(recipe, *key_and_text(assignment))
     return recipe
 
 
@@ -96,23 +93,7 @@ def _with(recipe: Recipe, key: str, text: str) -> Recipe:
     for row in ("field", "flow", "training"):
         config = getattr(recipe, row)
         if key in {entry.name for entry in fields(config)}:
-            value = _converted(key, text, getattr(config, key))
+            value = converted(key, text, getattr(config, key))
             return replace(recipe, **{row: replace(config, **{key: value})})
     known = [entry.name for row in (UNetConfig, FlowConfig, TrainingConfig) for entry in fields(row)]
     raise SettingError(f"{key!r} is no setting of a recipe. Settings: {', '.join(known)}.")
-
-
-def _converted(key: str, text: str, current: object) -> object:
-    """``text`` as the type that the setting has now."""
-    try:
-        if isinstance(current, str):
-            return text
-        value = json.loads(text)
-        if isinstance(current, tuple):
-            return tuple(int(entry) for entry in value)
-        if isinstance(current, int) and value != int(value):
-            raise ValueError
-        return type(current)(value)  # type: ignore[call-arg]
-    except (TypeError, ValueError) as error:
-        shape = "a list like [1,2,2]" if isinstance(current, tuple) else f"a number like {current}"
-        raise SettingError(f"{key}={text} cannot be used: {key} is {shape}.") from error

@@ -2,15 +2,17 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import numpy as np
 
 from primeflow_core.errors import SettingError
 
-EXPONENTIAL = "exponential"
-EXPONENTIAL_STEPS = 4
-"""As close to the cells of 100 Euler steps as two seeds are to each other (benchmarks/sampling.py)."""
-SAMPLERS = ("euler", "midpoint", "adams-bashforth", EXPONENTIAL)
+EXPONENTIAL, STUDENT = "exponential", "student"
+USUAL_STEPS = MappingProxyType({"euler": 100, "midpoint": 5, "adams-bashforth": 10, EXPONENTIAL: 4, STUDENT: 1})
+"""Of euler the paper's; of other solvers as many as come as close to the cells of 100 Euler steps as two seeds are to
+each other (benchmarks/sampling.py)."""
+SAMPLERS = tuple(USUAL_STEPS)
 ZEROS = ("clip", "half-smallest", "smallest")
 PRECISIONS = ("auto", "float32", "bfloat16")
 MOST_CELLS = 100_000
@@ -23,8 +25,9 @@ class SamplingPlan:
     ``guidance`` w: 1 is conditional only, 0 the null condition, more exaggerates the condition's effect.
     ``zeros``: ``clip`` sets negative values to 0; ``half-smallest`` and ``smallest`` also set to 0 whatever
     lies below (half of) the gene's smallest non-zero training value. 100 Euler steps are the paper's
-    reference setting; ``exponential`` needs a model with a Gaussian part. ``precision`` of matrix products: ``auto``
-    is bfloat16 where the processor has instructions for it; what was chosen is recorded with the cells.
+    reference setting; ``exponential`` needs a model with a Gaussian part, ``student`` one that was distilled.
+    ``precision`` of matrix products: ``auto`` is bfloat16 where the processor has instructions for it; what was
+    chosen is recorded with the cells.
     """
 
     sampler: str = "adams-bashforth"
@@ -35,6 +38,11 @@ class SamplingPlan:
     batch_size: int = 128
     precision: str = "auto"
 
+    @property
+    def in_steps(self) -> str:
+        """For a sentence: ``1 step``, ``4 steps``."""
+        return f"{self.steps} step{'' if self.steps == 1 else 's'}"
+
     def __post_init__(self) -> None:
         if self.sampler not in SAMPLERS:
             raise SettingError(f"sampler is {self.sampler!r}; it must be one of {', '.join(SAMPLERS)}.")
@@ -44,6 +52,8 @@ class SamplingPlan:
             raise SettingError(f"precision is {self.precision!r}; it must be one of {', '.join(PRECISIONS)}.")
         if not 1 <= self.steps <= 10_000:
             raise SettingError(f"steps is {self.steps}; it must be between 1 and 10,000.")
+        if self.sampler == STUDENT and self.steps != 1:
+            raise SettingError(f"steps is {self.steps}; the {STUDENT} makes cells in one step.")
         if not 0 <= self.guidance <= 20:
             raise SettingError(f"The guidance weight is {self.guidance:g}; it must be between 0 and 20.")
         if not 0 <= self.seed < 2**63:

@@ -21,7 +21,7 @@ from torch import Tensor
 
 from primeflow_core import checkpoint
 from primeflow_core.cells import Cells
-from primeflow_core.composition import composer
+from primeflow_core.composition.composer import composer
 from primeflow_core.conditions import Condition, Vocabulary
 from primeflow_core.errors import CheckpointError, SettingError
 from primeflow_core.files import remove_partial, replaced, write_text
@@ -40,8 +40,8 @@ class TrainingConfig:
 
     ``precision`` of the products: ``float32``, ``bfloat16`` with weights, sums and loss in float32, or ``auto``:
     bfloat16 where the processor multiplies it faster. ``decay`` of the learning rate: ``constant``, or ``cosine`` down
-    to 0 over ``steps``. ``composed``: the share of each batch that shows sums of single effects in place of measured
-    cells, see composition.py. ``patience``: validations without improvement before the training stops.
+    to 0 over ``steps``. ``composed``: the share of each batch that shows composed cells in place of measured
+    ones, see composition/composer.py. ``patience``: validations without improvement before the training stops.
     ``validation_draws``: how often each validation cell is noised anew, always the same noise.
     """
 
@@ -153,7 +153,7 @@ class Trainer:
             predictor.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay
         )
         self.progress = Progress()
-        self._composer = composer(train.cells.subset(train.index)) if config.composed else None
+        self._composer = composer(train.cells.subset(train.index), seed) if config.composed else None
         self._order: tuple[int, np.ndarray] = (-1, np.zeros(0, dtype=np.int64))
 
     @property
@@ -339,6 +339,7 @@ def _keep_weights(trainer: Trainer, folder: Path, validation_loss: float | None)
         "step": str(trainer.progress.step),
         "validation_loss": "none" if validation_loss is None else f"{validation_loss:.6f}",
     }
+    checkpoint.forget_student(folder)
     checkpoint.write_weights(folder, trainer.averaged.state_dict(), notes)
 
 

@@ -16,7 +16,7 @@ from primeflow_core.conditions import Condition, Novelty, Vocabulary, novelty
 from primeflow_core.errors import ConditionError, DataError, SettingError
 from primeflow_core.provenance import now, versions
 from primeflow_core.recipes import Recipe
-from primeflow_core.sampling_plan import EXPONENTIAL, EXPONENTIAL_STEPS, SamplingPlan
+from primeflow_core.sampling_plan import EXPONENTIAL, USUAL_STEPS, SamplingPlan
 from primeflow_core.splits import Split
 from primeflow_core.training import CellSource, Trainer
 
@@ -76,11 +76,18 @@ def _describe(source: Source, recipe: Recipe, folder: Path, seed: int, command: 
         dataset=source.dataset,
         data_sha256=source.cells.sha256,
         simulated=source.simulated,
-        sampling=SamplingPlan(EXPONENTIAL, steps=EXPONENTIAL_STEPS) if recipe.flow.factors else SamplingPlan(),
+        sampling=usual_sampling(recipe),
         seed=seed,
         first_view=_first_view(tested_on, trained_on),
         provenance={"versions": versions(), "command": list(command), "cells": len(source.cells)},
     )
+
+
+def usual_sampling(recipe: Recipe) -> SamplingPlan:
+    """What cells of the recipe are sampled with until they have a student, or zeros are chosen on validation cells."""
+    if not recipe.flow.factors:
+        return SamplingPlan()
+    return SamplingPlan(EXPONENTIAL, USUAL_STEPS[EXPONENTIAL], zeros="smallest")
 
 
 def _conditions(source: Source, part: str) -> tuple[Condition, ...]:

@@ -11,14 +11,16 @@ import pandas as pd
 import pytest
 
 from primeflow_core.__main__ import main
-from primeflow_core.anndata_file import read_provenance, write_cells
+from primeflow_core.anndata_file import read_cells, read_provenance, write_cells
 from primeflow_core.baselines.fit import RIVALS
 from primeflow_core.checkpoint import read_manifest, read_preview
 from primeflow_core.datasets import DATASETS
 from tests.tiny import cells
 
 SMALL = ["channels=16", "channel_mult=[1,2]", "attention_at=[2]", "heads=2", "gene_features=8", "num_res_blocks=1"]
-COMMANDS = ("datasets", "fetch", "simulate", "check", "split", "train", "generate", "evaluate", "card", "app")
+COMMANDS = (
+    "datasets", "fetch", "simulate", "check", "split", "train", "distill", "generate", "evaluate", "card", "app",
+)  # fmt: skip
 
 
 @pytest.fixture(autouse=True)
@@ -312,6 +314,67 @@ def test_split_and_check_speak_of_the_file(screen, tmp_path, capsys):
     out = str(tmp_path / "s.csv")
     assert main(["split", str(screen / "data.h5ad"), "--task", "combo", "--out", out, "--covariates", "cell_type"]) == 2
     assert "too few" in capsys.readouterr().err
+
+
+def test_a_student_is_taught_judged_and_used(screen, tmp_path, capsys):
+    folder = tmp_path / "model"
+    shutil.copytree(screen / "model", folder)
+    few = [word for text in ("questions=3", "answers=6", "cells=4", "groups=1") for word in ("--set", text)]
+    reading = ["--data", str(screen / "data.h5ad"), "--covariates", "cell_type"]
+    assert main(["distill", "--model", str(folder), *reading, "--steps", "2", *few]) == 0
+    told = capsys.readouterr().out
+    assert told.count("control cells") == 4
+    assert "student.safetensors" in told
+    out = tmp_path / "cells.h5ad"
+    asked = ["--perturbation", "A+B", "--covariate", "cell_type=k562", "--cells", "5", "--out", str(out)]
+    assert main(["generate", "--model", str(folder), *asked, "--sampler", "student"]) == 0
+    sampling = read_provenance(out)["sampling"]
+    assert (sampling["sampler"], sampling["steps"]) == ("student", 1)
+    assert main(["generate", "--model", str(folder), *asked, "--sampler", "student", "--guidance", "9"]) == 2
+    assert "from 1 to 5" in capsys.readouterr().err
+    assert main(["card", "--model", str(folder), *reading, "--cells", "8"]) == 0
+    assert "## Student" in (folder / "README.md").read_text()
+    assert main(["distill", "--model", str(folder), *reading, "--set", "steps=0"]) == 2
+    assert "steps is 0" in capsys.readouterr().err
+    assert main(["distill", "--model", str(folder), *reading, "--set", "stpes=3"]) == 2
+    assert "'stpes' is no setting" in capsys.readouterr().err
+
+
+def test_without_a_student_its_sampler_says_how_to_make_one(screen, tmp_path, capsys):
+    assert generate(screen, tmp_path / "cells.h5ad", "--sampler", "student") == 2
+    assert "primeflow distill" in capsys.readouterr().err
+
+
+def test_named_conditions_are_held_out(screen, tmp_path):
+    data, out = str(screen / "data.h5ad"), tmp_path / "named.csv"
+    command = ["split", data, "--covariates", "cell_type", "--task", "named", "--out", str(out)]
+    assert main([*command, "--hold-out", "B+A", "--hold-out", "A", "--covariate", "cell_type=k562"]) == 0
+    split = pd.read_csv(out).set_index("cell")["split"]
+    read = read_cells(screen / "data.h5ad", covariates=("cell_type",))
+    labels = np.array([read.conditions[i].label for i in read.condition_of])
+    parts = {label: set(split.loc[read.names[labels == label]]) for label in dict.fromkeys(labels.tolist())}
+    assert parts["A"] == parts["A+B"] == {"test"}
+    assert parts["B"] == {"train"}
+    assert parts["control"] == {"train", "val", "test"}
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--task", "named"], "needs --hold-out LABEL"),
+        (["--task", "named", "--hold-out", "A+Z"], "no perturbed cells of 'A+Z'"),
+        (["--task", "named", "--hold-out", "control"], "no perturbed cells of 'control'"),
+        (["--task", "named", "--hold-out", "A", "--covariate", "cell_type=x"], "with cell_type=x"),
+        (["--task", "named", "--hold-out", "A", "--covariate", "k562"], "must be NAME=VALUE"),
+        (["--task", "combo", "--hold-out", "A"], "belong to --task named"),
+    ],
+)
+def test_what_cannot_be_held_out_is_said(options, said, screen, tmp_path, capsys):
+    out = tmp_path / "named.csv"
+    data = str(screen / "data.h5ad")
+    assert main(["split", data, "--covariates", "cell_type", *options, "--out", str(out)]) == 2
+    assert said in capsys.readouterr().err
+    assert not out.exists()
 
 
 def test_card_scores_the_held_out_pair_and_ships_its_cells(screen, tmp_path, capsys):

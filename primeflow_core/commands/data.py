@@ -9,8 +9,15 @@ from typing import TYPE_CHECKING
 from primeflow_core import datasets
 from primeflow_core.anndata_file import Inspection, inspect
 from primeflow_core.cells import Cells
-from primeflow_core.commands.reading import add_reading_options, data_file, read_given, reading_options
+from primeflow_core.commands.reading import (
+    add_reading_options,
+    covariate_values,
+    data_file,
+    read_given,
+    reading_options,
+)
 from primeflow_core.commands.terminal import ProgressLine, Subcommands, add_command, say
+from primeflow_core.conditions import Condition, parse_perturbations
 from primeflow_core.conventions import Problem, Severity
 from primeflow_core.errors import DataError, DownloadError, SettingError
 from primeflow_core.files import check_can_write, write_with
@@ -146,16 +153,24 @@ def _add_split(commands: Subcommands) -> None:
     parser = add_command(
         commands,
         "split",
-        "Hold conditions out as PerturBench does.",
+        "Hold conditions out as PerturBench does, or those that you name.",
         "primeflow split screen.h5ad --task combo --seed 42 --out split.csv",
     )
     parser.add_argument("data", help=".h5ad file, or the name of a data set in the cache")
     parser.add_argument(
         "--task",
-        choices=("combo", "transfer", "simulated"),
+        choices=("combo", "transfer", "named", "simulated"),
         required=True,
-        help="unseen combinations, unseen contexts, or the split that belongs to the simulated-screen data set",
+        help="unseen combinations, unseen contexts, the conditions that --hold-out names (all for test), or the "
+        "split that belongs to the simulated-screen data set",
     )
+    parser.add_argument(
+        "--hold-out", action="append", default=[], metavar="LABEL", help="for --task named: A, A+B, ...; repeatable"
+    )
+    parser.add_argument(
+        "--covariate", action="append", default=[], metavar="NAME=VALUE",
+        help="for --task named: only in these contexts (default: in all)",
+    )  # fmt: skip
     parser.add_argument("--fraction", type=float, help="share held out (default: 0.7 for combo, 0.3 for transfer)")
     parser.add_argument("--seed", type=int, default=42)
     parser.add_argument("--out", type=Path, required=True, help="csv to write; .csv.gz packs it")
@@ -181,8 +196,12 @@ def split_command(given: argparse.Namespace) -> None:
 
 def _split(cells: Cells, given: argparse.Namespace) -> "Split":
     from primeflow_core.simulate import default_split
-    from primeflow_core.splits import combo_split, transfer_split
+    from primeflow_core.splits import TEST, combo_split, held_out_split, transfer_split
 
+    if given.task != "named" and (given.hold_out or given.covariate):
+        raise SettingError("--hold-out and --covariate belong to --task named.")
+    if given.task == "named":
+        return held_out_split(cells, dict.fromkeys(_named(cells, given), TEST), given.seed)
     if given.task == "simulated":
         if given.data != SIMULATED:
             raise SettingError(
@@ -191,6 +210,27 @@ def _split(cells: Cells, given: argparse.Namespace) -> "Split":
         return default_split(cells)
     task, usual = (combo_split, 0.7) if given.task == "combo" else (transfer_split, 0.3)
     return task(cells, given.seed, usual if given.fraction is None else given.fraction)
+
+
+def _named(cells: Cells, given: argparse.Namespace) -> list[Condition]:
+    """The conditions that --hold-out and --covariate name."""
+    if not given.hold_out:
+        raise SettingError("--task named needs --hold-out LABEL, once for each condition to hold out.")
+    asked, found = covariate_values(given.covariate), []
+    for label in given.hold_out:
+        parts = parse_perturbations(label, separator=cells.layout.separator, control=cells.layout.control)
+        matching = [
+            condition
+            for condition in cells.conditions
+            if condition.perturbations == parts and parts and asked.items() <= dict(condition.covariates).items()
+        ]
+        if not matching:
+            where = f" with {', '.join(given.covariate)}" if asked else ""
+            raise DataError(
+                f"{cells.source} has no perturbed cells of {label!r}{where}. `primeflow check` describes it."
+            )
+        found += matching
+    return found
 
 
 def simulate_command(given: argparse.Namespace) -> None:

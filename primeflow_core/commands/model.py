@@ -2,18 +2,17 @@
 
 import argparse
 import math
-import shlex
-import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from primeflow_core import checkpoint
-from primeflow_core.commands.reading import add_reading_options, data_file, read_given
+from primeflow_core.commands.reading import add_reading_options, covariate_values, data_file, read_given
 from primeflow_core.commands.terminal import (
     ProgressLine,
     Subcommands,
     add_command,
+    as_typed,
     minutes_and_seconds,
     note,
     say,
@@ -21,7 +20,7 @@ from primeflow_core.commands.terminal import (
 from primeflow_core.conditions import Condition, parse_perturbations
 from primeflow_core.errors import ConditionError, SettingError
 from primeflow_core.files import check_can_write
-from primeflow_core.sampling_plan import PRECISIONS, SAMPLERS, ZEROS, SamplingPlan
+from primeflow_core.sampling_plan import PRECISIONS, SAMPLERS, USUAL_STEPS, ZEROS, SamplingPlan
 
 if TYPE_CHECKING:
     from primeflow_core.training import LogLine, Trainer
@@ -79,7 +78,7 @@ def train_command(given: argparse.Namespace) -> None:
     cells = read_given(file, given)
     source = Source(cells, read_split(given.split, cells, unlisted=given.unlisted), file.name, file.simulated)
     trainer = prepare(
-        source, recipe, given.out, seed=given.seed, device=given.device, resume=given.resume, command=_as_typed()
+        source, recipe, given.out, seed=given.seed, device=given.device, resume=given.resume, command=as_typed()
     )
     _report_start(trainer, recipe.name)
     bar = ProgressLine("training", recipe.training.steps)
@@ -91,11 +90,6 @@ def train_command(given: argparse.Namespace) -> None:
         else f", best validation loss {progress.best:.4f} at step {progress.best_step:,}"
     )
     say(f"{given.out}: {progress.step:,} steps in {minutes_and_seconds(progress.seconds)}{best}.")
-
-
-def _as_typed() -> list[str]:
-    """The command line, for the record."""
-    return ["primeflow", *(shlex.quote(argument) for argument in sys.argv[1:])]
 
 
 def _report_start(trainer: "Trainer", recipe: str) -> None:
@@ -164,12 +158,7 @@ def generate_command(given: argparse.Namespace) -> None:
 
 
 def _condition(given: argparse.Namespace, manifest: checkpoint.Manifest) -> Condition:
-    covariates: dict[str, str] = {}
-    for text in given.covariate:
-        name, sign, value = text.partition("=")
-        if not sign or not name or not value:
-            raise SettingError(f"--covariate {text!r} must be NAME=VALUE, for example cell_type=k562.")
-        covariates[name] = value
+    covariates = covariate_values(given.covariate)
     expected = [column for column, _ in manifest.vocabulary.covariates]
     if sorted(expected) != sorted(covariates):
         wanted = " ".join(f"--covariate {column}={values[0]}" for column, values in manifest.vocabulary.covariates)
@@ -181,8 +170,10 @@ def _condition(given: argparse.Namespace, manifest: checkpoint.Manifest) -> Cond
 
 
 def _plan(given: argparse.Namespace, default: SamplingPlan) -> SamplingPlan:
-    """The model's plan with what the user set. Euler without --steps is the paper's reference setting."""
-    steps = given.steps if given.steps is not None else 100 if given.sampler == "euler" else default.steps
+    """The model's plan with what the user set; another sampler without --steps takes as many as it usually does."""
+    sampler = given.sampler or default.sampler
+    usual = default.steps if sampler == default.sampler else USUAL_STEPS[sampler]
+    steps = given.steps if given.steps is not None else usual
     changes = {
         "sampler": given.sampler,
         "zeros": given.zeros,
@@ -220,7 +211,7 @@ def card_command(given: argparse.Namespace) -> None:
         cells_per_condition=given.cells,
         seed=given.seed,
         half=given.half,
-        command=_as_typed(),
+        command=as_typed(),
         report=note,
     )
     say(summary)

@@ -9,7 +9,7 @@ from typing import TypedDict
 from primeflow_core import datasets
 from primeflow_core.anndata_file import is_simulated, read_cells
 from primeflow_core.cells import Cells
-from primeflow_core.errors import DataError
+from primeflow_core.errors import DataError, SettingError
 
 
 def add_reading_options(parser: argparse.ArgumentParser) -> None:
@@ -62,6 +62,17 @@ def data_file(text: str) -> DataFile:
 
 def covariate_columns(text: str | None) -> tuple[str, ...] | None:
     return None if text is None else tuple(column.strip() for column in text.split(",") if column.strip())
+
+
+def covariate_values(texts: Sequence[str]) -> dict[str, str]:
+    """``NAME=VALUE`` texts as given by --covariate. Raises SettingError for anything else."""
+    values: dict[str, str] = {}
+    for text in texts:
+        name, sign, value = text.partition("=")
+        if not sign or not name or not value:
+            raise SettingError(f"--covariate {text!r} must be NAME=VALUE, for example cell_type=k562.")
+        values[name] = value
+    return values
 
 
 def read_given(file: DataFile, given: argparse.Namespace) -> Cells:

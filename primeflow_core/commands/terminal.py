@@ -1,6 +1,7 @@
 """What the commands say: results on standard output, progress on standard error."""
 
 import argparse
+import shlex
 import sys
 from typing import Any
 
@@ -27,6 +28,11 @@ def add_command(commands: Subcommands, name: str, summary: str, example: str) ->
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     return parser
+
+
+def as_typed() -> list[str]:
+    """The command line, for the record."""
+    return ["primeflow", *(shlex.quote(argument) for argument in sys.argv[1:])]
 
 
 def minutes_and_seconds(seconds: float) -> str:

@@ -91,8 +91,11 @@ class GaussianVelocity(nn.Module):
             velocity = velocity - per_gene * (along @ self.directions.T)
             return velocity, self.spread / (at.source**2 + at.cell**2 * self.spread**2).sqrt()
 
-    def mean_of(self, condition: Tensor, guidance: float) -> Tensor:
-        """(B, G) mean of the guided velocity: guidance is linear in the mean, and the slopes do not depend on it."""
+    def mean_of(self, condition: Tensor, guidance: float | Tensor) -> Tensor:
+        """(B, G) mean of the guided velocity for a weight, or one of each row (B, 1).
+
+        Guidance is linear in the mean, and the slopes do not depend on it.
+        """
         return self.mean + guidance * (condition @ self.effects)
 
     def carried(self, x_t: Tensor, mean: Tensor, t: float, u: float) -> Tensor:

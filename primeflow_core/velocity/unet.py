@@ -261,7 +261,7 @@ class UNetField(nn.Module):
         """Velocity of every gene.
 
         x_t (B, G) float; t (B,) in [0, 1]; condition (B, C); null (B,) bool, True where the condition is
-        left out. Returns (B, G).
+        left out. These three may be one row for all cells. Returns (B, G).
         """
         modulation = self.modulation(t, condition, null)  # (B, M)
         tokens = self.tokens(x_t)  # (B, G, d)

@@ -1,0 +1,49 @@
+"""The command distill: a student that makes cells with one evaluation of the network."""
+
+import argparse
+from pathlib import Path
+
+from primeflow_core import checkpoint
+from primeflow_core.assignments import assigned
+from primeflow_core.commands.reading import add_reading_options, data_file, read_given
+from primeflow_core.commands.terminal import ProgressLine, Subcommands, add_command, as_typed, say
+from primeflow_core.errors import SettingError
+
+
+def add_commands(commands: Subcommands) -> None:
+    parser = add_command(
+        commands,
+        "distill",
+        "Teach a student of a model: it makes cells with one evaluation of the network.",
+        "primeflow distill --model runs/screen --data screen.h5ad",
+    )
+    parser.add_argument("--model", type=Path, required=True, help="model folder")
+    parser.add_argument("--data", required=True, help=".h5ad file or named data set that it was trained on")
+    parser.add_argument("--steps", type=int, help="updates of the student's weights (default: 1200)")
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="change a number of it")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--device", default="cpu")
+    add_reading_options(parser)
+    parser.set_defaults(run=distill_command)
+
+
+def distill_command(given: argparse.Namespace) -> None:
+    from primeflow_core.distillation.apprenticeship import apprentice
+    from primeflow_core.distillation.teaching import DistillationConfig
+
+    if given.seed < 0:
+        raise SettingError("--seed must be 0 or more.")
+    settings = [*given.set, *([f"steps={given.steps}"] if given.steps is not None else [])]
+    config = assigned(DistillationConfig(), settings)
+    cells = read_given(data_file(given.data), given)
+    bars: dict[str, ProgressLine] = {}
+
+    def on_step(what: str, done: int, of: int) -> None:
+        bars.setdefault(what, ProgressLine(what, of)).at(done)
+        if done == of:
+            bars[what].close()
+
+    outcome = apprentice(given.model, cells, config, given.seed, given.device, as_typed(), on_step)
+    for row in outcome.judged:
+        say(str(row))
+    say(f"{given.model / checkpoint.STUDENT_WEIGHTS}: {outcome.summary}")

@@ -1,0 +1,92 @@
+"""Whether a student may stand in for its teacher: both sampled with two seeds, over measured cells."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from primeflow_core.cells import Cells
+from primeflow_core.conditions import Condition
+from primeflow_core.evaluation.distances import energy_distance
+from primeflow_core.predictor import PRiMeFlow
+from primeflow_core.sampling_plan import STUDENT, SamplingPlan
+from primeflow_core.splits import TEST, TRAIN, VAL, Split
+
+SEEDS = (0, 1)
+CELLS = 200
+MOST_CONDITIONS = 6
+GUIDANCES = (1.0, 3.0)
+ALLOWED_LOSS = 0.01
+"""Of the energy distance from control cells to the truth."""
+
+
+@dataclass(frozen=True)
+class Judged:
+    """Unbiased energy distances to measured cells, means over conditions and seeds; ``spread`` between the teacher's
+    seeds, ``controls`` that of control cells of the same context."""
+
+    conditions: str
+    guidance: float
+    teacher: float
+    student: float
+    spread: float
+    controls: float
+
+    @property
+    def good(self) -> bool:
+        """Not farther from the truth than the teacher by more than its seeds or 1 % of the controls' distance."""
+        return self.student - self.teacher <= max(self.spread, ALLOWED_LOSS * self.controls)
+
+    def __str__(self) -> str:
+        return (
+            f"{self.conditions}, guidance weight {self.guidance:g}: energy distance {self.student:.4f}, the teacher's "
+            f"{self.teacher:.4f} (its two seeds differ by {self.spread:.4f}; control cells {self.controls:.4f})"
+        )
+
+
+def judge(
+    predictor: PRiMeFlow, cells: Cells, split: Split, plan: SamplingPlan, on_step: Callable[[str, int, int], None]
+) -> tuple[Judged, ...]:
+    """The student of ``predictor`` beside ``plan`` of its teacher: on conditions seen in training and on held-out ones.
+
+    Held out are those of validation, of test where there is none; a kind without measured conditions has no row.
+    """
+    kinds = {"seen in training": _measured(cells, split, (TRAIN,)), "held out": _measured(cells, split, (VAL, TEST))}
+    asked = [(name, truth, w) for name, truth in kinds.items() for w in GUIDANCES if truth]
+    judged = []
+    for number, (name, truth, guidance) in enumerate(asked):
+        judged.append(_judged(predictor, name, truth, replace(plan, guidance=guidance)))
+        on_step("comparing", number + 1, len(asked))
+    return tuple(judged)
+
+
+Truth = dict[Condition, tuple[np.ndarray, np.ndarray]]
+"""Measured cells and control cells of each condition."""
+
+
+def _measured(cells: Cells, split: Split, parts: Sequence[str]) -> Truth:
+    for part in parts:
+        some = cells.subset(split.indices(cells, part))
+        known = set(some.conditions)
+        conditions = [c for c in some.conditions if not c.is_control and c.control() in known]
+        if conditions:
+            chosen = np.unique(np.linspace(0, len(conditions) - 1, MOST_CONDITIONS).astype(int))
+            asked = [conditions[i] for i in chosen]
+            return {c: (some.dense(some.where(c)), some.dense(some.where(c.control()))) for c in asked}
+    return {}
+
+
+def _judged(predictor: PRiMeFlow, name: str, truth: Truth, plan: SamplingPlan) -> Judged:
+    def apart(sampling: SamplingPlan) -> float:
+        return float(np.mean([
+            energy_distance(predictor.predict(condition, CELLS, sampling), measured)
+            for condition, (measured, _) in truth.items()
+        ]))  # fmt: skip
+
+    taught = replace(plan, sampler=STUDENT, steps=1)
+    teacher = [apart(replace(plan, seed=seed)) for seed in SEEDS]
+    student = [apart(replace(taught, seed=seed)) for seed in SEEDS]
+    controls = float(np.mean([energy_distance(control, measured) for measured, control in truth.values()]))
+    return Judged(
+        name, plan.guidance, float(np.mean(teacher)), float(np.mean(student)), float(np.ptp(teacher)), controls
+    )
