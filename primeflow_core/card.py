@@ -71,7 +71,7 @@ def write_card(
             TEST, replace(PAPER_SETTING, zeros=zeros, seed=seed)
         ),
     }
-    rivals = rival_table(cells, split, TEST, manifest.tested_on, scorer.count, seed=seed)
+    rivals = rival_table(cells, split, TEST, scorer.askable(TEST), scorer.count, seed=seed)
     metrics = {"command": list(command), **_metrics(manifest, plan, cells_per_condition, scored, tried)}
     metrics["rivals"] = {"test": _rows(rivals.scores), "refused": _refused(rivals)}
     checkpoint.write_manifest(folder, manifest)
@@ -126,7 +126,7 @@ class _Scorer:
 
     def score(self, part: str, plan: SamplingPlan) -> pd.DataFrame:
         """Value, floor and ceiling of each held-out condition of ``part``; empty where it has none."""
-        conditions = self.manifest.tested_on if part == TEST else self.manifest.validated_on
+        conditions = self.askable(part)
         self.report(
             f"{part}: {counted(len(conditions), 'condition')}, {plan.sampler}, {plan.in_steps}, zeros {plan.zeros}"
         )
@@ -136,9 +136,14 @@ class _Scorer:
         made = {condition: self._cells_of(condition, plan) for condition in conditions}
         return bounds(score(measured.pair(made, f"cells of {self.manifest.name}")), measured.floor_controls)
 
+    def askable(self, part: str) -> tuple[Condition, ...]:
+        """The held-out conditions of ``part`` whose every part the model met; the others it cannot be asked for."""
+        conditions = self.manifest.tested_on if part == TEST else self.manifest.validated_on
+        return tuple(condition for condition in conditions if self.predictor.vocabulary.knows(condition))
+
     def preview(self, manifest: Manifest, seed: int) -> dict[Condition, np.ndarray]:
         plan = self.predictor.settled(replace(manifest.sampling, seed=seed))
-        return {condition: self._cells_of(condition, plan)[:PREVIEW_CELLS] for condition in manifest.tested_on}
+        return {condition: self._cells_of(condition, plan)[:PREVIEW_CELLS] for condition in self.askable(TEST)}
 
     def _cells_of(self, condition: Condition, plan: SamplingPlan) -> np.ndarray:
         if (condition, plan) not in self._made:

@@ -146,12 +146,17 @@ def _zeros_section(tried: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[str
 def _limits(manifest: Manifest) -> list[str]:
     held_out = ", ".join(f"{c.label} ({c.context})" for c in manifest.held_out)
     contexts = ", ".join(sorted({c.context for c in manifest.trained_on} - {""})) or "one context"
+    unknown = [c.label for c in manifest.held_out if not manifest.vocabulary.knows(c)]
+    refused = (
+        [f"Not scored, since a part of it was never met in training: {', '.join(unknown)}.", ""] if unknown else []
+    )
     return [
         "## Use",
         "",
         f"Held out of training: {held_out}. Trained on {len(manifest.trained_on)} conditions of {contexts}, "
         "controls included.",
         "",
+        *refused,
         "For choosing experiments, not as evidence; no clinical use. A pair of seen parts is a prediction, not a "
         "memory; a part that was seen only elsewhere makes it a guess.",
     ]

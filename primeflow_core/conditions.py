@@ -156,6 +156,14 @@ class Vocabulary:
         """C, the number of condition channels."""
         return len(self.perturbations) + sum(len(values) for _, values in self.covariates)
 
+    def knows(self, condition: Condition) -> bool:
+        """Whether ``condition`` can be encoded: every part and covariate value of it was met in training."""
+        try:
+            self._encode_one(condition)
+        except ConditionError:
+            return False
+        return True
+
     def encode(self, conditions: Sequence[Condition]) -> np.ndarray:
         """(B,) conditions to float32 (B, C). Raises ConditionError for anything unknown."""
         encoded = np.zeros((len(conditions), self.size), dtype=np.float32)

@@ -13,7 +13,7 @@ from primeflow_core import checkpoint
 from primeflow_core.cells import Cells
 from primeflow_core.checkpoint import Manifest
 from primeflow_core.conditions import Condition, Novelty, Vocabulary, novelty
-from primeflow_core.errors import ConditionError, DataError, SettingError
+from primeflow_core.errors import DataError, SettingError
 from primeflow_core.provenance import now, versions
 from primeflow_core.recipes import Recipe
 from primeflow_core.sampling_plan import EXPONENTIAL, USUAL_STEPS, SamplingPlan
@@ -110,16 +110,8 @@ def _first_view(tested_on: Sequence[Condition], trained_on: Sequence[Condition])
 def _known(source: Source, manifest: Manifest) -> np.ndarray:
     """Validation cells whose condition the vocabulary can express: a part that training never met has no input."""
     index = source.split.indices(source.cells, "val")
-    can_be_asked = np.array([_expressible(c, manifest.vocabulary) for c in source.cells.conditions])
+    can_be_asked = np.array([manifest.vocabulary.knows(c) for c in source.cells.conditions])
     return index[can_be_asked[source.cells.condition_of[index]]]
-
-
-def _expressible(condition: Condition, vocabulary: Vocabulary) -> bool:
-    try:
-        vocabulary.encode([condition])
-    except ConditionError:
-        return False
-    return True
 
 
 def _device(name: str) -> torch.device:

@@ -340,6 +340,20 @@ def test_a_student_is_taught_judged_and_used(screen, tmp_path, capsys):
     assert "'stpes' is no setting" in capsys.readouterr().err
 
 
+def test_a_card_leaves_out_what_the_model_cannot_be_asked_for(screen, tmp_path, capsys):
+    data, split, folder = str(screen / "data.h5ad"), str(tmp_path / "split.csv"), tmp_path / "model"
+    reading = ["--covariates", "cell_type"]
+    hold_out = ["--hold-out", "B", "--hold-out", "A+B"]
+    assert main(["split", data, *reading, "--task", "named", *hold_out, "--out", split]) == 0
+    settings = [word for text in SMALL for word in ("--set", text)]
+    train = ["train", data, *reading, "--split", split, "--out", str(folder), "--steps", "2", *settings]
+    assert main(train) == 0
+    assert main(["card", "--model", str(folder), "--data", data, *reading, "--cells", "8"]) == 0
+    card = (folder / "README.md").read_text()
+    assert "never met in training: B, A+B." in card
+    assert "No condition." in card
+
+
 def test_without_a_student_its_sampler_says_how_to_make_one(screen, tmp_path, capsys):
     assert generate(screen, tmp_path / "cells.h5ad", "--sampler", "student") == 2
     assert "primeflow distill" in capsys.readouterr().err

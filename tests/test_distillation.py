@@ -7,17 +7,17 @@ import pytest
 import torch
 
 from primeflow_core import checkpoint
-from primeflow_core.conditions import Condition, Perturbation
+from primeflow_core.conditions import Condition, Perturbation, Vocabulary
 from primeflow_core.distillation import apprenticeship
 from primeflow_core.distillation.apprenticeship import Outcome, apprentice
 from primeflow_core.distillation.lessons import KnownCells, TeachersCells
 from primeflow_core.distillation.questions import question
 from primeflow_core.distillation.teaching import DistillationConfig, distill, energy_score
-from primeflow_core.distillation.verdict import Judged
+from primeflow_core.distillation.verdict import Judged, judge
 from primeflow_core.errors import CheckpointError, DataError, SettingError
 from primeflow_core.predictor import Batch
 from primeflow_core.sampling_plan import EXPONENTIAL, STUDENT, SamplingPlan
-from primeflow_core.splits import Split
+from primeflow_core.splits import Split, read_split
 from primeflow_core.training import CellSource, Trainer, train
 from primeflow_core.velocity.student import HALFWAY, Student
 from tests import tiny
@@ -231,6 +231,18 @@ def test_both_are_sampled_for_every_kind_of_condition_and_guidance(folder):
         ("seen in training", 1.0), ("seen in training", 3.0), ("held out", 1.0), ("held out", 3.0),
     ]  # fmt: skip
     assert np.isfinite([(row.teacher, row.student, row.controls) for row in judged]).all()
+
+
+def test_conditions_that_cannot_be_asked_for_are_not_compared(folder):
+    described = checkpoint.read_manifest(folder)
+    without_b = Vocabulary.from_conditions(CONDITIONS[:2])
+    checkpoint.write_manifest(folder, replace(described, vocabulary=without_b, trained_on=CONDITIONS[:2]))
+    torch.manual_seed(0)
+    predictor = checkpoint.build(checkpoint.read_manifest(folder))
+    predictor.student = Student(predictor.field.config, 11, without_b.size)
+    cells = tiny.cells()
+    judged = judge(predictor.eval(), cells, read_split(folder / checkpoint.SPLIT, cells), PLAN, lambda *told: None)
+    assert {row.conditions for row in judged} == {"seen in training"}
 
 
 def test_a_student_of_other_weights_is_refused_and_half_precision_is_not(folder):

@@ -49,9 +49,14 @@ def judge(
 ) -> tuple[Judged, ...]:
     """The student of ``predictor`` beside ``plan`` of its teacher: on conditions seen in training and on held-out ones.
 
-    Held out are those of validation, of test where there is none; a kind without measured conditions has no row.
+    Held out are those of validation, of test where there is none; conditions that the model cannot be asked for are
+    left out, and a kind without any has no row.
     """
-    kinds = {"seen in training": _measured(cells, split, (TRAIN,)), "held out": _measured(cells, split, (VAL, TEST))}
+    knows = predictor.vocabulary.knows
+    kinds = {
+        "seen in training": _measured(cells, split, (TRAIN,), knows),
+        "held out": _measured(cells, split, (VAL, TEST), knows),
+    }
     asked = [(name, truth, w) for name, truth in kinds.items() for w in GUIDANCES if truth]
     judged = []
     for number, (name, truth, guidance) in enumerate(asked):
@@ -64,11 +69,11 @@ Truth = dict[Condition, tuple[np.ndarray, np.ndarray]]
 """Measured cells and control cells of each condition."""
 
 
-def _measured(cells: Cells, split: Split, parts: Sequence[str]) -> Truth:
+def _measured(cells: Cells, split: Split, parts: Sequence[str], knows: Callable[[Condition], bool]) -> Truth:
     for part in parts:
         some = cells.subset(split.indices(cells, part))
         known = set(some.conditions)
-        conditions = [c for c in some.conditions if not c.is_control and c.control() in known]
+        conditions = [c for c in some.conditions if not c.is_control and c.control() in known and knows(c)]
         if conditions:
             chosen = np.unique(np.linspace(0, len(conditions) - 1, MOST_CONDITIONS).astype(int))
             asked = [conditions[i] for i in chosen]
