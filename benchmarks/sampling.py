@@ -237,12 +237,15 @@ def main() -> None:
     parser.add_argument("--quality-cells", type=int, default=200)
     parser.add_argument("--seeds", type=int, default=2)
     parser.add_argument("--parts", choices=PARTS, nargs="+", default=PARTS, help="what to measure (default: all)")
+    parser.add_argument("--ways", nargs="+", help="only these, for instance: plain 'exponential 4' 'student 1'")
     parser.add_argument("--out", type=Path, required=True)
     given = parser.parse_args()
+    if "speed" in given.parts and "plain" not in (given.ways or ["plain"]):
+        parser.error("speed is told beside the plain way: name it in --ways too.")
     predictor, manifest = checkpoint.load(given.model), checkpoint.read_manifest(given.model)
     if not isinstance(predictor, PRiMeFlow):
         parser.error(f"{given.model} holds no PRiMeFlow.")
-    known = ways(manifest.sampling, predictor)
+    known = [way for way in ways(manifest.sampling, predictor) if not given.ways or way.name in given.ways]
     asked = manifest.first_view or manifest.trained_on[-1]
     measures: dict[str, Callable[[], Any]] = {
         "speed": lambda: speeds(given, predictor, known, asked),

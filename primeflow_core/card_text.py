@@ -87,8 +87,9 @@ def _student_section(student: Mapping[str, str]) -> list[str]:
         "## Student",
         "",
         f"Taught in {settings['steps']} steps, seed {student['seed']} (`primeflow distill`), to make cells with one "
-        "evaluation of the network for guidance weights from 1 to 5. Unbiased energy distance to measured cells, mean "
-        "over conditions and two seeds, beside its teacher's with four evaluations.",
+        "evaluation of the network for guidance weights from 1 to 5. Unbiased energy distance, mean over conditions "
+        "and two seeds, beside its teacher's with four evaluations: to measured cells without guidance, to other cells "
+        "of the teacher with it, since an exaggerated response was never measured.",
         "",
         "| conditions | guidance weight | control cells | teacher | its seeds differ by | student |",
         "|---|---|---|---|---|---|",

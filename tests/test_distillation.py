@@ -233,6 +233,15 @@ def test_both_are_sampled_for_every_kind_of_condition_and_guidance(folder):
     assert np.isfinite([(row.teacher, row.student, row.controls) for row in judged]).all()
 
 
+def test_a_teacher_is_as_good_as_itself_with_guidance(folder):
+    predictor, cells = checkpoint.load(folder), tiny.cells()
+    predictor.student = Student(predictor.field.config, 11, VOCABULARY.size)
+    rows = judge(predictor.eval(), cells, read_split(folder / checkpoint.SPLIT, cells), PLAN, lambda *told: None)
+    guided = [row for row in rows if row.guidance == 3]
+    assert all(abs(row.teacher) < 0.02 < row.controls for row in guided)
+    assert [row.beside for row in rows] == ["measured", "the teacher's other"] * 2
+
+
 def test_conditions_that_cannot_be_asked_for_are_not_compared(folder):
     described = checkpoint.read_manifest(folder)
     without_b = Vocabulary.from_conditions(CONDITIONS[:2])

@@ -29,9 +29,9 @@ class Outcome:
     @property
     def summary(self) -> str:
         if self.default:
-            return "as close to the measured cells as its teacher, so cells come from it from now on."
+            return "as good as its teacher, so cells come from it from now on."
         return (
-            "farther from the measured cells than its teacher, so cells still come from the teacher; "
+            "not as good as its teacher, so cells still come from the teacher; more --steps may help, and "
             f"--sampler {STUDENT} asks for it."
         )
 
