@@ -164,9 +164,8 @@ def transfers_of(screen: str, training: Cells) -> list[dict[str, object]]:
             made = transfer.transferred(unmoved(here), sources, np.random.default_rng(0)).cells
             found.append({"cells": screen, "weights": name, "energy distance": energy_distance(made, truth)})
         plain = np.maximum(here + np.mean([shift_in(training, other) for other in others], axis=0), 0)
-        found.append(
-            {"cells": name, "power": "controls + mean shift", "energy distance": energy_distance(plain, truth)}
-        )
+        apart = energy_distance(plain, truth)
+        found.append({"cells": screen, "weights": "controls + mean shift", "energy distance": apart})
     return found
 
 
