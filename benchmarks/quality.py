@@ -10,7 +10,7 @@ import argparse
 import json
 import multiprocessing
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -137,6 +137,12 @@ def summary(scores: pd.DataFrame) -> list[dict[str, object]]:
     return rows
 
 
+def settings_of(given: Mapping[str, object]) -> dict[str, str]:
+    """The arguments as texts; files by name, since their folders are those of one machine."""
+    files = {"data"} | {name for name, value in given.items() if isinstance(value, Path)}
+    return {name: Path(str(value)).name if name in files else str(value) for name, value in given.items()}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", help=".h5ad, or a named data set")
@@ -167,9 +173,8 @@ def main() -> None:
     scores = pd.concat(tables, ignore_index=True)
     rows = summary(scores)
     print_table(rows)
-    settings = {name: str(value) for name, value in vars(given).items()}
     records = json.loads(scores.to_json(orient="records"))
-    save(given.out, {"settings": settings, "summary": rows, "rows": records})
+    save(given.out, {"settings": settings_of(vars(given)), "summary": rows, "rows": records})
 
 
 if __name__ == "__main__":
