@@ -84,9 +84,7 @@ def write_card(
 
 def _store_half(folder: Path, predictor: Predictor) -> None:
     notes = checkpoint.read_weight_notes(folder)
-    tensors = {
-        name: tensor.half() for name, tensor in predictor.state_dict().items() if not name.startswith("student.")
-    }
+    tensors = {name: tensor.half() for name, tensor in checkpoint.own_weights(predictor).items()}
     checkpoint.write_weights(folder, tensors, notes)
 
 

@@ -166,20 +166,24 @@ def forget_student(folder: Path) -> None:
 def fingerprint(predictor: "PRiMeFlow") -> str:
     """sha256 of the weights in half precision, the same whether they are stored in full or half precision."""
     digest = hashlib.sha256()
-    for name, tensor in sorted(predictor.state_dict().items()):
-        if not name.startswith("student."):
-            digest.update(tensor.half().cpu().contiguous().numpy().tobytes())
+    for _, tensor in sorted(own_weights(predictor).items()):
+        digest.update(tensor.half().cpu().contiguous().numpy().tobytes())
     return digest.hexdigest()
 
 
-def load(folder: Path, device: str = "cpu") -> "Predictor":
-    """The model with its weights and student, in float32, ready to predict. Raises CheckpointError."""
+def own_weights(predictor: "Predictor") -> "dict[str, torch.Tensor]":
+    """The weights by name, without those of a student, which has a file of its own."""
+    return {name: tensor for name, tensor in predictor.state_dict().items() if not name.startswith("student.")}
+
+
+def load(folder: Path, device: str = "cpu", *, student: bool = True) -> "Predictor":
+    """The model with its weights, and its student if wanted, in float32, ready to predict. Raises CheckpointError."""
     manifest = read_manifest(folder)
     if not (folder / WEIGHTS).is_file():
         raise CheckpointError(f"{folder} has no {WEIGHTS} yet: its training has not come to a first result. Resume it.")
     predictor = build(manifest)
     _fill(predictor, folder / WEIGHTS)
-    if (folder / STUDENT_WEIGHTS).is_file():
+    if student and (folder / STUDENT_WEIGHTS).is_file():
         _attach_student(folder, predictor)
     return predictor.to(device).eval()
 

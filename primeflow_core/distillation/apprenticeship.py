@@ -56,7 +56,7 @@ def apprentice(
     if cells.sha256 != manifest.data_sha256:
         raise DataError(f"{cells.source} is not the file that {manifest.name} was trained on ({manifest.dataset}).")
     split = read_split(folder / checkpoint.SPLIT, cells)
-    predictor = checkpoint.load(folder, device)
+    predictor = checkpoint.load(folder, device, student=False)
     if not isinstance(predictor, PRiMeFlow):
         raise SettingError(f"{manifest.name} is no PRiMeFlow; only a PRiMeFlow can have a student.")
     training = cells.subset(split.indices(cells, TRAIN))
