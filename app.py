@@ -1,14 +1,11 @@
-"""The browser app: the order and titles of its pages; everything that a page needs lives in the page."""
+"""The browser app: which pages there are; everything that a page needs lives in the page."""
 
 import streamlit as st
 
+import pages
+
 st.navigation(
-    [
-        st.Page(
-            "pages/explore.py",
-            title="Explore a response",
-            help="Choose a perturbation; see the predicted cells beside the measured ones, and how far to trust them.",
-            default=True,
-        ),
-    ]
+    [st.Page(page.file, title=page.title, default=page is pages.PAGES[0]) for page in pages.PAGES],
+    # Pages draw their links themselves: also where a fresh server runs one of them without this file.
+    position="hidden",
 ).run()

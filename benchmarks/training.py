@@ -17,11 +17,12 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.measure import Measured, in_fresh_process, peak, print_table, save
+from primeflow_core.cell_source import CellSource
 from primeflow_core.cells import Cells
 from primeflow_core.conditions import Condition, Perturbation, Vocabulary
 from primeflow_core.predictor import PRiMeFlow
 from primeflow_core.recipes import recipe_named
-from primeflow_core.training import CellSource, Trainer
+from primeflow_core.training import Trainer
 
 PERTURBATIONS = 40
 Precision = Literal["float32", "bfloat16"]

@@ -1,29 +1,38 @@
-"""What pages share: everything that is cached, the address, the answer to a question, and a running job."""
+"""What pages share: their order and links, everything that is cached, and the cells that belong to a model."""
 
 import os
 import re
 import secrets
-from collections.abc import Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import streamlit as st
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 
+from pages.parts import address
+from primeflow_core.catalogue import Covariates
 from primeflow_core.cells import Cells
 from primeflow_core.checkpoint import CONFIG, read_preview
-from primeflow_core.comparison import Background, Comparison, background, compared
+from primeflow_core.comparison import Background, background, background_of_own
 from primeflow_core.conditions import Condition
+from primeflow_core.contest import FittedRivals, fitted_to_training
 from primeflow_core.datasets import Dataset, fetch, local_path, open_cells
 from primeflow_core.errors import DownloadError
-from primeflow_core.generation import Generated, h5ad_bytes
-from primeflow_core.jobs import BusyError, JobContext, JobManager, JobStatus
-from primeflow_core.library import Library, Model, read_library
-from primeflow_core.prediction import ModelShelf, Place, Prediction, Question, predict
-from primeflow_core.projection import Map, PCAMap, UMAPMap
+from primeflow_core.jobs import JobManager
+from primeflow_core.library import Library, Model, models_folder, read_library
+from primeflow_core.notebook import Notebooks
+from primeflow_core.own_cells import Own, OwnShelf, aligned, read_own, read_trained_on
+from primeflow_core.prediction import ModelShelf
+from primeflow_core.projection import Map, PCAMap
+from primeflow_core.uploads import file_of_sha
 
 ROOT = Path(__file__).resolve().parents[1]
-SIDEBAR_WIDTH, CARD_TITLE, USUAL_CELLS = 310, 44, 200
+SIDEBAR_WIDTH, CARD_TITLE = 310, 44
+FIGURE = {"displaylogo": False, "modeBarButtonsToRemove": ["toImage"]}
+T = TypeVar("T")
 # Drawn here because Streamlit would ask another server for icons of its own set: a ring, a circle, a diamond.
 MARK = (
     '<circle cx="7" cy="22" r="4.5" fill="none" stroke="#8A94A3" stroke-width="2.5"/>'
@@ -35,7 +44,50 @@ LOGO = (
     '<text x="42" y="23" font-family="Source Sans Pro, Segoe UI, Helvetica, Arial, sans-serif" font-size="22" '
     'font-weight="600" fill="#5F7F9C">PRiMeFlow</text></svg>'
 )
-_ADDRESS, _SESSION, _REFUSED = "_address", "_session", "_refused"
+# Streamlit writes white on the primary colour, which has to be light on dark ground, and greys the text of figures.
+CONTRAST = """<style>
+button[kind="primary"]:enabled, button[kind="primary"]:enabled * { color: light-dark(#FFFFFF, #0F151C); }
+[data-testid="stPlotlyChart"] svg text { fill: currentColor !important; }
+</style>"""
+_SESSION = "_session"
+
+
+@dataclass(frozen=True)
+class Page:
+    """A page by the name of its file; ``purpose`` is what its link says when pointed at."""
+
+    name: str
+    title: str
+    icon: str
+    purpose: str
+
+    @property
+    def file(self) -> str:
+        return f"pages/{self.name}.py"
+
+
+PAGES = (
+    Page(
+        "explore", "Explore a response", ":material/bubble_chart:",
+        "Choose a perturbation; see the predicted cells beside the measured ones, and how far to trust them.",
+    ),
+    Page(
+        "compare", "Compare", ":material/compare_arrows:",
+        "Two to six responses, models, guidance weights or groups of cells on the same axes.",
+    ),
+    Page(
+        "cells", "Your cells", ":material/upload_file:",
+        "Check a file of your own, compare predictions with it, or train a small model on it.",
+    ),
+    Page(
+        "report", "Report", ":material/co_present:",
+        "What you pinned: put it in order, present it, and take it along as one file.",
+    ),
+    Page(
+        "about", "About", ":material/info:",
+        "What the models are and what they learned from, what they must not be used for, questions and answers.",
+    ),
+)  # fmt: skip
 
 
 def begin(title: str) -> None:
@@ -43,7 +95,28 @@ def begin(title: str) -> None:
     st.set_page_config(
         page_title=f"{title} · PRiMeFlow", page_icon=ICON, layout="wide", initial_sidebar_state=SIDEBAR_WIDTH
     )
+    address.arrive(title)
     st.logo(LOGO, icon_image=ICON)
+    st.html(CONTRAST)
+    if _stands_beside_the_others():
+        with st.sidebar.container(gap="xxsmall", key="navigation"):
+            for page in PAGES:
+                link_to(page.name)
+
+
+def link_to(name: str, label: str | None = None) -> None:
+    """A link to a page as it was left."""
+    page = next(page for page in PAGES if page.name == name)
+    st.page_link(
+        page.file, label=label or page.title, icon=page.icon, help=page.purpose if label is None else None,
+        query_params=address.link_to(page.title),
+    )  # fmt: skip
+
+
+def _stands_beside_the_others() -> bool:
+    """Links to pages are paths beside app.py; a page that was started by itself has none."""
+    context = get_script_run_ctx(suppress_warning=True)
+    return context is not None and Path(context.main_script_path).resolve() == ROOT / "app.py"
 
 
 def plain(text: str) -> str:
@@ -67,9 +140,19 @@ def shelf() -> ModelShelf:
     return ModelShelf()
 
 
+@st.cache_resource(max_entries=1, show_spinner=False)
+def own_shelf() -> OwnShelf:
+    return OwnShelf()
+
+
+@st.cache_resource(max_entries=1, show_spinner=False)
+def notebooks() -> Notebooks:
+    return Notebooks()
+
+
 @st.cache_resource(max_entries=4, show_spinner=False)
-def _library(place: Path, state: tuple[tuple[str, int], ...]) -> Library:
-    return read_library(place)
+def _library(places: tuple[Path, ...], state: tuple[tuple[str, int], ...]) -> Library:
+    return read_library(*places)
 
 
 @st.cache_resource(max_entries=3, show_spinner="Reading the cells …")
@@ -88,6 +171,32 @@ def _background(key: tuple[str, ...], _cells: Cells, _model: Model, _at: Conditi
     return background(_cells, _model.manifest.genes, _at, _model.folder)
 
 
+@st.cache_resource(max_entries=3, show_spinner="Reading your cells …")
+def _own_cells(key: tuple[str, ...], _own: Own, _model: Model) -> Cells:
+    return aligned(_own, _model.manifest)
+
+
+@st.cache_resource(max_entries=2, show_spinner="Reading your cells …")
+def _whole_file(key: tuple[str, ...], _own: Own) -> Cells:
+    return read_own(_own)
+
+
+@st.cache_resource(max_entries=3, show_spinner="Reading the cells …")
+def _own_file(file: Path, modified: int, _model: Model) -> Cells:
+    return read_trained_on(file, _model.manifest)
+
+
+@st.cache_resource(max_entries=2, show_spinner=False)
+def _fitted_rivals(key: tuple[str, ...], _cells: Cells, _folder: Path) -> FittedRivals:
+    return fitted_to_training(_cells, _folder)
+
+
+@st.cache_resource(max_entries=48, show_spinner=False)
+def kept(key: tuple[Hashable, ...], _make: Callable[[], T]) -> T:
+    """What ``_make`` gave for this key before: small results only, which nobody changes."""
+    return _make()
+
+
 @st.cache_resource(max_entries=8, show_spinner=False)
 def pca_map(key: tuple[str, ...], _values: np.ndarray) -> PCAMap:
     """The map of the cells (n, G) that ``key`` names."""
@@ -100,43 +209,60 @@ def placed(key: tuple[str, ...], _map: Map, _values: np.ndarray) -> np.ndarray:
     return _map.place(_values)
 
 
-@st.cache_resource(max_entries=16, show_spinner=False)
-def comparison(
-    key: tuple[str, ...],
-    _predicted: np.ndarray,
-    _measured: np.ndarray,
-    _known: Background,
-    _genes: tuple[str, ...],
-) -> Comparison:
-    """Predicted against measured cells of the condition that ``key`` names."""
-    return compared(_predicted, _measured, _known, _genes)
-
-
 # Models and their cells
 
 
 def library() -> Library:
-    place = Path(os.environ.get("PRIMEFLOW_CHECKPOINTS", "") or ROOT / "checkpoints")
-    configs = sorted(place.glob(f"*/{CONFIG}"))
+    """The shipped models and those that were trained on this machine."""
+    shipped = Path(os.environ.get("PRIMEFLOW_CHECKPOINTS", "") or ROOT / "checkpoints")
+    places = (shipped, models_folder())
+    configs = [config for place in places for config in sorted(place.glob(f"*/{CONFIG}"))]
     # Weights change under a description that stays: both belong to the state.
     watched = [file for config in configs for file in sorted(config.parent.glob("*.*"))]
-    return _library(place, tuple((str(file), file.stat().st_mtime_ns) for file in watched))
+    return _library(places, tuple((str(file), file.stat().st_mtime_ns) for file in watched))
 
 
 def cells_of(model: Model) -> Cells | None:
     """The cells that a model was trained on; None where they are not on this machine. Raises PrimeflowError."""
     dataset = model.dataset
     if dataset is None:
-        return None
+        file = file_of_sha(model.own_file_sha, model.manifest.dataset)
+        return None if file is None else _own_file(file, file.stat().st_mtime_ns, model)
     path = local_path(dataset.name)
     if path is None and not dataset.simulated:
         return None
     return _cells(dataset.name, path.stat().st_mtime_ns if path else 0)
 
 
+def fitted_rivals(model: Model, cells: Cells) -> FittedRivals:
+    """The cheap rivals of a model, fitted to the same training cells. Raises DataError."""
+    return _fitted_rivals((*name_of(model), cells.sha256), cells, model.folder)
+
+
+def own_in_use(model: Model, covariates: Covariates) -> Own | None:
+    """The reader's own cells where they stand for this context of this model."""
+    own = own_shelf().get(address.carried("own"))
+    return own if own and own.model == model.key and covariates in own.covariates else None
+
+
+def whole_file_of(own: Own) -> Cells:
+    """All cells of the reader's file, in its own genes, names and contexts. Raises DataError."""
+    return _whole_file((own.sha256, str(hash(own))), own)
+
+
+def own_cells_of(own: Own, model: Model) -> Cells:
+    """The reader's own cells in the genes and names of the model. Raises DataError."""
+    return _own_cells((own.sha256, str(hash(own)), *name_of(model)), own, model)
+
+
 def background_of(model: Model, cells: Cells, condition: Condition) -> Background:
     """Controls and cells of the condition's context. Raises DataError."""
-    return _background((*_name(model), cells.sha256, condition.context), cells, model, condition.control())
+    return _background((*name_of(model), cells.sha256, condition.context), cells, model, condition.control())
+
+
+def beside_training(own: Background, model: Model, trained_on: Cells, condition: Condition) -> Background:
+    """The reader's own cells, with predicted effects measured from the controls of the training. Raises DataError."""
+    return background_of_own(own, background_of(model, trained_on, condition))
 
 
 def offer_download(datasets: Sequence[Dataset]) -> None:
@@ -159,110 +285,8 @@ def _bring(dataset: Dataset) -> None:
     except DownloadError as error:
         st.error(plain(str(error)))
         return
-    for key in (*st.session_state.get(_ADDRESS, {}), "job"):
-        if key in st.query_params:
-            del st.query_params[key]
+    address.reset()
     st.rerun()
-
-
-# The address: what a link must carry so that it shows the same view
-
-
-def read_address(keys: Sequence[str]) -> dict[str, str] | None:
-    """What the address says of ``keys`` when a link, or back and forward, changed it; None while it says our own."""
-    said = {key: st.query_params[key] for key in keys if st.query_params.get(key)}
-    if said == st.session_state.get(_ADDRESS):
-        return None
-    st.session_state[_ADDRESS] = said
-    return said
-
-
-def write_address(values: dict[str, str]) -> None:
-    """Put ``values`` into the address, and leave out what is empty."""
-    kept = {key: value for key, value in values.items() if value}
-    for key in values:
-        if key in kept and st.query_params.get(key) != kept[key]:
-            st.query_params[key] = kept[key]
-        elif key not in kept and key in st.query_params:
-            del st.query_params[key]
-    st.session_state[_ADDRESS] = kept
-
-
-# Questions and answers
-
-
-@dataclass(frozen=True)
-class Answer:
-    """Predicted cells to show; ``key`` names them, ``shipped`` says that they came with the model."""
-
-    key: str
-    prediction: Prediction
-    shipped: bool = False
-
-
-def answer_to(question: Question, model: Model) -> Answer | None:
-    """The job in the address, else anybody's answer to the same question, else the cells that came with the model."""
-    for status in (job_in_address(), jobs().find(question)):
-        if status is None or status.subject != question or status.state.is_active:
-            continue
-        if isinstance(status.result, Prediction) and len(status.result.values):
-            return Answer(f"{status.id}-{len(status.result.values)}", status.result)
-    shipped = previews(model.folder, model.version).get(question.condition)
-    if shipped is not None and question.plan == model.manifest.sampling and question.cells == len(shipped):
-        key = "-".join((*_name(model), question.condition.label, question.condition.context))
-        return Answer(key, Prediction(shipped, len(shipped), question.plan), shipped=True)
-    return None
-
-
-def usual_cells(model: Model) -> int:
-    """How many cells to ask for at first: as many as were shipped, so that those are the answer."""
-    return max((len(shipped) for shipped in previews(model.folder, model.version).values()), default=USUAL_CELLS)
-
-
-def job_in_address() -> JobStatus | None:
-    """The job that the address names, so that a page loaded again finds it; None for none, or one long gone."""
-    job_id = st.query_params.get("job")
-    return jobs().status(job_id) if job_id else None
-
-
-def ask(question: Question, place: Place | None, expected_seconds: float) -> None:
-    """Queue a prediction and put its job into the address."""
-
-    def work(context: JobContext) -> Prediction:
-        return predict(question, models, place, context)
-
-    models = shelf()
-    try:
-        st.query_params["job"] = jobs().submit(session(), work, subject=question, expected_seconds=expected_seconds)
-    except BusyError as error:
-        st.session_state[_REFUSED] = str(error)
-
-
-def refusal() -> str:
-    """Why the last question was not taken, once; else empty."""
-    return str(st.session_state.pop(_REFUSED, ""))
-
-
-def umap_job(key: tuple[str, ...], values: np.ndarray) -> JobStatus | None:
-    """The job that fits the UMAP of the cells that ``key`` names, started if need be; None when it was refused."""
-    subject = ("umap", *key)
-    mine = "-".join(subject)
-    status = jobs().find(subject) or jobs().status(st.session_state.get(mine, ""))
-    if status is None:
-        try:
-            st.session_state[mine] = jobs().submit(
-                session(), lambda context: UMAPMap(values), subject=subject, expected_seconds=40.0
-            )
-        except BusyError as error:
-            st.session_state[_REFUSED] = str(error)
-            return None
-        status = jobs().status(st.session_state[mine])
-    return status
-
-
-def saved_as(name: str) -> dict[str, object]:
-    """A figure's tools: its camera saves a vector graphic."""
-    return {"displaylogo": False, "toImageButtonOptions": {"format": "svg", "filename": f"primeflow-{name}"}}
 
 
 def session() -> str:
@@ -270,31 +294,11 @@ def session() -> str:
     return str(st.session_state.setdefault(_SESSION, secrets.token_urlsafe(16)))
 
 
-def waiting_text(status: JobStatus) -> str:
-    """For instance ``Two predictions are ahead of you, about 25 s.``"""
-    numbers = ("No", "One", "Two", "Three", "Four", "Five", "Six", "Seven", "Eight", "Nine")
-    count = numbers[status.ahead] if status.ahead < len(numbers) else str(status.ahead)
-    jobs_are = "prediction is" if status.ahead == 1 else "predictions are"
-    return f"{count} {jobs_are} ahead of you, about {duration(status.wait_seconds)}."
-
-
 def duration(seconds: float) -> str:
     """For instance ``25 s`` or ``12 min``."""
     return f"{max(1, round(seconds))} s" if seconds < 90 else f"{round(seconds / 60)} min"
 
 
-def h5ad_of(answer: Answer, model: Model, condition: Condition) -> bytes:
-    """Predicted cells as an .h5ad with their provenance."""
-    cells = answer.prediction.values
-    generated = Generated(cells, (condition,) * len(cells), (condition.label,) * len(cells))
-    return h5ad_bytes(generated, model.manifest, answer.prediction.plan)
-
-
-def file_name(model: Model, condition: Condition, ending: str) -> str:
-    """A name for a download that any file system takes."""
-    stem = f"{condition.label} {condition.context} {model.folder.name}"
-    return re.sub(r"[^A-Za-z0-9.+@-]+", "_", stem).strip("_") + ending
-
-
-def _name(model: Model) -> tuple[str, ...]:
+def name_of(model: Model) -> tuple[str, ...]:
+    """Names a model and the version of its weights, for keys of caches."""
     return str(model.folder), str(model.version)

@@ -26,6 +26,7 @@ from primeflow_core.conventions import Wishes, find_layout
 from primeflow_core.errors import DataError
 from primeflow_core.files import write_with
 from primeflow_core.problem import Problem, Severity, error
+from primeflow_core.repair import Repair
 
 # log1p of a library of 10^6 counts in one gene is 14; nothing plausible on the log scale lies above 20.
 HIGHEST_LOG = 20.0
@@ -82,8 +83,13 @@ def inspect(
 ) -> Inspection:
     """Describe an .h5ad without loading its values. Raises DataError only for what is no AnnData file at all."""
     wishes = Wishes(condition, covariates, control, separator, dose, kind)
+    return examine(path, wishes, Repair(normalise)).inspection
+
+
+def examine(path: Path, wishes: Wishes, repair: Repair) -> "Examined":
+    """As ``inspect``, with the tables it looked at; ``read_mended`` reads the cells so described."""
     with hdf5.opened(path) as file:
-        return _examined(file, path, wishes, normalise).inspection
+        return _examined(file, path, wishes, repair)
 
 
 def read_cells(
@@ -98,23 +104,26 @@ def read_cells(
     normalise: bool = False,
 ) -> Cells:
     """Cells of an .h5ad, log-normalised. Raises DataError with the first problem that stands in the way."""
-    return _read(path, Wishes(condition, covariates, control, separator, dose, kind), normalise)
+    return read_mended(path, Wishes(condition, covariates, control, separator, dose, kind), Repair(normalise))
 
 
 def read_cells_as(path: Path, layout: Layout, *, normalise: bool = False) -> Cells:
     """Cells of a file that is laid out like another, for instance like the one a model was trained on."""
-    return _read(path, Wishes.exactly(layout), normalise)
+    return read_mended(path, Wishes.exactly(layout), Repair(normalise))
 
 
-def _read(path: Path, wishes: Wishes, normalise: bool) -> Cells:
+def read_mended(path: Path, wishes: Wishes, repair: Repair) -> Cells:
+    """Cells of a file that is mended while it is read. Raises DataError as ``read_cells``."""
     with hdf5.opened(path) as file:
-        examined = _examined(file, path, wishes, normalise)
+        examined = _examined(file, path, wishes, repair)
         for problem in examined.inspection.problems:
             if problem.severity is Severity.ERROR:
                 raise DataError(f"{path.name}: {problem}")
         values = hdf5.read_values(file, path)
-    if normalise:
+    if repair.normalise:
         values = log_normalised(values)
+    if len(examined.genes) < values.shape[1]:
+        values = values[:, examined.columns]
     table, layout = examined.table, examined.inspection.layout
     if table is None or layout is None:
         raise DataError(f"{path.name}: the condition of the cells is not known. Name the column with --condition.")
@@ -125,14 +134,19 @@ def _read(path: Path, wishes: Wishes, normalise: bool) -> Cells:
 
 
 @dataclass(frozen=True)
-class _Examined:
+class Examined:
+    """An inspection and what it rests on: ``genes`` at these ``columns`` of X, names of the cells (N,), obs, var."""
+
     inspection: Inspection
     genes: tuple[str, ...]
+    columns: np.ndarray
     names: np.ndarray
     table: ConditionTable | None
+    obs: pd.DataFrame
+    var: pd.DataFrame
 
 
-def _examined(file: h5py.File, path: Path, wishes: Wishes, normalise: bool) -> _Examined:
+def _examined(file: h5py.File, path: Path, wishes: Wishes, repair: Repair) -> Examined:
     cells, genes = hdf5.shape(file, path)
     obs, var = hdf5.read_table(file, "obs", path), hdf5.read_table(file, "var", path)
     if (len(obs), len(var)) != (cells, genes):
@@ -142,12 +156,14 @@ def _examined(file: h5py.File, path: Path, wishes: Wishes, normalise: bool) -> _
         )
     if not cells or not genes:
         raise DataError(f"{path.name} is empty: {cells} cells, {genes} genes. Check the filter that made it.")
-    found = find_layout(obs, wishes)
+    obs, names = repair.obs(obs), repair.gene_names(var)
+    found = find_layout(obs, repair.wishes(wishes))
     values = hdf5.value_range(file, path)
     scale = _scale(values)
-    problems = [*found.problems, *_repeated(obs.index, var.index)]
-    problems += _value_problems(values, scale, normalise, obs.index, var.index)
+    problems = [*found.problems, *([] if repair.distinct else _repeated(obs.index, names))]
+    problems += _value_problems(values, scale, repair.normalise, obs.index, names)
     table = condition_table(obs, found.layout, problems) if found.layout else None
+    problems = [problem for problem in problems if problem.code not in repair.accepted]
     problems.sort(key=lambda problem: list(Severity).index(problem.severity))
     inspection = Inspection(
         source=path.name, size=path.stat().st_size, cells=cells, genes=genes,
@@ -155,7 +171,8 @@ def _examined(file: h5py.File, path: Path, wishes: Wishes, normalise: bool) -> _
         scale=scale, lowest=values.lowest, highest=values.highest, zeros=1 - values.nonzero / (cells * genes),
         problems=tuple(problems), **_condition_facts(table),
     )  # fmt: skip
-    return _Examined(inspection, tuple(var.index), obs.index.to_numpy(dtype=str), table)
+    columns = repair.columns(names)
+    return Examined(inspection, tuple(names[columns]), columns, obs.index.to_numpy(dtype=str), table, obs, var)
 
 
 def _condition_facts(table: ConditionTable | None) -> dict[str, Any]:

@@ -29,6 +29,7 @@ from primeflow_core.truth import truth
 PAPER_SETTING = SamplingPlan(sampler="euler", steps=100, precision="float32")
 PAPER_CELLS = 100
 PREVIEW_CELLS = 200
+FEWEST_CELLS = 8  # of which the ceiling compares one half with the other
 # Two seeds of the same model differ by more than this.
 MMD_NOISE = 0.005
 
@@ -42,12 +43,14 @@ def write_card(
     half: bool,
     command: Sequence[str],
     report: Callable[[str], None],
+    paper_setting: bool = True,
 ) -> str:
     """Score the model in ``folder`` on ``cells`` and write metrics.json, README.md and preview.npz; returns the card.
 
     Zero handling is chosen on validation conditions; test conditions are scored once with
-    it, and once with the paper's 100 Euler steps. ``half``: the weights are stored in half precision first, so
-    that the figures are those of what is stored.
+    it, and with ``paper_setting`` once with the paper's 100 Euler steps. Where no condition was held out but cells
+    were, those are scored. ``half``: the weights are stored in half precision first, so that the figures are those of
+    what is stored. What ``report`` raises ends the scoring before the card is written.
     Raises DataError when ``cells`` are not those of the training, CheckpointError for a broken model.
     """
     manifest = checkpoint.read_manifest(folder)
@@ -62,15 +65,13 @@ def write_card(
     paper = _Scorer(predictor, manifest, cells, split, min(cells_per_condition, PAPER_CELLS), report)
     tried = {zeros: scorer.score(VAL, replace(manifest.sampling, zeros=zeros, seed=seed)) for zeros in ZEROS}
     zeros = _chosen(tried) or manifest.sampling.zeros
-    manifest = replace(manifest, sampling=replace(manifest.sampling, zeros=zeros, seed=0))
+    first_view = manifest.first_view or next(iter(scorer.askable(TEST)), None)
+    manifest = replace(manifest, sampling=replace(manifest.sampling, zeros=zeros, seed=0), first_view=first_view)
     plan = predictor.settled(replace(manifest.sampling, seed=seed))
-    scored = {
-        "val": tried[zeros],
-        "test": scorer.score(TEST, plan),
-        f"test, 100 Euler steps (the paper's setting), {paper.count} cells": paper.score(
-            TEST, replace(PAPER_SETTING, zeros=zeros, seed=seed)
-        ),
-    }
+    scored = {"val": tried[zeros], "test": scorer.score(TEST, plan)}
+    if paper_setting:
+        name = f"test, 100 Euler steps (the paper's setting), {paper.count} cells"
+        scored[name] = paper.score(TEST, replace(PAPER_SETTING, zeros=zeros, seed=seed))
     rivals = rival_table(cells, split, TEST, scorer.askable(TEST), scorer.count, seed=seed)
     metrics = {"command": list(command), **_metrics(manifest, plan, cells_per_condition, scored, tried)}
     metrics["rivals"] = {"test": _rows(rivals.scores), "refused": _refused(rivals)}
@@ -136,8 +137,17 @@ class _Scorer:
 
     def askable(self, part: str) -> tuple[Condition, ...]:
         """The held-out conditions of ``part`` whose every part the model met; the others it cannot be asked for."""
+        if not self.manifest.held_out:
+            return self._with_unseen_cells(part)
         conditions = self.manifest.tested_on if part == TEST else self.manifest.validated_on
         return tuple(condition for condition in conditions if self.predictor.vocabulary.knows(condition))
+
+    def _with_unseen_cells(self, part: str) -> tuple[Condition, ...]:
+        """Perturbed conditions of training that have cells enough in ``part`` too."""
+        of_cell = self.cells.condition_of[self.split.indices(self.cells, part)]
+        counts = np.bincount(of_cell, minlength=len(self.cells.conditions))
+        ample = (self.cells.conditions[i] for i in np.flatnonzero(counts >= FEWEST_CELLS))
+        return tuple(condition for condition in ample if not condition.is_control)
 
     def preview(self, manifest: Manifest, seed: int) -> dict[Condition, np.ndarray]:
         plan = self.predictor.settled(replace(manifest.sampling, seed=seed))
@@ -160,6 +170,7 @@ def _metrics(
         "created": now(),
         "versions": versions(),
         "data_sha256": manifest.data_sha256,
+        "held_out": "conditions" if manifest.held_out else "cells",
         "cells_per_condition": cells,
         "sampling": asdict(plan),
         "scored": {name: _rows(table) for name, table in scored.items()},

@@ -53,7 +53,7 @@ def card_text(
         "",
     ]
     for name, rows in metrics["scored"].items():
-        lines += _section(name, rows)
+        lines += _section(name, rows, "held-out condition" if manifest.held_out else "condition of training")
     lines += _student_section(student)
     lines += _rivals_section(metrics.get("rivals", {}).get("test", []))
     lines += _zeros_section(metrics["zeros_tried_on_val"])
@@ -61,11 +61,11 @@ def card_text(
     return "\n".join(lines) + "\n"
 
 
-def _section(name: str, rows: Sequence[Mapping[str, Any]]) -> list[str]:
+def _section(name: str, rows: Sequence[Mapping[str, Any]], what: str) -> list[str]:
     if not rows:
         return [f"## {name}", "", "No condition.", ""]
     mean, conditions = rows[-1], rows[:-1]
-    lines = [f"## {name}: mean of {counted(len(conditions), 'held-out condition')}", ""]
+    lines = [f"## {name}: mean of {counted(len(conditions), what)}", ""]
     lines += ["| metric | floor | model | ceiling |", "|---|---|---|---|"]
     for metric, title in TITLES.items():
         figures = (mean[f"{metric}_floor"], mean[metric], mean[f"{metric}_ceiling"])
@@ -145,7 +145,9 @@ def _zeros_section(tried: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[str
 
 
 def _limits(manifest: Manifest) -> list[str]:
-    held_out = ", ".join(f"{c.label} ({c.context})" for c in manifest.held_out)
+    held_out = ", ".join(f"{c.label} ({c.context})" for c in manifest.held_out) or (
+        "no condition; the figures above are for other cells of conditions that training saw"
+    )
     contexts = ", ".join(sorted({c.context for c in manifest.trained_on} - {""})) or "one context"
     unknown = [c.label for c in manifest.held_out if not manifest.vocabulary.knows(c)]
     refused = (

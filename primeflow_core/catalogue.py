@@ -1,16 +1,19 @@
 """What can be asked of a model: contexts, perturbations in each, their doses, and how well each choice is known."""
 
-import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from itertools import product
+from functools import cached_property
+from itertools import accumulate, product
 
 from primeflow_core.checkpoint import Manifest
 from primeflow_core.conditions import Condition, Perturbation
 from primeflow_core.errors import ConditionError
+from primeflow_core.gene_names import aliases_of, current_symbol
+from primeflow_core.gene_search import NameSearch
 
 Covariates = tuple[tuple[str, str], ...]
+SHORT = 24
 
 
 class Standing(StrEnum):
@@ -34,6 +37,14 @@ class Choice:
     @property
     def label(self) -> str:
         return f"{self.name} · {self.standing}"
+
+    @property
+    def also(self) -> str:
+        """``also called MEK6, MKK6``: as many other names as stay short; empty where there are none."""
+        names = aliases_of(self.name)
+        ends = accumulate(len(name) + 2 for name in names)
+        shown = [name for name, end in zip(names, ends, strict=True) if end <= SHORT]
+        return f"also called {', '.join(shown)}" if shown else ""
 
 
 class Catalogue:
@@ -81,21 +92,37 @@ class Catalogue:
         known = all(part.name in self._met for part in condition.perturbations)
         return Standing.PART_ELSEWHERE if known else Standing.PART_UNSEEN
 
-    def resolve(self, text: str) -> str:
-        """The name of a perturbation as the model writes it, whatever its case. Raises ConditionError, with a guess."""
+    def search(self, text: str, covariates: Covariates, chosen: Sequence[Perturbation] = ()) -> list[Choice]:
+        """The choices with ``text`` in a name of their gene, those that begin with it first, else as ``choices``."""
+        wanted = text.strip().casefold()
+        choices = self.choices(covariates, chosen)
+        called = {choice: [name.casefold() for name in (choice.name, *aliases_of(choice.name))] for choice in choices}
+        begin = [choice for choice, names in called.items() if names[0].startswith(wanted)]
+        begin_otherwise = [choice for choice, names in called.items() if any(n.startswith(wanted) for n in names)]
+        inside = [choice for choice, names in called.items() if any(wanted in name for name in names)]
+        return list(dict.fromkeys((*begin, *begin_otherwise, *inside)))
+
+    def suggestions(self, text: str) -> tuple[str, ...]:
+        """Up to three names that may be meant by one that ``resolve`` does not find."""
+        return self._names.suggestions(text)
+
+    def resolve(self, text: str, covariates: Covariates | None = None) -> str:
+        """The name of a perturbation as the model writes it, from any name of the gene in any case.
+
+        Raises ConditionError, with a guess; with ``covariates`` it tells how many the model met in that context.
+        """
         typed = text.strip()
-        by_case = {name.casefold(): name for name in reversed(self.vocabulary.perturbations)}
-        if typed in self.vocabulary.perturbations:
-            return typed
-        if typed.casefold() in by_case:
-            return by_case[typed.casefold()]
-        if typed in {part.name for condition in self._held_out for part in condition.perturbations}:
-            raise ConditionError(f"{typed} was never in training. The model cannot predict it.")
-        close = difflib.get_close_matches(typed.casefold(), by_case, n=1)
-        hint = f" Did you mean {by_case[close[0]]}?" if close else ""
+        if found := self._names.find(typed):
+            return found
+        held_out = {part.name for condition in self._held_out for part in condition.perturbations}
+        if found := NameSearch(sorted(held_out)).find(typed):
+            raise ConditionError(f"{found} was never in training. The model cannot predict it.")
+        symbol = current_symbol(typed)
+        near = () if symbol else self.suggestions(typed)
+        said = typed if symbol is None or symbol.casefold() == typed.casefold() else f"{typed} ({symbol})"
+        hint = f" Did you mean {near[0]}?" if near else ""
         raise ConditionError(
-            f"{typed} is not a perturbation this model knows.{hint} "
-            f"It knows {len(self.vocabulary.perturbations)} (see the list)."
+            f"{said} is not a perturbation this model knows.{hint} It knows {self._known(covariates)} (see the list)."
         )
 
     def condition(self, perturbations: Sequence[Perturbation], covariates: Covariates) -> Condition:
@@ -130,6 +157,18 @@ class Catalogue:
                 f"{part.label} was not seen alone in {condition.context or 'training'}; it was seen {where}."
             )
         return tuple(sentences)
+
+    @cached_property
+    def _names(self) -> NameSearch:
+        return NameSearch(self.vocabulary.perturbations)
+
+    def _known(self, covariates: Covariates | None) -> str:
+        """How many perturbations training met, and where, for instance ``105 in k562``."""
+        if not covariates:
+            return str(len(self.vocabulary.perturbations))
+        here = (condition for condition in self._trained_on if condition.covariates == covariates)
+        met = {part.name for condition in here for part in condition.perturbations}
+        return f"{len(met)} in {Condition((), covariates).context}"
 
     def _best_standing(self, name: str, covariates: Covariates, chosen: Sequence[Perturbation]) -> Standing:
         """Over the doses that were measured, since none is chosen yet."""

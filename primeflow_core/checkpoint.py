@@ -215,19 +215,21 @@ def _fill(module: "torch.nn.Module", path: Path) -> None:
         raise CheckpointError(f"{path} does not fit its {CONFIG}: {reason} Train or copy it again.") from error
 
 
-def build(manifest: Manifest) -> "Predictor":
-    """The model that the manifest describes, with fresh weights."""
+def build(manifest: Manifest, seed: int | None = None) -> "Predictor":
+    """The model that the manifest describes, with fresh weights, drawn by ``seed`` whatever other threads draw."""
     from primeflow_core.objective import FlowConfig
     from primeflow_core.predictor import PRiMeFlow
+    from primeflow_core.randomness import drawing
     from primeflow_core.velocity.unet import UNetConfig
 
     field = dict(manifest.settings["field"])
     for name in ("channel_mult", "attention_at"):
         field[name] = tuple(field[name])
     try:
-        return PRiMeFlow(
-            manifest.genes, manifest.vocabulary, UNetConfig(**field), FlowConfig(**manifest.settings["flow"])
-        )
+        with drawing(seed):
+            return PRiMeFlow(
+                manifest.genes, manifest.vocabulary, UNetConfig(**field), FlowConfig(**manifest.settings["flow"])
+            )
     except TypeError as error:
         raise CheckpointError(f"The model {manifest.name} has settings this version does not know: {error}.") from error
 

@@ -6,7 +6,7 @@ controls they are halved.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -26,15 +26,15 @@ MOST_FITTED = 5_000
 
 @dataclass(frozen=True)
 class Background:
-    """What was measured in one context: two disjoint sets of controls (k, G), and cells (n, G) to fit maps on."""
+    """What was measured in one context: two disjoint sets of controls (k, G), and cells (n, G) to fit maps on.
+
+    ``controls``: the unperturbed cells of the same experiment as the measured ones, to show and to compare with.
+    """
 
     training_controls: np.ndarray
     other_controls: np.ndarray
     context_cells: np.ndarray
-
-    @property
-    def controls(self) -> np.ndarray:
-        return np.concatenate([self.training_controls, self.other_controls])
+    controls: np.ndarray
 
 
 def background(cells: Cells, genes: tuple[str, ...], condition: Condition, folder: Path, seed: int = 0) -> Background:
@@ -57,7 +57,13 @@ def background(cells: Cells, genes: tuple[str, ...], condition: Condition, folde
     training, others = cells.dense(rows[in_training]), cells.dense(rows[~in_training])
     if min(len(training), len(others)) < FEWEST:
         training, others = halved_controls(cells.dense(rows), seed)
-    return Background(training, others, _context_cells(cells, condition, seed))
+    controls = np.concatenate([training, others])
+    return Background(training, others, _context_cells(cells, condition, seed), controls)
+
+
+def background_of_own(own: Background, trained_on: Background) -> Background:
+    """Somebody's own cells beside those of the training: each side's effects are measured from its own controls."""
+    return replace(own, training_controls=trained_on.training_controls, other_controls=own.controls)
 
 
 def _trained_on(cells: Cells, folder: Path) -> np.ndarray:
@@ -93,10 +99,14 @@ def compared(
     from_training = Cloud(predicted, known.training_controls)
     if len(measured) < FEWEST:
         return Comparison(response(genes, from_training, None), {})
-    truth = Measured(
-        measured, known.other_controls, known.training_controls, genes, components(known.context_cells, PCS)
-    )
     return Comparison(
         response(genes, from_training, Cloud(measured, known.other_controls)),
-        agreement(predicted, truth, top=top),
+        agreement(predicted, truth_of(measured, known, genes), top=top),
+    )
+
+
+def truth_of(measured: np.ndarray, known: Background, genes: tuple[str, ...]) -> Measured:
+    """What predictions of a condition are scored against: measured cells (m, G) and their background."""
+    return Measured(
+        measured, known.other_controls, known.training_controls, genes, components(known.context_cells, PCS)
     )

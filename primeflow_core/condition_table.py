@@ -14,6 +14,10 @@ from primeflow_core.problem import Problem, Severity, error
 FEW_CELLS = 10
 
 
+class _DoseError(ConditionError):
+    """A dose column that cannot be read; without it the file can."""
+
+
 @dataclass(frozen=True)
 class ConditionTable:
     """Distinct conditions in order of appearance, as labelled in the file, the index of each cell's (N,), the kinds.
@@ -43,6 +47,9 @@ def condition_table(obs: pd.DataFrame, layout: Layout, problems: list[Problem]) 
     for row in np.argsort(first):
         try:
             condition = _condition(distinct[row], columns, doses, layout)
+        except _DoseError as wrong:
+            problems.append(error("dose", str(wrong), "Mend it, or pass --dose none to read the file without doses."))
+            return None
         except ConditionError as wrong:
             problems.append(error("condition", str(wrong)))
             return None
@@ -85,9 +92,9 @@ def _perturbations(label: str, amount: str, layout: Layout) -> tuple[Perturbatio
     if len(amounts) == len(names) != len(switched):
         amounts = [text for text, name in zip(amounts, names, strict=True) if name != layout.control]
     if len(amounts) != len(switched):
-        raise ConditionError(
+        raise _DoseError(
             f"obs column {layout.dose!r} gives {amount!r} for {label!r}: {len(amounts)} doses for {len(switched)} "
-            "perturbations. Mend it, or pass --dose none to read the file without doses."
+            "perturbations."
         )
     by_name = {name: _dose(text, label, layout) for name, text in zip(switched, amounts, strict=True)}
     return tuple(Perturbation(part.name, by_name[part.name]) for part in parsed)
@@ -101,10 +108,7 @@ def _dose(text: str, label: str, layout: Layout) -> float | None:
     except ValueError:
         dose = -1.0
     if not 0 < dose < np.inf:
-        raise ConditionError(
-            f"obs column {layout.dose!r} holds {text!r} for {label!r}; a dose is a number above 0. "
-            "Mend it, or pass --dose none to read the file without doses."
-        )
+        raise _DoseError(f"obs column {layout.dose!r} holds {text!r} for {label!r}; a dose is a number above 0.")
     return dose
 
 

@@ -99,7 +99,7 @@ def find_layout(obs: pd.DataFrame, wishes: Wishes) -> Finding:
     why: dict[str, str] = {}
     if problems:
         return Finding(None, why, tuple(problems))
-    name = _condition_column(obs, wishes, why)
+    name = condition_column(obs, wishes, why)
     if name is None:
         problems.append(_no_condition(obs))
         return Finding(None, why, tuple(problems))
@@ -137,7 +137,8 @@ def _present(obs: pd.DataFrame, names: Sequence[str]) -> list[str]:
     return [lower[name] for name in names if name in lower]
 
 
-def _condition_column(obs: pd.DataFrame, wishes: Wishes, why: dict[str, str]) -> str | None:
+def condition_column(obs: pd.DataFrame, wishes: Wishes, why: dict[str, str]) -> str | None:
+    """The obs column that says which perturbation a cell met; why it was chosen is added to ``why``."""
     if wishes.condition is not None:
         why["condition"] = "named by you"
         return wishes.condition

@@ -120,19 +120,36 @@ def _check_is_anndata(file: h5py.File, path: Path) -> None:
 
 
 def _check_links(file: h5py.File, path: Path) -> None:
-    """A link to another file would make an uploaded file read whatever it names."""
-    groups = [file, *(file[name] for name in ("X", "obs", "var") if _is_own_group(file, name))]
-    for group in groups:
-        for name in group:
-            if isinstance(group.get(name, getlink=True), h5py.ExternalLink):
-                raise DataError(
-                    f"{path.name} takes {name!r} from another file. Write it as one file. {_write_hint(path)}"
-                )
+    """A link to another file, or values kept in one, would make an uploaded file read whatever it names."""
+    try:
+        foreign = file.visititems_links(_linked_elsewhere) or file.visititems(_kept_elsewhere)
+    except (OSError, RuntimeError, KeyError) as error:
+        raise DataError(f"{path.name} is damaged: its parts cannot be listed. Copy or download it again.") from error
+    if foreign:
+        raise DataError(f"{path.name} takes {foreign!r} from another file. Write it as one file. {_write_hint(path)}")
 
 
-def _is_own_group(file: h5py.File, name: str) -> bool:
-    link = file.get(name, getlink=True)
-    return isinstance(link, h5py.HardLink) and isinstance(file[name], h5py.Group)
+def _linked_elsewhere(name: str, link: h5py.HardLink | h5py.SoftLink | h5py.ExternalLink) -> str | None:
+    return name if isinstance(link, h5py.ExternalLink) else None
+
+
+def _kept_elsewhere(name: str, item: h5py.Group | h5py.Dataset) -> str | None:
+    return name if isinstance(item, h5py.Dataset) and (item.external or item.is_virtual) else None
+
+
+def unpacked_bytes(file: h5py.File) -> int:
+    """Memory that X, obs and var take when read: a small packed file can hold more than a machine has."""
+    sizes: list[int] = []
+
+    def weigh(_: str, item: h5py.Group | h5py.Dataset) -> None:
+        if isinstance(item, h5py.Dataset):
+            sizes.append(int(item.size or 0) * int(item.dtype.itemsize))
+
+    for name in ("X", "obs", "var"):
+        weigh(name, file[name])
+        if isinstance(file[name], h5py.Group):
+            file[name].visititems(weigh)
+    return sum(sizes)
 
 
 def _element(file: h5py.File, name: str, path: Path) -> Any:

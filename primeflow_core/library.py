@@ -1,29 +1,40 @@
-"""The models on this machine and the cells that belong to each, for front ends that let people choose."""
+"""The models on this machine, shipped and one's own, and the cells of each, for front ends that let people choose."""
 
-from dataclasses import dataclass
+import os
+from collections.abc import Container, Iterator
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
 from primeflow_core import checkpoint
 from primeflow_core.checkpoint import Manifest, read_manifest
-from primeflow_core.datasets import DATASETS, Dataset, local_path
+from primeflow_core.datasets import DATASETS, Dataset, cache_folder, local_path
 from primeflow_core.errors import DownloadError, PrimeflowError
 from primeflow_core.prediction import version_of
+from primeflow_core.validation import NOT_EVALUATED, read_validation
 
 
 @dataclass(frozen=True)
 class Model:
-    """A model folder, what it says of itself, and the version of its weights."""
+    """A model folder, what it says of itself, and the version of its weights.
+
+    ``own``: somebody trained it here. ``validation`` is one line on how it did on what was held out. ``key``: its name
+    in the library.
+    """
 
     folder: Path
     manifest: Manifest
     version: int
+    own: bool = False
+    validation: str = NOT_EVALUATED
+    key: str = ""
 
     @property
     def title(self) -> str:
         """For a list to choose from, for instance ``Simulated screen (simulated cells)``."""
         name = " ".join(self.manifest.name.replace("-", " ").replace("_", " ").split())
-        return f"{name[:1].upper()}{name[1:]} ({'simulated' if self.manifest.simulated else 'real'} cells)"
+        cells = f"{'simulated' if self.manifest.simulated else 'real'} cells"
+        return f"{name[:1].upper()}{name[1:]} ({cells}{', yours' if self.own else ''})"
 
     @property
     def made(self) -> str:
@@ -34,6 +45,11 @@ class Model:
     def dataset(self) -> Dataset | None:
         """The named data set that it was trained on; None for a file of somebody's own."""
         return next((dataset for dataset in DATASETS if dataset.name == self.manifest.dataset), None)
+
+    @property
+    def own_file_sha(self) -> str:
+        """sha256 of the file of somebody's own that it was trained on; empty for a named data set."""
+        return self.manifest.data_sha256 if self.dataset is None else ""
 
     @property
     def has_cells(self) -> bool:
@@ -49,7 +65,10 @@ class Model:
 
 @dataclass(frozen=True)
 class Library:
-    """Models by the name of their folder, and a sentence for each folder that cannot be read."""
+    """Models by names that fit into an address, shipped ones first, and a sentence for each unreadable folder.
+
+    A name is that of the folder; with ``-yours`` where a shipped model has the same.
+    """
 
     models: dict[str, Model]
     problems: tuple[str, ...]
@@ -68,13 +87,39 @@ class Library:
         return tuple(dict.fromkeys(dataset for dataset in missing if dataset is not None and dataset.address))
 
 
-def read_library(place: Path) -> Library:
-    """Every folder in ``place`` that has a model description; those without weights or preview are listed too."""
-    models, problems = {}, []
-    for config in sorted(place.glob(f"*/{checkpoint.CONFIG}")):
-        folder = config.parent
-        try:
-            models[folder.name] = Model(folder, read_manifest(folder), version_of(folder))
-        except PrimeflowError as error:
-            problems.append(str(error))
+def models_folder() -> Path:
+    """Where models that are trained here are kept: ``PRIMEFLOW_MODELS``, or ``models`` in the cache."""
+    chosen = os.environ.get("PRIMEFLOW_MODELS", "")
+    return Path(chosen).expanduser() if chosen else cache_folder() / "models"
+
+
+def read_library(shipped: Path, *own: Path) -> Library:
+    """Every folder in these places that has a model description; those without weights or preview are listed too."""
+    models: dict[str, Model] = {}
+    problems: list[str] = []
+    for place in dict.fromkeys((shipped, *own)):
+        for folder in _described_folders(place):
+            try:
+                model = _read(folder, own=place != shipped)
+            except PrimeflowError as error:
+                problems.append(str(error))
+            else:
+                name = _name(folder, models)
+                models[name] = replace(model, key=name)
     return Library(models, tuple(problems))
+
+
+def _described_folders(place: Path) -> Iterator[Path]:
+    return (config.parent for config in sorted(place.glob(f"*/{checkpoint.CONFIG}")))
+
+
+def _read(folder: Path, *, own: bool) -> Model:
+    found = read_validation(folder)
+    return Model(folder, read_manifest(folder), version_of(folder), own, found.line if found else NOT_EVALUATED)
+
+
+def _name(folder: Path, taken: Container[str]) -> str:
+    name = folder.name
+    while name in taken:
+        name += "-yours"
+    return name

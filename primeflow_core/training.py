@@ -8,7 +8,7 @@ import copy
 import json
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -20,13 +20,13 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from primeflow_core import checkpoint
-from primeflow_core.cells import Cells
+from primeflow_core.cell_source import CellSource
 from primeflow_core.composition.composer import composer
-from primeflow_core.conditions import Condition, Vocabulary
 from primeflow_core.errors import CheckpointError, SettingError
 from primeflow_core.files import remove_partial, replaced, write_text
 from primeflow_core.precision import products
 from primeflow_core.predictor import Batch, Predictor
+from primeflow_core.randomness import drawing
 from primeflow_core.sampling_plan import PRECISIONS
 
 STATE = "training/state.safetensors"
@@ -77,33 +77,6 @@ class TrainingConfig:
             raise SettingError(f"ema is {self.ema}; it must be at least 0 and below 1.")
         if not 0 <= self.composed < 1:
             raise SettingError(f"composed is {self.composed}; it must be at least 0 and below 1.")
-
-
-class CellSource:
-    """Cells of one part of a split, as batches: dense expression and encoded conditions on a device."""
-
-    def __init__(self, cells: Cells, index: np.ndarray, vocabulary: Vocabulary, device: torch.device) -> None:
-        self.cells, self.index, self.vocabulary, self.device = cells, index, vocabulary, device
-        used, self._row = np.unique(cells.condition_of[index], return_inverse=True)
-        self._encoded = torch.from_numpy(vocabulary.encode([cells.conditions[i] for i in used]))
-
-    def __len__(self) -> int:
-        return len(self.index)
-
-    def batch(self, rows: np.ndarray) -> Batch:
-        x_1 = torch.from_numpy(self.cells.dense(self.index[rows]))
-        return Batch(x_1.to(self.device), self._encoded[self._row[rows]].to(self.device))
-
-    def replaced(self, batch: Batch, cells: np.ndarray, conditions: Sequence[Condition]) -> Batch:
-        """``batch`` with its first rows replaced by ``cells`` (k, G) of ``conditions``."""
-        condition = torch.from_numpy(self.vocabulary.encode(conditions)).to(self.device)
-        x_1 = torch.from_numpy(cells).to(self.device)
-        return Batch(torch.cat([x_1, batch.x_1[len(x_1) :]]), torch.cat([condition, batch.condition[len(x_1) :]]))
-
-    def chunks(self, size: int = 4096) -> Iterator[Batch]:
-        """All cells in file order, ``size`` at a time."""
-        for first in range(0, len(self), size):
-            yield self.batch(np.arange(first, min(first + size, len(self))))
 
 
 @dataclass
@@ -179,10 +152,10 @@ class Trainer:
         total = torch.zeros((), device=self.predictor.device)
         for part in range(self.config.accumulation):
             position = self.progress.step * self.config.accumulation + part
-            torch.manual_seed(seeded(torch.device("cpu"), self.seed, DROPOUT, position).initial_seed())
+            dropout = seeded(torch.device("cpu"), self.seed, DROPOUT, position).initial_seed()
             draws = seeded(self.predictor.device, self.seed, DRAWS, position)
             batch = self._with_composed(self.train_cells.batch(self._batch_rows(position)), position)
-            with products(self.config.precision, self.predictor.device):
+            with drawing(dropout), products(self.config.precision, self.predictor.device):
                 losses = self.predictor.loss(batch, draws)
             loss = losses.float().mean() / self.config.accumulation
             loss.backward()
@@ -287,13 +260,22 @@ class _Window:
 
 
 OnLog = Callable[[LogLine], None]
+AskedToEnd = Callable[[], bool]
 
 
-def train(trainer: Trainer, folder: Path, *, minutes: float = math.inf, on_log: OnLog | None = None) -> Progress:
+def train(
+    trainer: Trainer,
+    folder: Path,
+    *,
+    minutes: float = math.inf,
+    on_log: OnLog | None = None,
+    asked_to_end: AskedToEnd | None = None,
+) -> Progress:
     """Train until the steps, the minutes or the patience are used up, going on from ``folder`` if it has a state.
 
     Keeps the best averaged weights in ``folder``/weights.safetensors, the state to resume from and one JSON
-    line a log step beside them. Every file is replaced as a whole.
+    line a log step beside them. Every file is replaced as a whole. ``asked_to_end`` is asked after every step: True
+    ends the training there as its last minute would; what it raises ends it with nothing more written.
     """
     (folder / STATE).parent.mkdir(parents=True, exist_ok=True)
     remove_partial(folder)
@@ -305,20 +287,24 @@ def train(trainer: Trainer, folder: Path, *, minutes: float = math.inf, on_log: 
         trainer.averaged.load_state_dict(trainer.predictor.state_dict())
     _trim_log(folder / LOG, trainer.progress.step)
     with torch.random.fork_rng():
-        _loop(trainer, folder, minutes * 60, on_log)
+        _loop(trainer, folder, minutes * 60, on_log, asked_to_end)
     return trainer.progress
 
 
-def _loop(trainer: Trainer, folder: Path, seconds: float, on_log: OnLog | None) -> None:
+def _loop(
+    trainer: Trainer, folder: Path, seconds: float, on_log: OnLog | None, asked_to_end: AskedToEnd | None
+) -> None:
     config, progress = trainer.config, trainer.progress
     before = progress.seconds
     started = time.monotonic()
     window = _Window(started)
-    while progress.step < config.steps and progress.seconds < seconds and not trainer.exhausted:
+    last = progress.step >= config.steps or progress.seconds >= seconds
+    while not last and not trainer.exhausted:
         loss, norm = trainer.step()
         window.losses.append(loss)
         progress.seconds = before + time.monotonic() - started
         last = progress.step == config.steps or progress.seconds >= seconds
+        last = (asked_to_end is not None and asked_to_end()) or last
         validation_loss = None
         if progress.step % config.validate_every == 0 or last:
             validation_loss = trainer.validate()

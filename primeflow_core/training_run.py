@@ -1,8 +1,8 @@
 """One training of a recipe on a data file: what is trained on what, described in the model folder before it starts."""
 
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from primeflow_core import checkpoint
+from primeflow_core.cell_source import CellSource
 from primeflow_core.cells import Cells
 from primeflow_core.checkpoint import Manifest
 from primeflow_core.conditions import Condition, Novelty, Vocabulary, novelty
@@ -18,7 +19,7 @@ from primeflow_core.provenance import now, versions
 from primeflow_core.recipes import Recipe
 from primeflow_core.sampling_plan import EXPONENTIAL, USUAL_STEPS, SamplingPlan
 from primeflow_core.splits import Split
-from primeflow_core.training import CellSource, Trainer
+from primeflow_core.training import Trainer
 
 # What may change between the start of a training and its resumption without making it another training; ``steps`` only
 # where the learning rate does not fall towards them.
@@ -27,12 +28,13 @@ EXTENDABLE = ("steps", "patience", "save_every", "log_every")
 
 @dataclass(frozen=True)
 class Source:
-    """The data a model learns from and how they are called."""
+    """The data a model learns from and how they are called; ``reading``: what was mended while the file was read."""
 
     cells: Cells
     split: Split
     dataset: str
     simulated: bool
+    reading: Mapping[str, Any] = field(default_factory=dict)
 
 
 def prepare(
@@ -47,8 +49,7 @@ def prepare(
     _settle(folder, manifest, resume)
     source.split.write(folder / checkpoint.SPLIT)
     torch_device = _device(device)
-    torch.manual_seed(seed)
-    predictor = checkpoint.build(manifest).to(torch_device)
+    predictor = checkpoint.build(manifest, seed).to(torch_device)
     train = CellSource(source.cells, source.split.indices(source.cells, "train"), manifest.vocabulary, torch_device)
     known = _known(source, manifest)
     validation = CellSource(source.cells, known, manifest.vocabulary, torch_device) if len(known) else None
@@ -79,7 +80,12 @@ def _describe(source: Source, recipe: Recipe, folder: Path, seed: int, command: 
         sampling=usual_sampling(recipe),
         seed=seed,
         first_view=_first_view(tested_on, trained_on),
-        provenance={"versions": versions(), "command": list(command), "cells": len(source.cells)},
+        provenance={
+            "versions": versions(),
+            "command": list(command),
+            "cells": len(source.cells),
+            "reading": dict(source.reading),
+        },
     )
 
 

@@ -129,6 +129,32 @@ def test_a_link_to_another_file_is_refused(tmp_path):
         inspect(path)
 
 
+def test_a_link_deep_in_a_table_is_refused(tmp_path):
+    save(tmp_path / "secret.h5ad")
+    path = save(tmp_path / "d.h5ad")
+    with h5py.File(path, "a") as file:
+        del file["obs/condition/categories"]
+        file["obs/condition/categories"] = h5py.ExternalLink(str(tmp_path / "secret.h5ad"), "obs/condition/categories")
+    with pytest.raises(DataError, match="takes 'obs/condition/categories' from another file"):
+        inspect(path)
+
+
+@pytest.mark.parametrize("form", ["raw bytes", "a virtual matrix"])
+def test_values_kept_in_another_file_are_refused(tmp_path, form):
+    secret = save(tmp_path / "secret.h5ad")
+    path = save(tmp_path / "d.h5ad")
+    with h5py.File(path, "a") as file:
+        del file["X"]
+        if form == "raw bytes":
+            file.create_dataset("X", (48, 5), "u1", external=[(str(secret), 0, h5py.h5f.UNLIMITED)])
+        else:
+            layout = h5py.VirtualLayout((48, 5), "f4")
+            layout[:] = h5py.VirtualSource(str(secret), "X", (48, 5))
+            file.create_virtual_dataset("X", layout)
+    with pytest.raises(DataError, match="takes 'X' from another file"):
+        inspect(path)
+
+
 def test_indices_outside_the_matrix_are_refused(tmp_path):
     path = save(tmp_path / "d.h5ad", sp.csr_matrix(values()))
     with h5py.File(path, "a") as file:

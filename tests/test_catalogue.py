@@ -103,6 +103,46 @@ def test_names_are_found_in_any_case(typed):
     assert CATALOGUE.resolve(typed) == "KLF1"
 
 
+@pytest.mark.parametrize("typed", ["csbp1", "PRKM14", "ENSG00000112062", "ensg00000112062.11"])
+def test_names_are_found_by_what_else_the_gene_is_called(typed):
+    assert CATALOGUE.resolve(typed) == "MAPK14"
+
+
+def test_a_choice_says_what_else_the_gene_is_called_while_that_is_short():
+    also = {choice.name: choice.also for choice in CATALOGUE.choices(K562)}
+    assert also["MAPK14"] == "also called PRKM14, p38, Mxi2"
+    assert also["drug"] == ""
+
+
+def test_searching_by_name_and_by_alias():
+    found = [choice.name for choice in CATALOGUE.search("p38", K562)]
+    assert found == ["MAPK14"]
+    assert [choice.name for choice in CATALOGUE.search(" k", K562)][:1] == ["KLF1"]
+    assert CATALOGUE.search("", K562) == CATALOGUE.choices(K562)
+    assert CATALOGUE.search("qqqqqq", K562) == []
+    chosen = [Perturbation("KLF1")]
+    assert CATALOGUE.search("klf", K562, chosen)[0].standing is Standing.CHOSEN
+
+
+def test_suggestions_are_names_that_resolve():
+    assert CATALOGUE.suggestions("p38") == ("MAPK14",)
+    assert CATALOGUE.suggestions("MAPK14B") == ("MAPK14",)
+    assert CATALOGUE.suggestions("qqqqqq") == ()
+
+
+def test_an_unknown_name_is_answered_with_what_the_context_has():
+    with pytest.raises(ConditionError, match=r"Did you mean MAPK14\? It knows 4 in k562 \(see the list\)"):
+        CATALOGUE.resolve("MAPK14B", K562)
+    with pytest.raises(ConditionError, match=r"It knows 1 in A172"):
+        CATALOGUE.resolve("MAPK14B", A172)
+
+
+@pytest.mark.parametrize(("typed", "said"), [("TP53", r"^TP53 is not"), ("p53", r"^p53 \(TP53\) is not")])
+def test_another_gene_is_named_and_not_taken_for_a_typing_error(typed, said):
+    with pytest.raises(ConditionError, match=said + r" a perturbation this model knows\. It knows 5"):
+        CATALOGUE.resolve(typed)
+
+
 @pytest.mark.parametrize(
     ("typed", "message"),
     [

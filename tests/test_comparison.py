@@ -1,6 +1,5 @@
 """One condition, predicted beside measured: which controls serve which side."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +7,7 @@ import pytest
 
 from primeflow_core.cells import Cells
 from primeflow_core.checkpoint import SPLIT
-from primeflow_core.comparison import background, compared
+from primeflow_core.comparison import background, background_of_own, compared
 from primeflow_core.errors import DataError
 from primeflow_core.splits import Split
 from tests import tiny
@@ -66,4 +65,12 @@ def test_what_was_never_measured_has_a_response_and_no_agreement(cells, tmp_path
     found = compared(cells.dense(np.arange(30)), np.zeros((0, 11), np.float32), known, cells.genes)
     assert found.agreement == {}
     assert not found.response.measured
-    assert replace(known, other_controls=known.other_controls[:0]).controls.shape == (12, 11)
+
+
+def test_own_cells_keep_their_controls_and_leave_the_prediction_those_of_its_training(cells, tmp_path):
+    trained_on = background(cells, cells.genes, tiny.condition("A"), split_of(cells, tmp_path))
+    brought = background(cells, cells.genes, tiny.condition("A"), tmp_path)
+    together = background_of_own(brought, trained_on)
+    assert together.training_controls is trained_on.training_controls
+    assert together.other_controls is together.controls is brought.controls
+    assert together.context_cells is brought.context_cells

@@ -7,13 +7,14 @@ import pytest
 import scipy.sparse as sp
 import torch
 
+from primeflow_core.cell_source import CellSource
 from primeflow_core.cells import Cells
 from primeflow_core.composition.composer import composer
 from primeflow_core.composition.single import THRESHOLD, measured, unmoved
 from primeflow_core.composition.transfer import synthetic, transferred_singles
 from primeflow_core.conditions import Condition, Perturbation, parse_perturbations
 from primeflow_core.errors import SettingError
-from primeflow_core.training import CellSource, Trainer, TrainingConfig
+from primeflow_core.training import Trainer, TrainingConfig
 from tests import tiny
 
 

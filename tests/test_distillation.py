@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from primeflow_core import checkpoint
+from primeflow_core.cell_source import CellSource
 from primeflow_core.conditions import Condition, Perturbation, Vocabulary
 from primeflow_core.distillation import apprenticeship
 from primeflow_core.distillation.apprenticeship import Outcome, apprentice
@@ -18,7 +19,7 @@ from primeflow_core.errors import CheckpointError, DataError, SettingError
 from primeflow_core.predictor import Batch
 from primeflow_core.sampling_plan import EXPONENTIAL, STUDENT, SamplingPlan
 from primeflow_core.splits import Split, read_split
-from primeflow_core.training import CellSource, Trainer, train
+from primeflow_core.training import Trainer, train
 from primeflow_core.velocity.student import HALFWAY, Student
 from tests import tiny
 from tests.test_checkpoint import manifest
@@ -75,6 +76,7 @@ def test_the_untaught_student_is_the_exponential_midpoint_rule():
         assert not torch.allclose(student(gaussian, x_0, asked, torch.full((6,), 3.0)), expected)
 
 
+@pytest.mark.slow
 def test_teaching_brings_the_student_to_its_teacher_over_all_guidance_weights():
     predictor = teacher()
     untaught = Student(predictor.field.config, 11, VOCABULARY.size).eval()
@@ -86,6 +88,7 @@ def test_teaching_brings_the_student_to_its_teacher_over_all_guidance_weights():
     assert sum(after) < 0.75 * sum(before)
 
 
+@pytest.mark.slow
 def test_measured_cells_teach_what_the_teacher_gets_wrong():
     predictor, cells = teacher(), training()
     predictor.gaussian.mean += 1.0
@@ -254,6 +257,7 @@ def test_conditions_that_cannot_be_asked_for_are_not_compared(folder):
     assert {row.conditions for row in judged} == {"seen in training"}
 
 
+@pytest.mark.slow
 def test_a_student_of_other_weights_is_refused_and_half_precision_is_not(folder):
     make_student(folder)
     predictor = checkpoint.load(folder)

@@ -4,17 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from primeflow_core.figures import (
-    MOST_DRAWN,
-    Group,
-    Range,
-    Role,
-    agreement_ranges,
-    framed,
-    gene_changes,
-    live_map,
-    overlay,
-)
+from primeflow_core.figures.agreement import Range, agreement_of_entries, agreement_ranges
+from primeflow_core.figures.genes import gene_changes
+from primeflow_core.figures.maps import MOST_DRAWN, Outline, framed, live_map, many_maps, overlay
+from primeflow_core.figures.style import Group, Role
 
 POINTS = np.array([[0.0, 0.0], [1.0, 2.0], [3.0, -1.0]], dtype=np.float32)
 GROUPS = [Group(role, POINTS + i) for i, role in enumerate(Role)]
@@ -100,9 +93,10 @@ def test_more_cells_than_a_browser_likes_are_thinned_evenly():
 def test_a_measure_lies_between_its_ends_whichever_is_larger(value, position):
     entry = Range("MMD", value, floor=0.5, ceiling=0.1)
     assert entry.position == pytest.approx(position)
-    drawn = agreement_ranges([entry]).data[-1]
+    figure = agreement_ranges([entry])
+    drawn, (low, high) = figure.data[-1], figure.layout.xaxis.range
     assert drawn.marker.symbol == "diamond"
-    assert -0.14 < drawn.x[0] < 1.14
+    assert low < drawn.x[0] < high
 
 
 def test_a_measure_without_room_between_its_ends_has_no_diamond():
@@ -142,3 +136,68 @@ def test_a_measure_whose_floor_is_as_good_as_its_ceiling_has_no_diamond():
     assert Range("MMD", 0.5, 0.1, 0.2, tells_apart=False).position is None
     crossed, drawn = (agreement_ranges([Range("MMD", 0.5, 0.1, 0.2, tells_apart=told)]) for told in (False, True))
     assert len(drawn.data) == len(crossed.data) + 1
+
+
+RIVALS = (("No change", 5.0), ("Ridge", 2.0))
+
+
+def test_each_rival_has_a_shape_of_its_own_on_the_track_and_one_line_in_the_legend():
+    entries = [Range("MMD", 3, 5, 1, rivals=RIVALS), Range("Cosine", 3, 1, 5, rivals=RIVALS[:1])]
+    figure = agreement_ranges(entries)
+    assert [trace.name for trace in figure.data if trace.name] == ["Predicted", "No change", "Ridge"]
+    symbols = {trace.name: trace.marker.symbol for trace in figure.data if trace.name}
+    assert len(set(symbols.values())) == 3
+    drawn = [(trace.x[0], trace.y[0], trace.marker.symbol) for trace in figure.data if trace.x[0] is not None]
+    assert (0.0, 0, symbols["No change"]) in drawn
+    assert (0.75, 0, symbols["Ridge"]) in drawn
+    assert (1.0, 1, symbols["No change"]) in drawn
+
+
+def test_a_rival_beyond_the_ends_stays_in_the_frame_and_says_so():
+    figure = agreement_ranges([Range("MMD", 0.3, 0.5, 0.1, rivals=(("<b>far", 2.5),))])
+    rival = next(trace for trace in figure.data if "far" in (trace.hovertemplate or ""))
+    assert rival.x[0] == pytest.approx(-0.5)
+    assert figure.layout.xaxis.range[0] < -0.5
+    assert "-500% of the way from floor to ceiling ◀" in rival.hovertemplate
+    assert "<b>" not in rival.hovertemplate
+
+
+def test_a_measure_that_tells_nothing_apart_places_no_rival():
+    figure = agreement_ranges([Range("MMD", 0.3, 0.1, 0.2, tells_apart=False, rivals=RIVALS)])
+    assert not [trace for trace in figure.data if "way" in (trace.hovertemplate or "")]
+
+
+def test_entries_are_told_apart_by_number_and_shape_in_the_band_of_each_measure():
+    ranges = [Range("MMD", 0.3, 0.5, 0.1), Range("Cosine", 0.2, 0.1, 0.5), Range("RMSE", 1, 2, 2)]
+    figure = agreement_of_entries([("A+B", ranges), ("<i>C", ranges[1:])])
+    assert [trace.name for trace in figure.data] == ["1  A+B", "2  &lt;i&gt;C"]
+    assert [list(trace.text) for trace in figure.data] == [["1", "1"], ["2"]]
+    assert figure.data[0].marker.symbol != figure.data[1].marker.symbol
+    assert [round(y) for y in figure.data[0].y] == [0, 1]
+    assert figure.data[0].x[0] == pytest.approx(0.5)
+    assert figure.data[0].y[1] < figure.data[1].y[0]
+    assert list(figure.layout.yaxis.ticktext) == ["MMD", "Cosine", "RMSE"]
+    assert [note.y for note in figure.layout.annotations] == [2]
+
+
+def test_kept_selections_are_closed_outlines_with_their_names():
+    corners = np.array([[0.0, 0.0], [1.0, 0.0], [1.0, 1.0]])
+    figure = overlay(
+        GROUPS, AXES, simulated=False, dragmode="lasso", outlines=[Outline("A <b>", corners), Outline("B", corners)]
+    )
+    assert figure.layout.dragmode == "lasso"
+    assert [trace.meta for trace in figure.data] == ["control", "measured", "predicted", None, None]
+    one, other = figure.data[3:]
+    assert one.name == "A &lt;b&gt;"
+    assert (one.x[0], one.y[0]) == (one.x[-1], one.y[-1])
+    assert one.line.dash != other.line.dash
+
+
+def test_maps_side_by_side_share_their_axes_and_one_legend():
+    shifted = [Group(group.role, group.points + 10) for group in GROUPS]
+    figure = many_maps([("A", GROUPS), ("<b>B", shifted)], AXES, simulated=False)
+    assert [trace.name for trace in figure.data if trace.showlegend] == ["Control", "Measured", "Predicted"]
+    (left, right), _ = framed([*GROUPS, *shifted])
+    assert {tuple(axis.range) for axis in figure.select_xaxes()} == {(left, right)}
+    texts = [note.text for note in figure.layout.annotations]
+    assert texts == ["1  A", "2  &lt;b&gt;B", *AXES]

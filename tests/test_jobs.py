@@ -5,20 +5,22 @@ import subprocess
 import sys
 import threading
 import time
+import weakref
 from collections.abc import Callable, Iterator
 
 import numpy as np
 import pytest
 
 from primeflow_core.errors import ConditionError
-from primeflow_core.jobs import BusyError, JobContext, JobManager, JobState, JobStatus, Snapshot
+from primeflow_core.job_queue import Limits
+from primeflow_core.jobs import BusyError, JobContext, JobManager, JobState, JobStatus, Lane, Snapshot
 
 SECOND = 5.0
 
 
 @pytest.fixture
 def manager() -> Iterator[JobManager]:
-    made = JobManager(most_waiting=4, most_of_one=2, most_kept=3, most_bytes=1000)
+    made = JobManager(quick=Limits(4, 2), long=Limits(1, 1, "training"), most_kept=3, most_bytes=1000)
     yield made
     made.close()
 
@@ -49,10 +51,10 @@ class Gate:
         return np.ones(2)
 
 
-def held(manager: JobManager, session: str = "someone") -> tuple[Gate, str]:
+def held(manager: JobManager, session: str = "someone", lane: Lane = "quick") -> tuple[Gate, str]:
     """A running job that goes on until its gate is opened."""
     gate = Gate()
-    job_id = manager.submit(session, gate, expected_seconds=3.0)
+    job_id = manager.submit(session, gate, expected_seconds=3.0, lane=lane)
     assert gate.started.wait(SECOND)
     return gate, job_id
 
@@ -110,6 +112,88 @@ def test_one_session_cannot_fill_the_queue(manager):
     with pytest.raises(BusyError, match="You have 2 predictions waiting"):
         manager.submit("a", Gate())
     manager.submit("b", Gate())
+
+
+def test_three_sessions_that_compare_conditions_take_turns():
+    manager = JobManager()
+    order: list[str] = []
+
+    def work(name: str) -> Callable[[JobContext], np.ndarray]:
+        return lambda context: (order.append(name), np.zeros(1))[1]
+
+    gate, _ = held(manager)
+    jobs = [manager.submit(session, work(f"{session}{i}")) for session in "abc" for i in range(6)]
+    with pytest.raises(BusyError, match="You have 6 predictions waiting"):
+        manager.submit("a", Gate())
+    late = manager.submit("d", work("d0"))
+    assert manager.status(late).ahead == 4
+    gate.open.set()
+    for job in jobs:
+        assert ended(manager, job).state is JobState.DONE
+    assert order[:5] == ["a0", "b0", "c0", "d0", "a1"]
+    assert [name for name in order if name[0] == "b"] == [f"b{i}" for i in range(6)]
+    manager.close()
+
+
+def test_a_training_keeps_no_prediction_waiting(manager):
+    _, training = held(manager, lane="long")
+    prediction = manager.submit("me", lambda context: np.zeros(1))
+    assert ended(manager, prediction).state is JobState.DONE
+    assert (manager.status(training).state, manager.status(training).lane) == (JobState.RUNNING, "long")
+
+
+def test_lanes_count_and_wait_on_their_own(manager):
+    held(manager)
+    held(manager, lane="long")
+    quick = manager.submit("me", Gate(), expected_seconds=1.0)
+    long = manager.submit("me", Gate(), expected_seconds=600.0, lane="long")
+    assert [manager.status(job).ahead for job in (quick, long)] == [1, 1]
+    assert max(manager.status(job).wait_seconds for job in (quick, long)) <= 3.0
+    with pytest.raises(BusyError, match="You have 1 training waiting already"):
+        manager.submit("me", Gate(), lane="long")
+    with pytest.raises(BusyError, match=r"1 training is waiting already\. Try again in about 10 min\."):
+        manager.submit("you", Gate(), lane="long")
+
+
+def test_the_wait_follows_what_the_running_job_foresees(manager):
+    shown, go_on = threading.Event(), threading.Event()
+
+    def work(context: JobContext) -> np.ndarray:
+        context.publish(Snapshot(np.zeros((1, 3)), 1, 10, seconds_left=500.0, note="Training"))
+        shown.set()
+        go_on.wait(SECOND)
+        return np.zeros(1)
+
+    running = manager.submit("me", work, expected_seconds=1.0)
+    assert shown.wait(SECOND)
+    waiting = manager.submit("you", Gate())
+    status = manager.status(running)
+    assert 495 < manager.status(waiting).wait_seconds <= 500
+    assert 495 < status.seconds_left <= 500
+    assert status.snapshot.note == "Training"
+    go_on.set()
+    assert ended(manager, running).seconds_left is None
+
+
+def test_a_job_asked_to_finish_ends_early_with_a_whole_result(manager):
+    started = threading.Event()
+
+    def work(context: JobContext) -> np.ndarray:
+        started.set()
+        while not context.asked_to_finish:
+            context.checkpoint()
+            time.sleep(0.001)
+        return np.array([5.0])
+
+    running = manager.submit("me", work)
+    waiting = manager.submit("you", Gate())
+    assert started.wait(SECOND)
+    manager.finish(waiting)
+    manager.finish("no-such-job")
+    manager.finish(running)
+    status = ended(manager, running)
+    assert (status.state, status.result.tolist()) == (JobState.DONE, [5.0])
+    assert until(lambda: manager.status(waiting).state is JobState.RUNNING)
 
 
 def test_cancelling_a_running_job_keeps_its_part_and_leaves_others(manager):
@@ -212,6 +296,40 @@ def test_old_results_go_by_bytes_but_the_newest_stays(manager):
     assert manager.status(small) is None
 
 
+def test_what_a_running_job_keeps_counts_too(manager):
+    small = [manager.submit("me", lambda context: np.zeros(10)) for _ in range(2)]
+    for job in small:
+        ended(manager, job)
+    kept = threading.Event()
+
+    def work(context: JobContext) -> np.ndarray:
+        context.keep(np.zeros(120))
+        kept.set()
+        while True:
+            context.checkpoint()
+            time.sleep(0.001)
+
+    running = manager.submit("me", work)
+    assert kept.wait(SECOND)
+    assert [manager.status(job) is None for job in small] == [True, False]
+    assert manager.status(running).result.nbytes == 960
+
+
+@pytest.mark.parametrize("state", [JobState.DONE, JobState.CANCELLED])
+def test_work_that_has_ended_is_let_go_with_all_it_holds(manager, state):
+    held_by_work = Gate()
+    gone = weakref.ref(held_by_work)
+    held_by_work.open.set()
+    running, _ = held(manager)
+    job_id = manager.submit("me", held_by_work)
+    del held_by_work
+    if state is JobState.CANCELLED:
+        manager.cancel(job_id)
+    running.open.set()
+    assert ended(manager, job_id).state is state
+    assert until(lambda: gone() is None)
+
+
 def test_looking_at_a_result_keeps_it_longer(manager):
     jobs = []
     for _ in range(3):
@@ -255,3 +373,17 @@ def test_a_process_with_a_running_job_exits_cleanly_and_soon():
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=30, check=False)
     assert (done.returncode, done.stderr) == (0, "")
     assert time.monotonic() - started < 20
+
+
+def test_a_session_finds_its_own_active_job_by_its_subject(manager):
+    gate = Gate()
+    mine = manager.submit("me", gate, subject="question")
+    manager.submit("you", lambda context: np.ones(1), subject="other")
+    found = manager.active("question", "me")
+    assert found is not None
+    assert found.id == mine
+    assert manager.active("question", "you") is None
+    assert manager.active("other", "me") is None
+    gate.open.set()
+    ended(manager, mine)
+    assert manager.active("question", "me") is None

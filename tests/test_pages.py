@@ -6,23 +6,20 @@ import re
 import shutil
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import pandas as pd
 import pytest
-from streamlit.testing.v1 import AppTest
 
 import pages
+from pages.parts import answers
 from primeflow_core import checkpoint
 from primeflow_core.conditions import Condition
 from primeflow_core.errors import DownloadError
 from primeflow_core.jobs import JobManager
+from primeflow_core.prediction import Question
+from tests.app import ROOT, drawn, opened, table_with, text_of, until_done
 from tests.app_models import NAME, SHIPPED, make_models
-
-ROOT = Path(__file__).resolve().parents[1]
-WAIT = 60
 
 
 @pytest.fixture(scope="module")
@@ -49,36 +46,6 @@ def first(models: Path) -> Condition:
     return view
 
 
-def opened(script: str = "app.py", **address: str) -> AppTest:
-    app = AppTest.from_file(str(ROOT / script), default_timeout=WAIT)
-    for key, value in address.items():
-        app.query_params[key] = value
-    return app.run()
-
-
-def text_of(app: AppTest) -> str:
-    """Everything that is written on the page, without the backslashes of escaped Markdown."""
-    kinds = ("header", "subheader", "markdown", "caption", "text", "error", "warning", "info")
-    said = "\n".join(str(element.value) for kind in kinds for element in getattr(app, kind))
-    return said.replace("\\", "").replace("\N{ZERO WIDTH SPACE}", "")
-
-
-def drawn(app: AppTest, key: str) -> dict:
-    """The Plotly figure of that key."""
-    specs = [json.loads(chart.proto.spec) for chart in app.get("plotly_chart") if key in chart.proto.id]
-    assert len(specs) == 1, f"{len(specs)} figures {key}"
-    return specs[0]
-
-
-def until_done(app: AppTest) -> AppTest:
-    limit = time.monotonic() + WAIT
-    while app.get("echarts_chart") or any(button.key == "cancel" for button in app.button):
-        assert time.monotonic() < limit
-        time.sleep(0.1)
-        app.run()
-    return app
-
-
 def test_the_first_view_needs_no_click(models, first):
     app = opened()
     assert not app.exception
@@ -99,11 +66,20 @@ def test_the_first_view_shows_how_far_to_trust_it_and_the_genes(models):
     said = text_of(app)
     for measure in ("MMD, genes", "MMD, components", "DEG recall", "Cosine of changes", "Floor", "Ceiling"):
         assert measure in said
-    table = app.dataframe[0].value
-    assert isinstance(table, pd.DataFrame)
+    table = table_with(app, "predicted_change")
     assert len(table) == 500
     assert {"gene", "predicted_change", "measured_change", "agrees"} <= set(table.columns)
-    assert [button.label for button in app.get("download_button")] == ["Genes (csv)", "Predicted cells (h5ad)"]
+    saved = {button.label for button in app.get("download_button")}
+    assert {"Figure (SVG)", "Figure (PNG)", "Measures (csv)", "Genes (csv)", "Predicted cells (h5ad)"} <= saved
+
+
+def test_the_cheap_rivals_stand_beside_the_model(models):
+    app = opened()
+    measures = table_with(app, "Ceiling")
+    assert list(measures) == ["Measure", "Model", "Floor", "Ceiling", "No change", "Sum of single effects", "Ridge"]
+    assert measures.notna().all(axis=None)
+    legend = [trace.get("name") for trace in drawn(app, "agreement")["data"]]
+    assert {"Predicted", "No change", "Sum of single effects", "Ridge"} <= set(legend)
 
 
 FIRST_VIEW = """
@@ -111,8 +87,8 @@ import sys
 from streamlit.testing.v1 import AppTest
 app = AppTest.from_file("app.py", default_timeout=60).run()
 assert not app.exception and not app.error, app.error
-assert len(app.get("plotly_chart")) == 3
-print(*[name for name in ("torch", "scanpy", "umap", "numba") if name in sys.modules])
+assert len(app.get("plotly_chart")) == 4
+print(*[name for name in ("torch", "scanpy", "umap", "numba", "matplotlib") if name in sys.modules])
 """
 
 
@@ -228,7 +204,7 @@ def test_predicting_what_was_never_measured_shows_it_over_controls(models, first
     until_done(app)
     assert [trace["name"] for trace in drawn(app, "overlay")["data"]] == ["Simulated control · 300", "Predicted · 30"]
     assert "This was never measured: there is nothing to compare with." in text_of(app)
-    assert "measured_change" not in app.dataframe[0].value
+    assert "measured_change" not in table_with(app, "predicted_change")
 
 
 def test_cancelling_says_how_many_cells_there_are(models):
@@ -255,11 +231,11 @@ def test_a_full_queue_is_answered_in_words(models, monkeypatch):
     manager = JobManager()
     monkeypatch.setattr(pages, "jobs", lambda: manager)
     app = opened(cells="5000", seed="20")
-    for seed in range(20, 24):
+    for seed in range(20, 28):
         app.number_input(key="seed").set_value(seed).run()
         app.button(key="predict").click().run()
     manager.close()
-    assert "You have 2 predictions waiting already." in text_of(app)
+    assert "You have 6 predictions waiting already." in text_of(app)
 
 
 def test_waiting_is_told_in_words_and_seconds(models, monkeypatch):
@@ -279,7 +255,7 @@ def test_cells_that_are_not_here_leave_predictions_working(models, monkeypatch):
     assert not app.exception
     assert "not on this machine, so there is nothing to compare with" in text_of(app)
     assert [trace["name"] for trace in drawn(app, "overlay")["data"]] == [f"Predicted · {SHIPPED}"]
-    assert [button.label for button in app.get("download_button")] == ["Predicted cells (h5ad)"]
+    assert "Genes (csv)" not in [button.label for button in app.get("download_button")]
 
 
 def test_cells_that_cannot_be_read_are_said_and_predictions_work(models, monkeypatch):
@@ -311,12 +287,12 @@ def test_a_broken_model_folder_is_said_and_the_others_work(models, monkeypatch, 
 
 def test_the_predicted_cells_can_be_saved(models, first, tmp_path):
     model = pages.library().models[NAME]
-    question = pages.Question(model.folder, model.version, first, SHIPPED, model.manifest.sampling)
-    answer = pages.answer_to(question, model)
+    question = Question(model.folder, model.version, first, SHIPPED, model.manifest.sampling)
+    answer = answers.answer_to(question, model)
     assert answer is not None
     assert answer.shipped
     path = tmp_path / "cells.h5ad"
-    path.write_bytes(pages.h5ad_of(answer, model, first))
+    path.write_bytes(answers.h5ad_of(answer, model, first))
     import anndata
 
     saved = anndata.read_h5ad(path)
@@ -342,7 +318,7 @@ def test_text_from_files_is_shown_as_it_is(text, markdown):
 
 def test_file_names_hold_nothing_that_a_file_system_minds(models, first):
     model = pages.library().models[NAME]
-    name = pages.file_name(model, Condition(first.perturbations, (("cell_type", "../a b"),)), ".csv")
+    name = answers.file_name(model, Condition(first.perturbations, (("cell_type", "../a b"),)), ".csv")
     assert "/" not in name
     assert " " not in name
     assert name.endswith(f"{NAME}.csv")

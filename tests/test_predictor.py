@@ -46,6 +46,7 @@ def test_the_exponential_sampler_is_refused_by_a_model_without_a_gaussian_part()
         model().predict(condition("A"), 2, replace(PLAN, sampler=EXPONENTIAL))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("weight", [0.0, 1.0, 3.0])
 def test_samplers_agree_when_steps_are_many(predictor, weight):
     known = samplers_of(predictor) - {"euler"}

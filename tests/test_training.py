@@ -9,9 +9,10 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from primeflow_core.cell_source import CellSource
 from primeflow_core.checkpoint import WEIGHTS
 from primeflow_core.errors import CheckpointError, SettingError
-from primeflow_core.training import LOG, STATE, CellSource, Trainer, TrainingConfig, train
+from primeflow_core.training import LOG, STATE, Trainer, TrainingConfig, train
 from tests.tiny import RECIPE, VOCABULARY, cells, model
 
 CPU = torch.device("cpu")
@@ -41,6 +42,7 @@ def equal(a, b):
     return a.keys() == b.keys() and all(torch.equal(a[name], b[name]) for name in a)
 
 
+@pytest.mark.slow
 def test_the_loss_falls_and_the_best_weights_are_kept(tmp_path):
     lines = []
     config = replace(RECIPE.training, steps=300, validate_every=50, log_every=50)
@@ -59,6 +61,7 @@ def test_the_loss_falls_and_the_best_weights_are_kept(tmp_path):
     ]
 
 
+@pytest.mark.slow
 def test_a_killed_and_resumed_training_ends_with_the_same_weights(tmp_path):
     config = replace(RECIPE.training, save_every=8, log_every=1, accumulation=2)
     train(trainer(config), tmp_path / "whole")

@@ -1,16 +1,45 @@
 """The map of cells: live while they are made, and finished, on principal components or as a UMAP."""
 
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
 import numpy as np
 import streamlit as st
 
 import pages
-from pages import Answer, plain
+from pages.parts import answers
+from pages.parts.answers import Answer
+from pages.parts.saving import offer_figure
 from pages.parts.view import View
-from primeflow_core.figures import Group, Role, live_map, name_of, overlay
+from primeflow_core.cell_groups import Placed
+from primeflow_core.figures.maps import live_map, overlay
+from primeflow_core.figures.style import Group, Role, name_of
 from primeflow_core.jobs import JobState
+from primeflow_core.prints import maps as print_maps
 from primeflow_core.projection import Map, UMAPMap
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
 HEIGHT = 520
+MOVE, SELECT = "Move", "Select cells"
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A finished map: what it was fitted as, and the cells on it."""
+
+    fitted: Map
+    groups: tuple[Placed, ...]
+
+    @property
+    def name(self) -> str:
+        return "umap" if isinstance(self.fitted, UMAPMap) else "pca"
+
+    @property
+    def points(self) -> list[Group]:
+        return [Group(group.role, group.points) for group in self.groups]
 
 
 def show_live(view: View, job_id: str) -> None:
@@ -24,7 +53,7 @@ def live(view: View, job_id: str) -> None:
     if status is None or not status.state.is_active:
         st.rerun()
     if status.state is JobState.QUEUED:
-        st.progress(0.0, text=pages.waiting_text(status))
+        st.progress(0.0, text=answers.waiting_text(status))
     elif status.snapshot is None:
         st.progress(0.0, text="The model is being loaded …")
     else:
@@ -34,46 +63,44 @@ def live(view: View, job_id: str) -> None:
         st.caption("Without measured cells there is no map to watch on; the cells appear when they are done.")
         return
     points = np.zeros((0, 2), np.float32) if status.snapshot is None else status.snapshot.table
-    groups = [*measured_groups(view, view.pca, "pca"), Group(Role.PREDICTED, points)]
+    measured = [Group(group.role, group.points) for group in measured_groups(view, view.pca, "pca")]
     st.echarts_chart(
-        live_map(groups, view.pca.axes, view.pca.extent, simulated=view.simulated),
+        live_map([*measured, Group(Role.PREDICTED, points)], view.pca.axes, view.pca.extent, simulated=view.simulated),
         key="live-map",
         height=HEIGHT - 30,
         alt="Predicted cells on their way from noise to their place among the measured cells",
     )
 
 
-def show_map(view: View, answer: Answer | None) -> None:
-    title = st.container(
-        horizontal=True,
-        horizontal_alignment="distribute",
-        vertical_alignment="center",
-        height=pages.CARD_TITLE,
-        border=False,
-    )
-    with title:
+def show_title() -> tuple[str, str]:
+    """The card's title with its choices: which map, and whether dragging moves it or selects cells."""
+    with st.container(
+        horizontal=True, horizontal_alignment="distribute", vertical_alignment="center", border=False
+    ):  # fmt: skip
         st.subheader("Where the cells lie", anchor=False, width="content")
-        kind = st.segmented_control(
-            "Map", ["PCA", "UMAP"], default="PCA", required=True, key="map", bind="query-params",
-            label_visibility="collapsed",
-        )  # fmt: skip
-    if answer is None:
-        st.info("Nothing is predicted for this question yet. Press **Predict** on the left.", icon=":material/west:")
+        with st.container(horizontal=True, width="content"):
+            drag = st.segmented_control(
+                "Dragging", [MOVE, SELECT], default=MOVE, required=True, key="drag", label_visibility="collapsed"
+            )
+            kind = st.segmented_control(
+                "Map", ["PCA", "UMAP"], default="PCA", required=True, key="map", bind="query-params",
+                label_visibility="collapsed",
+            )  # fmt: skip
+    return str(kind), str(drag)
+
+
+def drawn_map(view: View, answer: Answer | None, kind: str) -> Drawn | None:
+    """None without any cells; a UMAP that is still being fitted says so, and this is the PCA until then."""
     fitted = chosen_map(view, answer, kind)
     if fitted is None:
-        return
+        return None
     name = "umap" if isinstance(fitted, UMAPMap) else "pca"
-    groups = measured_groups(view, fitted, name)
+    groups = list(measured_groups(view, fitted, name))
     if answer is not None:
-        key = (*view.place_key, name, answer.key)
-        groups.append(Group(Role.PREDICTED, pages.placed(key, fitted, answer.prediction.values)))
-    counts = ", ".join(f"{len(group.points):,} {name_of(group.role, simulated=view.simulated)}" for group in groups)
-    st.plotly_chart(
-        overlay(groups, fitted.axes, simulated=view.simulated, height=HEIGHT),
-        key="overlay",
-        config=pages.saved_as("map"),
-        alt=f"{name.upper()} map of cells: {counts}",
-    )
+        values = answer.prediction.values
+        points = pages.placed((*view.place_key, name, answer.key), fitted, values)
+        groups.append(Placed(Role.PREDICTED, values, points))
+    return Drawn(fitted, tuple(groups))
 
 
 def chosen_map(view: View, answer: Answer | None, kind: str) -> Map | None:
@@ -81,28 +108,41 @@ def chosen_map(view: View, answer: Answer | None, kind: str) -> Map | None:
     if view.known is None:
         return None if answer is None else pages.pca_map((answer.key,), answer.prediction.values)
     if kind == "UMAP":
-        status = pages.umap_job(view.place_key, view.known.context_cells)
-        if status is not None and isinstance(status.result, UMAPMap):
-            return status.result
-        if status is not None and status.state is JobState.FAILED:
-            st.error(plain(status.error))
-        elif status is not None:
-            st.fragment(run_every=1.0)(wait_for_umap)(status.id)
+        cells = view.known.context_cells
+        doing = "UMAP is being fitted; until then this is the PCA"
+        found = answers.result_of(("umap", *view.place_key), lambda: UMAPMap(cells), UMAPMap, doing, 40.0)
+        return found or view.pca
     return view.pca
 
 
-def wait_for_umap(job_id: str) -> None:
-    status = pages.jobs().status(job_id)
-    if status is None or not status.state.is_active:
-        st.rerun()
-    st.progress(0.0, text=f"The UMAP is being fitted, for {status.seconds:.0f} s; until then this is the PCA.")
-
-
-def measured_groups(view: View, fitted: Map, name: str) -> list[Group]:
+def measured_groups(view: View, fitted: Map, name: str) -> list[Placed]:
     if view.known is None:
         return []
     key = (*view.place_key, name)
-    groups = [Group(Role.CONTROL, pages.placed((*key, "control"), fitted, view.known.controls))]
+    controls = view.known.controls
+    groups = [Placed(Role.CONTROL, controls, pages.placed((*key, "control"), fitted, controls))]
     if len(view.measured):
-        groups.append(Group(Role.MEASURED, pages.placed((*key, "of", view.condition.label), fitted, view.measured)))
+        points = pages.placed((*key, "of", view.condition.label), fitted, view.measured)
+        groups.append(Placed(Role.MEASURED, view.measured, points))
     return groups
+
+
+def alternative(view: View, drawn: Drawn) -> str:
+    counts = ", ".join(f"{len(g.points):,} {name_of(g.role, simulated=view.simulated)}" for g in drawn.groups)
+    return f"{drawn.name.upper()} map of cells: {counts}"
+
+
+def still_map(view: View, drawn: Drawn, key: str = "overlay") -> None:
+    """The map without selections, for a presentation."""
+    st.plotly_chart(
+        overlay(drawn.points, drawn.fitted.axes, simulated=view.simulated, height=HEIGHT),
+        key=key, config=pages.FIGURE, alt=alternative(view, drawn),
+    )  # fmt: skip
+
+
+def save_map(view: View, drawn: Drawn) -> None:
+    offer_figure("primeflow-map", partial(printed_map, view, drawn), "map")
+
+
+def printed_map(view: View, drawn: Drawn) -> "Figure":
+    return print_maps.overlay(drawn.points, drawn.fitted.axes, simulated=view.simulated)

@@ -8,16 +8,18 @@ from streamlit.delta_generator import DeltaGenerator
 
 import pages
 from pages import plain
+from pages.parts import address, answers
 from primeflow_core.catalogue import Catalogue, Choice, Covariates
 from primeflow_core.conditions import Condition, Perturbation
 from primeflow_core.errors import ConditionError
 from primeflow_core.library import Library, Model
+from primeflow_core.own_cells import Purpose
 from primeflow_core.prediction import Question
 
 BOXES = ("a", "b", "c")
 TEXTS = ("model", "context", *BOXES, *(f"dose_{box}" for box in BOXES))
-MOST_CELLS = 5_000
-_PROBLEM = "_address_problem"
+LEAST_CELLS, MOST_CELLS = 10, 5_000
+_PROBLEM, _MEANT = "_address_problem", "_meant"
 
 
 @dataclass(frozen=True)
@@ -36,12 +38,13 @@ def asked(library: Library) -> Asked:
         model = choose_model(library)
         catalogue = Catalogue(model.manifest)
         covariates = choose_context(catalogue)
+        show_own(model, covariates)
         parts = choose_parts(catalogue, covariates)
         weight = choose_weight()
         cells, seed = choose_numbers(model)
         below = st.container()
         pages.offer_download(library.to_download)
-    pages.write_address({key: str(st.session_state.get(key) or "") for key in TEXTS})
+    address.write({key: str(st.session_state.get(key) or "") for key in TEXTS})
     if problem := st.session_state.get(_PROBLEM):
         raise ConditionError(problem)
     condition = catalogue.condition(parts, covariates)
@@ -51,10 +54,10 @@ def asked(library: Library) -> Asked:
 
 def follow_address(library: Library) -> None:
     """Bring a link, or a step back in the browser, into the boxes; on the first visit, what the app opens on."""
-    said = pages.read_address(TEXTS)
+    said = address.read(TEXTS)
     if said is None:
         return
-    st.session_state.pop(_PROBLEM, None)
+    forget_problem()
     name = said.get("model", "")
     st.session_state["model"] = name if name in library.models else library.first
     model = library.models[st.session_state["model"]]
@@ -64,11 +67,7 @@ def follow_address(library: Library) -> None:
     catalogue = Catalogue(model.manifest)
     st.session_state["context"] = said.get("context") or context_of(model.manifest.first_view)
     for box in BOXES:
-        try:
-            st.session_state[box] = catalogue.resolve(said[box]) if said.get(box) else None
-        except ConditionError as error:
-            st.session_state[box] = None
-            st.session_state[_PROBLEM] = str(error)
+        st.session_state[box] = resolved(catalogue, box, said[box]) if said.get(box) else None
         st.session_state[f"dose_{box}"] = said.get(f"dose_{box}")
 
 
@@ -88,8 +87,41 @@ def open_on(model: Model, context: str = "") -> None:
         st.session_state[f"dose_{box}"] = f"{part.dose:g}" if part and part.dose is not None else None
 
 
+def resolved(catalogue: Catalogue, box: str, typed: str, covariates: Covariates | None = None) -> str | None:
+    """The perturbation that somebody means, whatever the case, by any of its names; None with the problem noted."""
+    try:
+        return catalogue.resolve(typed, covariates)
+    except ConditionError as error:
+        st.session_state[_PROBLEM] = str(error)
+        st.session_state[_MEANT] = (box, catalogue.suggestions(typed))
+        return None
+
+
+def take(box: str, catalogue: Catalogue, covariates: Covariates) -> None:
+    """What was chosen, or typed and meant, in a box."""
+    forget_problem()
+    typed = st.session_state.get(box)
+    if typed is not None and typed not in catalogue.vocabulary.perturbations:
+        st.session_state[box] = resolved(catalogue, box, typed, covariates)
+
+
+def choose(box: str, name: str) -> None:
+    forget_problem()
+    st.session_state[box] = name
+
+
 def forget_problem() -> None:
     st.session_state.pop(_PROBLEM, None)
+    st.session_state.pop(_MEANT, None)
+
+
+def offer_meant(box: str) -> None:
+    """Buttons with the names that may have been meant in this box."""
+    asked_in, names = st.session_state.get(_MEANT, ("", ()))
+    if asked_in == box and names:
+        with st.container(horizontal=True, gap="xsmall"):
+            for name in names:
+                st.button(plain(name), key=f"meant-{box}-{name}", on_click=choose, args=(box, name), type="tertiary")
 
 
 def choose_model(library: Library) -> Model:
@@ -104,6 +136,7 @@ def choose_model(library: Library) -> Model:
         key="model",
         on_change=reopen,
     )
+    st.caption(plain(library.models[name].validation))
     return library.models[name]
 
 
@@ -114,6 +147,20 @@ def choose_context(catalogue: Catalogue) -> Covariates:
     if list(contexts) == [""]:
         return contexts[""]
     return contexts[st.selectbox("Cells you start from", list(contexts), key="context")]
+
+
+def show_own(model: Model, covariates: Covariates) -> None:
+    """Whether the reader's own cells take the place of the model's here, and how to stop that."""
+    own = pages.own_shelf().get(address.carried("own"))
+    if own is None:
+        return
+    if pages.own_in_use(model, covariates) is None:
+        where = " and ".join(context_of(Condition((), stands)) for stands in own.covariates)
+        st.caption(plain(f"Your cells ({own.name}) are not used here: they stand for {where} of {own.model}."))
+        return
+    role = "the cells you start from" if own.purpose is Purpose.CONTEXT else f"{own.measured_word} truth"
+    st.info(plain(f"Your cells ({own.name}) are {role}."), icon=":material/person:")
+    st.button("Stop using my cells", key="own-stop", on_click=address.carry, args=("own", ""), width="stretch")
 
 
 def choose_parts(catalogue: Catalogue, covariates: Covariates) -> list[Perturbation]:
@@ -134,15 +181,19 @@ def choose_parts(catalogue: Catalogue, covariates: Covariates) -> list[Perturbat
             format_func=partial(option_text, choices),
             key=box,
             placeholder="Type a name" if box == "a" else "None",
-            on_change=forget_problem,
+            accept_new_options=True,
+            filter_mode="contains",
+            on_change=take,
+            args=(box, catalogue, covariates),
         )
+        offer_meant(box)
         if name is not None:
             chosen.append(Perturbation(name, choose_dose(catalogue, covariates, name, f"dose_{box}")))
     return chosen
 
 
 def option_text(choices: dict[str, Choice], name: str) -> str:
-    return choices[name].label
+    return " · ".join(filter(None, (choices[name].label, choices[name].also)))
 
 
 def choose_dose(catalogue: Catalogue, covariates: Covariates, name: str, key: str) -> float | None:
@@ -165,8 +216,8 @@ def choose_weight() -> float:
 def choose_numbers(model: Model) -> tuple[int, int]:
     """How many cells, and the seed."""
     left, right = st.columns(2)
-    usual = min(pages.usual_cells(model), MOST_CELLS)
-    cells = left.number_input("Cells", 10, MOST_CELLS, usual, 50, key="cells", bind="query-params")
+    usual = min(answers.usual_cells(model), MOST_CELLS)
+    cells = left.number_input("Cells", LEAST_CELLS, MOST_CELLS, usual, 50, key="cells", bind="query-params")
     seed = right.number_input(
         "Seed", 0, 2**31 - 1, 0, 1, key="seed", bind="query-params", help="The same seed gives the same cells."
     )

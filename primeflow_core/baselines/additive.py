@@ -3,6 +3,7 @@
 A part that was never measured alone in this context does here, on average, what it does in the contexts where it was.
 """
 
+from collections import defaultdict
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,6 +11,7 @@ import numpy as np
 from primeflow_core.baselines.measured import Measured, evenly, from_each, singles
 from primeflow_core.baselines.rival import Rival
 from primeflow_core.conditions import Condition
+from primeflow_core.evaluation.profiles import profile
 
 
 @dataclass(frozen=True)
@@ -26,6 +28,26 @@ class SumOfSingles(Rival):
     def distinct(self, condition: Condition) -> int:
         self._shift(condition)
         return self.measured.number(self.measured.control(condition))
+
+    def standard_error(self, condition: Condition) -> np.ndarray:
+        """(G,) of ``predict_mean`` before it is clipped at 0, by the spread of the measured cells; NaN where a
+        condition has one cell. Raises as ``predict_mean``."""
+        square = np.zeros(len(self.measured.cells.genes))
+        for source, weight in self._weights(condition).items():
+            cells = self.measured.cells.dense(self.measured.cells.where(source))
+            square += weight**2 * profile(cells).variance / len(cells)
+        error: np.ndarray = np.sqrt(square)
+        return error
+
+    def _weights(self, condition: Condition) -> dict[Condition, float]:
+        """The measured conditions whose means, so weighted, add up to the mean of the sum."""
+        weights = defaultdict(float, {self.measured.control(condition): 1.0})
+        for part in singles(condition):
+            sources = self.measured.alone(part)
+            for source in sources:
+                weights[source] += 1 / len(sources)
+                weights[self.measured.control(source)] -= 1 / len(sources)
+        return weights
 
     def _shift(self, condition: Condition) -> np.ndarray:
         """(G,) the sum over the parts of the mean of each one's shifts."""

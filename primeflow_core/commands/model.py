@@ -76,7 +76,8 @@ def train_command(given: argparse.Namespace) -> None:
     recipe = adjusted(recipe_named(given.recipe), settings)
     file = data_file(given.data)
     cells = read_given(file, given)
-    source = Source(cells, read_split(given.split, cells, unlisted=given.unlisted), file.name, file.simulated)
+    split = read_split(given.split, cells, unlisted=given.unlisted)
+    source = Source(cells, split, file.name, file.simulated, {"normalise": given.normalise})
     trainer = prepare(
         source, recipe, given.out, seed=given.seed, device=given.device, resume=given.resume, command=as_typed()
     )

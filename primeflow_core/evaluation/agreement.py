@@ -86,11 +86,20 @@ def agreement(predicted: np.ndarray, measured: Measured, *, top: int = TOP_GENES
 
     The floor needs 4 floor controls, the ceiling 8 measured cells: 4 in each half.
     """
-    judge = _Judge(profile(measured.controls), measured.components, TopGenes(measured.genes, top))
+    judge = _judge(measured, top)
     value = judge.scores(InMemory(predicted), InMemory(measured.cells))
     floor = judge.floor(measured.floor_controls, InMemory(measured.cells))
     ceiling = judge.ceiling(measured.cells, seed)
     return {name: Bounded(value[name], floor.get(name), ceiling.get(name), LARGER_IS_BETTER[name]) for name in value}
+
+
+def values(predicted: np.ndarray, measured: Measured, *, top: int = TOP_GENES) -> dict[str, float]:
+    """The values of ``agreement`` alone, for one more prediction of the condition."""
+    return _judge(measured, top).scores(InMemory(predicted), InMemory(measured.cells))
+
+
+def _judge(measured: Measured, top: int) -> "_Judge":
+    return _Judge(profile(measured.controls), measured.components, TopGenes(measured.genes, top))
 
 
 def bounds(

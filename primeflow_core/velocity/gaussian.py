@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from primeflow_core.path import PATHS, Weights
+from primeflow_core.randomness import drawing
 
 Chunks = Callable[[], Iterable[tuple[Tensor, Tensor]]]
 
@@ -67,8 +68,7 @@ class GaussianVelocity(nn.Module):
         self._fit_directions(within)
 
     def _fit_directions(self, within: Tensor) -> None:
-        with torch.random.fork_rng():
-            torch.manual_seed(0)
+        with drawing(0):
             found = min(self.directions.shape[1], *within.shape)
             _, singular, directions = torch.svd_lowrank(within, q=found, niter=4)
         variances = (singular.square() / len(within)).clamp_min(FLOOR**2)

@@ -27,7 +27,7 @@ QUIET = (
 )  # fmt: skip
 WAIT = 120_000
 # Opened at the address of a page, Streamlit's front end asks there first whether it is the root of the app.
-PROBES = r"/explore/_stcore/(health|host-config)$"
+PROBES = r"/[a-z]+/_stcore/(health|host-config)$"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -1,0 +1,189 @@
+"""Your cells: bring a file, check it beside a model, use it as the cells to start from or as measured truth."""
+
+from functools import partial
+from pathlib import Path
+
+import pandas as pd
+import streamlit as st
+from streamlit.errors import StreamlitPageNotFoundError
+
+import pages
+from pages import plain
+from pages.parts import address, draft
+from pages.parts.checklist import Offer, show_checklist
+from pages.parts.draft import Draft
+from pages.parts.training import offer_training
+from primeflow_core.checklist import Checklist, checklist
+from primeflow_core.conditions import Condition
+from primeflow_core.example_file import FILE_NAME, example_h5ad
+from primeflow_core.library import Library, Model, models_folder
+from primeflow_core.own_cells import Fixes, Own, OwnShelf, Purpose
+from primeflow_core.uploads import data_files
+
+MODEL, LISTED, PURPOSE = "own_model", "own_listed", "own_purpose"
+
+
+def main() -> None:
+    pages.begin("Your cells")
+    st.header("Your cells", anchor=False)
+    library = pages.library()
+    if library.first is None:
+        st.error("There is no model yet. Train one with `primeflow train`, then put its folder into checkpoints/.")
+        return
+    shelf = pages.own_shelf()
+    current = draft.draft(shelf)
+    st.caption(
+        "Bring an .h5ad file. It is checked before anything runs, stays on the machine that this app runs on, and is "
+        "deleted when you say so."
+    )
+    model = choose_model(library, shelf)
+    bring_file()
+    if said := draft.problem():
+        st.error(plain(said), icon=":material/error:")
+    if current is not None:
+        show_file(current, model, shelf)
+
+
+def choose_model(library: Library, shelf: OwnShelf) -> Model:
+    """The model that the cells should meet; at first the one that the cells in use met, or that the address names."""
+    if st.session_state.get(MODEL) not in library.models:
+        own = shelf.get(address.carried("own"))
+        wanted = (own.model if own else "", st.query_params.get("model", ""), library.first)
+        st.session_state[MODEL] = next(name for name in wanted if name in library.models)
+    name = st.selectbox(
+        "The model that they should meet",
+        list(library.models),
+        format_func=lambda name: library.models[name].title,
+        key=MODEL,
+        width=420,
+    )
+    address.write({"model": name})
+    return library.models[name]
+
+
+def bring_file() -> None:
+    listed = data_files()
+    upload, rest = st.columns([3, 2], gap="medium")
+    with upload:
+        st.file_uploader("An .h5ad file", key=draft.upload_key(), on_change=draft.take_upload)
+    with rest:
+        if listed:
+            st.selectbox(
+                "or one of the data folder", listed, None, key=LISTED, placeholder="Choose a file",
+                on_change=draft.take_listed, args=(LISTED,),
+            )  # fmt: skip
+        st.download_button(
+            "Download an example", partial(pages.kept, ("example",), example_h5ad), FILE_NAME,
+            "application/octet-stream", icon=":material/download:", on_click="ignore", width="stretch",
+        )  # fmt: skip
+        st.caption("SIMULATED cells, 0.4 MB. They fit the model Simulated screen.")
+
+
+def show_file(current: Draft, model: Model, shelf: OwnShelf) -> None:
+    brought, fixes = current.brought, current.fixes
+    key = ("checklist", str(model.folder), model.version, brought.sha256, brought.name, fixes)
+    with st.spinner("Looking at the file …"):
+        found = pages.kept(key, lambda: checklist(brought, fixes, model.manifest))
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.subheader(plain(brought.name), anchor=False, width="stretch")
+        if found.simulated:
+            st.badge("SIMULATED data", icon=":material/science:", color="violet")
+        if current.fixes != Fixes():
+            st.button("Undo my choices", key="own-undo", on_click=draft.change, args=(Fixes(),), icon=":material/undo:")
+        st.button(
+            "Forget my file", key="own-forget", on_click=draft.forget, args=(shelf,), icon=":material/delete:",
+            help="Takes the cells out of use and deletes an upload. Files of the data folder stay where they are.",
+        )  # fmt: skip
+    show_checklist(Offer(current, found, model.manifest))
+    if found.ready:
+        show_conditions(found)
+        offer_use(current, found, model, shelf)
+    else:
+        st.caption("Nothing is used yet: mend what is marked first, one after the other.")
+    if found.trainable:
+        st.subheader("Train a small model on them", anchor=False)
+        offer_training(current.own(found, Purpose.TRUTH, model.key), pages.jobs(), pages.session(), models_folder())
+
+
+def show_conditions(found: Checklist) -> None:
+    """What is in the file, and what the model knows of it."""
+    rows = [(c.condition.label, c.condition.context, c.cells, c.standing) for c in found.conditions]
+    table = pd.DataFrame(rows, columns=["perturbation", "context", "cells", "model"])
+    with st.expander(f"Conditions in your file: {len(rows):,}", icon=":material/table_rows:"):
+        st.dataframe(
+            table,
+            hide_index=True,
+            height=min(36 * (len(rows) + 1), 330),
+            column_config={
+                "perturbation": "Perturbation",
+                "context": "Context in your file",
+                "cells": st.column_config.NumberColumn("Cells", format="localized"),
+                "model": "To the model",
+            },
+            alt="Conditions in your file, their cells, and what the model knows of them",
+        )
+
+
+def offer_use(current: Draft, found: Checklist, model: Model, shelf: OwnShelf) -> None:
+    choices = list(Purpose) if found.known else [Purpose.CONTEXT]
+    st.subheader("Use them", anchor=False)
+    if st.session_state.get(PURPOSE) not in choices:
+        used = shelf.get(address.carried("own"))
+        st.session_state[PURPOSE] = used.purpose if used and used.purpose in choices else choices[0]
+    purpose = st.radio(
+        "Use these cells", choices, format_func=partial(purpose_text, found), key=PURPOSE, label_visibility="collapsed"
+    )
+    st.caption(what_it_does(found, purpose, model))
+    own = current.own(found, purpose, model.key)
+    token = address.carried("own")
+    if shelf.get(token) == own:
+        show_in_use(own, token, shelf)
+        return
+    st.button(
+        "Use these cells", key="own-use", type="primary", icon=":material/check:", on_click=draft.use, args=(own, shelf)
+    )
+    if token:
+        st.caption("Other cells, or these with other choices, are in use until then.")
+
+
+def purpose_text(found: Checklist, purpose: Purpose) -> str:
+    if purpose is Purpose.CONTEXT:
+        return "As the cells you start from: your control cells take the place of the model's."
+    truth = "simulated" if found.simulated else "measured"
+    return f"As {truth} truth: your perturbed cells that the model knows are compared with its predictions."
+
+
+def what_it_does(found: Checklist, purpose: Purpose, model: Model) -> str:
+    """What will and will not happen, with the numbers of this file."""
+    where = plain(", ".join(dict.fromkeys(Condition((), c).context or "its context" for _, c in found.stands_for)))
+    controls = sum(entry.cells for entry in found.conditions if entry.meant and entry.meant.is_control)
+    cells = sum(entry.cells for entry in found.known)
+    used = f"{controls:,} control cells are used"
+    if purpose is Purpose.TRUTH:
+        used = f"{len(found.known):,} conditions with {cells:,} cells are used, and {controls:,} control cells"
+    if model.has_cells:
+        change = "Changes are measured from each experiment's own controls; distances between cells are not."
+    else:
+        change = "The model's own cells are not on this machine: differences between the experiments count as change."
+    return (
+        f"{used}. The model does not learn from them: predicted cells are those of {where} as it knows them. "
+        f"{change} If your cells are of another kind, treat every prediction as a guess."
+    )
+
+
+def show_in_use(own: Own, token: str, shelf: OwnShelf) -> None:
+    role = "the cells you start from" if own.purpose is Purpose.CONTEXT else f"{own.measured_word} truth"
+    st.success(f"{plain(own.name)} is in use as {role}.", icon=":material/check_circle:")
+    with st.container(horizontal=True, vertical_alignment="center"):
+        context = Condition((), own.covariates[0]).context
+        try:
+            st.page_link(
+                Path("pages/explore.py"), label="Explore a response with them", icon=":material/bubble_chart:",
+                query_params={"own": token, "model": own.model, "context": context}, width="content",
+            )  # fmt: skip
+        except StreamlitPageNotFoundError:
+            st.caption("Open the app to explore with them: this page was started by itself.")
+        st.button("Stop using them", key="own-stop", on_click=draft.stop_using, args=(shelf,))
+
+
+main()

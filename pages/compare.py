@@ -1,0 +1,192 @@
+"""Two to six responses, models, guidance weights or groups of cells on the same axes."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
+from itertools import groupby
+
+import streamlit as st
+
+import pages
+from pages import plain
+from pages.parts import answers, entries
+from pages.parts.compared import (
+    Joint,
+    finding_of,
+    show_agreement,
+    show_differences,
+    show_dots,
+    show_maps,
+    steps,
+)
+from pages.parts.entries import FEWEST, MOST, Entry, Shown
+from pages.parts.pinning import offer_pin
+from pages.parts.presenting import offer_presentation, present, presenting
+from pages.parts.question import Asked, asked
+from pages.parts.saving import offer_link
+from primeflow_core.errors import ConditionError, PrimeflowError
+from primeflow_core.library import Library
+
+WEIGHTS = (1.0, 2.0, 3.0)
+
+
+def main() -> None:
+    pages.begin("Compare")
+    library = pages.library()
+    if library.first is None:
+        st.error("There is no model yet. Train one with `primeflow train`, then put its folder into checkpoints/.")
+        return
+    what = question(library)
+    chosen = listed(library)
+    if presenting() and len(chosen) >= FEWEST:
+        present(steps(Joint(entries.shown(library, chosen))))
+        return
+    st.header("Compare", anchor=False)
+    with what.below if what else st.sidebar:
+        offer_to_add(what, chosen)
+    show_entries(chosen, library)
+    if len(chosen) < FEWEST:
+        offer_beginnings(what, library)
+        return
+    show(Joint(entries.shown(library, chosen)))
+
+
+def question(library: Library) -> Asked | None:
+    try:
+        return asked(library)
+    except ConditionError as error:
+        st.error(plain(str(error)), icon=":material/error:")
+        return None
+
+
+def listed(library: Library) -> list[Entry]:
+    """What the address lists; before anything was chosen, what the first model was never shown."""
+    try:
+        return entries.restored(library)
+    except PrimeflowError as error:
+        st.error(plain(str(error)), icon=":material/link_off:")
+        return []
+
+
+def offer_to_add(what: Asked | None, chosen: Sequence[Entry]) -> None:
+    if what is None:
+        return
+    entry = Entry(what.model.key, what.question)
+    known, full = entry in chosen, len(chosen) >= MOST
+    st.button(
+        "Add to the comparison", type="primary", key="add-entry", icon=":material/add:", width="stretch",
+        on_click=entries.keep, args=([*chosen, entry],), disabled=known or full,
+    )  # fmt: skip
+    if full:
+        st.caption(f"{MOST} are compared at most; remove one first.")
+    elif known:
+        st.caption("This one is in the comparison already.")
+
+
+def show_entries(chosen: Sequence[Entry], library: Library) -> None:
+    for place, entry in enumerate(chosen):
+        others = [other for other in chosen if other is not entry]
+        with st.container(horizontal=True, vertical_alignment="center"):
+            title = library.models[entry.model].title
+            st.text(f"{place + 1}  {entry.title} · {title} · {entry.question.cells:,} cells", width="stretch")
+            st.button(
+                "Remove", key=f"remove-{place}", icon=":material/close:", type="tertiary", help=f"Entry {place + 1}",
+                on_click=entries.keep, args=(others,),
+            )  # fmt: skip
+
+
+def offer_beginnings(what: Asked | None, library: Library) -> None:
+    """What can be compared with one click."""
+    st.info(
+        f"A comparison takes {FEWEST} to {MOST} entries. Choose a response on the left and add it, or begin here. "
+        "Groups of cells are added on Explore, where they are drawn.",
+        icon=":material/compare_arrows:",
+    )
+    if what is None:
+        return
+    with st.container(horizontal=True):
+        held_out = entries.held_out_of(what.model)
+        st.button(
+            "What this model was never shown", key="begin-held-out", on_click=entries.keep, args=(held_out,),
+            disabled=len(held_out) < FEWEST,
+        )  # fmt: skip
+        weights = [replace(what.question, plan=replace(what.question.plan, guidance=weight)) for weight in WEIGHTS]
+        st.button(
+            "This response at guidance weights 1, 2 and 3", key="begin-weights", on_click=entries.keep,
+            args=([Entry(what.model.key, question) for question in weights],),
+        )  # fmt: skip
+
+
+def show(joint: Joint) -> None:
+    if joint.mixed:
+        st.error(
+            "Simulated and real cells are not compared on the same axes. Remove the ones or the others.",
+            icon=":material/science:",
+        )
+        return
+    offer_predictions([one for one in joint.entries if one.answer is None])
+    if not joint.ready:
+        return
+    show_maps(joint)
+    show_agreement(joint)
+    show_dots(joint)
+    show_differences(joint)
+    with st.container(horizontal=True):
+        offer_pin(partial(finding_of, joint), f"compare-{joint.key}")
+        offer_link()
+        offer_presentation()
+
+
+def offer_predictions(missing: Sequence[Shown]) -> None:
+    """One button for all that is not predicted yet; progress while they are."""
+    if refused := answers.refusal():
+        st.warning(plain(refused), icon=":material/hourglass_top:")
+    if not missing:
+        return
+    running = [
+        status for one in missing if (status := pages.jobs().active(one.entry.question, pages.session())) is not None
+    ]
+    if running:
+        st.fragment(run_every=0.5)(wait)([status.id for status in running], len(missing))
+        return
+    seconds = sum(expected(one) for one in missing)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        names = ", ".join(one.name for one in missing)
+        st.button(
+            f"Predict the {len(missing)} missing" if len(missing) > 1 else "Predict the missing one", type="primary",
+            key="predict-missing", icon=":material/play_arrow:", shortcut="Ctrl+Enter", on_click=predict,
+            args=(missing,),
+        )  # fmt: skip
+        st.text(f"About {pages.duration(seconds)}: {names}.", width="stretch")
+
+
+def expected(one: Shown) -> float:
+    question = one.entry.question
+    return pages.shelf().expected_seconds(question.folder, one.view.model.manifest, question.cells, question.plan)
+
+
+def predict(missing: Sequence[Shown]) -> None:
+    for question, ones in groupby(missing, lambda one: one.entry.question):
+        first = next(ones)
+        answers.queue(question, first.view.pca.place if first.view.pca else None, expected(first))
+
+
+def wait(job_ids: Sequence[str], missing: int) -> None:
+    statuses = [status for job_id in job_ids if (status := pages.jobs().status(job_id)) is not None]
+    active = [status for status in statuses if status.state.is_active]
+    if len(active) < len(job_ids):
+        st.rerun()
+    share = max((status.snapshot.fraction for status in active if status.snapshot is not None), default=0.0)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.progress(share, text=f"Predicting: {missing} to go. {answers.waiting_text(active[0])}")
+        st.button(
+            "Cancel predictions", key="cancel-missing", icon=":material/stop_circle:", on_click=cancel, args=(job_ids,)
+        )
+
+
+def cancel(job_ids: Sequence[str]) -> None:
+    for job_id in job_ids:
+        pages.jobs().cancel(job_id)
+
+
+main()

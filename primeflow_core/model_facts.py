@@ -1,0 +1,58 @@
+"""What a model folder says of its model, as rows for people: what it is, what it learned from, how it did."""
+
+import json
+
+import pandas as pd
+
+from primeflow_core.checkpoint import METRICS, STUDENT_WEIGHTS
+from primeflow_core.contest import LABELS
+from primeflow_core.evaluation.table import MEAN
+from primeflow_core.library import Model
+from primeflow_core.splits import TEST
+from primeflow_core.validation import MEASURES, read_validation
+
+
+def facts_of(model: Model) -> list[tuple[str, str]]:
+    """Name and value, for instance ``("Genes", "500")``."""
+    manifest = model.manifest
+    contexts = sorted({condition.context for condition in manifest.trained_on if condition.context})
+    facts = [
+        ("Trained on", f"{manifest.dataset} ({'simulated' if manifest.simulated else 'measured'} cells)"),
+        ("Data, sha256", f"{manifest.data_sha256[:16]}…"),
+        ("Genes", f"{len(manifest.genes):,}"),
+        ("Perturbations", f"{len(manifest.vocabulary.perturbations):,}"),
+        ("Conditions in training", f"{len(manifest.trained_on):,}, controls included"),
+        ("Held out", ", ".join(c.label for c in manifest.held_out) or "none"),
+        ("Cells you start from", ", ".join(contexts) or "one kind"),
+        ("Recipe", manifest.recipe),
+        ("Made", f"{model.made}, seed {manifest.seed}"),
+        ("Sampling", f"{manifest.sampling.sampler}, {manifest.sampling.in_steps}, zeros {manifest.sampling.zeros}"),
+        ("Student", "yes, one evaluation a cell" if (model.folder / STUDENT_WEIGHTS).is_file() else "none"),
+    ]
+    made = dict(manifest.provenance).get("versions", {})
+    return [*facts, ("Versions", ", ".join(f"{name} {version}" for name, version in dict(made).items()))]
+
+
+def held_out_scores(model: Model) -> pd.DataFrame | None:
+    """Measure, model, floor, ceiling and rivals: means over the conditions that the model was tested on.
+
+    None for a model that was never tested.
+    """
+    found = read_validation(model.folder)
+    if found is None:
+        return None
+    rivals = _rivals(model)
+    rows = []
+    for name, bounded in found.figures.items():
+        better = "larger is better" if bounded.larger_is_better else "smaller is better"
+        row = {"Measure": f"{MEASURES[name]} ({better})", "Model": bounded.value}
+        row |= {"Floor": bounded.floor, "Ceiling": bounded.ceiling}
+        rows.append(row | {title: rivals.get(rival, {}).get(name) for rival, title in LABELS.items()})
+    return pd.DataFrame(rows)
+
+
+def _rivals(model: Model) -> dict[str, dict[str, float]]:
+    """The mean row of each rival that was scored beside the model, by name; empty where none was."""
+    metrics = json.loads((model.folder / METRICS).read_text(encoding="utf-8"))
+    rows = metrics.get("rivals", {}).get(TEST, [])
+    return {row["rival"]: row for row in rows if row["condition"] == MEAN}

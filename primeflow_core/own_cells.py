@@ -1,0 +1,185 @@
+"""Cells that somebody brings, and how they take a place beside those that a model was trained on.
+
+The model learns nothing from them. Their control cells take the place of the model's, or their perturbed cells are
+the truth that predictions are compared with.
+"""
+
+import hashlib
+import json
+import secrets
+import threading
+from collections import OrderedDict
+from dataclasses import asdict, dataclass, field, replace
+from enum import StrEnum
+from pathlib import Path
+
+import numpy as np
+import scipy.sparse as sp
+
+from primeflow_core.anndata_file import read_mended
+from primeflow_core.catalogue import Covariates
+from primeflow_core.cells import Cells, Layout
+from primeflow_core.checkpoint import Manifest
+from primeflow_core.condition_match import ConditionMatch
+from primeflow_core.conditions import Condition
+from primeflow_core.conventions import Wishes
+from primeflow_core.errors import DataError
+from primeflow_core.gene_match import LEAST_SHARE, match_genes
+from primeflow_core.repair import Repair
+from primeflow_core.uploads import speaking_of
+
+
+class Purpose(StrEnum):
+    """What somebody's cells are used for."""
+
+    CONTEXT = "cells you start from"
+    TRUTH = "measured truth"
+
+
+@dataclass(frozen=True)
+class Fixes:
+    """What the owner says of a file: its columns, what to mend while reading it.
+
+    ``contexts``: for a context of the file the context of the model that its cells are, None to leave them out.
+    """
+
+    wishes: Wishes = field(default_factory=Wishes)
+    repair: Repair = field(default_factory=Repair)
+    contexts: tuple[tuple[str, str | None], ...] = ()
+
+
+@dataclass(frozen=True)
+class Own:
+    """Somebody's cells. ``stands_for``: the model's covariates by context of the file; the others are left out.
+
+    ``model`` names the folder of the model that they were checked against; ``name`` is the file's, for showing.
+    """
+
+    file: Path
+    sha256: str
+    name: str
+    fixes: Fixes
+    purpose: Purpose
+    model: str
+    stands_for: tuple[tuple[str, Covariates], ...]
+    simulated: bool = False
+
+    @property
+    def covariates(self) -> tuple[Covariates, ...]:
+        """The contexts of the model that these cells stand for, each once."""
+        return tuple(dict.fromkeys(covariates for _, covariates in self.stands_for))
+
+    @property
+    def measured_word(self) -> str:
+        return "simulated" if self.simulated else "measured"
+
+
+class OwnShelf:
+    """Own cells by an unguessable token, the ones used last; any thread may call it."""
+
+    def __init__(self, most: int = 200) -> None:
+        self._most = most
+        self._lock = threading.Lock()
+        self._owned: OrderedDict[str, Own] = OrderedDict()
+
+    def put(self, own: Own) -> str:
+        """Keep ``own`` and return its token."""
+        token = secrets.token_urlsafe(18)
+        with self._lock:
+            self._owned[token] = own
+            while len(self._owned) > self._most:
+                self._owned.popitem(last=False)
+        return token
+
+    def get(self, token: str) -> Own | None:
+        with self._lock:
+            if token in self._owned:
+                self._owned.move_to_end(token)
+            return self._owned.get(token)
+
+    def forget(self, token: str) -> None:
+        with self._lock:
+            self._owned.pop(token, None)
+
+    def holds(self, sha256: str) -> bool:
+        """Whether somebody still uses the file of this content."""
+        with self._lock:
+            return any(own.sha256 == sha256 for own in self._owned.values())
+
+
+def read_own(own: Own) -> Cells:
+    """All cells of the file in its own genes, names and contexts, log-normalised. Raises DataError."""
+    if not own.file.is_file():
+        raise DataError(f"{own.name} is no longer kept on this machine. Bring it again on the page Your cells.")
+    with speaking_of(own.file, own.name):
+        cells = read_mended(own.file, own.fixes.wishes, own.fixes.repair)
+    return replace(cells, source=own.name)
+
+
+def read_trained_on(file: Path, manifest: Manifest) -> Cells:
+    """The cells of somebody's file that a model was trained on, as its training read them. Raises DataError."""
+    repair = Repair(**manifest.provenance.get("reading", {}))
+    with speaking_of(file, manifest.dataset):
+        cells = read_mended(file, Wishes.exactly(manifest.layout), repair)
+    return replace(cells, source=manifest.dataset)
+
+
+def aligned(own: Own, manifest: Manifest) -> Cells:
+    """The cells in the genes (N, G), contexts and names of a model; what it does not know is left out.
+
+    Genes that the file lacks are 0. As cells to start from only the controls are kept. ``sha256`` names the content
+    with everything that was chosen. Raises DataError where too few genes or no cells are left.
+    """
+    _check_contexts(own, manifest)
+    cells = read_own(own)
+    meant = _meant(own, cells.conditions, manifest)
+    kept = cells.subset(np.flatnonzero(np.array([c in meant for c in cells.conditions])[cells.condition_of]))
+    if not len(kept):
+        raise DataError(f"{own.name} has no cells that {manifest.name} knows. Check them on the page Your cells.")
+    conditions = tuple(dict.fromkeys(meant[condition] for condition in kept.conditions))
+    position = np.array([conditions.index(meant[condition]) for condition in kept.conditions])
+    kinds = {meant[condition]: kind for condition, kind in zip(kept.conditions, kept.kinds, strict=False)}
+    return Cells(
+        _in_order(kept, manifest.genes, own.name), manifest.genes, kept.names, conditions, position[kept.condition_of],
+        tuple(kinds[condition] for condition in conditions if kinds),
+        Layout(covariates=tuple(column for column, _ in manifest.vocabulary.covariates)), own.name,
+        fingerprint(own, manifest),
+    )  # fmt: skip
+
+
+def _meant(own: Own, conditions: tuple[Condition, ...], manifest: Manifest) -> dict[Condition, Condition]:
+    """What conditions of the file are to the model, without those that are left out; several may mean the same."""
+    match = ConditionMatch(manifest, dict(own.stands_for))
+    found = {condition: match.meant(condition) for condition in conditions}
+    only_controls = own.purpose is Purpose.CONTEXT
+    return {c: known for c, known in found.items() if known is not None and (known.is_control or not only_controls)}
+
+
+def fingerprint(own: Own, manifest: Manifest) -> str:
+    """sha256 of the file's content, all choices, and the genes and names of the model."""
+    chosen = {**asdict(own), "file": "", "vocabulary": asdict(manifest.vocabulary), "genes": manifest.genes}
+    return hashlib.sha256(json.dumps(chosen, sort_keys=True).encode()).hexdigest()
+
+
+def _check_contexts(own: Own, manifest: Manifest) -> None:
+    known = dict(manifest.vocabulary.covariates)
+    for covariates in own.covariates:
+        if set(known) != {column for column, _ in covariates} or any(v not in known[c] for c, v in covariates):
+            raise DataError(
+                f"{own.name} was checked against another model ({own.model}). "
+                f"Choose {manifest.name} on the page Your cells and check it again."
+            )
+
+
+def _in_order(cells: Cells, genes: tuple[str, ...], name: str) -> sp.csr_matrix:
+    """Values (N, G) in the order of ``genes``, 0 where the file has none."""
+    match = match_genes(cells.genes, genes)
+    if not match.enough:
+        raise DataError(
+            f"{match.found} of {len(genes)} model genes are in {name}; {LEAST_SHARE:.0%} are needed. "
+            "Choose the column with symbols on the page Your cells."
+        )
+    found = np.flatnonzero(match.columns >= 0)
+    ones = np.ones(len(found), dtype=np.float32)
+    order = sp.csr_matrix((ones, (match.columns[found], found)), shape=(len(cells.genes), len(genes)))
+    return sp.csr_matrix(sp.csr_matrix(cells.values) @ order, dtype=np.float32)

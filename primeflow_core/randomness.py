@@ -1,0 +1,18 @@
+"""PyTorch's one random stream for all threads, which layers and decompositions draw from: one draws at a time."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+
+_stream = threading.RLock()
+
+
+@contextmanager
+def drawing(seed: int | None = None) -> Iterator[None]:
+    """What is drawn inside hangs on ``seed`` alone, or goes on from where the stream stands; the stream is put back."""
+    with _stream, torch.random.fork_rng(devices=()):
+        if seed is not None:
+            torch.manual_seed(seed)
+        yield

@@ -1,0 +1,66 @@
+"""How well a model did on what it was not trained on, read from the metrics.json of its folder."""
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from primeflow_core.checkpoint import METRICS
+from primeflow_core.evaluation.agreement import Bounded
+from primeflow_core.evaluation.scores import LARGER_IS_BETTER
+from primeflow_core.evaluation.table import MEAN
+from primeflow_core.splits import TEST
+
+MEASURES = {
+    "energy_distance": "Energy distance",
+    "mmd_gex": "MMD, genes",
+    "mmd_pca": "MMD, components",
+    "deg_recall": "DEG recall",
+    "cosine_logfc": "Cosine of changes",
+}
+NOT_EVALUATED = "not evaluated"
+
+
+@dataclass(frozen=True)
+class Validation:
+    """Each of ``MEASURES``, mean over the scored ``conditions``; ``seen``: training saw other cells of them."""
+
+    figures: Mapping[str, Bounded]
+    conditions: int
+    seen: bool
+
+    @property
+    def line(self) -> str:
+        """For instance ``held-out energy distance 0.023 (floor 0.567, ceiling 0.003), 5 conditions``."""
+        distance = self.figures["energy_distance"]
+        conditions = f"{self.conditions} condition{'' if self.conditions == 1 else 's'}"
+        where = f"cells held out of {conditions} seen in training" if self.seen else conditions
+        return (
+            f"held-out energy distance {_shown(distance.value)} "
+            f"(floor {_shown(distance.floor)}, ceiling {_shown(distance.ceiling)}), {where}"
+        )
+
+
+def read_validation(folder: Path) -> Validation | None:
+    """None for a model that was never checked, or whose metrics cannot be read."""
+    try:
+        metrics = json.loads((folder / METRICS).read_text(encoding="utf-8"))
+        rows = metrics["scored"][TEST]
+        mean = next(row for row in rows if row["condition"] == MEAN)
+        figures = {name: _bounded(name, mean) for name in MEASURES}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, StopIteration):
+        return None
+    return Validation(figures, len(rows) - 1, metrics.get("held_out") == "cells")
+
+
+def _bounded(name: str, mean: Mapping[str, Any]) -> Bounded:
+    value, floor, ceiling = (
+        None if mean[key] is None else float(mean[key]) for key in (name, f"{name}_floor", f"{name}_ceiling")
+    )
+    return Bounded(math.nan if value is None else value, floor, ceiling, LARGER_IS_BETTER[name])
+
+
+def _shown(figure: float | None) -> str:
+    return "unknown" if figure is None or math.isnan(figure) else f"{figure:.3f}"

@@ -1,0 +1,227 @@
+import gzip
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import anndata
+import pytest
+from streamlit.testing.v1 import AppTest
+
+import pages
+from primeflow_core.example_file import FILE_NAME, example_h5ad
+from primeflow_core.own_cells import Own, Purpose, aligned
+from primeflow_core.uploads import upload_folder
+from tests.app_models import NAME, make_models
+from tests.own_files import LABELS, brought, counts, table
+
+ROOT = Path(__file__).resolve().parents[1]
+WAIT = 60
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """One tiny model of the simulated screen."""
+    place = tmp_path_factory.mktemp("cells-page")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PRIMEFLOW_CACHE", str(place / "cache"))
+        patch.setenv("PRIMEFLOW_CHECKPOINTS", str(place / "models"))
+        patch.delenv("PRIMEFLOW_MIRROR", raising=False)
+        patch.delenv("PRIMEFLOW_DATA", raising=False)
+        yield make_models(place / "models")
+
+
+@pytest.fixture(autouse=True)
+def _empty_shelf() -> None:
+    pages.own_shelf.clear()
+
+
+@pytest.fixture(scope="module")
+def example() -> bytes:
+    return example_h5ad()
+
+
+def opened(**address: str) -> AppTest:
+    app = AppTest.from_file(str(ROOT / "pages/cells.py"), default_timeout=WAIT)
+    for key, value in address.items():
+        app.query_params[key] = value
+    app.run()
+    assert not app.exception
+    return app
+
+
+def upload(app: AppTest, content: bytes, name: str = "cells.h5ad") -> AppTest:
+    app.file_uploader[0].set_value((name, content, "application/octet-stream")).run()
+    assert not app.exception
+    return app
+
+
+def text_of(app: AppTest) -> str:
+    kinds = ("header", "subheader", "markdown", "caption", "error", "warning", "info", "success")
+    said = "\n".join(str(element.value) for kind in kinds for element in getattr(app, kind))
+    return said.replace("\\", "").replace("\N{ZERO WIDTH SPACE}", "")
+
+
+def press(app: AppTest, label: str) -> AppTest:
+    next(button for button in app.button if button.label == label).click().run()
+    assert not app.exception
+    return app
+
+
+def choose(app: AppTest, label: str, option: str) -> AppTest:
+    box = next(box for box in app.selectbox if box.label == label)
+    box.select(next(shown for shown in box.options if shown.startswith(option))).run()
+    assert not app.exception
+    return app
+
+
+def token_of(app: AppTest) -> str:
+    token = app.query_params["own"]
+    return token if isinstance(token, str) else token[0]
+
+
+def in_use(app: AppTest) -> Own:
+    own = pages.own_shelf().get(token_of(app))
+    assert own is not None
+    return own
+
+
+def test_the_page_says_what_to_bring(models):
+    app = opened()
+    assert app.header[0].value == "Your cells"
+    assert [box.label for box in app.selectbox] == ["The model that they should meet"]
+    assert "deleted when you say so" in text_of(app)
+    assert not app.error
+
+
+def test_the_example_is_ready_at_once_and_can_be_used(models, example):
+    app = upload(opened(), example, FILE_NAME)
+    said = text_of(app)
+    assert "SIMULATED data" in said
+    assert "500 of 500 model genes are in your file." in said
+    assert "Used: sim-A as sim-A; sim-B as sim-B; sim-C as sim-C." in said
+    assert "Mend" not in said
+    assert "own" not in app.query_params
+    press(app, "Use these cells")
+    assert "is in use as the cells you start from." in text_of(app)
+    own = in_use(app)
+    assert (own.purpose, own.model, own.simulated) == (Purpose.CONTEXT, NAME, True)
+    cells = aligned(own, pages.library().models[NAME].manifest)
+    assert len(cells.conditions) == 3
+
+
+def test_as_truth_and_loaded_again_by_its_address(models, example):
+    app = upload(opened(), example)
+    app.radio(key="own_purpose").set_value(Purpose.TRUTH).run()
+    assert "conditions with" in text_of(app)
+    press(app, "Use these cells")
+    token = token_of(app)
+    again = opened(own=token)
+    assert "cells.h5ad is in use as simulated truth." in text_of(again)
+    press(again, "Stop using them")
+    assert "own" not in again.query_params
+    assert pages.own_shelf().get(token) is None
+    assert "500 of 500" in text_of(again)
+
+
+def test_the_conditions_are_listed_with_what_the_model_knows(models, example):
+    table = upload(opened(), example).dataframe[0].value
+    assert set(table["model"]) == {
+        "control", "known: seen in training", "known: held out from training",
+    }  # fmt: skip
+    assert table["cells"].sum() == 1_500
+
+
+def test_a_file_that_is_forgotten_is_deleted(models, example):
+    app = press(upload(opened(), example), "Use these cells")
+    app.radio(key="own_purpose").set_value(Purpose.TRUTH).run()
+    press(app, "Use these cells")
+    own = in_use(app)
+    assert own.file.is_file()
+    press(app, "Forget my file")
+    assert not own.file.exists()
+    assert "own" not in app.query_params
+    assert "500 of 500" not in text_of(app)
+
+
+def test_a_file_that_somebody_else_uses_stays_for_them(models, example):
+    other = in_use(press(upload(opened(), example), "Use these cells"))
+    app = press(upload(opened(), example), "Use these cells")
+    press(app, "Forget my file")
+    assert other.file.is_file()
+    assert "own" not in app.query_params
+
+
+def test_an_old_link_says_so(models):
+    app = opened(own="nothing")
+    assert "no longer kept here" in app.error[0].value
+    assert "own" not in app.query_params
+
+
+@pytest.mark.parametrize(
+    ("content", "name", "text"),
+    [
+        (gzip.compress(b"x"), "cells.h5ad", r"^cells.h5ad is not a readable AnnData file \(it looks like a gzip\)\."),
+        (b"a,b\n1,2\n", "my *cells*.csv", r"^my \*cells\*.csv is not a .*In Python: adata.write_h5ad\('my \*cells\*"),
+    ],
+)
+def test_what_is_no_anndata_is_refused_in_plain_words(models, content, name, text):
+    app = upload(opened(), content, name)
+    said = app.error[0].value
+    assert "\\*" in said or "*" not in name
+    assert re.search(text, said.replace("\\", "").replace("\N{ZERO WIDTH SPACE}", ""))
+    assert not [file for file in upload_folder().glob("*") if file.stat().st_size < 100]
+
+
+def test_faults_are_mended_one_by_one(models, example, tmp_path):
+    """Counts, symbols in another column, perturbations in an odd one, controls and context by other names."""
+    path = tmp_path / FILE_NAME
+    path.write_bytes(example)
+    adata = anndata.read_h5ad(path)
+    adata = adata[adata.obs["cell_type"] == "sim-A"].copy()
+    adata.X = (adata.X.toarray() * 3).round()
+    adata.var["symbol"] = adata.var_names
+    adata.var_names = [f"ENSG{i:011d}" for i in range(adata.n_vars)]
+    labels = adata.obs["condition"].astype(str).replace("control", "<b>nobody</b>")
+    adata.obs = adata.obs[[]].assign(guide=labels)
+    adata.write_h5ad(path)
+    app = upload(opened(), path.read_bytes())
+    said = text_of(app)
+    assert "0 of 500 model genes are in your file (your names look like Ensembl ids). Choose the column" in said
+    assert "counts. Normalise now?" in said
+    assert "Nothing is used yet" in said
+    choose(app, "Column with symbols", "symbol · 500 of 500")
+    press(app, "Normalise now")
+    choose(app, "Column with the perturbation", "guide")
+    assert "Which cells are unperturbed?" in text_of(app)
+    choose(app, "Label of the control cells", "<b>nobody</b>")
+    choose(app, "Your cells are", "sim-A")
+    assert "Used: all cells as sim-A." in text_of(app)
+    press(app, "Use these cells")
+    assert in_use(app).fixes.repair.gene_column == "symbol"
+    press(app, "Undo my choices")
+    assert "0 of 500 model genes" in text_of(app)
+
+
+def test_text_of_a_file_stays_text(models, tmp_path):
+    labels = [label.replace("control", "**ctl** [x](http://y)") for label in LABELS]
+    path = brought(tmp_path, counts(), table(labels))
+    app = upload(opened(), path.read_bytes(), "<script>.h5ad")
+    written = [str(element.value) for element in (*app.markdown, *app.subheader)]
+    assert not [text for text in written if "**ctl**" in text or "<script>" in text]
+    assert "labels seen: **ctl** [x](http://y)" in text_of(app)
+
+
+def test_a_file_of_the_data_folder_is_taken_by_its_name(models, example, tmp_path, monkeypatch):
+    (tmp_path / "mine.h5ad").write_bytes(example)
+    monkeypatch.setenv("PRIMEFLOW_DATA", str(tmp_path))
+    app = opened()
+    app.selectbox(key="own_listed").select("mine.h5ad").run()
+    assert "500 of 500" in text_of(app)
+    press(app, "Forget my file")
+    assert (tmp_path / "mine.h5ad").is_file()
+    assert "500 of 500" not in text_of(app)
+
+
+def test_without_a_model_the_page_says_what_to_do(monkeypatch, tmp_path):
+    monkeypatch.setenv("PRIMEFLOW_CHECKPOINTS", str(tmp_path))
+    assert "There is no model yet" in opened().error[0].value

@@ -1,0 +1,41 @@
+"""What a model folder says of its model, in rows for people."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from primeflow_core.checkpoint import METRICS
+from primeflow_core.library import read_library
+from primeflow_core.model_facts import facts_of, held_out_scores
+from primeflow_core.validation import MEASURES
+
+SHIPPED = Path(__file__).resolve().parents[1] / "checkpoints"
+
+
+@pytest.fixture(scope="module")
+def models():
+    return read_library(SHIPPED).models
+
+
+@pytest.mark.parametrize("name", ["perturbench-devel", "simulated-screen", "transfer-to-monocytes"])
+def test_every_shipped_model_has_facts_and_scores(models, name):
+    facts = dict(facts_of(models[name]))
+    assert facts["Genes"].replace(",", "").isdigit()
+    assert ("simulated" in facts["Trained on"]) == (name == "simulated-screen")
+    scores = held_out_scores(models[name])
+    assert [measure.split(" (")[0] for measure in scores["Measure"]] == list(MEASURES.values())
+    assert {"Model", "Floor", "Ceiling", "Sum of single effects"} <= set(scores)
+
+
+def test_the_figures_are_those_of_the_card(models):
+    scores = held_out_scores(models["perturbench-devel"]).set_index("Measure")
+    distance = scores.loc["Energy distance (smaller is better)"]
+    assert distance["Model"] == pytest.approx(0.023, abs=5e-4)
+    assert distance["Sum of single effects"] == pytest.approx(0.011, abs=5e-4)
+
+
+def test_a_model_without_an_evaluation_has_no_scores(models, tmp_path):
+    assert held_out_scores(replace(models["simulated-screen"], folder=tmp_path)) is None
+    (tmp_path / METRICS).write_text('{"scored": {}}')
+    assert held_out_scores(replace(models["simulated-screen"], folder=tmp_path)) is None
