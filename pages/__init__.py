@@ -54,12 +54,11 @@ _SESSION = "_session"
 
 @dataclass(frozen=True)
 class Page:
-    """A page by the name of its file; ``purpose`` is what its link says when pointed at."""
+    """A page by the name of its file."""
 
     name: str
     title: str
     icon: str
-    purpose: str
 
     @property
     def file(self) -> str:
@@ -67,27 +66,12 @@ class Page:
 
 
 PAGES = (
-    Page(
-        "explore", "Explore a response", ":material/bubble_chart:",
-        "Choose a perturbation; see the predicted cells beside the measured ones, and how far to trust them.",
-    ),
-    Page(
-        "compare", "Compare", ":material/compare_arrows:",
-        "Two to six responses, models, guidance weights or groups of cells on the same axes.",
-    ),
-    Page(
-        "cells", "Your cells", ":material/upload_file:",
-        "Check a file of your own, compare predictions with it, or train a small model on it.",
-    ),
-    Page(
-        "report", "Report", ":material/co_present:",
-        "What you pinned: put it in order, present it, and take it along as one file.",
-    ),
-    Page(
-        "about", "About", ":material/info:",
-        "What the models are and what they learned from, what they must not be used for, questions and answers.",
-    ),
-)  # fmt: skip
+    Page("explore", "Explore a response", ":material/bubble_chart:"),
+    Page("compare", "Compare", ":material/compare_arrows:"),
+    Page("cells", "Your cells", ":material/upload_file:"),
+    Page("report", "Report", ":material/co_present:"),
+    Page("about", "About", ":material/info:"),
+)
 
 
 def begin(title: str) -> None:
@@ -107,10 +91,7 @@ def begin(title: str) -> None:
 def link_to(name: str, label: str | None = None) -> None:
     """A link to a page as it was left."""
     page = next(page for page in PAGES if page.name == name)
-    st.page_link(
-        page.file, label=label or page.title, icon=page.icon, help=page.purpose if label is None else None,
-        query_params=address.link_to(page.title),
-    )  # fmt: skip
+    st.page_link(page.file, label=label or page.title, icon=page.icon, query_params=address.link_to(page.title))
 
 
 def _stands_beside_the_others() -> bool:

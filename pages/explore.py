@@ -144,6 +144,8 @@ def show_taking_along(seen: Seen, answer: Answer) -> None:
     """What can be pinned, saved and linked; and how the cells were made."""
     view, found = seen.view, seen.found
     name = partial(answers.file_name, view.model, view.condition)
+    known = view.known.context_cells if view.known else None
+    cells = partial(answers.h5ad_of, answer, view.model, view.condition, known)
     with st.container(horizontal=True, key="taking-along"):
         offer_pin(seen)
         offer_comparing(view)
@@ -155,7 +157,7 @@ def show_taking_along(seen: Seen, answer: Answer) -> None:
                 icon=":material/download:", on_click="ignore",
             )  # fmt: skip
         st.download_button(
-            "Predicted cells (h5ad)", partial(answers.h5ad_of, answer, view.model, view.condition), name("-cells.h5ad"),
+            "Predicted cells (h5ad)", cells, name("-cells.h5ad"),
             "application/octet-stream", icon=":material/download:", on_click="ignore",
         )  # fmt: skip
     show_provenance(view, answer)

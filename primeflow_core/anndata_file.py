@@ -261,11 +261,12 @@ def write_cells(
     *,
     names: Sequence[str] | None = None,
     extra_obs: Mapping[str, Sequence[Any]] | None = None,
+    places: Mapping[str, np.ndarray] | None = None,
 ) -> None:
-    """Write an .h5ad that Scanpy opens; it appears under ``path`` only when complete.
+    """Write an .h5ad that Scanpy and CELLxGENE open; it appears under ``path`` only when complete.
 
     ``values``: (N, G); ``conditions``: (N,) labels, kept as given, in obs column ``condition``; ``covariates``:
-    (N,) values a column. ``provenance`` is stored as one JSON text in ``uns['provenance']``; read it back with
+    (N,) values a column; ``places``: (N, k) coordinates for obsm by name. ``provenance`` is stored as one JSON text in ``uns['provenance']``; read it back with
     ``read_provenance``. Raises DataError where the lengths do not fit.
     """
     columns = {"condition": conditions, **covariates}
@@ -279,6 +280,8 @@ def write_cells(
     for name, column in (extra_obs or {}).items():
         obs[name] = list(column)
     adata = anndata.AnnData(values, obs=obs, var=pd.DataFrame(index=[str(gene) for gene in genes]))
+    for name, coordinates in (places or {}).items():
+        adata.obsm[name] = np.asarray(coordinates, dtype=np.float32)
     adata.uns[PROVENANCE] = json.dumps(provenance, sort_keys=True)
     write_with(path, lambda temporary: adata.write_h5ad(temporary, compression="gzip"))
 

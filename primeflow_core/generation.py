@@ -11,6 +11,7 @@ import numpy as np
 from primeflow_core.anndata_file import write_cells
 from primeflow_core.checkpoint import Manifest
 from primeflow_core.conditions import Condition, novelty
+from primeflow_core.projection import FEWEST_CELLS, PCAMap
 from primeflow_core.provenance import versions
 from primeflow_core.sampling_plan import Progress, SamplingPlan
 
@@ -78,16 +79,22 @@ def provenance(manifest: Manifest, plan: SamplingPlan, conditions: Sequence[Cond
     }
 
 
-def h5ad_bytes(generated: Generated, manifest: Manifest, plan: SamplingPlan) -> bytes:
+def h5ad_bytes(generated: Generated, manifest: Manifest, plan: SamplingPlan, known: np.ndarray | None = None) -> bytes:
     """The .h5ad of ``write_generated``, for a browser to save."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "cells.h5ad"
-        write_generated(path, generated, manifest, plan)
+        write_generated(path, generated, manifest, plan, known)
         return path.read_bytes()
 
 
-def write_generated(path: Path, generated: Generated, manifest: Manifest, plan: SamplingPlan) -> None:
-    """Write an .h5ad with obs condition and covariates and the provenance in uns."""
+def write_generated(
+    path: Path, generated: Generated, manifest: Manifest, plan: SamplingPlan, known: np.ndarray | None = None
+) -> None:
+    """Write an .h5ad with obs condition, covariates and origin, obsm ``X_pca`` and the provenance in uns.
+
+    The components are those of ``known`` cells (m, G), such as the measured ones of the context, else of the cells
+    themselves; too few cells have none.
+    """
     columns = [column for column, _ in manifest.vocabulary.covariates]
     covariates = {column: [dict(c.covariates)[column] for c in generated.conditions] for column in columns}
     write_cells(
@@ -97,4 +104,12 @@ def write_generated(path: Path, generated: Generated, manifest: Manifest, plan: 
         list(generated.labels),
         covariates,
         provenance(manifest, plan, generated.conditions),
+        extra_obs={"origin": ["predicted"] * len(generated.values)},
+        places=_components(generated.values, generated.values if known is None else known),
     )
+
+
+def _components(values: np.ndarray, fitted_on: np.ndarray) -> dict[str, np.ndarray]:
+    if len(fitted_on) < FEWEST_CELLS:
+        return {}
+    return {"X_pca": PCAMap(fitted_on).scores(values)}

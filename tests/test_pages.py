@@ -298,6 +298,9 @@ def test_the_predicted_cells_can_be_saved(models, first, tmp_path):
     saved = anndata.read_h5ad(path)
     assert saved.shape == (SHIPPED, 500)
     assert set(saved.obs["condition"]) == {first.label}
+    assert set(saved.obs["origin"]) == {"predicted"}
+    assert saved.obsm["X_pca"].shape == (SHIPPED, 30)
+    assert saved.var_names.is_unique
     assert json.loads(saved.uns["provenance"])["model"] == NAME
 
 

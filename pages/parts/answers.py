@@ -5,6 +5,7 @@ from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from typing import TypeVar
 
+import numpy as np
 import streamlit as st
 
 import pages
@@ -88,11 +89,11 @@ def waiting_text(status: JobStatus) -> str:
     return f"{count} {jobs_are} ahead of you, about {pages.duration(status.wait_seconds)}."
 
 
-def h5ad_of(answer: Answer, model: Model, condition: Condition) -> bytes:
-    """Predicted cells as an .h5ad with their provenance."""
+def h5ad_of(answer: Answer, model: Model, condition: Condition, known: np.ndarray | None = None) -> bytes:
+    """Predicted cells as an .h5ad with their provenance, placed on the components of ``known`` cells (m, G)."""
     cells = answer.prediction.values
     generated = Generated(cells, (condition,) * len(cells), (condition.label,) * len(cells))
-    return h5ad_bytes(generated, model.manifest, answer.prediction.plan)
+    return h5ad_bytes(generated, model.manifest, answer.prediction.plan, known)
 
 
 def file_name(model: Model, condition: Condition, ending: str) -> str:

@@ -8,7 +8,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 import pages
 from pages import plain
-from pages.parts import address, answers
+from pages.parts import address, answers, draft
 from primeflow_core.catalogue import Catalogue, Choice, Covariates
 from primeflow_core.conditions import Condition, Perturbation
 from primeflow_core.errors import ConditionError
@@ -160,7 +160,13 @@ def show_own(model: Model, covariates: Covariates) -> None:
         return
     role = "the cells you start from" if own.purpose is Purpose.CONTEXT else f"{own.measured_word} truth"
     st.info(plain(f"Your cells ({own.name}) are {role}."), icon=":material/person:")
-    st.button("Stop using my cells", key="own-stop", on_click=address.carry, args=("own", ""), width="stretch")
+    st.button("Stop using my cells", key="own-stop", on_click=stop_using_own, width="stretch")
+
+
+def stop_using_own() -> None:
+    """The file stays on the page Your cells, where it can be used again or forgotten."""
+    draft.draft(pages.own_shelf())
+    draft.stop_using(pages.own_shelf())
 
 
 def choose_parts(catalogue: Catalogue, covariates: Covariates) -> list[Perturbation]:

@@ -144,7 +144,7 @@ def test_tables_and_cells_can_be_saved(watched, server, tmp_path):
     page = opened(watched, server)
     for name, ending in (("Genes (csv)", "csv"), ("Predicted cells (h5ad)", "h5ad")):
         with page.expect_download() as saving:
-            page.get_by_role("button", name=name).click()
+            page.get_by_role("button", name=name, exact=True).click()
         assert saving.value.suggested_filename.endswith(f"{NAME}-{'genes' if ending == 'csv' else 'cells'}.{ending}")
         saving.value.save_as(tmp_path / f"saved.{ending}")
     assert len(pd.read_csv(tmp_path / "saved.csv")) == 500
