@@ -266,8 +266,8 @@ def write_cells(
     """Write an .h5ad that Scanpy and CELLxGENE open; it appears under ``path`` only when complete.
 
     ``values``: (N, G); ``conditions``: (N,) labels, kept as given, in obs column ``condition``; ``covariates``:
-    (N,) values a column; ``places``: (N, k) coordinates for obsm by name. ``provenance`` is stored as one JSON text in ``uns['provenance']``; read it back with
-    ``read_provenance``. Raises DataError where the lengths do not fit.
+    (N,) values a column; ``places``: (N, k) coordinates by name in obsm. ``provenance`` is stored as one JSON text
+    in ``uns['provenance']``; read it back with ``read_provenance``. Raises DataError where the lengths do not fit.
     """
     columns = {"condition": conditions, **covariates}
     for name, column in {**columns, **(extra_obs or {})}.items():

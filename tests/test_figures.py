@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from primeflow_core.figures.agreement import Range, agreement_of_entries, agreement_ranges
-from primeflow_core.figures.genes import gene_changes
+from primeflow_core.figures.genes import ranked_bars
 from primeflow_core.figures.maps import MOST_DRAWN, Outline, framed, live_map, many_maps, overlay
 from primeflow_core.figures.style import Group, Role
 
@@ -114,19 +114,13 @@ def test_measures_show_their_value_and_both_ends_in_numbers():
     ]
 
 
-def test_genes_keep_the_order_of_the_table_and_say_their_unit():
-    figure = gene_changes(table(["B", "A", "C"]), simulated=False)
-    assert list(figure.data[-1].y) == ["B", "A", "C"]
-    assert "log2" in figure.layout.xaxis.title.text
-    assert [trace.name for trace in figure.data if trace.name] == ["Measured", "Predicted"]
-
-
 def test_without_measured_changes_only_predicted_ones_are_drawn():
-    assert [trace.name for trace in gene_changes(table(["A"], measured=False), simulated=False).data] == ["Predicted"]
+    drawn = ranked_bars(table(["A"], measured=False), simulated=False)
+    assert [trace.name for trace in drawn.data if trace.name] == ["Predicted"]
 
 
 def test_a_gene_name_is_never_markup():
-    drawn = gene_changes(table(["<a href='x'>A</a>"]), simulated=False)
+    drawn = ranked_bars(table(["<a href='x'>A</a>"]), simulated=False)
     assert list(drawn.data[-1].y) == ["&lt;a href=&#x27;x&#x27;&gt;A&lt;/a&gt;"]
     assert "<i>" not in agreement_ranges([Range("<i>x</i>", 1, 0, 2)]).layout.annotations[0].text
 

@@ -40,7 +40,6 @@ DOTS = pd.DataFrame(
 FIGURES: dict[str, Callable] = {
     "map": lambda: maps.overlay(GROUPS, AXES, simulated=False, outlines=[Outline(NAME, POINTS)]),
     "maps": lambda: maps.many_maps([(NAME, GROUPS)] * 5, AXES, simulated=False),
-    "changes": lambda: genes.gene_changes(TABLE, simulated=False),
     "bars": lambda: genes.ranked_bars(TABLE, simulated=False),
     "volcano": lambda: genes.volcano(TABLE, "predicted", simulated=False, least_change=0.25, largest_p=0.05),
     "agreement": lambda: agreement.agreement_ranges(RANGES),
@@ -83,10 +82,10 @@ def test_a_figure_is_one_svg_without_scripts_or_addresses(name):
 
 
 def test_a_png_is_as_large_as_asked_and_the_same_each_time():
-    data = png(FIGURES["changes"](), dpi=100)
+    data = png(FIGURES["bars"](), dpi=100)
     assert data.startswith(b"\x89PNG")
     assert int.from_bytes(data[16:20]) == 520
-    assert data == png(FIGURES["changes"](), dpi=100)
+    assert data == png(FIGURES["bars"](), dpi=100)
 
 
 @pytest.mark.parametrize("name", ["a$b$c", "$", r"\$x$", "a$b", "$x^2$ and $y$"])
@@ -104,7 +103,7 @@ def test_what_cannot_be_printed_is_a_blank():
 def test_simulated_cells_are_never_called_measured():
     for figure in (
         maps.overlay(GROUPS, AXES, simulated=True),
-        genes.gene_changes(TABLE, simulated=True),
+        genes.ranked_bars(TABLE, simulated=True),
         genes.volcano(TABLE, "measured", simulated=True, least_change=0.25, largest_p=0.05),
         expression.violins({"B": CELLS}, simulated=True),
         expression.dot_plot(DOTS, simulated=True),
@@ -120,7 +119,7 @@ def test_a_map_names_roles_numbers_and_axes():
 
 
 def test_marks_keep_shape_and_colour():
-    lines = genes.gene_changes(TABLE, simulated=False).axes[0].get_lines()
+    lines = genes.ranked_bars(TABLE, simulated=False).axes[0].get_lines()
     looks = {line.get_label(): (line.get_marker(), line.get_markerfacecolor()) for line in lines}
     assert looks["Measured"] == ("o", STYLES[Role.MEASURED].colour)
     assert looks["Predicted"] == ("D", STYLES[Role.PREDICTED].colour)

@@ -15,7 +15,7 @@ from primeflow_core.comparison import Comparison
 from primeflow_core.evaluation.response import LARGEST_P, LEAST_CHANGE
 from primeflow_core.expression import Column, expression_by_role, expression_table
 from primeflow_core.figures.expression import dot_plot, violins
-from primeflow_core.figures.genes import Side, gene_changes, volcano
+from primeflow_core.figures.genes import Side, ranked_bars, volcano
 from primeflow_core.figures.style import Role
 from primeflow_core.gene_search import found_genes
 from primeflow_core.prints import expression as print_expression
@@ -56,10 +56,10 @@ def show_genes(view: View, answer: Answer, found: Comparison) -> None:
 def ranked(view: View, answer: Answer, found: Comparison) -> None:
     shown = found.response.most_changed(DRAWN)
     st.plotly_chart(
-        gene_changes(shown, simulated=view.simulated), key="genes", config=pages.FIGURE,
+        ranked_bars(shown, simulated=view.simulated), key="genes", config=pages.FIGURE,
         alt=f"log2 change of {', '.join(shown['gene'].head(5))} and {len(shown) - 5} more genes",
     )  # fmt: skip
-    offer_figure("primeflow-genes", partial(print_genes.gene_changes, shown, simulated=view.simulated), "genes")
+    offer_figure("primeflow-genes", partial(print_genes.ranked_bars, shown, simulated=view.simulated), "genes")
 
 
 def changes_and_p(view: View, answer: Answer, found: Comparison) -> None:

@@ -18,7 +18,7 @@ from pages.parts.saving import query_of
 from pages.parts.seen import Seen
 from pages.parts.trust import Trust, draw_trust
 from primeflow_core.comparison import Comparison
-from primeflow_core.figures.genes import gene_changes
+from primeflow_core.figures.genes import ranked_bars
 from primeflow_core.figures.interaction import interaction_scatter
 from primeflow_core.figures.style import Role
 from primeflow_core.findings import Drawn, Finding, Table
@@ -76,7 +76,7 @@ def figures(seen: Seen) -> list[Drawn]:
         found.append(_drawn("How far to trust it", printed, f"Agreement: {seen.trust.told}"))
     if seen.found is not None:
         shown = seen.found.response.most_changed(DRAWN)
-        printed = partial(print_genes.gene_changes, shown, simulated=seen.view.simulated)
+        printed = partial(print_genes.ranked_bars, shown, simulated=seen.view.simulated)
         found.append(_drawn("Genes that change most", printed, f"log2 change of {', '.join(shown['gene'])}"))
     if seen.interplay is not None:
         printed = partial(
@@ -115,7 +115,7 @@ def genes_in_words(found: Comparison) -> str:
 def draw_genes(seen: Seen, found: Comparison) -> None:
     shown = found.response.most_changed(DRAWN)
     st.plotly_chart(
-        gene_changes(shown, simulated=seen.view.simulated), key="genes", config=pages.FIGURE,
+        ranked_bars(shown, simulated=seen.view.simulated), key="genes", config=pages.FIGURE,
         alt=f"log2 change of {', '.join(shown['gene'])}",
     )  # fmt: skip
 

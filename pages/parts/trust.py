@@ -97,7 +97,7 @@ def show_trust(view: View, answer: Answer | None, found: Comparison | None, trus
     with st.container(horizontal=True):
         offer_figure("primeflow-agreement", partial(print_agreement.agreement_ranges, trust.ranges), "agreement")
         offer_table("Measures (csv)", trust.table, "primeflow-agreement", "agreement-csv")
-    number = st.column_config.NumberColumn(format="%.3f")
+    number = st.column_config.NumberColumn(format="%.3f", width=68)
     st.dataframe(
         trust.table(), hide_index=True, height="content", alt="Each measure with its floor, its ceiling and the rivals",
         column_config={str(name): number for name in trust.table() if name != "Measure"},

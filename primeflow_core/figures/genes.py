@@ -32,25 +32,10 @@ LABELLED = 8
 SMALLEST_P = 1e-300
 
 
-def gene_changes(table: pd.DataFrame, *, simulated: bool) -> go.Figure:
-    """Genes in the order of the table, from above: predicted change (diamond) and, where known, measured (circle).
-
-    Columns: gene, predicted_change and, optionally, measured_change, both log2.
-    """
-    genes = [escaped(gene) for gene in table["gene"]]
-    figure = go.Figure()
-    if "measured_change" in table:
-        for gene, predicted, measured in zip(genes, table["predicted_change"], table["measured_change"], strict=True):
-            figure.add_trace(_link(gene, predicted, measured))
-        figure.add_trace(_changes(genes, table["measured_change"], Role.MEASURED, simulated))
-    figure.add_trace(_changes(genes, table["predicted_change"], Role.PREDICTED, simulated))
-    return _in_rows(figure, len(genes))
-
-
 def ranked_bars(table: pd.DataFrame, *, simulated: bool) -> go.Figure:
     """Genes from the most raised to the most lowered: a bar to the predicted change, a circle at the measured one.
 
-    Columns as for ``gene_changes``.
+    Columns: gene, predicted_change and, optionally, measured_change, both log2.
     """
     ranked = from_up_to_down(table)
     genes = [escaped(gene) for gene in ranked["gene"]]
@@ -155,13 +140,6 @@ def _in_rows(figure: go.Figure, genes: int) -> go.Figure:
         yaxis={"autorange": "reversed", "showgrid": False, "title": None, "dtick": 1, "fixedrange": True},
     )
     return figure
-
-
-def _link(gene: str, predicted: float, measured: float) -> go.Scatter:
-    line = {"color": TRACK, "width": 2}
-    return go.Scatter(
-        x=[predicted, measured], y=[gene, gene], mode="lines", line=line, hoverinfo="skip", showlegend=False
-    )
 
 
 def _changes(genes: list[str], change: pd.Series, role: Role, simulated: bool) -> go.Scatter:

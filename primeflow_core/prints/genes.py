@@ -25,17 +25,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-def gene_changes(table: pd.DataFrame, *, simulated: bool) -> "Figure":
-    """Genes in the order of the table, as ``figures.genes.gene_changes`` draws them."""
-    figure = sheet(0.24 * len(table) + 1.1)
-    plot = figure.add_subplot()
-    if "measured_change" in table:
-        ends = table[["predicted_change", "measured_change"]].to_numpy(np.float64)
-        plot.hlines(np.arange(len(table)), *ends.T, color=TRACK, linewidth=1.5, zorder=2)
-    _draw_rows(figure, plot, table, simulated, larger=2)
-    return figure
-
-
 def ranked_bars(table: pd.DataFrame, *, simulated: bool) -> "Figure":
     """Genes from the most raised to the most lowered, as ``figures.genes.ranked_bars`` draws them."""
     ranked = from_up_to_down(table)
