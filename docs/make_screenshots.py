@@ -4,10 +4,10 @@ import shutil
 import sys
 from pathlib import Path
 
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page, ViewportSize, sync_playwright
 
 FOLDER = Path(__file__).resolve().parent
-SIZE = {"width": 1360, "height": 1000}
+SIZE: ViewportSize = {"width": 1360, "height": 1000}
 
 
 def main(address: str) -> None:
