@@ -150,6 +150,7 @@ def show_data() -> None:
     ]
     table = pd.DataFrame(rows, columns=["Data set", "What it is", "Kind", "Licence", "Citation"])
     st.table(table, hide_index=True, border="horizontal", alt="Named data sets with licence and citation")
+    st.caption("Names of genes, their aliases and Ensembl ids: HUGO Gene Nomenclature Committee (CC0).")
 
 
 main()

@@ -12,6 +12,7 @@ from pages import plain
 from pages.parts import address, draft
 from pages.parts.checklist import Offer, show_checklist
 from pages.parts.draft import Draft
+from pages.parts.presenting import Step, present, presenting
 from pages.parts.training import offer_training
 from primeflow_core.checklist import Checklist, checklist
 from primeflow_core.conditions import Condition
@@ -25,13 +26,17 @@ MODEL, LISTED, PURPOSE = "own_model", "own_listed", "own_purpose"
 
 def main() -> None:
     pages.begin("Your cells")
-    st.header("Your cells", anchor=False)
     library = pages.library()
     if library.first is None:
+        st.header("Your cells", anchor=False)
         st.error("There is no model yet. Train one with `primeflow train`, then put its folder into checkpoints/.")
         return
     shelf = pages.own_shelf()
     current = draft.draft(shelf)
+    if presenting():
+        present(steps(current, library.models[chosen_model(library, shelf)]))
+        return
+    st.header("Your cells", anchor=False)
     st.caption(
         "Bring an .h5ad file. It is checked before anything runs, stays on the machine that this app runs on, and is "
         "deleted when you say so."
@@ -44,12 +49,27 @@ def main() -> None:
         show_file(current, model, shelf)
 
 
+def steps(current: Draft | None, model: Model) -> list[Step]:
+    """What is in the file, for a presentation; nothing before a file was brought."""
+    if current is None:
+        return []
+    found = checked(current, model)
+    cells = sum(entry.cells for entry in found.known)
+    told = f"{current.brought.name}: {model.title} knows {len(found.known):,} of its conditions, {cells:,} cells."
+    labels = ("SIMULATED data",) if found.simulated else (f"MEASURED {cells:,} cells",)
+    return [Step(told, partial(draw_conditions, found, 560), labels)]
+
+
+def chosen_model(library: Library, shelf: OwnShelf) -> str:
+    """The model that was chosen, else the one that the cells in use met, or that the address names."""
+    own = shelf.get(address.carried("own"))
+    wanted = (st.session_state.get(MODEL), own.model if own else "", st.query_params.get("model", ""), library.first)
+    return next(str(name) for name in wanted if name in library.models)
+
+
 def choose_model(library: Library, shelf: OwnShelf) -> Model:
-    """The model that the cells should meet; at first the one that the cells in use met, or that the address names."""
-    if st.session_state.get(MODEL) not in library.models:
-        own = shelf.get(address.carried("own"))
-        wanted = (own.model if own else "", st.query_params.get("model", ""), library.first)
-        st.session_state[MODEL] = next(name for name in wanted if name in library.models)
+    """The model that the cells should meet."""
+    st.session_state[MODEL] = chosen_model(library, shelf)
     name = st.selectbox(
         "The model that they should meet",
         list(library.models),
@@ -80,10 +100,7 @@ def bring_file() -> None:
 
 
 def show_file(current: Draft, model: Model, shelf: OwnShelf) -> None:
-    brought, fixes = current.brought, current.fixes
-    key = ("checklist", str(model.folder), model.version, brought.sha256, brought.name, fixes)
-    with st.spinner("Looking at the file …"):
-        found = pages.kept(key, lambda: checklist(brought, fixes, model.manifest))
+    brought, found = current.brought, checked(current, model)
     with st.container(horizontal=True, vertical_alignment="center"):
         st.subheader(plain(brought.name), anchor=False, width="stretch")
         if found.simulated:
@@ -105,23 +122,34 @@ def show_file(current: Draft, model: Model, shelf: OwnShelf) -> None:
         offer_training(current.own(found, Purpose.TRUTH, model.key), pages.jobs(), pages.session(), models_folder())
 
 
+def checked(current: Draft, model: Model) -> Checklist:
+    brought, fixes = current.brought, current.fixes
+    key = ("checklist", str(model.folder), model.version, brought.sha256, brought.name, fixes)
+    with st.spinner("Looking at the file …"):
+        return pages.kept(key, lambda: checklist(brought, fixes, model.manifest))
+
+
 def show_conditions(found: Checklist) -> None:
+    with st.expander(f"Conditions in your file: {len(found.conditions):,}", icon=":material/table_rows:"):
+        draw_conditions(found, 330)
+
+
+def draw_conditions(found: Checklist, most_height: int) -> None:
     """What is in the file, and what the model knows of it."""
     rows = [(c.condition.label, c.condition.context, c.cells, c.standing) for c in found.conditions]
     table = pd.DataFrame(rows, columns=["perturbation", "context", "cells", "model"])
-    with st.expander(f"Conditions in your file: {len(rows):,}", icon=":material/table_rows:"):
-        st.dataframe(
-            table,
-            hide_index=True,
-            height=min(36 * (len(rows) + 1), 330),
-            column_config={
-                "perturbation": "Perturbation",
-                "context": "Context in your file",
-                "cells": st.column_config.NumberColumn("Cells", format="localized"),
-                "model": "To the model",
-            },
-            alt="Conditions in your file, their cells, and what the model knows of them",
-        )
+    st.dataframe(
+        table,
+        hide_index=True,
+        height=min(36 * (len(rows) + 1), most_height),
+        column_config={
+            "perturbation": "Perturbation",
+            "context": "Context in your file",
+            "cells": st.column_config.NumberColumn("Cells", format="localized"),
+            "model": "To the model",
+        },
+        alt="Conditions in your file, their cells, and what the model knows of them",
+    )
 
 
 def offer_use(current: Draft, found: Checklist, model: Model, shelf: OwnShelf) -> None:

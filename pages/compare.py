@@ -38,8 +38,8 @@ def main() -> None:
         return
     what = question(library)
     chosen = listed(library)
-    if presenting() and len(chosen) >= FEWEST:
-        present(steps(Joint(entries.shown(library, chosen))))
+    if presenting():
+        present(steps(Joint(entries.shown(library, chosen))) if len(chosen) >= FEWEST else [])
         return
     st.header("Compare", anchor=False)
     with what.below if what else st.sidebar:

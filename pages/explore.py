@@ -83,7 +83,7 @@ def show(view: View) -> None:
         del st.query_params["job"]
     active = mine is not None and mine.state.is_active
     seen = see(view, None if active else answers.answer_to(view.question, view.model))
-    if presenting() and seen.answer is not None:
+    if presenting():
         present(steps(seen))
         return
     show_headline(view, seen.answer, take_home(view, seen.answer, seen.found, active=active))

@@ -1,15 +1,49 @@
 """Fixtures that several test files share."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+# Before any test sets a mirror of its own.
+MIRROR = os.environ.get("PRIMEFLOW_MIRROR", "")
 
 
 @pytest.fixture(scope="session")
 def mirror() -> Path:
     """The folder with the real data files; tests that need it say so when it is absent."""
-    folder = os.environ.get("PRIMEFLOW_MIRROR", "")
+    folder = MIRROR
     if not folder or not (Path(folder) / "perturbench-devel.h5ad").exists():
         pytest.skip("set PRIMEFLOW_MIRROR to a folder with perturbench-devel.h5ad and kang18-ifnb-pbmc.h5ad")
     return Path(folder)
+
+
+@pytest.fixture(scope="session")
+def app_environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """The app with one tiny model of the simulated screen, a cache of its own, and no mirror."""
+    from tests.app_models import make_models
+
+    place = tmp_path_factory.mktemp("app")
+    chosen = {
+        "PRIMEFLOW_CACHE": str(place / "cache"), "PRIMEFLOW_CHECKPOINTS": str(place / "models"), "PRIMEFLOW_MIRROR": "",
+    }  # fmt: skip
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in chosen.items():
+            patch.setenv(name, value)
+        make_models(place / "models")
+    return chosen
+
+
+@pytest.fixture(scope="module")
+def models(app_environment: dict[str, str]) -> Iterator[Path]:
+    """The folder of models of ``app_environment``, which holds while the tests of a file run."""
+    import pages
+
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in app_environment.items():
+            patch.setenv(name, value)
+        patch.delenv("PRIMEFLOW_DATA", raising=False)
+        yield Path(app_environment["PRIMEFLOW_CHECKPOINTS"])
+        pages.jobs().close()
+        pages.jobs.clear()

@@ -1,6 +1,5 @@
 import gzip
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import anndata
@@ -11,23 +10,12 @@ import pages
 from primeflow_core.example_file import FILE_NAME, example_h5ad
 from primeflow_core.own_cells import Own, Purpose, aligned
 from primeflow_core.uploads import upload_folder
-from tests.app_models import NAME, make_models
+from tests.app import text_of
+from tests.app_models import NAME
 from tests.own_files import LABELS, brought, counts, table
 
 ROOT = Path(__file__).resolve().parents[1]
 WAIT = 60
-
-
-@pytest.fixture(scope="module")
-def models(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """One tiny model of the simulated screen."""
-    place = tmp_path_factory.mktemp("cells-page")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PRIMEFLOW_CACHE", str(place / "cache"))
-        patch.setenv("PRIMEFLOW_CHECKPOINTS", str(place / "models"))
-        patch.delenv("PRIMEFLOW_MIRROR", raising=False)
-        patch.delenv("PRIMEFLOW_DATA", raising=False)
-        yield make_models(place / "models")
 
 
 @pytest.fixture(autouse=True)
@@ -53,12 +41,6 @@ def upload(app: AppTest, content: bytes, name: str = "cells.h5ad") -> AppTest:
     app.file_uploader[0].set_value((name, content, "application/octet-stream")).run()
     assert not app.exception
     return app
-
-
-def text_of(app: AppTest) -> str:
-    kinds = ("header", "subheader", "markdown", "caption", "error", "warning", "info", "success")
-    said = "\n".join(str(element.value) for kind in kinds for element in getattr(app, kind))
-    return said.replace("\\", "").replace("\N{ZERO WIDTH SPACE}", "")
 
 
 def press(app: AppTest, label: str) -> AppTest:
@@ -225,3 +207,15 @@ def test_a_file_of_the_data_folder_is_taken_by_its_name(models, example, tmp_pat
 def test_without_a_model_the_page_says_what_to_do(monkeypatch, tmp_path):
     monkeypatch.setenv("PRIMEFLOW_CHECKPOINTS", str(tmp_path))
     assert "There is no model yet" in opened().error[0].value
+
+
+def test_the_page_can_be_presented_with_and_without_a_file(models, example):
+    assert "There is nothing to present yet." in text_of(opened(present="1"))
+    app = upload(opened(), example, "example.h5ad")
+    app.query_params["present"] = "1"
+    app.run()
+    assert "example.h5ad: Tiny screen (simulated cells) knows" in text_of(app)
+    assert "SIMULATED data" in text_of(app)
+    app.button(key="end").click().run()
+    assert "present" not in app.query_params
+    assert "Forget my file" in [button.label for button in app.button]

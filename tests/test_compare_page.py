@@ -1,35 +1,17 @@
 """The Compare page without a browser: what it opens on, adding and removing, predicting, links, what can go wrong."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-import pages
 from primeflow_core import checkpoint
 from primeflow_core.conditions import Condition
 from primeflow_core.library import read_library
 from tests.app import drawn, labels, page, table_with, text_of, until_done
-from tests.app_models import NAME, SHIPPED, make_models
+from tests.app_models import NAME, SHIPPED
 
 SHIPPED_MODELS = Path(__file__).resolve().parents[1] / "checkpoints"
-
-
-@pytest.fixture(scope="module")
-def models(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    place = tmp_path_factory.mktemp("compare")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PRIMEFLOW_CACHE", str(place / "cache"))
-        patch.setenv("PRIMEFLOW_CHECKPOINTS", str(place / "models"))
-        yield make_models(place / "models")
-        pages.jobs().close()
-        pages.jobs.clear()
-
-
-@pytest.fixture(autouse=True)
-def _no_mirror(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("PRIMEFLOW_MIRROR", raising=False)
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -19,24 +18,7 @@ from primeflow_core.errors import DownloadError
 from primeflow_core.jobs import JobManager
 from primeflow_core.prediction import Question
 from tests.app import ROOT, drawn, opened, table_with, text_of, until_done
-from tests.app_models import NAME, SHIPPED, make_models
-
-
-@pytest.fixture(scope="module")
-def models(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """The app's environment: one tiny model of the simulated screen."""
-    place = tmp_path_factory.mktemp("app")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PRIMEFLOW_CACHE", str(place / "cache"))
-        patch.setenv("PRIMEFLOW_CHECKPOINTS", str(place / "models"))
-        yield make_models(place / "models")
-        pages.jobs().close()
-        pages.jobs.clear()
-
-
-@pytest.fixture(autouse=True)
-def _no_mirror(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("PRIMEFLOW_MIRROR", raising=False)
+from tests.app_models import NAME, SHIPPED
 
 
 @pytest.fixture
@@ -371,3 +353,65 @@ def test_a_failed_download_is_said_plainly(models, monkeypatch):
     app.button(key="fetch-perturbench-devel").click().run()
     assert "perturbench-devel could not be brought. Check the network." in text_of(app)
     assert "the model expects" in text_of(app)
+
+
+def test_a_presentation_begins_on_the_map_whether_or_not_there_is_an_answer(models):
+    app = opened(present="1")
+    assert "1 of 4" in text_of(app)
+    assert drawn(app, "overlay")
+    unanswered = opened(present="1", seed="77")
+    assert "1 of 1" in text_of(unanswered)
+    assert "not predicted yet" in text_of(unanswered)
+    unanswered.button(key="end").click().run()
+    assert "Predict" in [button.label for button in unanswered.button]
+
+
+def test_the_names_that_may_be_meant_are_buttons(models, first):
+    name = first.perturbations[0].name
+    app = opened(a=f"{name}x")
+    assert f"Did you mean {name}?" in text_of(app)
+    app.button(key=f"meant-a-{name}").click().run()
+    assert not app.error
+    assert app.selectbox(key="a").value == name
+
+
+def test_two_groups_of_cells_are_compared(models, first):
+    left, right = "pca:-99,-99;0,-99;0,99;-99,99", "pca:0,-99;99,-99;99,99;0,99"
+    app = opened(group_a=left, group_b=right)
+    assert "Selected cells: group A against group B" in text_of(app)
+    until_done(app)
+    table = table_with(app, "% in the others")
+    assert len(table) == 500
+    app.button(key="forget-groups").click().run()
+    assert "group_a" not in app.query_params
+
+
+@pytest.mark.parametrize("said", ["pca:nonsense", "pca:1,1;2,2", "pca:", "umap:1,1;2,2;3,1", "pca:nan,1;2,2;3,3"])
+def test_a_broken_group_in_a_link_is_no_accident(models, said):
+    app = opened(group_a=said)
+    assert not app.exception
+    assert "Where the cells lie" in text_of(app)
+
+
+@pytest.mark.parametrize("kind", ["Volcano", "Dot plot", "My genes"])
+def test_the_genes_are_drawn_in_every_way(models, kind):
+    app = opened(genes_as=kind)
+    assert not app.exception
+    key = {"Volcano": "volcano", "Dot plot": "dots", "My genes": "violins"}[kind]
+    assert drawn(app, key)["data"]
+
+
+def test_searched_genes_that_are_unknown_are_listed_back(models):
+    app = opened(genes_as="My genes", gene_search="simg344, NOT_A_GENE; <b>")
+    assert not app.exception
+    assert "NOT_A_GENE" in text_of(app)
+
+
+def test_the_interaction_card_says_a_class_with_its_interval(models):
+    app = opened()
+    assert "More or less than the sum of its parts?" in text_of(app)
+    assert "What would falsify this" in text_of(app)
+    assert "Alone:" in text_of(app)
+    single = opened(b="")
+    single.selectbox(key="b").set_value(None).run()
+    assert "More or less than the sum of its parts?" not in text_of(single)

@@ -16,8 +16,6 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
 
-from tests.app_models import make_models
-
 ROOT = Path(__file__).resolve().parents[2]
 ARTIFACTS = ROOT / "artifacts"
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
@@ -76,22 +74,8 @@ def free_port() -> int:
 
 
 @pytest.fixture(scope="session")
-def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """The app's environment: one tiny model of the simulated screen, and no mirror."""
-    place = tmp_path_factory.mktemp("browser")
-    chosen = {
-        "PRIMEFLOW_CACHE": str(place / "cache"), "PRIMEFLOW_CHECKPOINTS": str(place / "models"), "PRIMEFLOW_MIRROR": "",
-    }  # fmt: skip
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in chosen.items():
-            patch.setenv(name, value)
-        make_models(place / "models")
-    return chosen
-
-
-@pytest.fixture(scope="session")
-def server(environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    running = start(free_port(), tmp_path_factory.mktemp("log") / "server.log", environment)
+def server(app_environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    running = start(free_port(), tmp_path_factory.mktemp("log") / "server.log", app_environment)
     yield running
     stop(running)
     assert "Traceback" not in running.log.read_text()

@@ -172,8 +172,8 @@ def test_umap_is_fitted_only_when_it_is_asked_for(watched, server):
     assert names(page)[-1] == f"Predicted · {SHIPPED}"
 
 
-def test_a_deep_link_opens_a_fresh_server_and_stops_cleanly(watched, environment, tmp_path):
-    fresh = start(free_port(), tmp_path / "log.txt", environment)
+def test_a_deep_link_opens_a_fresh_server_and_stops_cleanly(watched, app_environment, tmp_path):
+    fresh = start(free_port(), tmp_path / "log.txt", app_environment)
     try:
         page = opened(watched, fresh, "/explore?cells=5000&seed=9")
         expect(page.get_by_role("heading", level=2).first).to_be_visible()

@@ -38,8 +38,8 @@ def test_every_page_fits_its_window(watched, server, name):
 
 
 @pytest.mark.parametrize("name", [page.name for page in pages.PAGES])
-def test_a_fresh_server_opens_on_any_page(watched, environment, tmp_path, name):
-    fresh = start(free_port(), tmp_path / "log.txt", environment)
+def test_a_fresh_server_opens_on_any_page(watched, app_environment, tmp_path, name):
+    fresh = start(free_port(), tmp_path / "log.txt", app_environment)
     try:
         page = opened(watched, fresh, f"/{name}")
         expect(page.get_by_role("heading", level=2).first).to_be_visible()
@@ -225,8 +225,8 @@ def test_figures_are_saved_as_vectors_and_pixels(watched, server, tmp_path):
 
 
 @pytest.mark.slow
-def test_a_model_is_trained_from_the_page_and_used(watched, environment, tmp_path):
-    chosen = environment | {"PRIMEFLOW_CACHE": str(tmp_path / "cache"), "PRIMEFLOW_CHECKPOINTS": ""}
+def test_a_model_is_trained_from_the_page_and_used(watched, app_environment, tmp_path):
+    chosen = app_environment | {"PRIMEFLOW_CACHE": str(tmp_path / "cache"), "PRIMEFLOW_CHECKPOINTS": ""}
     fresh = start(free_port(), tmp_path / "log.txt", chosen)
     try:
         page = opened(watched, fresh, "/cells")
