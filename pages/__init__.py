@@ -3,7 +3,8 @@
 import os
 import re
 import secrets
-from collections.abc import Callable, Hashable, Sequence
+import time
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -88,10 +89,14 @@ def begin(title: str) -> None:
                 link_to(page.name)
 
 
-def link_to(name: str, label: str | None = None) -> None:
-    """A link to a page as it was left."""
+def link_to(
+    name: str, label: str | None = None, icon: str | None = None, query: Mapping[str, str] | None = None
+) -> None:
+    """A link to a page as it was left, or with the ``query`` that is given; nothing where pages stand alone."""
     page = next(page for page in PAGES if page.name == name)
-    st.page_link(page.file, label=label or page.title, icon=page.icon, query_params=address.link_to(page.title))
+    if _stands_beside_the_others():
+        parameters = address.link_to(page.title) if query is None else {**address.everywhere(), **query}
+        st.page_link(page.file, label=label or page.title, icon=icon or page.icon, query_params=parameters)
 
 
 def _stands_beside_the_others() -> bool:
@@ -162,9 +167,15 @@ def _whole_file(key: tuple[str, ...], _own: Own) -> Cells:
     return read_own(_own)
 
 
+@st.cache_resource(max_entries=16, show_spinner=False)
+def _file_of(sha256: str, name: str, minute: int) -> Path | None:
+    """Looked for once a minute: a file of the data folder is hashed to be known."""
+    return file_of_sha(sha256, name)
+
+
 @st.cache_resource(max_entries=3, show_spinner="Reading the cells …")
-def _own_file(file: Path, modified: int, _model: Model) -> Cells:
-    return read_trained_on(file, _model.manifest)
+def _own_file(key: tuple[str, ...], _file: Path, _model: Model) -> Cells:
+    return read_trained_on(_file, _model.manifest)
 
 
 @st.cache_resource(max_entries=2, show_spinner=False)
@@ -200,19 +211,37 @@ def library() -> Library:
     configs = [config for place in places for config in sorted(place.glob(f"*/{CONFIG}"))]
     # Weights change under a description that stays: both belong to the state.
     watched = [file for config in configs for file in sorted(config.parent.glob("*.*"))]
-    return _library(places, tuple((str(file), file.stat().st_mtime_ns) for file in watched))
+    return _library(places, tuple((str(file), age) for file in watched if (age := _age(file)) is not None))
+
+
+def _age(file: Path) -> int | None:
+    """None for a file that was there a moment ago, as while a model is being written."""
+    try:
+        return file.stat().st_mtime_ns
+    except FileNotFoundError:
+        return None
 
 
 def cells_of(model: Model) -> Cells | None:
     """The cells that a model was trained on; None where they are not on this machine. Raises PrimeflowError."""
     dataset = model.dataset
     if dataset is None:
-        file = file_of_sha(model.own_file_sha, model.manifest.dataset)
-        return None if file is None else _own_file(file, file.stat().st_mtime_ns, model)
+        file = _file_of(model.own_file_sha, model.manifest.dataset, _minute())
+        return None if file is None else _own_file((*name_of(model), str(file)), file, model)
     path = local_path(dataset.name)
     if path is None and not dataset.simulated:
         return None
     return _cells(dataset.name, path.stat().st_mtime_ns if path else 0)
+
+
+def let_go_of_cells() -> None:
+    """Forget everything that was read from files of somebody's own; what is still wanted is read again."""
+    for cache in (_own_cells, _whole_file, _own_file, _file_of):
+        cache.clear()
+
+
+def _minute() -> int:
+    return int(time.time() // 60)
 
 
 def fitted_rivals(model: Model, cells: Cells) -> FittedRivals:

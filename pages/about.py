@@ -107,22 +107,22 @@ def show_model(model: Model) -> None:
         facts = pd.DataFrame([(name, plain(value)) for name, value in facts_of(model)], columns=["", "This model"])
         st.table(facts, hide_index=True, hide_header=True, border="horizontal", alt="Facts about this model")
     with grid.container(border=True):
-        st.markdown("**On what it was never shown**")
+        st.markdown("**How it did on cells that it was not trained on**")
         show_scores(model)
     with st.expander("Perturbations it can be asked for", icon=":material/list:"):
         st.dataframe(choices_of(model), hide_index=True, alt="Perturbations by cell context", height=320)
 
 
 def show_scores(model: Model) -> None:
-    scores = held_out_scores(model)
-    if scores is None:
+    held_out = held_out_scores(model)
+    if held_out is None:
         st.caption("This model was never tested on cells that it was not trained on.")
         return
-    shown = scores.set_index("Measure").map(lambda value: "none" if pd.isna(value) else f"{value:.3f}").reset_index()
-    st.table(shown, hide_index=True, border="horizontal", alt="Measures on held-out conditions, floor, ceiling, rivals")
+    shown = held_out.table.set_index("Measure").map(lambda value: "none" if pd.isna(value) else f"{value:.3f}")
+    st.table(shown, border="horizontal", alt="Measures on held-out cells, floor, ceiling, rivals")
     st.caption(
-        "Mean over the held-out conditions of the test part. Floor: control cells offered as the prediction. Ceiling: "
-        "one half of the measured cells against the other; fewer cells than the model makes."
+        f"{plain(held_out.sentence)} Floor: control cells offered as the prediction. Ceiling: one half of the measured "
+        "cells against the other; fewer cells than the model makes."
     )
 
 

@@ -11,17 +11,17 @@ import pages
 from pages import plain
 from pages.parts import address, draft
 from pages.parts.checklist import Offer, show_checklist
-from pages.parts.draft import Draft
 from pages.parts.presenting import Step, present, presenting
 from pages.parts.training import offer_training
 from primeflow_core.checklist import Checklist, checklist
 from primeflow_core.conditions import Condition
+from primeflow_core.errors import PrimeflowError
 from primeflow_core.example_file import FILE_NAME, example_h5ad
 from primeflow_core.library import Library, Model, models_folder
-from primeflow_core.own_cells import Fixes, Own, OwnShelf, Purpose
+from primeflow_core.own_cells import Draft, Fixes, Own, OwnShelf, Purpose
 from primeflow_core.uploads import data_files
 
-MODEL, LISTED, PURPOSE = "own_model", "own_listed", "own_purpose"
+MODEL, PURPOSE = "own_model", "own_purpose"
 
 
 def main() -> None:
@@ -33,6 +33,7 @@ def main() -> None:
         return
     shelf = pages.own_shelf()
     current = draft.draft(shelf)
+    address.write({draft.FILE: draft.token_of_draft()})
     if presenting():
         present(steps(current, library.models[chosen_model(library, shelf)]))
         return
@@ -42,7 +43,7 @@ def main() -> None:
         "deleted when you say so."
     )
     model = choose_model(library, shelf)
-    bring_file()
+    bring_file(shelf)
     if said := draft.problem():
         st.error(plain(said), icon=":material/error:")
     if current is not None:
@@ -81,16 +82,16 @@ def choose_model(library: Library, shelf: OwnShelf) -> Model:
     return library.models[name]
 
 
-def bring_file() -> None:
+def bring_file(shelf: OwnShelf) -> None:
     listed = data_files()
     upload, rest = st.columns([3, 2], gap="medium")
     with upload:
-        st.file_uploader("An .h5ad file", key=draft.upload_key(), on_change=draft.take_upload)
+        st.file_uploader("An .h5ad file", key=draft.upload_key(), on_change=draft.take_upload, args=(shelf,))
     with rest:
         if listed:
             st.selectbox(
-                "or one of the data folder", listed, None, key=LISTED, placeholder="Choose a file",
-                on_change=draft.take_listed, args=(LISTED,),
+                "or one of the data folder", listed, None, key=draft.LISTED, placeholder="Choose a file",
+                on_change=draft.take_listed, args=(shelf,),
             )  # fmt: skip
         st.download_button(
             "Download an example", partial(pages.kept, ("example",), example_h5ad), FILE_NAME,
@@ -106,10 +107,13 @@ def show_file(current: Draft, model: Model, shelf: OwnShelf) -> None:
         if found.simulated:
             st.badge("SIMULATED data", icon=":material/science:", color="violet")
         if current.fixes != Fixes():
-            st.button("Undo my choices", key="own-undo", on_click=draft.change, args=(Fixes(),), icon=":material/undo:")
+            st.button(
+                "Undo my choices", key="own-undo", on_click=draft.change, args=(Fixes(), shelf), icon=":material/undo:"
+            )
         st.button(
             "Forget my file", key="own-forget", on_click=draft.forget, args=(shelf,), icon=":material/delete:",
-            help="Takes the cells out of use and deletes an upload. Files of the data folder stay where they are.",
+            help="Takes the cells out of use and deletes an upload, unless somebody else has brought the same file. "
+            "Files of the data folder stay where they are.",
         )  # fmt: skip
     show_checklist(Offer(current, found, model.manifest))
     if found.ready:
@@ -119,7 +123,8 @@ def show_file(current: Draft, model: Model, shelf: OwnShelf) -> None:
         st.caption("Nothing is used yet: mend what is marked first, one after the other.")
     if found.trainable:
         st.subheader("Train a small model on them", anchor=False)
-        offer_training(current.own(found, Purpose.TRUTH, model.key), pages.jobs(), pages.session(), models_folder())
+        own = draft.own_of(current, found, Purpose.TRUTH, model.key)
+        offer_training(own, pages.jobs(), pages.session(), models_folder())
 
 
 def checked(current: Draft, model: Model) -> Checklist:
@@ -162,7 +167,7 @@ def offer_use(current: Draft, found: Checklist, model: Model, shelf: OwnShelf) -
         "Use these cells", choices, format_func=partial(purpose_text, found), key=PURPOSE, label_visibility="collapsed"
     )
     st.caption(what_it_does(found, purpose, model))
-    own = current.own(found, purpose, model.key)
+    own = draft.own_of(current, found, purpose, model.key)
     token = address.carried("own")
     if shelf.get(token) == own:
         show_in_use(own, token, shelf)
@@ -189,7 +194,7 @@ def what_it_does(found: Checklist, purpose: Purpose, model: Model) -> str:
     used = f"{controls:,} control cells are used"
     if purpose is Purpose.TRUTH:
         used = f"{len(found.known):,} conditions with {cells:,} cells are used, and {controls:,} control cells"
-    if model.has_cells:
+    if is_here(model):
         change = "Changes are measured from each experiment's own controls; distances between cells are not."
     else:
         change = "The model's own cells are not on this machine: differences between the experiments count as change."
@@ -197,6 +202,14 @@ def what_it_does(found: Checklist, purpose: Purpose, model: Model) -> str:
         f"{used}. The model does not learn from them: predicted cells are those of {where} as it knows them. "
         f"{change} If your cells are of another kind, treat every prediction as a guess."
     )
+
+
+def is_here(model: Model) -> bool:
+    """Whether the cells that the model was trained on can be read on this machine."""
+    try:
+        return pages.cells_of(model) is not None
+    except PrimeflowError:
+        return False
 
 
 def show_in_use(own: Own, token: str, shelf: OwnShelf) -> None:

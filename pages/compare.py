@@ -3,28 +3,22 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
-from itertools import groupby
 
 import streamlit as st
 
 import pages
 from pages import plain
 from pages.parts import answers, entries
-from pages.parts.compared import (
-    Joint,
-    finding_of,
-    show_agreement,
-    show_differences,
-    show_dots,
-    show_maps,
-    steps,
-)
+from pages.parts.compared import show_agreement, show_differences, show_dots, show_maps
+from pages.parts.compared_finding import finding_of, steps
 from pages.parts.entries import FEWEST, MOST, Entry, Shown
+from pages.parts.joint import Joint
 from pages.parts.pinning import offer_pin
 from pages.parts.presenting import offer_presentation, present, presenting
 from pages.parts.question import Asked, asked
 from pages.parts.saving import offer_link
-from primeflow_core.errors import ConditionError, PrimeflowError
+from primeflow_core.errors import ConditionError
+from primeflow_core.jobs import JobState
 from primeflow_core.library import Library
 
 WEIGHTS = (1.0, 2.0, 3.0)
@@ -37,16 +31,18 @@ def main() -> None:
         st.error("There is no model yet. Train one with `primeflow train`, then put its folder into checkpoints/.")
         return
     what = question(library)
-    chosen = listed(library)
+    chosen, problems = entries.restored(library)
     if presenting():
         present(steps(Joint(entries.shown(library, chosen))) if len(chosen) >= FEWEST else [])
         return
     st.header("Compare", anchor=False)
     with what.below if what else st.sidebar:
         offer_to_add(what, chosen)
+    for problem in problems:
+        st.warning(plain(problem), icon=":material/link_off:")
     show_entries(chosen, library)
     if len(chosen) < FEWEST:
-        offer_beginnings(what, library)
+        offer_beginnings(what)
         return
     show(Joint(entries.shown(library, chosen)))
 
@@ -57,15 +53,6 @@ def question(library: Library) -> Asked | None:
     except ConditionError as error:
         st.error(plain(str(error)), icon=":material/error:")
         return None
-
-
-def listed(library: Library) -> list[Entry]:
-    """What the address lists; before anything was chosen, what the first model was never shown."""
-    try:
-        return entries.restored(library)
-    except PrimeflowError as error:
-        st.error(plain(str(error)), icon=":material/link_off:")
-        return []
 
 
 def offer_to_add(what: Asked | None, chosen: Sequence[Entry]) -> None:
@@ -95,7 +82,7 @@ def show_entries(chosen: Sequence[Entry], library: Library) -> None:
             )  # fmt: skip
 
 
-def offer_beginnings(what: Asked | None, library: Library) -> None:
+def offer_beginnings(what: Asked | None) -> None:
     """What can be compared with one click."""
     st.info(
         f"A comparison takes {FEWEST} to {MOST} entries. Choose a response on the left and add it, or begin here. "
@@ -143,9 +130,7 @@ def offer_predictions(missing: Sequence[Shown]) -> None:
         st.warning(plain(refused), icon=":material/hourglass_top:")
     if not missing:
         return
-    running = [
-        status for one in missing if (status := pages.jobs().active(one.entry.question, pages.session())) is not None
-    ]
+    running = [status for one in missing if (status := pages.jobs().active(one.entry.question)) is not None]
     if running:
         st.fragment(run_every=0.5)(wait)([status.id for status in running], len(missing))
         return
@@ -166,9 +151,8 @@ def expected(one: Shown) -> float:
 
 
 def predict(missing: Sequence[Shown]) -> None:
-    for question, ones in groupby(missing, lambda one: one.entry.question):
-        first = next(ones)
-        answers.queue(question, first.view.pca.place if first.view.pca else None, expected(first))
+    for question, one in {one.entry.question: one for one in missing}.items():
+        answers.queue(question, one.view.pca.place if one.view.pca else None, expected(one))
 
 
 def wait(job_ids: Sequence[str], missing: int) -> None:
@@ -178,15 +162,18 @@ def wait(job_ids: Sequence[str], missing: int) -> None:
         st.rerun()
     share = max((status.snapshot.fraction for status in active if status.snapshot is not None), default=0.0)
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.progress(share, text=f"Predicting: {missing} to go. {answers.waiting_text(active[0])}")
+        waiting = f" {answers.waiting_text(active[0])}" if active[0].state is JobState.QUEUED else ""
+        st.progress(share, text=f"Predicting: {missing} to go.{waiting}")
         st.button(
             "Cancel predictions", key="cancel-missing", icon=":material/stop_circle:", on_click=cancel, args=(job_ids,)
         )
 
 
 def cancel(job_ids: Sequence[str]) -> None:
+    """Those of this visit; somebody else may wait for the others."""
     for job_id in job_ids:
-        pages.jobs().cancel(job_id)
+        if pages.jobs().belongs(job_id, pages.session()):
+            pages.jobs().cancel(job_id)
 
 
 main()

@@ -11,17 +11,16 @@ from pages.parts.answers import Answer
 from pages.parts.cell_map import MOVE, drawn_map, save_map, show_live, show_title
 from pages.parts.genes import show_genes
 from pages.parts.headline import show_headline, show_messages, show_other_job, take_home
-from pages.parts.interplay import interplay_of, show_interplay
+from pages.parts.interplay import show_interplay
 from pages.parts.pinned_view import offer_pin, steps
 from pages.parts.presenting import offer_presentation, present, presenting
 from pages.parts.question import asked
 from pages.parts.saving import offer_link
-from pages.parts.seen import Seen
+from pages.parts.seen import Seen, see
 from pages.parts.selection import selectable_map, show_selection
-from pages.parts.trust import show_trust, trust_in
+from pages.parts.trust import show_trust
 from pages.parts.view import View, look_up
-from primeflow_core.comparison import Comparison, compared
-from primeflow_core.errors import ConditionError, PrimeflowError
+from primeflow_core.errors import ConditionError
 from primeflow_core.jobs import JobStatus
 
 
@@ -93,24 +92,6 @@ def show(view: View) -> None:
     show_cards(seen, mine.id if mine is not None and active else None)
 
 
-def see(view: View, answer: Answer | None) -> Seen:
-    """What is known of the answer: its comparison with the measured cells, the rivals, the interaction."""
-    found = compare(view, answer)
-    return Seen(view, answer, found, trust_in(view, answer, found), interplay_of(view, answer))
-
-
-def compare(view: View, answer: Answer | None) -> Comparison | None:
-    if answer is None or view.known is None:
-        return None
-    key = (*view.place_key, view.condition.label, answer.key)
-    known, genes = view.known, view.model.manifest.genes
-    try:
-        return pages.kept(("comparison", *key), lambda: compared(answer.prediction.values, view.measured, known, genes))
-    except PrimeflowError as error:
-        st.warning(plain(str(error)))
-        return None
-
-
 def show_cards(seen: Seen, active_job: str | None) -> None:
     view, answer = seen.view, seen.answer
     grid = st.grid(2, min_column_width=370)
@@ -127,10 +108,10 @@ def show_cards(seen: Seen, active_job: str | None) -> None:
                 )
             drawn = drawn_map(view, answer, kind)
             if drawn is not None:
-                selectable_map(view, answer, drawn, drag != MOVE)
+                selectable_map(view, drawn, drag != MOVE)
                 save_map(view, drawn)
     with grid.container(border=True, height="stretch"):
-        show_trust(view, answer, seen.found, seen.trust)
+        show_trust(view, answer, seen.trust)
     if drawn is not None:
         show_selection(view, answer, drawn)
     if answer is not None and seen.found is not None:
@@ -160,7 +141,7 @@ def show_taking_along(seen: Seen, answer: Answer) -> None:
             "Predicted cells (h5ad)", cells, name("-cells.h5ad"),
             "application/octet-stream", icon=":material/download:", on_click="ignore",
         )  # fmt: skip
-    show_provenance(view, answer)
+    show_provenance(answer)
 
 
 def offer_comparing(view: View) -> None:
@@ -175,7 +156,7 @@ def offer_comparing(view: View) -> None:
         )  # fmt: skip
 
 
-def show_provenance(view: View, answer: Answer) -> None:
+def show_provenance(answer: Answer) -> None:
     plan = answer.prediction.plan
     precision = "" if plan.precision == "auto" else f", {plan.precision} products"
     origin = "They came with the model; Predict makes them live. " if answer.shipped else ""

@@ -92,16 +92,6 @@ class Catalogue:
         known = all(part.name in self._met for part in condition.perturbations)
         return Standing.PART_ELSEWHERE if known else Standing.PART_UNSEEN
 
-    def search(self, text: str, covariates: Covariates, chosen: Sequence[Perturbation] = ()) -> list[Choice]:
-        """The choices with ``text`` in a name of their gene, those that begin with it first, else as ``choices``."""
-        wanted = text.strip().casefold()
-        choices = self.choices(covariates, chosen)
-        called = {choice: [name.casefold() for name in (choice.name, *aliases_of(choice.name))] for choice in choices}
-        begin = [choice for choice, names in called.items() if names[0].startswith(wanted)]
-        begin_otherwise = [choice for choice, names in called.items() if any(n.startswith(wanted) for n in names)]
-        inside = [choice for choice, names in called.items() if any(wanted in name for name in names)]
-        return list(dict.fromkeys((*begin, *begin_otherwise, *inside)))
-
     def suggestions(self, text: str) -> tuple[str, ...]:
         """Up to three names that may be meant by one that ``resolve`` does not find."""
         return self._names.suggestions(text)

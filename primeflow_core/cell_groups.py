@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from primeflow_core.errors import SettingError
-from primeflow_core.evaluation.selection import inside
+from primeflow_core.evaluation.selection import FEWEST_CORNERS, inside
 from primeflow_core.figures.style import Role
 
 MOST_CORNERS = 60
@@ -49,7 +49,7 @@ def polygon_of(text: str) -> Polygon:
         corners = tuple((float(x), float(y)) for x, y in (corner.split(",") for corner in text.split(";")))
     except ValueError as error:
         raise SettingError("The group of cells in this link cannot be read. Draw it again.") from error
-    if len(corners) < 3 or not np.isfinite(corners).all():
+    if len(set(corners)) < FEWEST_CORNERS or not np.isfinite(corners).all():
         raise SettingError("The group of cells in this link has fewer than three corners. Draw it again.")
     return corners
 

@@ -1,6 +1,6 @@
 """What stands between somebody's file and its use with a model: one row a question, with what would mend it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,7 +9,7 @@ from primeflow_core.anndata_file import Examined, Inspection, Scale, examine, is
 from primeflow_core.catalogue import Catalogue, Covariates
 from primeflow_core.check_row import Mark, Mend, Row
 from primeflow_core.checkpoint import Manifest
-from primeflow_core.condition_match import ConditionMatch, MatchedCondition
+from primeflow_core.condition_match import ConditionMatch, MatchedCondition, context_called
 from primeflow_core.conditions import Condition
 from primeflow_core.conventions import COVARIATE_COLUMNS, column, condition_column
 from primeflow_core.errors import DataError
@@ -54,7 +54,7 @@ class Checklist:
         """Whether a model could learn from the cells, whatever they are to the model they were checked against."""
         wrong = {row.subject for row in self.rows if row.mark is Mark.BAD}
         perturbed = self.inspection is not None and self.inspection.conditions > 0
-        return perturbed and wrong <= {"Genes", "Context"}
+        return perturbed and wrong <= {"Origin", "Genes", "Context"}
 
     @property
     def known(self) -> tuple[MatchedCondition, ...]:
@@ -91,7 +91,7 @@ class _Reading:
         match = ConditionMatch(self.manifest, {name: chosen[name] for name in chosen if name not in without})
         conditions = match.described(*self._counted())
         rows = [
-            self._size(), self._genes(columns), *self._names(), self._values(), self._perturbations(),
+            self._size(), *self._origin(), self._genes(columns), *self._names(), self._values(), self._perturbations(),
             *self._control_and_context(chosen, without, conditions),
         ]  # fmt: skip
         return Checklist(
@@ -106,6 +106,21 @@ class _Reading:
             "Readable", Mark.GOOD,
             f"An AnnData file of {found.cells:,} cells and {found.genes:,} genes, {megabytes:,.1f} MB.",
         )  # fmt: skip
+
+    def _origin(self) -> list[Row]:
+        if self.simulated == self.manifest.simulated:
+            return []
+        if self.simulated:
+            text = (
+                "Your cells are simulated, the model learned from measured ones: they are no truth for it and nothing "
+                "that it could start from. Choose a model of simulated cells."
+            )
+        else:
+            text = (
+                "The model learned from simulated cells and your file does not say that its cells are: it knows "
+                "nothing of measured cells. Choose a model of measured cells."
+            )
+        return [Row("Origin", Mark.BAD, text)]
 
     def _genes(self, columns: Mapping[str | None, int]) -> Row:
         match = match_genes(self.examined.genes, self.manifest.genes)
@@ -203,7 +218,7 @@ class _Reading:
         stated = self._stated()
         chosen: dict[str, Covariates] = {}
         for name in self.found.contexts[:MOST_CONTEXTS]:
-            meant = said[name] if name in said else _same((*name.split(" · "), *stated), tuple(known))
+            meant = said[name] if name in said else context_called((name, *name.split(" · "), *stated), tuple(known))
             if meant in known and meant is not None:
                 chosen[name] = known[meant]
         controls = {c.context: n for c, n in zip(*self._counted(), strict=True) if c.is_control}
@@ -257,19 +272,6 @@ def _known(conditions: tuple[MatchedCondition, ...]) -> Row:
         )
     few = f"; {len(known) - len(enough):,} with fewer than {FEWEST} cells" if len(enough) < len(known) else ""
     return Row("Known", Mark.GOOD if len(known) == len(perturbed) and not few else Mark.DOUBT, f"{text}{few}.")
-
-
-def _same(words: Sequence[str], known: tuple[str, ...]) -> str | None:
-    """The model's context that the file calls by one of ``words``; where the model has but one without a name, that."""
-    if known == ("",):
-        return ""
-    said = {_bare(word) for word in words}
-    return next((context for context in known if _bare(context) in said), None)
-
-
-def _bare(name: str) -> str:
-    """Of ``K-562`` and ``k562`` the same."""
-    return "".join(character for character in name.casefold() if character.isalnum())
 
 
 def _text(covariates: Covariates) -> str:

@@ -2,7 +2,8 @@
 
 Predicted effects are measured from the control cells of training, measured effects from control cells that
 training did not use, so that neither side lends the other its noise. Where a file has no such split of its
-controls they are halved.
+controls they are halved. Somebody's own cells are compared with their own controls, and what is predicted for them
+with controls of the model's experiment: a difference between the two experiments is no effect.
 """
 
 from collections.abc import Mapping
@@ -29,12 +30,15 @@ class Background:
     """What was measured in one context: two disjoint sets of controls (k, G), and cells (n, G) to fit maps on.
 
     ``controls``: the unperturbed cells of the same experiment as the measured ones, to show and to compare with.
+    ``predicted_controls`` (k, G): where the measured cells are somebody's own, controls of the model's experiment that
+    training did not use, to score predicted effects from; else None.
     """
 
     training_controls: np.ndarray
     other_controls: np.ndarray
     context_cells: np.ndarray
     controls: np.ndarray
+    predicted_controls: np.ndarray | None = None
 
 
 def background(cells: Cells, genes: tuple[str, ...], condition: Condition, folder: Path, seed: int = 0) -> Background:
@@ -63,7 +67,12 @@ def background(cells: Cells, genes: tuple[str, ...], condition: Condition, folde
 
 def background_of_own(own: Background, trained_on: Background) -> Background:
     """Somebody's own cells beside those of the training: each side's effects are measured from its own controls."""
-    return replace(own, training_controls=trained_on.training_controls, other_controls=own.controls)
+    return replace(
+        own,
+        training_controls=trained_on.training_controls,
+        other_controls=own.controls,
+        predicted_controls=trained_on.other_controls,
+    )
 
 
 def _trained_on(cells: Cells, folder: Path) -> np.ndarray:
@@ -107,6 +116,5 @@ def compared(
 
 def truth_of(measured: np.ndarray, known: Background, genes: tuple[str, ...]) -> Measured:
     """What predictions of a condition are scored against: measured cells (m, G) and their background."""
-    return Measured(
-        measured, known.other_controls, known.training_controls, genes, components(known.context_cells, PCS)
-    )
+    fitted = components(known.context_cells, PCS)
+    return Measured(measured, known.other_controls, known.training_controls, genes, fitted, known.predicted_controls)

@@ -71,3 +71,19 @@ class ConditionMatch:
             return MatchedCondition(condition, cells, None, LEFT_OUT if left_out else UNKNOWN)
         standing = CONTROL if meant.is_control else _WORDS[self._catalogue.standing(meant)]
         return MatchedCondition(condition, cells, meant, standing)
+
+
+def context_called(words: Sequence[str], known: Sequence[str]) -> str | None:
+    """The one of the model's contexts that a file calls by one of ``words``, first word first, whatever their case and
+    punctuation; else the one whose parts it all names. Where the model has but one without a name, that."""
+    if tuple(known) == ("",):
+        return ""
+    bare = {_bare(context): context for context in reversed(known)}
+    said = [_bare(word) for word in words]
+    in_parts = (context for context in known if {_bare(part) for part in context.split(" · ")} <= set(said))
+    return next((bare[word] for word in said if word in bare), None) or next(in_parts, None)
+
+
+def _bare(name: str) -> str:
+    """Of ``K-562`` and ``k562`` the same."""
+    return "".join(character for character in name.casefold() if character.isalnum())

@@ -14,6 +14,9 @@ import h5py
 import numpy as np
 import pandas as pd
 import scipy.sparse as sp
+
+# AnnData gives this error no public name.
+from anndata._io.specs.registry import IORegistryError
 from anndata.io import read_elem
 
 from primeflow_core.errors import DataError
@@ -153,12 +156,23 @@ def unpacked_bytes(file: h5py.File) -> int:
 
 
 def _element(file: h5py.File, name: str, path: Path) -> Any:
-    """One element by AnnData's own reader; whatever fails in there means that the file is damaged."""
+    """One element by AnnData's own reader; whatever else fails in there means that the file is damaged."""
     try:
         return read_elem(file[name])
-    except (OSError, KeyError, ValueError, TypeError, IndexError) as error:
-        reason = str(error).splitlines()[0][:120] if str(error) else type(error).__name__
-        raise DataError(f"{path.name} is damaged: {name} cannot be read ({reason}). {_write_hint(path)}") from error
+    except (IORegistryError, NotImplementedError) as error:
+        raise DataError(
+            f"{path.name} was written by a newer AnnData than the one here: {name} has a part of a kind that this one "
+            f"does not know ({_reason(error)}). Update AnnData here (pip install --upgrade anndata), or leave out that "
+            f"part, or turn it into plain text or numbers, and write the file again. {_write_hint(path)}"
+        ) from error
+    except (OSError, KeyError, ValueError, TypeError, IndexError, AttributeError) as error:
+        raise DataError(
+            f"{path.name} is damaged: {name} cannot be read ({_reason(error)}). {_write_hint(path)}"
+        ) from error
+
+
+def _reason(error: Exception) -> str:
+    return str(error).splitlines()[0][:120] if str(error) else type(error).__name__
 
 
 def read_table(file: h5py.File, name: str, path: Path) -> pd.DataFrame:

@@ -56,13 +56,21 @@ class Interplay:
     """``predicted`` and ``measured``: the combination against the sum of its parts.
 
     ``changes``: one row a gene, log2 changes against control: gene, sum_change, predicted_change and, where it was
-    measured, measured_change. ``parts`` are those of the predicted side.
+    measured, measured_change. ``parts``: name, origin and number of
+    cells of each part of the predicted side.
     """
 
     predicted: Interaction
     measured: Interaction | None
-    parts: tuple[Part, ...]
+    parts: tuple[tuple[str, PartFrom, int], ...]
     changes: pd.DataFrame
+
+    def summary(self) -> pd.DataFrame:
+        """A row for the predicted and, where there is one, for the measured combination."""
+        sides = {"predicted": self.predicted, "measured": self.measured}
+        return pd.DataFrame(
+            [{"combination": name, **side.summary()} for name, side in sides.items() if side is not None]
+        )
 
     @property
     def furthest_first(self) -> pd.DataFrame:
@@ -101,7 +109,8 @@ def interplay(predicted: Side, measured: Side | None, genes: Sequence[str], *, s
     if measured is not None:
         changes["measured_change"] = measured.change()
     found = None if measured is None else measured.interaction(seed)
-    return Interplay(predicted.interaction(seed), found, predicted.parts, pd.DataFrame(changes))
+    parts = tuple((part.condition.label, part.origin, len(part.cells)) for part in predicted.parts)
+    return Interplay(predicted.interaction(seed), found, parts, pd.DataFrame(changes))
 
 
 def _change(cells: np.ndarray, controls: np.ndarray) -> np.ndarray:

@@ -234,16 +234,22 @@ class JobManager:
             for job_id in reversed(self._ended):
                 job = self._jobs[job_id]
                 if job.subject == subject and job.state is JobState.DONE:
+                    self._ended.move_to_end(job_id)
                     return self._described(job)
             return None
 
-    def active(self, subject: Hashable, session: str) -> JobStatus | None:
-        """The job about ``subject`` that ``session`` waits for; None where it has none."""
+    def active(self, subject: Hashable) -> JobStatus | None:
+        """A job about ``subject`` that waits or runs, whoever asked for it."""
         with self._changed:
-            for job in self._jobs.values():
-                if job.state.is_active and job.session == session and job.subject == subject:
-                    return self._described(job)
-            return None
+            found = (job for job in self._jobs.values() if job.state.is_active and job.subject == subject)
+            job = next(found, None)
+            return None if job is None else self._described(job)
+
+    def belongs(self, job_id: str, session: str) -> bool:
+        """Whether ``session`` asked for the job."""
+        with self._changed:
+            job = self._jobs.get(job_id)
+            return job is not None and job.session == session
 
     def cancel(self, job_id: str) -> None:
         """A waiting job ends at once, a running one at its next checkpoint; others stay as they are."""

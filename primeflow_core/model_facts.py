@@ -1,6 +1,7 @@
 """What a model folder says of its model, as rows for people: what it is, what it learned from, how it did."""
 
 import json
+from dataclasses import dataclass
 
 import pandas as pd
 
@@ -33,11 +34,19 @@ def facts_of(model: Model) -> list[tuple[str, str]]:
     return [*facts, ("Versions", ", ".join(f"{name} {version}" for name, version in dict(made).items()))]
 
 
-def held_out_scores(model: Model) -> pd.DataFrame | None:
-    """Measure, model, floor, ceiling and rivals: means over the conditions that the model was tested on.
+@dataclass(frozen=True)
+class HeldOutScores:
+    """``table``: measure, model, floor, ceiling and rivals, means over the conditions that the model was tested on.
 
-    None for a model that was never tested.
+    ``sentence``: what they are means over, and so what they tell.
     """
+
+    table: pd.DataFrame
+    sentence: str
+
+
+def held_out_scores(model: Model) -> HeldOutScores | None:
+    """None for a model that was never tested."""
     found = read_validation(model.folder)
     if found is None:
         return None
@@ -48,7 +57,7 @@ def held_out_scores(model: Model) -> pd.DataFrame | None:
         row = {"Measure": f"{MEASURES[name]} ({better})", "Model": bounded.value}
         row |= {"Floor": bounded.floor, "Ceiling": bounded.ceiling}
         rows.append(row | {title: rivals.get(rival, {}).get(name) for rival, title in LABELS.items()})
-    return pd.DataFrame(rows)
+    return HeldOutScores(pd.DataFrame(rows), found.sentence)
 
 
 def _rivals(model: Model) -> dict[str, dict[str, float]]:

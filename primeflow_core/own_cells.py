@@ -8,7 +8,9 @@ import hashlib
 import json
 import secrets
 import threading
+import time
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
@@ -26,7 +28,9 @@ from primeflow_core.conventions import Wishes
 from primeflow_core.errors import DataError
 from primeflow_core.gene_match import LEAST_SHARE, match_genes
 from primeflow_core.repair import Repair
-from primeflow_core.uploads import speaking_of
+from primeflow_core.uploads import BroughtFile, speaking_of
+
+HELD_SECONDS = 4 * 3600.0
 
 
 class Purpose(StrEnum):
@@ -74,37 +78,83 @@ class Own:
         return "simulated" if self.simulated else "measured"
 
 
+@dataclass(frozen=True)
+class Draft:
+    """A file that somebody looks at, with what was said of it so far."""
+
+    brought: BroughtFile
+    fixes: Fixes = field(default_factory=Fixes)
+
+    @property
+    def sha256(self) -> str:
+        return self.brought.sha256
+
+
 class OwnShelf:
-    """Own cells by an unguessable token, the ones used last; any thread may call it."""
+    """Own cells and drafts by an unguessable token, the ones asked for last; any thread may call it.
 
-    def __init__(self, most: int = 200) -> None:
+    What nobody asked for during ``held_for`` seconds of ``clock`` is still given, but holds its file no longer: no
+    session says when it ends.
+    """
+
+    def __init__(
+        self, most: int = 400, held_for: float = HELD_SECONDS, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._most = most
+        self._held_for = held_for
+        self._clock = clock
         self._lock = threading.Lock()
-        self._owned: OrderedDict[str, Own] = OrderedDict()
+        self._kept: OrderedDict[str, tuple[Own | Draft, float]] = OrderedDict()
+        self._given_up: set[str] = set()
 
-    def put(self, own: Own) -> str:
-        """Keep ``own`` and return its token."""
-        token = secrets.token_urlsafe(18)
+    def put(self, kept: Own | Draft, token: str = "") -> str:
+        """Keep it, in place of what ``token`` stands for, and return its token."""
+        token = token or secrets.token_urlsafe(18)
         with self._lock:
-            self._owned[token] = own
-            while len(self._owned) > self._most:
-                self._owned.popitem(last=False)
+            self._kept[token] = (kept, self._clock())
+            self._kept.move_to_end(token)
+            self._given_up.discard(kept.sha256)
+            while len(self._kept) > self._most:
+                self._kept.popitem(last=False)
         return token
 
     def get(self, token: str) -> Own | None:
+        found = self._found(token)
+        return found if isinstance(found, Own) else None
+
+    def draft(self, token: str) -> Draft | None:
+        found = self._found(token)
+        return found if isinstance(found, Draft) else None
+
+    def _found(self, token: str) -> Own | Draft | None:
         with self._lock:
-            if token in self._owned:
-                self._owned.move_to_end(token)
-            return self._owned.get(token)
+            if token not in self._kept:
+                return None
+            kept, _ = self._kept[token]
+            self._kept[token] = (kept, self._clock())
+            self._kept.move_to_end(token)
+            return kept
 
     def forget(self, token: str) -> None:
         with self._lock:
-            self._owned.pop(token, None)
+            self._kept.pop(token, None)
 
     def holds(self, sha256: str) -> bool:
-        """Whether somebody still uses the file of this content."""
+        """Whether somebody still uses or looks at the file of this content."""
         with self._lock:
-            return any(own.sha256 == sha256 for own in self._owned.values())
+            return self._holds(sha256)
+
+    def _holds(self, sha256: str) -> bool:
+        since = self._clock() - self._held_for
+        return any(kept.sha256 == sha256 and asked >= since for kept, asked in self._kept.values())
+
+    def give_up(self, sha256: str) -> tuple[str, ...]:
+        """Say that this file is to go. The checksums of those that can go now, held up ones of before among them."""
+        with self._lock:
+            self._given_up.add(sha256)
+            free = tuple(sorted(each for each in self._given_up if not self._holds(each)))
+            self._given_up.difference_update(free)
+            return free
 
 
 def read_own(own: Own) -> Cells:

@@ -7,6 +7,7 @@ all of them together grow too large.
 import hashlib
 import io
 import os
+import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -43,17 +44,23 @@ def upload_folder() -> Path:
 def keep(content: io.BytesIO, name: str, most_kept: int = MOST_BYTES_KEPT) -> BroughtFile:
     """Store an upload and let the oldest others go beyond ``most_kept`` bytes.
 
-    Raises DataError for what is too large or no AnnData file; nothing is kept of it.
+    Raises DataError for what is too large, no AnnData file, or cannot be written; nothing is kept of it.
     """
     name = shown_name(name)
     check_size(content.getbuffer().nbytes, name)
     sha256 = hashlib.sha256(content.getbuffer()).hexdigest()
     path = upload_folder() / f"{sha256}{_ENDING}"
-    with _WRITING:
-        if not path.is_file():
-            _write(content, path, name)
-        os.utime(path)
-        _let_oldest_go(path, most_kept)
+    try:
+        with _WRITING:
+            if not path.is_file():
+                _write(content, path, name)
+            os.utime(path)
+            _let_oldest_go(path, most_kept)
+    except OSError as error:
+        raise DataError(
+            f"{name} cannot be kept in {path.parent} ({error.strerror or error}). Free space there or let this app "
+            "write into it, or choose another folder by PRIMEFLOW_CACHE."
+        ) from error
     return BroughtFile(path, sha256, name)
 
 
@@ -159,5 +166,7 @@ def speaking_of(path: Path, name: str) -> Iterator[None]:
     try:
         yield
     except DataError as error:
-        text = str(error).replace(str(path), name).replace(path.name, name).replace(path.stem, Path(name).stem)
-        raise DataError(text) from error
+        called = {str(path): name, path.name: name, path.stem: Path(name).stem}
+        # In one pass, the longest first: a name that was put in is not looked at again.
+        known = "|".join(re.escape(text) for text in sorted(called, key=len, reverse=True))
+        raise DataError(re.sub(known, lambda found: called[found[0]], str(error))) from error

@@ -35,12 +35,25 @@ class Validation:
     def line(self) -> str:
         """For instance ``held-out energy distance 0.023 (floor 0.567, ceiling 0.003), 5 conditions``."""
         distance = self.figures["energy_distance"]
-        conditions = f"{self.conditions} condition{'' if self.conditions == 1 else 's'}"
-        where = f"cells held out of {conditions} seen in training" if self.seen else conditions
+        where = f"cells held out of {self._counted} seen in training" if self.seen else self._counted
         return (
             f"held-out energy distance {_shown(distance.value)} "
             f"(floor {_shown(distance.floor)}, ceiling {_shown(distance.ceiling)}), {where}"
         )
+
+    @property
+    def sentence(self) -> str:
+        """What the figures are means over, and what they can tell."""
+        if self.seen:
+            return (
+                f"Mean over cells held out of {self._counted} that training saw: it tells whether the model fits "
+                "them, not whether it predicts new ones."
+            )
+        return f"Mean over {self._counted} that training never saw."
+
+    @property
+    def _counted(self) -> str:
+        return f"{self.conditions} condition{'' if self.conditions == 1 else 's'}"
 
 
 def read_validation(folder: Path) -> Validation | None:

@@ -7,6 +7,12 @@ from pathlib import Path
 import pandas as pd
 from streamlit.testing.v1 import AppTest
 
+import pages
+from pages.parts.view import look_up
+from primeflow_core.conditions import Condition
+from primeflow_core.prediction import Question
+from tests.app_models import NAME, SHIPPED
+
 ROOT = Path(__file__).resolve().parents[1]
 WAIT = 60
 
@@ -47,6 +53,13 @@ def table_with(app: AppTest, column: str) -> pd.DataFrame:
     found = [frame.value for frame in app.dataframe if column in frame.value]
     assert len(found) == 1, f"{len(found)} tables with {column}"
     return found[0]
+
+
+def mark_of_the_map(condition: Condition) -> str:
+    """What a link calls the components of the context of ``condition``, with the cells of the tiny model."""
+    model = pages.library().models[NAME]
+    question = Question(model.folder, model.version, condition, SHIPPED, model.manifest.sampling)
+    return look_up(model, question).mark_of("pca")
 
 
 def labels(app: AppTest, kind: str) -> list[str]:

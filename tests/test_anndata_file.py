@@ -10,6 +10,7 @@ import pytest
 import scanpy
 import scipy.sparse as sp
 
+from primeflow_core import hdf5
 from primeflow_core.anndata_file import (
     Scale,
     inspect,
@@ -337,3 +338,24 @@ def test_the_real_immune_cells_are_counts_with_one_covariate(mirror):
     cells = read_cells(mirror / "kang18-ifnb-pbmc.h5ad", normalise=True)
     assert len(cells.conditions) == 10
     assert 0 < cells.values.max() < 10
+
+
+def test_a_file_of_a_newer_anndata_says_so(tmp_path):
+    path = save(tmp_path / "new.h5ad")
+    with h5py.File(path, "a") as file:
+        file["obs/condition"].attrs["encoding-type"] = "something-of-2030"
+    with pytest.raises(DataError) as told:
+        read_cells(path)
+    assert str(told.value).startswith("new.h5ad was written by a newer AnnData than the one here: obs has a part")
+    assert "something-of-2030" in str(told.value)
+    assert "Update AnnData here" in str(told.value)
+
+
+@pytest.mark.parametrize(("failure", "text"), [(NotImplementedError, "newer AnnData"), (AttributeError, "is damaged")])
+def test_whatever_fails_in_the_reader_is_said_of_the_file(tmp_path, monkeypatch, failure, text):
+    def fail(_):
+        raise failure("dtype")
+
+    monkeypatch.setattr(hdf5, "read_elem", fail)
+    with pytest.raises(DataError, match=rf"^d\.h5ad .*{text}.*\(dtype\)"):
+        read_cells(save(tmp_path / "d.h5ad"))

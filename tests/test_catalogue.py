@@ -114,16 +114,6 @@ def test_a_choice_says_what_else_the_gene_is_called_while_that_is_short():
     assert also["drug"] == ""
 
 
-def test_searching_by_name_and_by_alias():
-    found = [choice.name for choice in CATALOGUE.search("p38", K562)]
-    assert found == ["MAPK14"]
-    assert [choice.name for choice in CATALOGUE.search(" k", K562)][:1] == ["KLF1"]
-    assert CATALOGUE.search("", K562) == CATALOGUE.choices(K562)
-    assert CATALOGUE.search("qqqqqq", K562) == []
-    chosen = [Perturbation("KLF1")]
-    assert CATALOGUE.search("klf", K562, chosen)[0].standing is Standing.CHOSEN
-
-
 def test_suggestions_are_names_that_resolve():
     assert CATALOGUE.suggestions("p38") == ("MAPK14",)
     assert CATALOGUE.suggestions("MAPK14B") == ("MAPK14",)

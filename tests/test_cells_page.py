@@ -219,3 +219,125 @@ def test_the_page_can_be_presented_with_and_without_a_file(models, example):
     app.button(key="end").click().run()
     assert "present" not in app.query_params
     assert "Forget my file" in [button.label for button in app.button]
+
+
+def box_of(app: AppTest, label: str) -> str | None:
+    """What a box of the checklist shows."""
+    box = next(box for box in app.selectbox if box.label == label)
+    return None if box.value is None else box.options[box.index]
+
+
+def file_of(app: AppTest) -> str:
+    token = app.query_params["file"]
+    return token if isinstance(token, str) else token[0]
+
+
+def test_a_file_that_is_only_looked_at_is_found_again_with_what_was_said_of_it(models, example, tmp_path):
+    path = tmp_path / FILE_NAME
+    path.write_bytes(example)
+    adata = anndata.read_h5ad(path)
+    adata.X = (adata.X.toarray() * 3).round()
+    adata.write_h5ad(path)
+    app = press(upload(opened(), path.read_bytes()), "Normalise now")
+    again = opened(file=file_of(app))
+    assert "brought to the log scale" in text_of(again)
+    assert "own" not in again.query_params
+    press(again, "Forget my file")
+    assert "file" not in again.query_params
+    gone = opened(file=file_of(app))
+    assert "no longer kept here" in gone.error[0].value
+    assert "file" not in gone.query_params
+    assert not gone.run().error
+
+
+def test_cells_that_were_stopped_elsewhere_are_still_there_and_after_a_reload(models, example):
+    token = token_of(press(upload(opened(), example), "Use these cells"))
+
+    def stopped_elsewhere() -> None:
+        from pages.parts.question import stop_using_own
+
+        stop_using_own()
+
+    app = AppTest.from_function(stopped_elsewhere, default_timeout=WAIT)
+    app.session_state["_own"] = token
+    app.run()
+    here = AppTest.from_file(str(ROOT / "pages/cells.py"), default_timeout=WAIT)
+    for key in ("_own", "_own_draft"):
+        here.session_state[key] = app.session_state[key]
+    here.run()
+    assert "500 of 500" in text_of(here)
+    assert "500 of 500" in text_of(opened(file=file_of(here)))
+
+
+def test_another_file_takes_the_first_out_of_use_so_that_nothing_holds_it(models, example, tmp_path):
+    app = press(upload(opened(), example), "Use these cells")
+    first = in_use(app)
+    upload(app, brought(tmp_path, counts(), table(LABELS)).read_bytes(), "other.h5ad")
+    assert "own" not in app.query_params
+    assert not pages.own_shelf().holds(first.sha256)
+    press(upload(app, example), "Forget my file")
+    assert not first.file.exists()
+
+
+def test_a_file_that_somebody_else_looks_at_stays_until_they_forget_it(models, example):
+    other, app = upload(opened(), example), upload(opened(), example)
+    kept = pages.own_shelf().draft(file_of(other))
+    assert kept is not None
+    press(app, "Forget my file")
+    assert kept.brought.path.is_file()
+    assert "500 of 500" in text_of(other.run())
+    press(other, "Forget my file")
+    assert not kept.brought.path.exists()
+
+
+def test_what_was_read_of_a_forgotten_file_is_let_go(models, example, monkeypatch):
+    calls = []
+    app = upload(opened(), example)
+    monkeypatch.setattr(pages, "let_go_of_cells", lambda: calls.append(True))
+    press(app, "Forget my file")
+    assert calls == [True]
+
+
+def test_boxes_show_what_is_in_force_also_after_it_was_undone(models, example, tmp_path):
+    path = tmp_path / FILE_NAME
+    path.write_bytes(example)
+    adata = anndata.read_h5ad(path)
+    adata.obs["guide"] = adata.obs["condition"].astype(str).replace("control", "nobody").to_numpy()
+    adata.write_h5ad(path)
+    app = upload(opened(), path.read_bytes())
+    assert box_of(app, "Column with the perturbation") == "condition"
+    columns = app.multiselect[0]
+    before = list(columns.value)
+    choose(app, "Column with the perturbation", "guide")
+    assert box_of(app, "Column with the perturbation") == "guide"
+    choose(app, "Label of the control cells", "nobody")
+    assert box_of(app, "Label of the control cells") == "nobody"
+    app.multiselect[0].set_value([]).run()
+    assert app.multiselect[0].value == []
+    press(app, "Undo my choices")
+    assert box_of(app, "Column with the perturbation") == "condition"
+    assert box_of(app, "Label of the control cells") == "control"
+    assert list(app.multiselect[0].value) == before
+
+
+def test_the_box_of_the_data_folder_lets_go_with_the_file(models, example, tmp_path, monkeypatch):
+    (tmp_path / "mine.h5ad").write_bytes(example)
+    monkeypatch.setenv("PRIMEFLOW_DATA", str(tmp_path))
+    app = opened()
+    for _ in range(2):
+        app.selectbox(key="own_listed").select("mine.h5ad").run()
+        assert "500 of 500" in text_of(app)
+        press(app, "Forget my file")
+        assert app.selectbox(key="own_listed").value is None
+    app.selectbox(key="own_listed").select("mine.h5ad").run()
+    upload(app, example)
+    assert app.selectbox(key="own_listed").value is None
+
+
+@pytest.mark.parametrize("here", [True, False])
+def test_the_page_knows_whether_the_models_own_cells_are_here(models, example, monkeypatch, here):
+    if not here:
+        monkeypatch.setattr(pages, "cells_of", lambda model: None)
+    said = text_of(upload(opened(), example))
+    assert ("each experiment's own controls" in said) == here
+    assert ("are not on this machine" in said) != here

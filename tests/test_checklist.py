@@ -2,11 +2,14 @@ import gzip
 import re
 from dataclasses import replace
 
+import h5py
 import pytest
 
 from primeflow_core.anndata_file import sha256_of
+from primeflow_core.cells import Layout
 from primeflow_core.check_row import Mark, Mend, mended
 from primeflow_core.checklist import checklist
+from primeflow_core.conditions import Vocabulary
 from primeflow_core.conventions import Wishes
 from primeflow_core.example_file import FILE_NAME, example_h5ad
 from primeflow_core.own_cells import Fixes, Own, Purpose, aligned
@@ -17,8 +20,8 @@ from tests.own_files import ENSEMBL, GENES, K562, LABELS, brought, counts, known
 MODEL = manifest()
 
 
-def looked_at(path, fixes=None, name="cells.h5ad"):
-    return checklist(BroughtFile(path, sha256_of(path), name), fixes or Fixes(), MODEL)
+def looked_at(path, fixes=None, name="cells.h5ad", model=MODEL):
+    return checklist(BroughtFile(path, sha256_of(path), name), fixes or Fixes(), model)
 
 
 def row(found, subject):
@@ -150,8 +153,42 @@ def test_the_example_is_simulated_and_ready_for_a_model_of_its_genes(tmp_path):
     found = checklist(
         BroughtFile(path, sha256_of(path), FILE_NAME),
         Fixes(contexts=(("sim-A", "k562"),)),
-        replace(MODEL, genes=genes),
+        replace(MODEL, genes=genes, simulated=True),
     )
     assert found.simulated
     assert found.ready
     assert path.stat().st_size < 1_000_000
+
+
+def test_simulated_cells_are_refused_for_a_model_of_measured_ones_and_the_reverse(tmp_path):
+    path = brought(tmp_path)
+    other_way = looked_at(path, model=replace(MODEL, simulated=True))
+    with h5py.File(path, "a") as file:
+        file["uns/simulated"] = True
+    simulated = looked_at(path)
+    for found, text in ((simulated, "Your cells are simulated"), (other_way, "learned from simulated cells")):
+        assert row(found, "Origin").mark is Mark.BAD
+        assert text in row(found, "Origin").text
+        assert not found.ready
+        assert found.trainable
+    assert looked_at(path, model=replace(MODEL, simulated=True)).ready
+
+
+def test_a_context_of_two_covariates_is_found_by_its_whole_name_or_by_both_parts(tmp_path):
+    covariates = (("cell_type", "k562"), ("treatment", "ifnb"))
+    trained = tuple(replace(condition, covariates=covariates) for condition in MODEL.trained_on)
+    other = tuple(replace(condition, covariates=(covariates[0], ("treatment", "none"))) for condition in trained)
+    both = (*trained, *other)
+    model = replace(
+        MODEL, trained_on=both, tested_on=(), vocabulary=Vocabulary.from_conditions(both),
+        layout=Layout(covariates=("cell_type", "treatment")),
+    )  # fmt: skip
+    labels = (["control"] * 10 + ["KLF1"] * 10) * 2
+    by_both = brought(tmp_path, obs=table(labels, treatment=["IFNb"] * 20 + ["none"] * 20))
+    wishes = Fixes(wishes=Wishes(covariates=("cell_type", "treatment")))
+    stands_for = dict(looked_at(by_both, wishes, model=model).stands_for)
+    assert stands_for["K562 · IFNb"] == covariates
+    assert len(stands_for) == 2
+    by_one = brought(tmp_path, obs=table(labels, treatment=["ifnb"] * 20 + ["none"] * 20))
+    stands_for = dict(looked_at(by_one, Fixes(wishes=Wishes(covariates=("treatment",))), model=model).stands_for)
+    assert stands_for["ifnb"] == covariates

@@ -8,7 +8,7 @@ import pytest
 from primeflow_core import checkpoint
 from primeflow_core.conditions import Condition
 from primeflow_core.library import read_library
-from tests.app import drawn, labels, page, table_with, text_of, until_done
+from tests.app import drawn, labels, mark_of_the_map, page, table_with, text_of, until_done
 from tests.app_models import NAME, SHIPPED
 
 SHIPPED_MODELS = Path(__file__).resolve().parents[1] / "checkpoints"
@@ -74,6 +74,26 @@ def test_a_response_is_added_once_and_can_be_removed(models, first):
     assert json.loads(app.query_params["entries"])[1][5] == 4
 
 
+def test_a_bad_entry_leaves_the_others(models, first):
+    app = page("compare", entries=compared(said(first), ["nowhere", ["A"], [], 1, 50, 0], said(first, 1.0, 20, 1)))
+    assert "The model nowhere of this link is not on this machine." in text_of(app)
+    assert labels(app, "button").count("Remove") == 2
+
+
+def test_numbers_of_a_link_are_held_within_their_limits(models, first):
+    app = page("compare", entries=compared(said(first, 99.0, 10**9, -5), said(first)))
+    app.button(key="remove-1").click().run()
+    assert json.loads(app.query_params["entries"])[0][3:6] == [5.0, 5000, 0]
+
+
+def test_groups_of_controls_alone_leave_the_page_whole(models, first):
+    nothing = f"{mark_of_the_map(first)}:98,98;99,98;99,99"
+    app = page(
+        "compare", entries=compared(said(first, 1.0, SHIPPED, 0, nothing), said(first, 1.0, SHIPPED, 1, nothing))
+    )
+    assert not app.exception
+
+
 def test_six_are_the_most(models, first):
     app = page("compare", entries=compared(*(said(first, 1.0, 20, seed) for seed in range(1, 8))))
     assert len([label for label in labels(app, "button") if label == "Remove"]) == 6
@@ -91,7 +111,7 @@ def test_cancelling_leaves_what_was_predicted(models, first):
 
 
 def test_a_group_of_cells_is_an_entry(models, first):
-    everything = "pca:-99,-99;99,-99;99,99;-99,99"
+    everything = f"{mark_of_the_map(first)}:-99,-99;99,-99;99,99;-99,99"
     app = page("compare", entries=compared(said(first), said(first, 1.0, SHIPPED, 0, everything)))
     assert not app.exception
     assert not app.warning
@@ -105,10 +125,21 @@ def test_a_group_of_cells_is_an_entry(models, first):
 @pytest.mark.parametrize(
     ("entries", "answer"),
     [
-        ("nonsense", "This link to a comparison cannot be read."),
+        ("nonsense", "An entry of this link to a comparison cannot be read."),
+        ('{"a":1}', "An entry of this link to a comparison cannot be read."),
+        ("[" * 100_000, "An entry of this link to a comparison cannot be read."),
+        (f'[["{NAME}",[{{}}],["sim-A"],1,50,0]]', "An entry of this link to a comparison cannot be read."),
+        (f'[["{NAME}",["SIMG185"],["sim-A"],1,1e400,0]]', "An entry of this link to a comparison cannot be read."),
+        (f'[["{NAME}",["SIMG185","SIMG185"],["sim-A"],1,50,0]]', "You chose SIMG185 twice."),
+        (f'[["{NAME}",["SIMG185"],["sim-A","x"],1,50,0]]', "does not fit the model"),
+        (f'[["{NAME}",[["simdrug_03",NaN]],["sim-A"],1,50,0]]', "A dose in this link is no number."),
+        (f'[["{NAME}",["SIMG185"],["sim-A"],1,50,0,"globe:1,1;2,2;3,1"]]', "names no map"),
         ('[["nowhere",["A"],[],1,50,0],["nowhere",["A"],[],1,50,0]]', "The model nowhere of this link is not on"),
-        (f'[["{NAME}",["[x](http://e.example)"],["sim-A"],1,50,0]]', "is not known to the model"),
-        (f'[["{NAME}"]]', "This link to a comparison cannot be read."),
+        (
+            f'[["{NAME}",["[x](http://e.example)"],["sim-A"],1,50,0]]',
+            "was never measured. The model cannot predict it.",
+        ),
+        (f'[["{NAME}"]]', "An entry of this link to a comparison cannot be read."),
     ],
 )
 def test_a_broken_link_is_answered_in_words(models, entries, answer):
@@ -134,7 +165,8 @@ def test_simulated_and_real_cells_are_not_mixed(monkeypatch, mirror, tmp_path):
 
 
 def test_it_can_be_presented_and_pinned(models, first):
-    entries = compared(said(first), said(first, 1.0, SHIPPED, 0, "pca:-99,-99;99,-99;99,99;-99,99"))
+    everything = f"{mark_of_the_map(first)}:-99,-99;99,-99;99,99;-99,99"
+    entries = compared(said(first), said(first, 1.0, SHIPPED, 0, everything))
     app = page("compare", entries=entries)
     assert "Add to report" in labels(app, "button")
     app.button(key="present").click().run()

@@ -1,5 +1,6 @@
 """One condition, predicted beside measured: which controls serve which side."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -7,8 +8,9 @@ import pytest
 
 from primeflow_core.cells import Cells
 from primeflow_core.checkpoint import SPLIT
-from primeflow_core.comparison import background, background_of_own, compared
+from primeflow_core.comparison import Background, background, background_of_own, compared, truth_of
 from primeflow_core.errors import DataError
+from primeflow_core.evaluation.agreement import values
 from primeflow_core.splits import Split
 from tests import tiny
 
@@ -74,3 +76,42 @@ def test_own_cells_keep_their_controls_and_leave_the_prediction_those_of_its_tra
     assert together.training_controls is trained_on.training_controls
     assert together.other_controls is together.controls is brought.controls
     assert together.context_cells is brought.context_cells
+
+
+def shifted(own: Background, by: np.ndarray) -> Background:
+    return replace(
+        own, training_controls=own.training_controls + by, other_controls=own.other_controls + by,
+        context_cells=own.context_cells + by, controls=own.controls + by,
+    )  # fmt: skip
+
+
+def effects_of(predicted: np.ndarray, measured: np.ndarray, known: Background, genes: tuple[str, ...]) -> np.ndarray:
+    """Value, floor and ceiling of the measures of effects, then the values that a rival with these cells has."""
+    found = compared(predicted, measured, known, genes, top=5).agreement
+    bounded = [found[name] for name in ("cosine_logfc", "deg_recall")]
+    rival = values(predicted, truth_of(measured, known, genes), top=5)
+    return np.array(
+        [figure for each in bounded for figure in (each.value, each.floor, each.ceiling)]
+        + [rival["cosine_logfc"], rival["deg_recall"]]
+    )
+
+
+def test_a_difference_between_two_experiments_is_no_effect(cells, tmp_path):
+    """All cells brought lie two above those of training in four genes, controls and perturbed ones alike."""
+    trained_on = background(cells, cells.genes, tiny.condition("A", "B"), split_of(cells, tmp_path))
+    measured = cells.dense(cells.where(tiny.condition("A", "B")))
+    predicted = measured[::-1][:15] + 0.05
+    by = np.where(np.arange(len(cells.genes)) < 4, 2.0, 0.0).astype(np.float32)
+    plain = effects_of(predicted, measured, background_of_own(trained_on, trained_on), cells.genes)
+    moved = effects_of(predicted, measured + by, background_of_own(shifted(trained_on, by), trained_on), cells.genes)
+    assert np.isfinite(plain).all()
+    # log2(mean + 0.1) is not linear, so that the cosine moves a little with a shift that both sides share.
+    assert np.abs(moved - plain).max() < 0.15
+
+
+def test_a_prediction_for_own_cells_has_the_floor_of_controls_that_training_used(cells, tmp_path):
+    trained_on = background(cells, cells.genes, tiny.condition("A"), split_of(cells, tmp_path))
+    measured = cells.dense(cells.where(tiny.condition("A")))
+    found = compared(trained_on.training_controls, measured, background_of_own(trained_on, trained_on), cells.genes)
+    for bounded in found.agreement.values():
+        assert bounded.value == bounded.floor

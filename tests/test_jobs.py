@@ -375,15 +375,15 @@ def test_a_process_with_a_running_job_exits_cleanly_and_soon():
     assert time.monotonic() - started < 20
 
 
-def test_a_session_finds_its_own_active_job_by_its_subject(manager):
+def test_an_active_job_is_found_by_its_subject_and_belongs_to_who_asked(manager):
     gate = Gate()
     mine = manager.submit("me", gate, subject="question")
     manager.submit("you", lambda context: np.ones(1), subject="other")
-    found = manager.active("question", "me")
+    found = manager.active("question")
     assert found is not None
     assert found.id == mine
-    assert manager.active("question", "you") is None
-    assert manager.active("other", "me") is None
+    assert manager.belongs(mine, "me")
+    assert not manager.belongs(mine, "you")
     gate.open.set()
     ended(manager, mine)
-    assert manager.active("question", "me") is None
+    assert manager.active("question") is None

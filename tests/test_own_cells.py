@@ -10,8 +10,9 @@ from primeflow_core.condition_match import LEFT_OUT, UNKNOWN, ConditionMatch
 from primeflow_core.conditions import Condition, Perturbation, Vocabulary
 from primeflow_core.conventions import Wishes
 from primeflow_core.errors import DataError
-from primeflow_core.own_cells import Fixes, Own, OwnShelf, Purpose, aligned, read_own
+from primeflow_core.own_cells import Draft, Fixes, Own, OwnShelf, Purpose, aligned, read_own
 from primeflow_core.repair import Repair
+from primeflow_core.uploads import BroughtFile
 from tests.own_files import ENSEMBL, GENES, K562, LABELS, brought, counts, known, manifest, table
 
 MODEL = manifest()
@@ -154,3 +155,37 @@ def test_the_shelf_gives_by_token_only_and_lets_the_oldest_go(tmp_path):
     for token in tokens:
         shelf.forget(token)
     assert not shelf.holds(cells.sha256)
+
+
+def test_a_draft_holds_its_file_until_it_is_given_up_or_long_unasked(tmp_path):
+    path, now = brought(tmp_path), [0.0]
+    shelf = OwnShelf(held_for=100, clock=lambda: now[0])
+    cells = own(path)
+    draft = Draft(BroughtFile(path, cells.sha256, "a.h5ad"))
+    mine, theirs = shelf.put(draft), shelf.put(draft)
+    assert shelf.get(mine) is None
+    assert shelf.draft(mine) == draft
+    changed = replace(draft, fixes=Fixes(repair=Repair(normalise=True)))
+    assert shelf.put(changed, mine) == mine
+    assert shelf.draft(mine) == changed
+    shelf.forget(mine)
+    assert shelf.give_up(cells.sha256) == ()
+    now[0] = 99.0
+    assert shelf.draft(theirs) == draft
+    now[0] = 198.0
+    assert shelf.holds(cells.sha256)
+    now[0] = 200.0
+    assert not shelf.holds(cells.sha256)
+    assert shelf.give_up("other") == tuple(sorted(("other", cells.sha256)))
+    assert shelf.give_up("other") == ("other",)
+
+
+def test_a_file_that_is_brought_again_is_no_longer_given_up(tmp_path):
+    path, now = brought(tmp_path), [0.0]
+    shelf = OwnShelf(held_for=100, clock=lambda: now[0])
+    cells = own(path)
+    shelf.put(cells)
+    assert shelf.give_up(cells.sha256) == ()
+    shelf.put(cells)
+    now[0] = 200.0
+    assert shelf.give_up("other") == ("other",)

@@ -17,7 +17,7 @@ from primeflow_core.conditions import Condition
 from primeflow_core.errors import DownloadError
 from primeflow_core.jobs import JobManager
 from primeflow_core.prediction import Question
-from tests.app import ROOT, drawn, opened, table_with, text_of, until_done
+from tests.app import ROOT, drawn, mark_of_the_map, opened, table_with, text_of, until_done
 from tests.app_models import NAME, SHIPPED
 
 
@@ -185,7 +185,7 @@ def test_predicting_what_was_never_measured_shows_it_over_controls(models, first
     app.button(key="predict").click().run()
     until_done(app)
     assert [trace["name"] for trace in drawn(app, "overlay")["data"]] == ["Simulated control · 300", "Predicted · 30"]
-    assert "This was never measured: there is nothing to compare with." in text_of(app)
+    assert "This condition was never simulated. There is nothing to compare with." in text_of(app)
     assert "measured_change" not in table_with(app, "predicted_change")
 
 
@@ -228,14 +228,14 @@ def test_waiting_is_told_in_words_and_seconds(models, monkeypatch):
     mine.button(key="predict").click().run()
     told = mine.get("progress")[0].text
     manager.close()
-    assert re.fullmatch(r"One prediction is ahead of you, about \d+ (s|min)\.", told)
+    assert re.fullmatch(r"One job is ahead of you, about \d+ (s|min)\.", told)
 
 
 def test_cells_that_are_not_here_leave_predictions_working(models, monkeypatch):
     monkeypatch.setattr(pages, "cells_of", lambda model: None)
     app = opened()
     assert not app.exception
-    assert "not on this machine, so there is nothing to compare with" in text_of(app)
+    assert "cannot be had on this machine, so there is nothing to compare with" in text_of(app)
     assert [trace["name"] for trace in drawn(app, "overlay")["data"]] == [f"Predicted · {SHIPPED}"]
     assert "Genes (csv)" not in [button.label for button in app.get("download_button")]
 
@@ -375,8 +375,14 @@ def test_the_names_that_may_be_meant_are_buttons(models, first):
     assert app.selectbox(key="a").value == name
 
 
+def test_a_group_of_another_map_is_not_looked_for(models, first):
+    app = opened(group_a="pca-000000:-99,-99;99,-99;99,99;-99,99")
+    assert "Selected cells" not in text_of(app)
+
+
 def test_two_groups_of_cells_are_compared(models, first):
-    left, right = "pca:-99,-99;0,-99;0,99;-99,99", "pca:0,-99;99,-99;99,99;0,99"
+    mark = mark_of_the_map(first)
+    left, right = f"{mark}:-99,-99;0,-99;0,99;-99,99", f"{mark}:0,-99;99,-99;99,99;0,99"
     app = opened(group_a=left, group_b=right)
     assert "Selected cells: group A against group B" in text_of(app)
     until_done(app)
@@ -386,9 +392,9 @@ def test_two_groups_of_cells_are_compared(models, first):
     assert "group_a" not in app.query_params
 
 
-@pytest.mark.parametrize("said", ["pca:nonsense", "pca:1,1;2,2", "pca:", "umap:1,1;2,2;3,1", "pca:nan,1;2,2;3,3"])
-def test_a_broken_group_in_a_link_is_no_accident(models, said):
-    app = opened(group_a=said)
+@pytest.mark.parametrize("said", ["nonsense", "1,1;2,2", "", "1,1;1,1;1,1", "nan,1;2,2;3,3", "1e999,1;2,2;3,3"])
+def test_a_broken_group_in_a_link_is_no_accident(models, first, said):
+    app = opened(group_a=f"{mark_of_the_map(first)}:{said}")
     assert not app.exception
     assert "Where the cells lie" in text_of(app)
 

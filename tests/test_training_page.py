@@ -1,5 +1,6 @@
 """Training from a page: the order, the loss while it falls, both ways to end it, and what is shown afterwards."""
 
+import json
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -10,7 +11,12 @@ from streamlit.testing.v1 import AppTest
 
 import pages
 from primeflow_core import recipes, training_job
+from primeflow_core.checkpoint import METRICS
+from primeflow_core.errors import DataError
+from primeflow_core.evaluation.scores import LARGER_IS_BETTER
+from primeflow_core.evaluation.table import MEAN
 from primeflow_core.jobs import JobState
+from primeflow_core.validation import MEASURES
 from tests.app import text_of
 from tests.tiny import RECIPE, cells
 
@@ -26,6 +32,7 @@ def place(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Path]:
     monkeypatch.setattr(training_job, "MOST_TIMES_THE_RECIPE", 1)
     monkeypatch.setattr(pages, "whole_file_of", lambda own: cells(int(own.sha256)))
     pages.jobs.clear()
+    pages.kept.clear()
     yield tmp_path / "own"
     pages.jobs().close()
     pages.jobs.clear()
@@ -47,7 +54,8 @@ def opened(per_condition: int = 40, **address: str) -> AppTest:
     app = AppTest.from_function(script, default_timeout=WAIT, args=(per_condition,))
     for key, value in address.items():
         app.query_params[key] = value
-    return app.run()
+    app.run()
+    return app.button(key="training-open").click().run() if "training-open" in keys_of(app) else app
 
 
 def job_of(app: AppTest) -> str:
@@ -147,6 +155,57 @@ def test_a_second_order_waits_and_a_third_of_the_same_session_is_refused(monkeyp
         app.run()
         app.button(key="train").click().run()
     assert "You have 1 training waiting already" in text_of(app)
+
+
+def test_the_file_is_read_when_the_form_is_opened_and_once_a_choice(monkeypatch):
+    read = []
+    monkeypatch.setattr(pages, "whole_file_of", lambda own: read.append(own) or cells(int(own.sha256)))
+    app = AppTest.from_function(script, default_timeout=WAIT).run()
+    assert [button.label for button in app.button] == ["Set up a training …"]
+    assert not read
+    app.button(key="training-open").click().run()
+    assert "Held out: 1 condition" in text_of(app)
+    once = len(read)
+    app.slider(key="training-minutes").set_value(20).run()
+    assert len(read) == once
+    app.number_input(key="training-seed").set_value(1).run()
+    assert len(read) == once + 1
+
+
+def test_a_file_that_cannot_be_read_any_more_is_said_at_the_button(monkeypatch):
+    app = opened()
+
+    def gone(own):
+        raise DataError(f"{own.name} is no longer kept on this machine.")
+
+    monkeypatch.setattr(pages, "whole_file_of", gone)
+    app.button(key="train").click().run()
+    assert not app.exception
+    assert "mine.h5ad is no longer kept on this machine." in app.warning[0].value.replace("\\", "")
+    assert "training" not in app.query_params
+
+
+def validation_script(folder: str) -> None:
+    from pathlib import Path
+
+    from pages.parts.training import show_validation
+
+    show_validation(Path(folder))
+
+
+@pytest.mark.parametrize(("value", "warned"), [(0.9, True), (0.3, False)])
+def test_a_model_that_did_no_better_than_control_cells_is_shown_with_a_warning(tmp_path, value, warned):
+    mean = {"condition": MEAN}
+    for name in MEASURES:
+        worst, best = (0.0, 1.0) if LARGER_IS_BETTER[name] else (0.8, 0.1)
+        mean |= {name: 1 - value if LARGER_IS_BETTER[name] else value, f"{name}_floor": worst, f"{name}_ceiling": best}
+        if warned and LARGER_IS_BETTER[name]:
+            mean[name] = -0.1
+    (tmp_path / METRICS).write_text(json.dumps({"scored": {"test": [{"condition": "A"}, mean]}}))
+    app = AppTest.from_function(validation_script, default_timeout=WAIT, args=(str(tmp_path),)).run()
+    assert not app.exception
+    assert ["In none of these it does better" in warning.value for warning in app.warning] == [True] * warned
+    assert len(app.dataframe[0].value) == len(MEASURES)
 
 
 def test_cells_that_cannot_be_checked_are_refused_at_once():

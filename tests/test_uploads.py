@@ -1,3 +1,4 @@
+import errno
 import gzip
 import io
 import os
@@ -8,7 +9,16 @@ import pytest
 
 from primeflow_core import uploads
 from primeflow_core.errors import DataError
-from primeflow_core.uploads import data_file, data_files, file_of_sha, forget, keep, shown_name, upload_folder
+from primeflow_core.uploads import (
+    data_file,
+    data_files,
+    file_of_sha,
+    forget,
+    keep,
+    shown_name,
+    speaking_of,
+    upload_folder,
+)
 from tests.own_files import brought, counts, sent
 
 
@@ -115,3 +125,27 @@ def test_files_of_the_data_folder_are_chosen_by_name_and_never_outside_it(tmp_pa
     for name in ("out.h5ad", "../cells.h5ad", str(outside)):
         with pytest.raises(DataError, match="in the data folder"):
             data_file(name)
+
+
+def test_what_cannot_be_written_is_said_with_the_folder(tmp_path, monkeypatch):
+    content = sent(brought(tmp_path))
+    (tmp_path / "cache").write_text("a file where the folder should be")
+    with pytest.raises(DataError, match=r"cells\.h5ad cannot be kept in .*uploads \(.+\)\. Free space there"):
+        keep(content, "cells.h5ad")
+    monkeypatch.setenv("PRIMEFLOW_CACHE", str(tmp_path / "other"))
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(uploads, "_write", full)
+    with pytest.raises(DataError, match="No space left on device"):
+        keep(content, "cells.h5ad")
+
+
+@pytest.mark.parametrize("text", ["{path} is cut short", "{path.name} is cut short", "write_h5ad('{path.stem}.h5ad')"])
+def test_a_file_of_a_subfolder_is_named_once(tmp_path, text):
+    path = tmp_path / "sub" / "a.h5ad"
+    with pytest.raises(DataError) as told, speaking_of(path, "sub/a.h5ad"):
+        raise DataError(text.format(path=path))
+    assert str(told.value).count("sub/") == 1
+    assert str(tmp_path) not in str(told.value)

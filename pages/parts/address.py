@@ -4,9 +4,10 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import streamlit as st
 
-# Tokens of things that outlive a page: the user's own cells, the findings pinned for the report, a presentation.
-CARRIED = ("own", "pins")
-_HERE, _ARRIVED, _SAID = "_page", "_arrived", "_address"
+# What outlives a page: the user's own cells, the findings pinned for the report, the list of the comparison.
+CARRIED = ("own", "pins", "entries")
+PASSING = ("present", "step")
+_HERE, _ARRIVED, _SAID, _WHOLE, _WRITTEN = "_page", "_arrived", "_address", "_whole_address", "_written_keys"
 
 
 def arrive(page: str) -> None:
@@ -18,6 +19,14 @@ def arrive(page: str) -> None:
             st.session_state[f"_{key}"] = st.query_params[key]
         elif st.session_state.get(f"_{key}"):
             st.query_params[key] = st.session_state[f"_{key}"]
+    others = {key: st.query_params[key] for key in st.query_params if key not in (*CARRIED, *PASSING)}
+    if others or not st.session_state[_ARRIVED]:
+        st.session_state.setdefault(_WHOLE, {})[page] = others
+
+
+def here() -> str:
+    """The title of the page that runs."""
+    return str(st.session_state.get(_HERE, ""))
 
 
 def carried(key: str) -> str:
@@ -35,9 +44,15 @@ def carry(key: str, value: str) -> None:
 
 
 def link_to(page: str) -> dict[str, str | Iterable[str]]:
-    """The parameters of a link to ``page``: what it said last, and what every page carries."""
-    everywhere = {key: carried(key) for key in CARRIED if carried(key)}
-    return {**said(page), **everywhere}
+    """The parameters of a link to ``page`` as it was left: what it wrote, its other parameters, and what is carried."""
+    written = st.session_state.get(_WRITTEN, {}).get(page, set())
+    others = {key: value for key, value in st.session_state.get(_WHOLE, {}).get(page, {}).items() if key not in written}
+    return {**others, **said(page), **everywhere()}
+
+
+def everywhere() -> dict[str, str]:
+    """What every page carries."""
+    return {key: carried(key) for key in CARRIED if carried(key)}
 
 
 def read(keys: Sequence[str]) -> dict[str, str] | None:
@@ -45,15 +60,14 @@ def read(keys: Sequence[str]) -> dict[str, str] | None:
 
     On a page come back to whose address is empty: what it said last.
     """
-    here = st.session_state.get(_HERE, "")
     found = {key: st.query_params[key] for key in keys if st.query_params.get(key)}
-    arrived = st.session_state.get(_ARRIVED, True) or here not in st.session_state.get(_SAID, {})
-    before = {key: value for key, value in said(here).items() if key in keys}
+    arrived = st.session_state.get(_ARRIVED, True) or here() not in st.session_state.get(_SAID, {})
+    before = {key: value for key, value in said(here()).items() if key in keys}
     if arrived and not found:
         found = before
     if not arrived and found == before:
         return None
-    _remember(here, {**{key: value for key, value in said(here).items() if key not in keys}, **found})
+    _remember(here(), {**{key: value for key, value in said(here()).items() if key not in keys}, **found})
     st.session_state[_ARRIVED] = False
     return found
 
@@ -66,31 +80,21 @@ def write(values: Mapping[str, str]) -> None:
     # At once: each change by itself would be a step of its own for the browser's Back.
     if any(st.query_params.get(key) != value for key, value in kept.items()):
         st.query_params.update(kept)
-    here = st.session_state.get(_HERE, "")
-    _remember(here, {**{key: value for key, value in said(here).items() if key not in values}, **kept})
-
-
-def write_for(page: str, values: Mapping[str, str]) -> None:
-    """Put ``values`` into what ``page`` said last; into the address too while that page is here."""
-    if st.session_state.get(_HERE) == page:
-        write(values)
-        return
-    _remember(page, {key: value for key, value in {**said(page), **values}.items() if value})
+    st.session_state.setdefault(_WRITTEN, {}).setdefault(here(), set()).update(values)
+    _remember(here(), {**{key: value for key, value in said(here()).items() if key not in values}, **kept})
 
 
 def said(page: str) -> dict[str, str]:
-    """What a page said last."""
+    """What a page wrote last."""
     return dict(st.session_state.get(_SAID, {}).get(page, {}))
 
 
 def reset() -> None:
     """Let this page open as on the first visit."""
-    here = st.session_state.get(_HERE, "")
-    for key in (*said(here), "job"):
-        if key in st.query_params:
-            del st.query_params[key]
-    st.session_state.setdefault(_SAID, {}).pop(here, None)
+    for key in (*said(here()), "job"):
+        st.query_params.pop(key, None)
+    st.session_state.setdefault(_SAID, {}).pop(here(), None)
 
 
-def _remember(page: str, said: Mapping[str, str]) -> None:
-    st.session_state.setdefault(_SAID, {})[page] = dict(said)
+def _remember(page: str, values: Mapping[str, str]) -> None:
+    st.session_state.setdefault(_SAID, {})[page] = dict(values)

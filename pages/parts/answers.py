@@ -82,10 +82,10 @@ def refusal() -> str:
 
 
 def waiting_text(status: JobStatus) -> str:
-    """For instance ``Two predictions are ahead of you, about 25 s.``"""
+    """For instance ``Two jobs are ahead of you, about 25 s.``"""
     numbers = ("No", "One", "Two", "Three", "Four", "Five", "Six", "Seven", "Eight", "Nine")
     count = numbers[status.ahead] if status.ahead < len(numbers) else str(status.ahead)
-    jobs_are = "prediction is" if status.ahead == 1 else "predictions are"
+    jobs_are = "job is" if status.ahead == 1 else "jobs are"
     return f"{count} {jobs_are} ahead of you, about {pages.duration(status.wait_seconds)}."
 
 
@@ -115,12 +115,15 @@ def result_of(subject: Hashable, work: Callable[[], R], kind: type[R], doing: st
             st.warning(pages.plain(str(error)), icon=":material/hourglass_top:")
             return None
         status = pages.jobs().status(st.session_state[mine])
-    if status is not None and isinstance(status.result, kind):
+    if status is None:
+        return None
+    if isinstance(status.result, kind):
         return status.result
-    if status is not None and status.state is JobState.FAILED:
-        st.error(pages.plain(status.error), icon=":material/error:")
-    elif status is not None:
+    if status.state.is_active:
         st.fragment(run_every=0.5)(wait_for)(status.id, doing)
+        return None
+    st.error(pages.plain(status.error or f"It was cancelled before the {doing}."), icon=":material/error:")
+    st.button("Try again", key=f"again-{mine}", on_click=st.session_state.pop, args=(mine, None))
     return None
 
 

@@ -6,16 +6,17 @@ from typing import Literal, TypeVar
 
 import streamlit as st
 
+import pages
 from pages import plain
 from pages.parts import draft
-from pages.parts.draft import Draft
 from primeflow_core.catalogue import Catalogue
+from primeflow_core.cells import Layout
 from primeflow_core.check_row import Mark, Mend, Row, mended
 from primeflow_core.checklist import Checklist
 from primeflow_core.checkpoint import Manifest
 from primeflow_core.conditions import Condition
 from primeflow_core.conventions import NONE, Wishes
-from primeflow_core.own_cells import Fixes
+from primeflow_core.own_cells import Draft, Fixes
 from primeflow_core.separator import SEPARATORS
 
 Option = TypeVar("Option")
@@ -45,6 +46,10 @@ class Offer:
     @property
     def fixes(self) -> Fixes:
         return self.looked_at.fixes
+
+    @property
+    def layout(self) -> Layout | None:
+        return self.found.inspection.layout if self.found.inspection else None
 
     def key(self, *names: object) -> str:
         """Of a widget: its file and its purpose, so that another file starts afresh."""
@@ -81,7 +86,7 @@ def show_mend(mend: Mend, offer: Offer) -> None:
             "Some cells were treated" if undo else BUTTONS[mend],
             key=offer.key(mend.name),
             on_click=draft.change,
-            args=(mended(offer.fixes, mend),),
+            args=(mended(offer.fixes, mend), pages.own_shelf()),
             width="stretch",
         )
     else:
@@ -106,50 +111,50 @@ def choose_gene_column(offer: Offer) -> None:
 
 
 def choose_condition(offer: Offer) -> None:
-    layout = offer.found.inspection.layout if offer.found.inspection else None
+    layout, wishes = offer.layout, offer.fixes.wishes
 
     def settle(column: str) -> Fixes:
         wishes = Wishes(condition=column, covariates=offer.fixes.wishes.covariates)
         return replace(offer.fixes, wishes=wishes, repair=replace(offer.fixes.repair, untreated=False))
 
     choose(
-        "Column with the perturbation", columns_of(offer), layout.condition if layout else None,
+        "Column with the perturbation", columns_of(offer), layout.condition if layout else wishes.condition,
         offer.key("condition"), settle,
     )  # fmt: skip
 
 
 def choose_control(offer: Offer) -> None:
-    layout = offer.found.inspection.layout if offer.found.inspection else None
+    layout, wishes = offer.layout, offer.fixes.wishes
     choose(
-        "Label of the control cells", list(offer.found.labels), layout.control if layout else None,
-        offer.key("control"), lambda label: wished(offer, replace(offer.fixes.wishes, control=label)),
+        "Label of the control cells", list(offer.found.labels), layout.control if layout else wishes.control,
+        offer.key("control"), lambda label: wished(offer, replace(wishes, control=label)),
     )  # fmt: skip
 
 
 def choose_separator(offer: Offer) -> None:
-    layout = offer.found.inspection.layout if offer.found.inspection else None
+    layout, wishes = offer.layout, offer.fixes.wishes
     choose(
         "Combinations are joined by",
         [NONE, *SEPARATORS],
-        (layout.separator or NONE) if layout else None,
+        (layout.separator or NONE) if layout else wishes.separator,
         offer.key("separator"),
-        lambda mark: wished(offer, replace(offer.fixes.wishes, separator=mark)),
+        lambda mark: wished(offer, replace(wishes, separator=mark)),
         lambda mark: "nothing: there are none" if mark == NONE else mark,
     )
 
 
 def choose_covariates(offer: Offer) -> None:
-    layout = offer.found.inspection.layout if offer.found.inspection else None
+    layout, wishes = offer.layout, offer.fixes.wishes
     key = offer.key("covariates")
 
     def settle() -> None:
         chosen = tuple(st.session_state[key])
-        draft.change(replace(wished(offer, replace(offer.fixes.wishes, covariates=chosen)), contexts=()))
+        fixes = replace(wished(offer, replace(wishes, covariates=chosen)), contexts=())
+        draft.change(fixes, pages.own_shelf())
 
-    st.multiselect(
-        "Columns that tell contexts apart (cell line, treatment)", columns_of(offer),
-        list(layout.covariates) if layout else [], key=key, on_change=settle,
-    )  # fmt: skip
+    columns, told_apart = columns_of(offer), layout.covariates if layout else wishes.covariates or ()
+    st.session_state[key] = [column for column in told_apart if column in columns]
+    st.multiselect("Columns that tell contexts apart (cell line, treatment)", columns, key=key, on_change=settle)
 
 
 def choose_contexts(offer: Offer) -> None:
@@ -178,17 +183,17 @@ def choose(
     settle: Callable[[Option], Fixes],
     shown: Callable[[Option], str] = str,
 ) -> None:
-    """A box whose choice changes what is said of the file."""
+    """A box whose choice changes what is said of the file; it shows ``current`` whatever was chosen in it before."""
 
     def changed() -> None:
         if (chosen := st.session_state[key]) is not None:
-            draft.change(settle(options[chosen]))
+            draft.change(settle(options[chosen]), pages.own_shelf())
 
     # Positions, since one of the options may be None, which is what a box without a choice says.
-    places = range(len(options))
+    st.session_state[key] = options.index(current) if current in options else None
     st.selectbox(
-        label, places, None if current not in options else options.index(current),
-        format_func=lambda place: shown(options[place]), key=key, placeholder="Choose", on_change=changed,
+        label, range(len(options)), None, format_func=lambda place: shown(options[place]), key=key,
+        placeholder="Choose", on_change=changed,
     )  # fmt: skip
 
 

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from math import isfinite
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from pages.parts.answers import Answer, answer_to
 from pages.parts.cell_map import Drawn, drawn_map
 from pages.parts.question import LEAST_CELLS, MOST_CELLS
 from pages.parts.view import View, look_up
+from primeflow_core.catalogue import Catalogue
 from primeflow_core.cell_groups import Placed, chosen, polygon_of
 from primeflow_core.conditions import Condition, Perturbation
 from primeflow_core.errors import ConditionError, PrimeflowError, SettingError
@@ -22,8 +24,10 @@ from primeflow_core.figures.style import Role
 from primeflow_core.library import Library, Model
 from primeflow_core.prediction import Question
 
-ENTRIES, PAGE = "entries", "Compare"
-FEWEST, MOST = 2, 6
+ENTRIES, NOTHING = "entries", "[]"
+FEWEST, MOST, MOST_PARTS = 2, 6, 3
+WEIGHTS, SEEDS = (1.0, 5.0), (0, 2**31 - 1)
+MAPS = ("pca", "umap")
 
 
 @dataclass(frozen=True)
@@ -69,27 +73,37 @@ class Shown:
 
     @property
     def columns(self) -> list[Column]:
-        """Its cells by role, for tables of expression; controls stand beside the others and not for themselves."""
-        controls = self.view.known.controls if self.view.known else None
-        return [Column(self.name, g.role, g.values, controls) for g in self.placed if g.role is not Role.CONTROL]
+        """Its cells by role, for tables of expression, each with the controls of its own experiment."""
+        view = self.view
+        return [
+            Column(self.name, group.role, group.values, view.controls_of(group.role))
+            for group in self.placed
+            if group.role is not Role.CONTROL
+        ]
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        """Names what is shown: the cells, whose controls, and what part of them."""
+        answer = self.answer.key if self.answer else ""
+        return (*self.view.place_key, self.name, answer, self.entry.outline, self.drawn.name if self.drawn else "")
 
 
-def restored(library: Library) -> list[Entry]:
-    """What the address lists; on a first visit, held-out conditions whose cells came with the model.
-
-    Raises PrimeflowError for a link that cannot be read, or that asks for what is not here.
-    """
-    address.read((ENTRIES,))
-    said = address.said(PAGE).get(ENTRIES)
-    if said is None:
+def restored(library: Library) -> tuple[list[Entry], list[str]]:
+    """What the address lists, and a sentence for each entry of it that cannot be had; on a first visit, held-out
+    conditions whose cells came with the model."""
+    said = address.carried(ENTRIES)
+    if not said:
         first = held_out_of(library.models[str(library.first)])
-        address.write_for(PAGE, {ENTRIES: text_of(first)})
-        return first
-    address.write({ENTRIES: said})
-    try:
-        return [_entry(library, one) for one in json.loads(said)][:MOST]
-    except (ValueError, TypeError, IndexError, AttributeError) as error:
-        raise SettingError("This link to a comparison cannot be read. Add the responses again.") from error
+        keep(first)
+        return first, []
+    found: list[Entry] = []
+    problems: list[str] = []
+    for one in _listed(said) or ["nothing that can be read"]:
+        try:
+            found.append(entry_of(library, one))
+        except PrimeflowError as error:
+            problems.append(str(error))
+    return found[:MOST], problems if said != NOTHING else []
 
 
 def held_out_of(model: Model) -> list[Entry]:
@@ -103,25 +117,51 @@ def held_out_of(model: Model) -> list[Entry]:
     ]
 
 
-def _entry(library: Library, said: list[Any]) -> Entry:
-    name, parts, values, weight, cells, seed, *outline = said
+def entry_of(library: Library, said: Any) -> Entry:
+    """An entry as ``to_json`` writes it. Raises PrimeflowError for one that cannot be read, or asked for."""
+    try:
+        name, parts, values, weight, cells, seed, *outline = said
+        pairs: list[tuple[str, float | None]] = [
+            (part, None) if isinstance(part, str) else (str(part[0]), float(part[1])) for part in parts
+        ]
+        covariates = [str(value) for value in values]
+        numbers = float(weight), int(cells), int(seed)
+    except (ValueError, TypeError, IndexError, KeyError, OverflowError) as error:
+        raise SettingError("An entry of this link to a comparison cannot be read. Add the response again.") from error
     model = library.models.get(str(name))
     if model is None:
         raise SettingError(f"The model {name} of this link is not on this machine.")
-    condition = _condition(model, parts, values)
-    if not model.manifest.vocabulary.knows(condition) or condition.is_control:
-        raise ConditionError(f"{condition.label} of this link is not known to the model {name}.")
-    plan = replace(model.manifest.sampling, guidance=float(weight), seed=int(seed))
-    count = max(LEAST_CELLS, min(int(cells), MOST_CELLS))
-    question = Question(model.folder, model.version, condition, count, plan)
-    return Entry(str(name), question, str(outline[0]) if outline else "")
+    condition = _condition(model, pairs, covariates)
+    plan = replace(model.manifest.sampling, guidance=_within(numbers[0], WEIGHTS), seed=int(_within(numbers[2], SEEDS)))
+    count = int(_within(numbers[1], (LEAST_CELLS, MOST_CELLS)))
+    return Entry(model.key, Question(model.folder, model.version, condition, count, plan), _outline(outline))
 
 
-def _condition(model: Model, parts: list[Any], values: list[Any]) -> Condition:
-    pairs = [(part, None) if isinstance(part, str) else (str(part[0]), float(part[1])) for part in parts]
-    perturbations = sorted((Perturbation(*pair) for pair in pairs), key=lambda part: part.name)
+def _condition(model: Model, parts: list[tuple[str, float | None]], values: list[str]) -> Condition:
+    """The condition as the boxes of Explore could ask for it. Raises ConditionError."""
     columns = [column for column, _ in model.manifest.vocabulary.covariates]
-    return Condition(tuple(perturbations), tuple(zip(columns, map(str, values), strict=True)))
+    if len(values) != len(columns) or len(parts) > MOST_PARTS:
+        raise ConditionError(f"An entry of this link does not fit the model {model.key}. Add the response again.")
+    if not all(dose is None or isfinite(dose) for _, dose in parts):
+        raise ConditionError("A dose in this link is no number. Add the response again.")
+    perturbations = [Perturbation(*part) for part in parts]
+    return Catalogue(model.manifest).condition(perturbations, tuple(zip(columns, values, strict=True)))
+
+
+def _within(value: float, limits: tuple[float, float]) -> float:
+    """Held between the limits; not a number counts as the lower one."""
+    return min(max(value, limits[0]), limits[1]) if isfinite(value) else limits[0]
+
+
+def _outline(said: list[Any]) -> str:
+    """Raises SettingError for a group that is none."""
+    if not said or not said[0]:
+        return ""
+    kind, _, corners = str(said[0]).partition(":")
+    if kind.partition("-")[0] not in MAPS:
+        raise SettingError("A group of cells in this link names no map. Draw it again on Explore.")
+    polygon_of(corners)
+    return str(said[0])
 
 
 def text_of(entries: Sequence[Entry]) -> str:
@@ -133,8 +173,8 @@ def _compact(said: list[Any]) -> str:
 
 
 def keep(entries: Sequence[Entry]) -> None:
-    """Put the entries into the address of Compare, from whatever page."""
-    address.write_for(PAGE, {ENTRIES: text_of(entries)})
+    """Make these what Compare has."""
+    address.carry(ENTRIES, text_of(entries))
 
 
 def has(entry: Entry) -> bool:
@@ -150,16 +190,20 @@ def add(entry: Entry) -> None:
     """One more entry for Compare; the same one once, at most MOST."""
     said = _said()
     if entry.to_json() not in said and len(said) < MOST:
-        address.write_for(PAGE, {ENTRIES: _compact([*said, entry.to_json()])})
+        address.carry(ENTRIES, _compact([*said, entry.to_json()]))
 
 
 def _said() -> list[Any]:
-    """The entries as the address of Compare has them; a link that cannot be read counts as none until it is shown."""
+    """The entries as the address has them; a link that cannot be read counts as none until Compare says so."""
+    return _listed(address.carried(ENTRIES))
+
+
+def _listed(said: str) -> list[Any]:
     try:
-        said = json.loads(address.said(PAGE).get(ENTRIES, "") or "[]")
-    except ValueError:
+        found = json.loads(said or NOTHING)
+    except (ValueError, RecursionError):
         return []
-    return said if isinstance(said, list) else []
+    return found if isinstance(found, list) else []
 
 
 def shown(library: Library, entries: Sequence[Entry]) -> list[Shown]:
@@ -169,15 +213,14 @@ def shown(library: Library, entries: Sequence[Entry]) -> list[Shown]:
 def _shown(model: Model, entry: Entry, place: int) -> Shown:
     view = look_up(model, entry.question)
     answer = answer_to(entry.question, model)
-    kind, _, said = entry.outline.partition(":")
-    drawn = drawn_map(view, answer, kind.upper() or "PCA")
+    kind, _, corners = entry.outline.partition(":")
+    drawn = drawn_map(view, answer, kind.partition("-")[0].upper() or "PCA")
     placed = drawn.groups if drawn is not None else ()
-    if said and drawn is not None:
-        try:
-            placed = tuple(chosen(drawn.groups, polygon_of(said)) if drawn.name == kind else ())
-        except PrimeflowError as error:
-            st.warning(pages.plain(f"{entry.title}: {error}"))
-            placed = ()
+    if corners and drawn is not None:
+        fits = kind == view.mark_of(drawn.name)
+        placed = tuple(chosen(drawn.groups, polygon_of(corners))) if fits else ()
+        if not placed:
+            st.warning(pages.plain(f"{place + 1} {entry.title}: no cells, since the group was drawn on another map."))
     return Shown(entry, place + 1, view, answer, drawn, placed)
 
 

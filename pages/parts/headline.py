@@ -27,7 +27,7 @@ BADGES: dict[Novelty, tuple[str, Colour, str]] = {
 
 def take_home(view: View, answer: Answer | None, found: Comparison | None, *, active: bool = False) -> str:
     """For instance ``Switching up KLF1 and MAP2K6 in k562: the model expects 37 genes up, 12 down; …``"""
-    done = described(view.condition, actions(view.cells, view.condition.covariates))
+    done = described(view.condition, actions(view.trained_on or view.cells, view.condition.covariates))
     where = f" in {view.condition.context}" if view.condition.context else ""
     return f"{done[:1].upper()}{done[1:]}{where}: {_expectation(view, answer, found, active=active)}"
 
@@ -44,7 +44,7 @@ def show_headline(view: View, answer: Answer | None, told: str) -> None:
             st.badge(text, icon=icon, color=colour)
     manifest = view.model.manifest
     known = (
-        view.condition.context, kind_of(view.cells, view.condition),
+        view.condition.context, kind_of(view.trained_on or view.cells, view.condition),
         f"your cells: {view.own.name}" if view.own else f"data {manifest.dataset}", f"model {view.model.made}",
     )  # fmt: skip
     st.caption(plain(" · ".join(filter(None, known))))
@@ -70,7 +70,8 @@ def _expectation(view: View, answer: Answer | None, found: Comparison | None, *,
     truth = "simulation" if view.simulated else "experiment"
     if answer is None:
         done = "simulated" if view.simulated else "measured"
-        known = f"{done} in {len(view.measured):,} cells" if len(view.measured) else f"never {done}"
+        absent = "not among your cells" if view.own else f"never {done}"
+        known = f"{done} in {len(view.measured):,} cells" if len(view.measured) else absent
         return f"{known}, {'being predicted' if active else 'not predicted yet'}."
     if found is None:
         return f"{len(answer.prediction.values):,} predicted cells, nothing to compare them with."
@@ -80,7 +81,7 @@ def _expectation(view: View, answer: Answer | None, found: Comparison | None, *,
     if not expected:
         told = "the model expects no gene to change clearly"
     if not response.measured:
-        return f"{told}. This was never measured: there is nothing to compare with."
+        return f"{told}. {view.without_truth} There is nothing to compare with."
     return f"{told}; the {truth} agrees on {response.agreeing} of {expected}." if expected else f"{told}."
 
 
@@ -97,12 +98,12 @@ def show_messages(view: View, status: JobStatus | None, answer: Answer | None) -
         )
     for line in (
         *Catalogue(view.model.manifest).seen_elsewhere(view.condition),
-        *done_elsewhere(view.cells, view.condition),
+        *done_elsewhere(view.trained_on or view.cells, view.condition),
     ):
         st.caption(plain(line))
     if view.known is None:
         st.info(
-            "The measured cells of this model are not on this machine, so there is nothing to compare with. "
+            "The measured cells of this model cannot be had on this machine, so there is nothing to compare with. "
             "Predictions work all the same.",
             icon=":material/cloud_off:",
         )

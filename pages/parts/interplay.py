@@ -89,7 +89,7 @@ def show_interplay(view: View, answer: Answer, found: Interplay | None) -> None:
 
 def offer_missing_parts(view: View) -> None:
     _, missing = parts_of(view)
-    active = [status for question in missing if (status := pages.jobs().active(question, pages.session())) is not None]
+    active = [status for question in missing if (status := pages.jobs().active(question)) is not None]
     if active:
         st.fragment(run_every=0.5)(wait_for_parts)([status.id for status in active])
         return
@@ -118,7 +118,7 @@ def show_sides(view: View, found: Interplay) -> None:
     for word, side in sides:
         with st.container(border=True):
             if side is None:
-                st.text(f"{word}: the combination was never measured.")
+                st.text(f"{word}: the combination, or one of its parts alone, has too few cells for it, or none.")
                 continue
             with st.container(horizontal=True, vertical_alignment="center"):
                 st.badge(
@@ -149,8 +149,8 @@ def show_figures(side: Interaction) -> None:
 def origin_text(found: Interplay, *, simulated: bool) -> str:
     """For instance ``Alone: KLF1 measured (112 cells), MAP2K6 predicted (200 cells).``"""
     word = {PartFrom.MEASURED: "simulated" if simulated else "measured", PartFrom.PREDICTED: "predicted"}
-    told = [f"{part.condition.label} {word[part.origin]} ({len(part.cells):,} cells)" for part in found.parts]
-    return f"Alone: {', '.join(told)}. Changes are log2, log-normalised, against the same control cells."
+    told = [f"{name} {word[origin]} ({cells:,} cells)" for name, origin, cells in found.parts]
+    return f"Alone: {', '.join(told)}. Changes are log2, log-normalised, against control cells of the same experiment."
 
 
 def show_falsification(view: View, answer: Answer) -> None:

@@ -44,7 +44,8 @@ def offer_pin(seen: Seen) -> None:
     """``Add to report``: the figures, tables and provenance of this answer as they are now."""
     answer = seen.answer
     if answer is not None:
-        pinning.offer_pin(partial(finding_of, seen, answer), f"explore-{answer.key}-{seen.view.condition.label}")
+        key = "|".join(("explore", *seen.view.place_key, seen.view.condition.label, answer.key))
+        pinning.offer_pin(partial(finding_of, seen, answer), key)
 
 
 def finding_of(seen: Seen, answer: Answer) -> Finding:
@@ -53,6 +54,7 @@ def finding_of(seen: Seen, answer: Answer) -> Finding:
     if seen.trust is not None:
         tables.append(Table("Measures", seen.trust.table()))
     if seen.interplay is not None:
+        tables.append(Table("Interaction", seen.interplay.summary()))
         tables.append(Table("Combination against the sum", seen.interplay.furthest_first, SUM_HEADINGS))
     origin = origin_of(
         view.model, view.condition, answer.prediction.plan, predicted=len(answer.prediction.values),
@@ -104,7 +106,8 @@ def steps(seen: Seen) -> list[Step]:
 
 def trust_in_words(trust: Trust) -> str:
     first = trust.ranges[0]
-    place = f", {first.position:.0%} of the way from control cells to a second experiment" if first.position else ""
+    known = first.position is not None
+    place = f", {first.position:.0%} of the way from control cells to a second experiment" if known else ""
     return f"{first.label}: {first.value:.3g}{place}."
 
 

@@ -71,7 +71,7 @@ def present(steps: Sequence[Step]) -> None:
 def _step(last: int) -> int:
     """From 1 to ``last``, whatever the address says."""
     said = st.query_params.get(STEP, "1")
-    return max(1, min(last, int(said) if said.isascii() and said.isdecimal() else 1))
+    return max(1, min(last, int(said) if said.isascii() and said.isdecimal() and len(said) < 4 else 1))
 
 
 def _go(step: int) -> None:

@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 import pandas as pd
 import streamlit as st
 
+from pages.parts import address
 from primeflow_core.prints.paper import png, svg
 
 if TYPE_CHECKING:
@@ -42,6 +43,8 @@ def offer_link() -> None:
     """The address of exactly this view, with a button that copies it."""
     with st.popover("Copy link", icon=":material/link:", key="copy-link"):
         st.caption("A link to exactly this view. The button at its end copies it.")
+        if address.carried("own"):
+            st.caption("Your own cells stay yours: whoever opens it sees the model's own cells.")
         st.code(here(), language=None, wrap_lines=True)
 
 
@@ -52,5 +55,7 @@ def here() -> str:
 
 def query_of() -> str:
     """The part of the address that makes the view."""
-    passing = ("job", "own", "pins", "present", "step")
+    passing = {"job", *address.PASSING, *address.CARRIED}
+    if address.here() == "Compare":
+        passing -= {"entries"}
     return urlencode({key: st.query_params[key] for key in st.query_params if key not in passing})

@@ -15,6 +15,7 @@ from pages.parts.cell_map import HEIGHT, Drawn, alternative
 from pages.parts.saving import offer_table
 from pages.parts.view import View
 from primeflow_core.cell_groups import (
+    FEWEST_CORNERS,
     CellGroup,
     Polygon,
     divided,
@@ -29,6 +30,10 @@ from primeflow_core.figures.maps import Outline, overlay
 from primeflow_core.figures.style import Role, name_of
 
 KEYS = ("group_a", "group_b")
+WARNING = (
+    "Cells were chosen by where their genes put them: p is a guide to genes worth a look, no evidence of two kinds of "
+    "cells. Cells in both groups count on both sides."
+)
 NAMES = dict(zip(KEYS, ("A", "B"), strict=True))
 COLUMNS = {
     "gene": "Gene", "log2_fold_change": "log2 change", "t": "t", "p": "p", "p_adjusted": "Adjusted p",
@@ -36,9 +41,9 @@ COLUMNS = {
 }  # fmt: skip
 
 
-def selectable_map(view: View, answer: Answer | None, drawn: Drawn, selecting: bool) -> None:
+def selectable_map(view: View, drawn: Drawn, selecting: bool) -> None:
     """The finished map; a lasso or a box on it becomes the next group, A or B."""
-    kept = groups_in_address(drawn)
+    kept = groups_in_address(view, drawn)
     event = st.plotly_chart(
         overlay(
             drawn.points, drawn.fitted.axes, simulated=view.simulated, height=HEIGHT,
@@ -50,7 +55,7 @@ def selectable_map(view: View, answer: Answer | None, drawn: Drawn, selecting: b
     )  # fmt: skip
     corners = drawn_corners(event) if selecting else None
     if corners is not None:
-        offer_to_keep(drawn, corners)
+        offer_to_keep(view, drawn, corners)
     elif selecting and not kept:
         st.caption("Draw around cells (the tools at the top right of the map: lasso or box).")
 
@@ -58,22 +63,25 @@ def selectable_map(view: View, answer: Answer | None, drawn: Drawn, selecting: b
 def drawn_corners(event: Any) -> Polygon | None:
     """What was drawn on the map last, as a polygon."""
     selection: Mapping[str, Any] = (event or {}).get("selection", {})
-    for shape in selection.get("lasso", ()):
-        return polygon(shape["x"], shape["y"])
+    shapes = [(shape["x"], shape["y"]) for shape in selection.get("lasso", ())]
     for shape in selection.get("box", ()):
         (left, right), (low, high) = shape["x"], shape["y"]
-        return polygon([left, right, right, left], [low, low, high, high])
+        shapes.append(([left, right, right, left], [low, low, high, high]))
+    for x, y in shapes:
+        if len(set(zip(x, y, strict=True))) >= FEWEST_CORNERS:
+            return polygon(x, y)
     return None
 
 
-def offer_to_keep(drawn: Drawn, corners: Polygon) -> None:
+def offer_to_keep(view: View, drawn: Drawn, corners: Polygon) -> None:
     group, _ = divided(drawn.groups, corners)
+    said = f"{view.mark_of(drawn.name)}:{polygon_text(corners)}"
     with st.container(horizontal=True, vertical_alignment="center"):
         st.text(f"{len(group.values):,} cells selected", width="content")
         for key in KEYS:
             st.button(
                 f"Keep as {NAMES[key]}", key=f"keep-{key}", icon=":material/select_all:", on_click=keep,
-                args=(key, f"{drawn.name}:{polygon_text(corners)}"), disabled=len(group.values) < FEWEST_CELLS,
+                args=(key, said), disabled=len(group.values) < FEWEST_CELLS,
             )  # fmt: skip
 
 
@@ -85,12 +93,12 @@ def forget() -> None:
     address.write(dict.fromkeys(KEYS, ""))
 
 
-def groups_in_address(drawn: Drawn) -> dict[str, Polygon]:
-    """The kept groups that were drawn on this kind of map."""
+def groups_in_address(view: View, drawn: Drawn) -> dict[str, Polygon]:
+    """The kept groups that were drawn on this map."""
     found = {}
     for key in KEYS:
         kind, _, said = st.query_params.get(key, "").partition(":")
-        if kind == drawn.name:
+        if kind == view.mark_of(drawn.name):
             try:
                 found[key] = polygon_of(said)
             except PrimeflowError as error:
@@ -100,7 +108,7 @@ def groups_in_address(drawn: Drawn) -> dict[str, Polygon]:
 
 def show_selection(view: View, answer: Answer | None, drawn: Drawn) -> None:
     """Differential expression of group A, or of A against B; nothing while no group is kept."""
-    kept = groups_in_address(drawn)
+    kept = groups_in_address(view, drawn)
     if not kept:
         return
     first, *others = kept
@@ -114,6 +122,7 @@ def show_selection(view: View, answer: Answer | None, drawn: Drawn) -> None:
                 offer_comparing(view)
                 st.button("Forget the groups", key="forget-groups", icon=":material/close:", on_click=forget)
         st.caption(f"{counted(view, group)} against {counted(view, against)}. Welch's t test, Benjamini-Hochberg.")
+        st.caption(WARNING)
         if min(len(group.values), len(against.values)) < FEWEST_CELLS:
             st.info(f"Each side needs {FEWEST_CELLS} cells at least. Draw a larger group.")
             return

@@ -12,7 +12,6 @@ import streamlit as st
 import pages
 from pages import plain
 from pages.parts.pinning import link_to
-from primeflow_core.cells import Cells
 from primeflow_core.errors import DataError, PrimeflowError
 from primeflow_core.figures.losses import loss_curve
 from primeflow_core.holdout import Kind, hold_out
@@ -32,7 +31,11 @@ from primeflow_core.validation import MEASURES, read_validation
 ADDRESS = "training"
 SIZES = {"unet-tiny": "Small: learns fastest", "unet-small": "Larger: half as fast, finer in the end"}
 CHECKS = {Kind.CONDITIONS: "Conditions it never saw", Kind.CELLS: "Cells it never saw"}
-_REFUSED = "_training_refused"
+NO_BETTER = (
+    "In none of these it does better than control cells offered as the prediction. Train it for longer, or on more "
+    "cells, before you use it."
+)
+_REFUSED, _OPENED = "_training_refused", "_training_opened"
 
 
 def offer_training(own: Own, manager: JobManager, session: str, place: Path) -> None:
@@ -46,17 +49,36 @@ def offer_training(own: Own, manager: JobManager, session: str, place: Path) -> 
         return
     if ADDRESS in st.query_params:
         st.info("That training is no longer known here. If it was finished, its model is in the list of models.")
+    if st.session_state.get(_OPENED) != own.sha256:
+        st.button(
+            "Set up a training …", key="training-open", icon=":material/model_training:", on_click=open_form,
+            args=(own.sha256,),
+        )  # fmt: skip
+        return
     try:
-        cells = pages.whole_file_of(own)
         # Drawn here and not by the worker alone, so that cells which cannot be checked are refused before the wait.
-        kind = hold_out(cells).kind
+        kind, _ = held_out(own)
     except PrimeflowError as error:
         st.error(plain(str(error)), icon=":material/error:")
         return
-    offer_order(cells, kind, partial(begin, own, manager, session, place))
+    offer_order(own, kind, partial(begin, own, manager, session, place))
 
 
-def offer_order(cells: Cells, kind: Kind, on_click: Callable[[], None]) -> None:
+def open_form(sha256: str) -> None:
+    st.session_state[_OPENED] = sha256
+
+
+def held_out(own: Own, kind: Kind | None = None, seed: int = 0) -> tuple[Kind, str]:
+    """What would be held out, and a sentence on it; looked at once a choice. Raises DataError."""
+
+    def look() -> tuple[Kind, str]:
+        found = hold_out(pages.whole_file_of(own), kind, seed)
+        return found.kind, found.sentence
+
+    return pages.kept(("held out", own.sha256, own.name, own.fixes, str(kind), seed), look)
+
+
+def offer_order(own: Own, kind: Kind, on_click: Callable[[], None]) -> None:
     with st.container(border=True):
         left, right = st.columns(2)
         left.text_input("Name of the model", "My model", max_chars=40, key="training-name")
@@ -74,7 +96,8 @@ def offer_order(cells: Cells, kind: Kind, on_click: Callable[[], None]) -> None:
         if kind is Kind.CONDITIONS:
             kind = left.radio("Check it on", list(CHECKS), format_func=CHECKS.__getitem__, key="training-check") or kind
         try:
-            st.caption(plain(hold_out(cells, kind, int(seed)).sentence))
+            _, sentence = held_out(own, kind, int(seed))
+            st.caption(plain(sentence))
         except DataError as error:
             st.error(plain(str(error)), icon=":material/error:")
             return
@@ -91,8 +114,8 @@ def offer_order(cells: Cells, kind: Kind, on_click: Callable[[], None]) -> None:
 def begin(own: Own, manager: JobManager, session: str, place: Path) -> None:
     """Queue what the form says and put the job into the address."""
     form = st.session_state
-    cells = pages.whole_file_of(own)
     try:
+        cells = pages.whole_file_of(own)
         order = TrainingOrder(
             lambda: cells,
             own.name,
@@ -200,11 +223,7 @@ def show_validation(folder: Path) -> None:
         st.caption("It was not evaluated.")
         return
     if not any(bounded.position for bounded in found.figures.values()):
-        st.warning(
-            "In none of these it does better than control cells offered as the prediction. Train it for longer, or on "
-            "more cells, before you use it.",
-            icon=":material/warning:",
-        )
+        st.warning(NO_BETTER, icon=":material/warning:")
     rows = [
         {
             "measure": MEASURES[name],

@@ -64,7 +64,7 @@ def trust_in(view: View, answer: Answer | None, found: Comparison | None) -> Tru
             ranges.append(
                 Range(label, bounded.value, bounded.floor, bounded.ceiling, bounded.tells_apart, rivals=reached)
             )
-    return Trust(tuple(ranges), rivals)
+    return Trust(tuple(ranges), rivals) if ranges else None
 
 
 def rivals_of(view: View, answer: Answer) -> tuple[RivalAgreement, ...]:
@@ -83,15 +83,14 @@ def rivals_of(view: View, answer: Answer) -> tuple[RivalAgreement, ...]:
         return ()
 
 
-def show_trust(view: View, answer: Answer | None, found: Comparison | None, trust: Trust | None) -> None:
+def show_trust(view: View, answer: Answer | None, trust: Trust | None) -> None:
     with st.container(horizontal=True, height=pages.CARD_TITLE, border=False, vertical_alignment="center"):
         st.subheader("How far to trust it", anchor=False)
     if answer is None:
         st.caption("The agreement with the measured cells appears here when cells have been predicted.")
         return
     if trust is None:
-        missing = "not on this machine" if view.known is None else "never measured"
-        st.caption(f"Cells of this condition are {missing}: there is no truth to compare with.")
+        st.caption(f"{view.without_truth} There is no truth to compare with.")
         return
     draw_trust(trust)
     with st.container(horizontal=True):

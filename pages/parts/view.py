@@ -1,5 +1,6 @@
 """What a page shows: a question, its model, and what was measured."""
 
+import hashlib
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -11,6 +12,7 @@ from primeflow_core.cells import Cells
 from primeflow_core.comparison import Background
 from primeflow_core.conditions import Condition
 from primeflow_core.errors import PrimeflowError
+from primeflow_core.figures.style import Role
 from primeflow_core.library import Model
 from primeflow_core.own_cells import Own
 from primeflow_core.prediction import Question
@@ -38,7 +40,8 @@ class View:
 
     @property
     def simulated(self) -> bool:
-        return self.model.manifest.simulated
+        """Whether the cells that stand for the truth are simulated."""
+        return self.own.simulated if self.own else self.model.manifest.simulated
 
     @cached_property
     def measured(self) -> np.ndarray:
@@ -47,10 +50,33 @@ class View:
             return np.zeros((0, len(self.model.manifest.genes)), dtype=np.float32)
         return self.cells.dense(self.cells.where(self.condition))
 
+    def controls_of(self, role: Role) -> np.ndarray | None:
+        """(k, G) control cells of the experiment that cells of ``role`` belong to; None where there are none."""
+        if self.known is None:
+            return None
+        return self.known.training_controls if self.own and role is Role.PREDICTED else self.known.controls
+
+    @property
+    def without_truth(self) -> str:
+        """Why there is nothing to compare with, in a sentence."""
+        done = "simulated" if self.simulated else "measured"
+        if self.known is None:
+            return f"The {done} cells cannot be had here."
+        if self.own and not len(self.measured):
+            return "This condition is not among your cells."
+        if not len(self.measured):
+            return f"This condition was never {done}."
+        return f"This condition was {done} in {len(self.measured)} cells only; eight are needed."
+
     @property
     def place_key(self) -> tuple[str, ...]:
         """Names the map: the cells and their context."""
         return (str(self.model.folder), self.cells.sha256 if self.cells else "", self.condition.context)
+
+    def mark_of(self, map_name: str) -> str:
+        """Names a map in links, so that a group of cells is not looked for on another one."""
+        said = "|".join((self.model.key, self.cells.sha256 if self.cells else "", self.condition.context))
+        return f"{map_name}-{hashlib.sha256(said.encode()).hexdigest()[:6]}"
 
     @property
     def pca(self) -> PCAMap | None:

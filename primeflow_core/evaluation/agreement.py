@@ -65,13 +65,18 @@ class Bounded:
 @dataclass(frozen=True)
 class Measured:
     """The truth of one condition: measured cells (m, G), the controls they are compared with, and disjoint
-    controls for the floor; the genes' names and the principal components for MMD PCA."""
+    controls for the floor; the genes' names and the principal components for MMD PCA.
+
+    ``predicted_controls`` (k, G): what effects of the predicted side are measured from, the floor's too, where cells
+    were measured in another experiment than the one that predictions come from. None: the same ``controls``.
+    """
 
     cells: np.ndarray
     controls: np.ndarray
     floor_controls: np.ndarray
     genes: Sequence[str]
     components: Components
+    predicted_controls: np.ndarray | None = None
 
 
 def halved_controls(controls: np.ndarray, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -87,7 +92,7 @@ def agreement(predicted: np.ndarray, measured: Measured, *, top: int = TOP_GENES
     The floor needs 4 floor controls, the ceiling 8 measured cells: 4 in each half.
     """
     judge = _judge(measured, top)
-    value = judge.scores(InMemory(predicted), InMemory(measured.cells))
+    value = judge.of_prediction(InMemory(predicted), InMemory(measured.cells))
     floor = judge.floor(measured.floor_controls, InMemory(measured.cells))
     ceiling = judge.ceiling(measured.cells, seed)
     return {name: Bounded(value[name], floor.get(name), ceiling.get(name), LARGER_IS_BETTER[name]) for name in value}
@@ -95,11 +100,17 @@ def agreement(predicted: np.ndarray, measured: Measured, *, top: int = TOP_GENES
 
 def values(predicted: np.ndarray, measured: Measured, *, top: int = TOP_GENES) -> dict[str, float]:
     """The values of ``agreement`` alone, for one more prediction of the condition."""
-    return _judge(measured, top).scores(InMemory(predicted), InMemory(measured.cells))
+    return _judge(measured, top).of_prediction(InMemory(predicted), InMemory(measured.cells))
 
 
 def _judge(measured: Measured, top: int) -> "_Judge":
-    return _Judge(profile(measured.controls), measured.components, TopGenes(measured.genes, top))
+    others = measured.predicted_controls
+    return _Judge(
+        profile(measured.controls),
+        measured.components,
+        TopGenes(measured.genes, top),
+        None if others is None else profile(others),
+    )
 
 
 def bounds(
@@ -178,28 +189,36 @@ def _with_intervals(table: pd.DataFrame, replicates: Sequence[Mapping[str, np.nd
 
 @dataclass(frozen=True)
 class _Judge:
-    """Scores sets of cells against each other as the reference would; effects are measured from ``control``."""
+    """Scores sets of cells against each other as the reference would; effects are measured from ``control``.
+
+    Those of predictions from ``predicted_control``, unless it is None.
+    """
 
     control: Profile
     components: Components
     top: TopGenes
+    predicted_control: Profile | None = None
 
     def matrices(self, group: GroupScores) -> dict[str, np.ndarray]:
         """The group's scores with effects measured from this judge's controls."""
         return group.matrices | effect_scores(group.predicted, group.measured, self.control, self.top)
 
-    def scores(self, one: CellSet, other: CellSet) -> dict[str, float]:
+    def of_prediction(self, predicted: CellSet, measured: CellSet) -> dict[str, float]:
+        return self._scores(predicted, measured, self.predicted_control)
+
+    def _scores(self, one: CellSet, other: CellSet, control_of_one: Profile | None) -> dict[str, float]:
         x, y = side([one], self.components), side([other], self.components)
-        matrices = effect_scores(x, y, self.control, self.top) | distance_scores(x, y)
+        matrices = effect_scores(x, y, self.control, self.top, control_of_one) | distance_scores(x, y)
         return {name: float(matrix[0, 0]) for name, matrix in matrices.items()}
 
     def floor(self, controls: np.ndarray, measured: CellSet) -> dict[str, float]:
         """Empty for too few controls; a metric that is no number is left out."""
-        return _numbers([self.scores(InMemory(controls), measured)]) if len(controls) >= FEWEST else {}
+        return _numbers([self.of_prediction(InMemory(controls), measured)]) if len(controls) >= FEWEST else {}
 
     def ceiling(self, measured: np.ndarray, seed: int) -> dict[str, float]:
         """The mean over random halvings; empty for too few cells."""
-        return _numbers([self.scores(*map(InMemory, halves)) for halves in _halves(measured, seed)])
+        halvings = _halves(measured, seed)
+        return _numbers([self._scores(InMemory(one), InMemory(other), None) for one, other in halvings])
 
 
 def _numbers(scores: Sequence[Mapping[str, float]]) -> dict[str, float]:

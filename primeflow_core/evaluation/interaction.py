@@ -80,11 +80,6 @@ class Interaction:
     dominant: str
 
     @property
-    def residual(self) -> float:
-        """The share of the squared effect that no weighing of the single effects accounts for."""
-        return 1.0 - self.explained
-
-    @property
     def dominance(self) -> float:
         """|log10| of the ratio of the two largest coefficients: 0 for equal parts, 1 for ten to one."""
         first, second = sorted(np.nan_to_num(np.abs(self.coefficients)), reverse=True)[:2]

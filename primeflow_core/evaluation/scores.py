@@ -68,12 +68,18 @@ def distance_scores(predicted: Side, measured: Side) -> dict[str, np.ndarray]:
     return {"mmd_gex": genes.mmd, "mmd_pca": projected.mmd, "energy_distance": genes.energy}
 
 
-def effect_scores(predicted: Side, measured: Side, control: Profile, top: TopGenes) -> dict[str, np.ndarray]:
-    """cosine_logfc, rmse_mean and deg_recall, each (P, Q); effects are measured from ``control``."""
+def effect_scores(
+    predicted: Side, measured: Side, control: Profile, top: TopGenes, predicted_control: Profile | None = None
+) -> dict[str, np.ndarray]:
+    """cosine_logfc, rmse_mean and deg_recall, each (P, Q); effects are measured from ``control``.
+
+    Those of the predicted side from ``predicted_control``, where it comes from another experiment.
+    """
+    from_control = predicted_control or control
     return {
-        "cosine_logfc": cosines(predicted.log_fold_changes(control), measured.log_fold_changes(control)),
+        "cosine_logfc": cosines(predicted.log_fold_changes(from_control), measured.log_fold_changes(control)),
         "rmse_mean": rmses(predicted.means, measured.means),
-        "deg_recall": recalls(predicted.top_genes(control, top), measured.top_genes(control, top)),
+        "deg_recall": recalls(predicted.top_genes(from_control, top), measured.top_genes(control, top)),
     }
 
 

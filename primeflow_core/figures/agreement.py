@@ -102,7 +102,7 @@ def agreement_of_entries(
         **layout(height=height + 60 + 21 * len(entries)),
         showlegend=True,
         legend={"orientation": "v", "x": 0, "y": 1 + 26 / height, "yanchor": "bottom", "title": None},
-        xaxis=_scale([entry for _, ranges in entries for entry in ranges], 0.1),
+        xaxis=_scale([entry for _, ranges in entries for entry in ranges]),
         yaxis={
             "range": [len(labels) - 0.5, -0.5],
             "tickvals": list(range(len(labels))),
@@ -162,10 +162,10 @@ def told(position: float) -> str:
     return f"{position:.0%} of the way from floor to ceiling{arrow}"
 
 
-def _scale(ranges: Sequence[Range], beside: float = 0.1) -> Mapping[str, object]:
+def _scale(ranges: Sequence[Range]) -> Mapping[str, object]:
     low, high = reach_of(ranges)
     return {
-        "range": [low - 0.1, high + beside],
+        "range": [low - 0.1, high + 0.1],
         "showgrid": False,
         "zeroline": False,
         "fixedrange": True,

@@ -99,6 +99,20 @@ def check_report(watched: Watched, folder: Path) -> None:
     page.close()
 
 
+def test_coming_back_to_a_page_finds_the_same_question(watched, server):
+    page = opened(watched, server, "/?cells=50&seed=31&w=2&genes_as=Volcano")
+    page.locator(".st-key-predict button").click()
+    expect(page.get_by_text("PREDICTED 50 cells")).to_be_visible()
+    go(page, "about")
+    go(page, "explore")
+    expect(page.get_by_text("PREDICTED 50 cells")).to_be_visible()
+    assert {"cells=50", "seed=31", "w=2", "genes_as=Volcano"} <= set(page.url.split("?")[1].split("&"))
+    page.get_by_role("button", name="Add to Compare").click()
+    expect(page.get_by_role("link", name=re.compile("In Compare"))).to_be_visible()
+    page.reload()
+    expect(page.get_by_role("link", name=re.compile("In Compare"))).to_be_visible()
+
+
 def test_a_presentation_is_walked_through_by_key(watched, server):
     page = opened(watched, server)
     page.get_by_role("button", name="Present", exact=True).click()
@@ -234,6 +248,7 @@ def test_a_model_is_trained_from_the_page_and_used(watched, app_environment, tmp
             page.get_by_role("button", name="Download an example").click()
         saving.value.save_as(tmp_path / "example.h5ad")
         page.locator("input[type=file]").set_input_files(tmp_path / "example.h5ad")
+        page.get_by_role("button", name="Set up a training").click()
         page.get_by_role("slider", name="Minutes at most").focus()
         page.keyboard.press("Home")
         page.get_by_role("button", name="Train a model").click()
