@@ -8,6 +8,7 @@ from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
+from urllib.parse import urlencode
 
 import numpy as np
 import streamlit as st
@@ -92,11 +93,15 @@ def begin(title: str) -> None:
 def link_to(
     name: str, label: str | None = None, icon: str | None = None, query: Mapping[str, str] | None = None
 ) -> None:
-    """A link to a page as it was left, or with the ``query`` that is given; nothing where pages stand alone."""
+    """A link to a page as it was left, or with the ``query`` that is given."""
     page = next(page for page in PAGES if page.name == name)
+    parameters = address.link_to(page.title) if query is None else {**address.everywhere(), **query}
     if _stands_beside_the_others():
-        parameters = address.link_to(page.title) if query is None else {**address.everywhere(), **query}
         st.page_link(page.file, label=label or page.title, icon=icon or page.icon, query_params=parameters)
+    else:
+        st.link_button(
+            label or page.title, f"./{name}?{urlencode(parameters)}", icon=icon or page.icon, type="tertiary"
+        )
 
 
 def _stands_beside_the_others() -> bool:

@@ -1,11 +1,9 @@
 """Your cells: bring a file, check it beside a model, use it as the cells to start from or as measured truth."""
 
 from functools import partial
-from pathlib import Path
 
 import pandas as pd
 import streamlit as st
-from streamlit.errors import StreamlitPageNotFoundError
 
 import pages
 from pages import plain
@@ -217,13 +215,9 @@ def show_in_use(own: Own, token: str, shelf: OwnShelf) -> None:
     st.success(f"{plain(own.name)} is in use as {role}.", icon=":material/check_circle:")
     with st.container(horizontal=True, vertical_alignment="center"):
         context = Condition((), own.covariates[0]).context
-        try:
-            st.page_link(
-                Path("pages/explore.py"), label="Explore a response with them", icon=":material/bubble_chart:",
-                query_params={"own": token, "model": own.model, "context": context}, width="content",
-            )  # fmt: skip
-        except StreamlitPageNotFoundError:
-            st.caption("Open the app to explore with them: this page was started by itself.")
+        pages.link_to(
+            "explore", "Explore a response with them", query={"own": token, "model": own.model, "context": context}
+        )
         st.button("Stop using them", key="own-stop", on_click=draft.stop_using, args=(shelf,))
 
 

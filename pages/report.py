@@ -9,7 +9,7 @@ import streamlit as st
 import pages
 from pages import plain
 from pages.parts.labels import show_labels
-from pages.parts.pinning import PINS, link_to, notebook_token
+from pages.parts.pinning import PINS, notebook_token
 from pages.parts.presenting import Step, present, presenting, start_presenting
 from primeflow_core.findings import Drawn, Finding
 from primeflow_core.methods import methods_paragraph
@@ -50,7 +50,7 @@ def show_how_to_begin(*, lost: bool) -> None:
         "Nothing is pinned yet. Ask for a response on Explore, or set conditions side by side on Compare, and press "
         "Add to report there. Figures, genes and where they come from are kept here for the lab meeting."
     )
-    link_to("explore", "Explore a response", ":material/arrow_forward:", {})
+    pages.link_to("explore")
 
 
 def show_title(token: str) -> None:
@@ -127,7 +127,7 @@ def show_actions(token: str, finding: Finding, place: int, count: int) -> None:
     book = pages.notebooks()
     with st.container(horizontal=True, vertical_alignment="center"):
         page, _, query = finding.link.partition("?")
-        link_to(page, "Open this view", ":material/open_in_new:", dict(parse_qsl(query)) | {PINS: token})
+        pages.link_to(page, "Open this view", ":material/open_in_new:", dict(parse_qsl(query)))
         button(
             "Move up", key=f"up-{finding.id}", icon=":material/arrow_upward:", disabled=place == 0,
             help=f"Finding {number}", on_click=book.move, args=(token, finding.id, -1),

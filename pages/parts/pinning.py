@@ -1,10 +1,8 @@
 """Pinning what is on screen to the report, and the reader's notebook, which the address names."""
 
 from collections.abc import Callable
-from urllib.parse import urlencode
 
 import streamlit as st
-from streamlit.errors import StreamlitPageNotFoundError
 
 import pages
 from pages.parts import address
@@ -29,7 +27,7 @@ def offer_pin(make: Callable[[], Finding], key: str) -> None:
     token = notebook_token()
     if token and pages.notebooks().holds(token, key):
         count = len(pages.notebooks().findings(token))
-        link_to("report", f"In the report ({count})", ":material/check:", {PINS: token})
+        pages.link_to("report", f"In the report ({count})", ":material/check:")
     else:
         st.button("Add to report", key=f"pin-{key}", icon=":material/keep:", on_click=pin, args=(make, key))
     if refused := st.session_state.pop(f"{_FULL}-{key}", ""):
@@ -44,12 +42,3 @@ def pin(make: Callable[[], Finding], key: str) -> None:
         pages.notebooks().add(token, make(), key)
     except PrimeflowError as error:
         st.session_state[f"{_FULL}-{key}"] = str(error)
-
-
-def link_to(page: str, label: str, icon: str, query: dict[str, str]) -> None:
-    """A link to another page of the app by its name in the address."""
-    try:
-        st.page_link(f"pages/{page}.py", label=label, icon=icon, query_params=query)
-    except StreamlitPageNotFoundError:
-        # A page that was started by itself knows no other; the browser finds them where the app is served.
-        st.link_button(label, f"./{page}?{urlencode(query)}", icon=icon, type="tertiary")

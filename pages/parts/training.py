@@ -11,7 +11,6 @@ import streamlit as st
 
 import pages
 from pages import plain
-from pages.parts.pinning import link_to
 from primeflow_core.errors import DataError, PrimeflowError
 from primeflow_core.figures.losses import loss_curve
 from primeflow_core.holdout import Kind, hold_out
@@ -213,7 +212,7 @@ def show_trained(trained: Trained) -> None:
     if len(trained.curve) > 1:
         draw_loss(trained.curve)
     name = next((model.key for model in pages.library().models.values() if model.folder == trained.folder), "")
-    link_to("explore", "Use it in Explore", ":material/bubble_chart:", {"model": name})
+    pages.link_to("explore", "Use it in Explore", query={"model": name})
 
 
 def show_validation(folder: Path) -> None:
