@@ -32,7 +32,7 @@ from primeflow_core.projection import Map, PCAMap
 from primeflow_core.uploads import file_of_sha
 
 ROOT = Path(__file__).resolve().parents[1]
-SIDEBAR_WIDTH, CARD_TITLE = 310, 44
+SIDEBAR_WIDTH = 310
 FIGURE = {"displaylogo": False, "modeBarButtonsToRemove": ["toImage"]}
 T = TypeVar("T")
 # Drawn here because Streamlit would ask another server for icons of its own set: a ring, a circle, a diamond.
@@ -115,7 +115,7 @@ def plain(text: str) -> str:
     one_line = " ".join(str(text).split())
     escaped = re.sub(r"([\\`*_{}\[\]()<>#+\-.!|~$&=^])", r"\\\1", one_line)
     # Links, emoji and icons are looked for after the escapes are gone; a zero-width space breaks them up.
-    return re.sub(r"([:@]|www)", "\\1\N{ZERO WIDTH SPACE}", escaped)
+    return re.sub(r"(:(?=\S)|@|www)", "\\1\N{ZERO WIDTH SPACE}", escaped)
 
 
 # Caches. Keys are folders, versions and checksums; an argument with an underscore is not part of the key.

@@ -116,7 +116,7 @@ def show_cards(seen: Seen, active_job: str | None) -> None:
         show_selection(view, answer, drawn)
     if answer is not None and seen.found is not None:
         show_genes(view, answer, seen.found)
-        show_interplay(view, answer, seen.interplay)
+        show_interplay(view, answer, seen.found, seen.interplay)
     if answer is not None:
         show_taking_along(seen, answer)
 

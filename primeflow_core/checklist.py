@@ -183,7 +183,14 @@ class _Reading:
     ) -> list[Row]:
         if "no-control" in self.problems:
             text = self.problems["no-control"].text
-            return [Row("Control", Mark.BAD, f"{text} Which cells are unperturbed?", (Mend.CONTROL, Mend.UNTREATED))]
+            return [
+                Row(
+                    "Control",
+                    Mark.BAD,
+                    f"{text} Without control cells the file cannot be used. Which cells are unperturbed?",
+                    (Mend.CONTROL, Mend.UNTREATED),
+                )
+            ]
         if self.found.layout is None or self.examined.table is None:
             return []
         control = f"{self.found.control_cells:,} cells labelled {self.found.layout.control!r}"
@@ -208,7 +215,7 @@ class _Reading:
             return Row("Context", Mark.BAD, f"Which of the model's cells are yours?{few}", mends)
         meant = "; ".join(f"{name or 'all cells'} as {_text(chosen[name]) or 'the model’s cells'}" for name in used)
         left = [name for name in self.found.contexts if name not in chosen]
-        told = f" Left out by you: {_some(tuple(left))}." if left else ""
+        told = f" Left out: {_some(tuple(left))}." if left else ""
         return Row("Context", Mark.DOUBT if few or left else Mark.GOOD, f"Used: {meant}.{told}{few}", mends)
 
     def _contexts(self) -> tuple[dict[str, Covariates], tuple[str, ...]]:

@@ -32,7 +32,7 @@ def html_report(title: str, findings: Sequence[Finding], made: str, address: str
     body = [
         f"<header><h1>{escape(title)}</h1>",
         f'<p class="quiet">{counted(len(findings), "finding")} · PRiMeFlow {__version__} · {escape(made)}</p>',
-        _key(),
+        _key(findings),
         _contents(findings),
         "</header><main>",
         *(_article(number, finding, address) for number, finding in enumerate(findings, start=1)),
@@ -49,10 +49,15 @@ def html_report(title: str, findings: Sequence[Finding], made: str, address: str
     )
 
 
-def _key() -> str:
-    """What the marks mean, before the first of them."""
-    told = ("PREDICTED by a model", "MEASURED in an experiment", f"{SIMULATED_DATA}: made by a program, not measured")
-    return _labels(told, "What the marks mean")
+def _key(findings: Sequence[Finding]) -> str:
+    """What the marks mean that the findings have, before the first of them."""
+    told = {
+        Mark.PREDICTED: "PREDICTED by a model",
+        Mark.TRUTH: "MEASURED in an experiment",
+        Mark.SIMULATED: f"{SIMULATED_DATA}: made by a program, not measured",
+    }
+    used = {mark_of(label) for finding in findings for label in finding.labels}
+    return _labels([text for mark, text in told.items() if mark in used], "What the marks mean")
 
 
 def _labels(labels: Sequence[str], name: str) -> str:

@@ -21,6 +21,7 @@ MEASURES = {
     "cosine_logfc": "Cosine of changes",
 }
 NOT_EVALUATED = "not evaluated"
+NO_BETTER = ": no better than control cells, believe nothing of it"
 
 
 @dataclass(frozen=True)
@@ -33,13 +34,19 @@ class Validation:
 
     @property
     def line(self) -> str:
-        """For instance ``held-out energy distance 0.023 (floor 0.567, ceiling 0.003), 5 conditions``."""
+        """For instance ``held-out energy distance 0.02 (control cells 0.57, a second experiment 0), 2 conditions``."""
         distance = self.figures["energy_distance"]
         where = f"cells held out of {self._counted} seen in training" if self.seen else self._counted
         return (
-            f"held-out energy distance {_shown(distance.value)} "
-            f"(floor {_shown(distance.floor)}, ceiling {_shown(distance.ceiling)}), {where}"
+            f"held-out energy distance {_shown(distance.value)} (control cells {_shown(distance.floor)}, a second "
+            f"experiment {_shown(distance.ceiling)}), {where}{'' if self.beats_controls else NO_BETTER}"
         )
+
+    @property
+    def beats_controls(self) -> bool:
+        """Whether the predicted cells are closer to the measured ones than control cells are."""
+        distance = self.figures["energy_distance"]
+        return distance.floor is not None and distance.value < distance.floor
 
     @property
     def sentence(self) -> str:
@@ -76,4 +83,4 @@ def _bounded(name: str, mean: Mapping[str, Any]) -> Bounded:
 
 
 def _shown(figure: float | None) -> str:
-    return "unknown" if figure is None or math.isnan(figure) else f"{figure:.3f}"
+    return "unknown" if figure is None or math.isnan(figure) else f"{round(figure, 2) + 0.0:.2f}"

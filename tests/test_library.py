@@ -119,7 +119,7 @@ def test_the_validation_line_comes_from_the_metrics(tmp_path):
     rows = [{"condition": "A"}, {"condition": "B"}, {"condition": "mean", **mean}]
     write_json(tmp_path / "checked" / METRICS, {"scored": {"test": rows}})
     models = read_library(tmp_path).models
-    line = "held-out energy distance 0.500 (floor 1.000, ceiling unknown), 2 conditions"
+    line = "held-out energy distance 0.50 (control cells 1.00, a second experiment unknown), 2 conditions"
     assert models["checked"].validation == line
     assert models["unchecked"].validation == "not evaluated"
     write_json(tmp_path / "checked" / METRICS, {"held_out": "cells", "scored": {"test": rows}})

@@ -12,9 +12,11 @@ import pytest
 
 import pages
 from pages.parts import answers
+from pages.parts.question import meant
 from primeflow_core import checkpoint
+from primeflow_core.catalogue import Catalogue
 from primeflow_core.conditions import Condition
-from primeflow_core.errors import DownloadError
+from primeflow_core.errors import ConditionError, DownloadError
 from primeflow_core.jobs import JobManager
 from primeflow_core.prediction import Question
 from tests.app import ROOT, drawn, mark_of_the_map, opened, table_with, text_of, until_done
@@ -57,9 +59,9 @@ def test_the_first_view_shows_how_far_to_trust_it_and_the_genes(models):
 
 def test_the_cheap_rivals_stand_beside_the_model(models):
     app = opened()
-    measures = table_with(app, "Ceiling")
-    assert list(measures) == ["Measure", "Model", "Floor", "Ceiling", "No change", "Sum of single effects", "Ridge"]
-    assert measures.notna().all(axis=None)
+    measures = next(table.value for table in app.table if "DEG recall" in table.value)
+    assert list(measures.index) == ["Model", "Floor", "Ceiling", "No change", "Sum of single effects", "Ridge"]
+    assert (measures != "none").all(axis=None)
     legend = [trace.get("name") for trace in drawn(app, "agreement")["data"]]
     assert {"Predicted", "No change", "Sum of single effects", "Ridge"} <= set(legend)
 
@@ -114,6 +116,35 @@ def test_bad_values_in_a_link_fall_back(models, first):
     assert (app.selectbox(key="model").value, app.selectbox(key="context").value) == (NAME, first.context)
     assert (app.slider(key="w").value, app.number_input(key="seed").value) == (1.0, 0)
     assert "job" not in app.query_params
+
+
+@pytest.mark.parametrize(
+    ("typed", "name"),
+    [
+        ("SIMG344", "SIMG344"),
+        ("simg344", "SIMG344"),
+        ("344", "SIMG344"),
+        ("SIMG344 · measured, held out", "SIMG344"),
+        ("SIMG344 · measured, held out · also called X", "SIMG344"),
+    ],
+)
+def test_what_is_typed_may_be_a_part_or_an_old_label(models, typed, name):
+    catalogue = Catalogue(pages.library().models[NAME].manifest)
+    assert meant(catalogue, typed, catalogue.contexts()[0]) == name
+
+
+@pytest.mark.parametrize("typed", ["SIMG", "nonsense", "", " · "])
+def test_what_several_or_none_could_mean_is_said(models, typed):
+    catalogue = Catalogue(pages.library().models[NAME].manifest)
+    with pytest.raises(ConditionError, match="not a perturbation this model knows"):
+        meant(catalogue, typed, catalogue.contexts()[0])
+
+
+@pytest.mark.parametrize("number", ["1e400", "nan", "-inf", "9" * 400, "0x10", "1_0", "１"])
+def test_numbers_of_a_link_that_are_none_fall_back(models, number):
+    app = opened(w=number, cells=number, seed=number)
+    assert not app.exception
+    assert (app.slider(key="w").value, app.number_input(key="seed").value) == (1.0, 0)
 
 
 def test_an_unknown_perturbation_in_a_link_is_answered_in_words(models, first):

@@ -97,12 +97,13 @@ def searched(view: View, answer: Answer, found: Comparison) -> None:
     """Violins of the genes that somebody types: any case, other names, Ensembl ids."""
     usual = ", ".join(found.response.most_changed(2)["gene"])
     asked = st.text_input(
-        "Genes", usual, key="gene_search", bind="query-params", placeholder="For instance: HBG1, GYPB",
+        "Genes", usual, key="gene_search", bind="query-params", placeholder=f"For instance: {usual}",
         help=f"Up to {MOST_SEARCHED}, separated by commas or blanks; other names and Ensembl ids work too.",
     )  # fmt: skip
     genes, unknown = found_genes(asked, view.model.manifest.genes)
     if unknown:
-        st.caption(plain(f"Not among the {len(view.model.manifest.genes):,} genes of this model: {_some(unknown)}."))
+        known = f"{len(view.model.manifest.genes):,} genes that this model learned"
+        st.caption(plain(f"Not among the {known}: {_some(unknown)}."))
     if not genes:
         st.info("Type one gene or more to see its expression cell by cell.", icon=":material/search:")
         return

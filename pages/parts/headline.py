@@ -70,7 +70,7 @@ def _expectation(view: View, answer: Answer | None, found: Comparison | None, *,
     truth = "simulation" if view.simulated else "experiment"
     if answer is None:
         done = "simulated" if view.simulated else "measured"
-        absent = "not among your cells" if view.own else f"never {done}"
+        absent = "not compared with your cells" if view.own else f"never {done}"
         known = f"{done} in {len(view.measured):,} cells" if len(view.measured) else absent
         return f"{known}, {'being predicted' if active else 'not predicted yet'}."
     if found is None:

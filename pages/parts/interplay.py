@@ -13,6 +13,7 @@ from pages.parts import answers
 from pages.parts.answers import Answer, answer_to
 from pages.parts.saving import offer_figure, offer_table
 from pages.parts.view import View
+from primeflow_core.comparison import Comparison
 from primeflow_core.contest import sum_error, sum_mean
 from primeflow_core.errors import PrimeflowError
 from primeflow_core.evaluation.falsification import falsifying_genes
@@ -65,7 +66,7 @@ def parts_of(view: View) -> tuple[list[Part], list[Question]]:
     return found, missing
 
 
-def show_interplay(view: View, answer: Answer, found: Interplay | None) -> None:
+def show_interplay(view: View, answer: Answer, compared: Comparison, found: Interplay | None) -> None:
     """The card of a combination; nothing for a single perturbation."""
     if len(view.condition.perturbations) < 2 or view.known is None:
         return
@@ -84,7 +85,7 @@ def show_interplay(view: View, answer: Answer, found: Interplay | None) -> None:
         offer_figure("primeflow-interaction", printed, "interaction")
     with grid.cell():
         show_sides(view, found)
-    show_falsification(view, answer)
+    show_falsification(view, answer, compared)
 
 
 def offer_missing_parts(view: View) -> None:
@@ -153,7 +154,7 @@ def origin_text(found: Interplay, *, simulated: bool) -> str:
     return f"Alone: {', '.join(told)}. Changes are log2, log-normalised, against control cells of the same experiment."
 
 
-def show_falsification(view: View, answer: Answer) -> None:
+def show_falsification(view: View, answer: Answer, compared: Comparison) -> None:
     """The genes in which the model and the sum of single effects disagree most."""
     table = falsification_of(view, answer)
     if table is None:
@@ -164,7 +165,7 @@ def show_falsification(view: View, answer: Answer) -> None:
             "The five genes in which the model and the sum of single effects disagree most. Measuring them decides: "
             "80 % power at a two-sided α of .05, divided by the five genes; cells an arm, combination and control."
         )
-        st.table(shown(table), hide_index=True)
+        st.table(shown(view, table, compared), hide_index=True, alt="Five genes that decide between model and sum")
         offer_table("Deciding genes (csv)", lambda: table, "primeflow-falsification", "falsification-csv")
 
 
@@ -190,9 +191,9 @@ def falsification_of(view: View, answer: Answer) -> pd.DataFrame | None:
         return None
 
 
-def shown(table: pd.DataFrame) -> pd.DataFrame:
+def shown(view: View, table: pd.DataFrame, compared: Comparison) -> pd.DataFrame:
     """Numbers as text; what comes from files as text that a table does not take for markup."""
-    return pd.DataFrame(
+    found = pd.DataFrame(
         {
             "Gene": [plain(gene) for gene in table["gene"]],
             "Model, log2": [f"{change:+.2f}" for change in table["predicted_change"]],
@@ -202,3 +203,8 @@ def shown(table: pd.DataFrame) -> pd.DataFrame:
             "What decides": [plain(sentence) for sentence in table["sentence"]],
         }
     )
+    if compared.response.measured:
+        measured = compared.response.table.set_index("gene")["measured_change"]
+        word = "Simulated" if view.simulated else "Measured"
+        found.insert(3, f"{word}, log2", [f"{measured[gene]:+.2f}" for gene in table["gene"]])
+    return found

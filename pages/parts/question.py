@@ -1,5 +1,7 @@
 """The question in the sidebar: model, cells to start from, perturbations, guidance; all of it in the address."""
 
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -19,7 +21,13 @@ from primeflow_core.prediction import Question
 BOXES = ("a", "b", "c")
 TEXTS = ("model", "context", *BOXES, *(f"dose_{box}" for box in BOXES))
 LEAST_CELLS, MOST_CELLS = 10, 5_000
-_PROBLEM, _MEANT = "_address_problem", "_meant"
+LIMITS: Mapping[str, tuple[float, float]] = {
+    "w": (1.0, 5.0),
+    "cells": (LEAST_CELLS, MOST_CELLS),
+    "seed": (0, 2**31 - 1),
+}
+SEPARATES = " · "
+_PROBLEM, _MEANT, _BEFORE = "_address_problem", "_meant", "_boxes_before"
 
 
 @dataclass(frozen=True)
@@ -44,7 +52,9 @@ def asked(library: Library) -> Asked:
         cells, seed = choose_numbers(model)
         below = st.container()
         pages.offer_download(library.to_download)
-    address.write({key: str(st.session_state.get(key) or "") for key in TEXTS})
+    numbers = {"w": f"{weight:g}" if weight != 1 else "", "seed": str(seed) if seed else ""}
+    numbers["cells"] = str(cells) if cells != usual_number(model) else ""
+    address.write({key: str(st.session_state.get(key) or "") for key in TEXTS} | numbers)
     if problem := st.session_state.get(_PROBLEM):
         raise ConditionError(problem)
     condition = catalogue.condition(parts, covariates)
@@ -54,13 +64,16 @@ def asked(library: Library) -> Asked:
 
 def follow_address(library: Library) -> None:
     """Bring a link, or a step back in the browser, into the boxes; on the first visit, what the app opens on."""
-    said = address.read(TEXTS)
+    said = address.read((*TEXTS, *LIMITS))
     if said is None:
         return
     forget_problem()
     name = said.get("model", "")
     st.session_state["model"] = name if name in library.models else library.first
     model = library.models[st.session_state["model"]]
+    usual = {"w": 1.0, "cells": usual_number(model), "seed": 0}
+    for key, (least, most) in LIMITS.items():
+        st.session_state[key] = number_in(said.get(key, ""), least, most, usual[key])
     if not any(said.get(box) for box in BOXES):
         open_on(model, said.get("context", ""))
         return
@@ -87,22 +100,40 @@ def open_on(model: Model, context: str = "") -> None:
         st.session_state[f"dose_{box}"] = f"{part.dose:g}" if part and part.dose is not None else None
 
 
-def resolved(catalogue: Catalogue, box: str, typed: str, covariates: Covariates | None = None) -> str | None:
-    """The perturbation that somebody means, whatever the case, by any of its names; None with the problem noted."""
+def resolved(catalogue: Catalogue, box: str, named: str) -> str | None:
+    """The perturbation that a link means, whatever the case, by any of its names; None with the problem noted."""
     try:
-        return catalogue.resolve(typed, covariates)
+        return catalogue.resolve(named)
     except ConditionError as error:
         st.session_state[_PROBLEM] = str(error)
-        st.session_state[_MEANT] = (box, catalogue.suggestions(typed))
+        st.session_state[_MEANT] = (box, "", catalogue.suggestions(named))
         return None
 
 
 def take(box: str, catalogue: Catalogue, covariates: Covariates) -> None:
-    """What was chosen, or typed and meant, in a box."""
+    """What was chosen, or typed and meant, in a box; what nobody can mean leaves the box as it was."""
     forget_problem()
     typed = st.session_state.get(box)
-    if typed is not None and typed not in catalogue.vocabulary.perturbations:
-        st.session_state[box] = resolved(catalogue, box, typed, covariates)
+    if typed is None or typed in catalogue.vocabulary.perturbations:
+        return
+    try:
+        st.session_state[box] = meant(catalogue, typed, covariates)
+    except ConditionError as error:
+        st.session_state[box] = st.session_state.get(_BEFORE, {}).get(box)
+        st.session_state[_MEANT] = (box, str(error), catalogue.suggestions(typed))
+
+
+def meant(catalogue: Catalogue, typed: str, covariates: Covariates) -> str:
+    """A name in full, another name of it, or a part of one name only. Raises ConditionError with a guess.
+
+    A label is typed text too: the browser sends one that its own list no longer has.
+    """
+    said = typed.partition(SEPARATES)[0].strip()
+    known = catalogue.vocabulary.perturbations
+    with_it = [name for name in known if said and said.casefold() in name.casefold()]
+    if said not in known and len(with_it) == 1:
+        return with_it[0]
+    return catalogue.resolve(said, covariates)
 
 
 def choose(box: str, name: str) -> None:
@@ -115,19 +146,24 @@ def forget_problem() -> None:
     st.session_state.pop(_MEANT, None)
 
 
-def offer_meant(box: str) -> None:
-    """Buttons with the names that may have been meant in this box."""
-    asked_in, names = st.session_state.get(_MEANT, ("", ()))
-    if asked_in == box and names:
-        with st.container(horizontal=True, gap="xsmall"):
-            for name in names:
-                st.button(plain(name), key=f"meant-{box}-{name}", on_click=choose, args=(box, name), type="tertiary")
+def show_meant(box: str) -> None:
+    """What was wrong with what was typed in this box, and buttons with the names that may have been meant."""
+    asked_in, problem, names = st.session_state.get(_MEANT, ("", "", ()))
+    if asked_in != box:
+        return
+    if problem:
+        st.error(plain(problem), icon=":material/error:")
+    with st.container(horizontal=True, gap="xsmall"):
+        for name in names:
+            st.button(plain(name), key=f"meant-{box}-{name}", on_click=choose, args=(box, name))
 
 
 def choose_model(library: Library) -> Model:
     def reopen() -> None:
         forget_problem()
-        open_on(library.models[st.session_state["model"]])
+        model = library.models[st.session_state["model"]]
+        st.session_state["cells"] = usual_number(model)
+        open_on(model)
 
     name = st.selectbox(
         "Model and data",
@@ -136,8 +172,9 @@ def choose_model(library: Library) -> Model:
         key="model",
         on_change=reopen,
     )
-    st.caption(plain(library.models[name].validation))
-    return library.models[name]
+    model = library.models[name]
+    st.caption(plain(f"{model.validation[:1].upper()}{model.validation[1:]}."))
+    return model
 
 
 def choose_context(catalogue: Catalogue) -> Covariates:
@@ -178,8 +215,7 @@ def choose_parts(catalogue: Catalogue, covariates: Covariates) -> list[Perturbat
             st.session_state[box] = None
             continue
         choices = {choice.name: choice for choice in catalogue.choices(covariates, chosen)}
-        if st.session_state.get(box) not in choices:
-            st.session_state[box] = None
+        st.session_state[box] = known_name(st.session_state.get(box), choices)
         name = st.selectbox(
             label,
             list(choices),
@@ -192,14 +228,21 @@ def choose_parts(catalogue: Catalogue, covariates: Covariates) -> list[Perturbat
             on_change=take,
             args=(box, catalogue, covariates),
         )
-        offer_meant(box)
+        show_meant(box)
         if name is not None:
             chosen.append(Perturbation(name, choose_dose(catalogue, covariates, name, f"dose_{box}")))
+    st.session_state[_BEFORE] = {box: st.session_state.get(box) for box in BOXES}
     return chosen
 
 
+def known_name(said: str | None, choices: Mapping[str, Choice]) -> str | None:
+    """A name as it is, or the name that a label begins with; None for anything else."""
+    name = (said or "").partition(SEPARATES)[0]
+    return name if name in choices else None
+
+
 def option_text(choices: dict[str, Choice], name: str) -> str:
-    return " · ".join(filter(None, (choices[name].label, choices[name].also)))
+    return SEPARATES.join(filter(None, (choices[name].label, choices[name].also)))
 
 
 def choose_dose(catalogue: Catalogue, covariates: Covariates, name: str, key: str) -> float | None:
@@ -213,20 +256,32 @@ def choose_dose(catalogue: Catalogue, covariates: Covariates, name: str, key: st
     return doses[st.segmented_control(label, list(doses), key=key, required=True) or list(doses)[-1]]
 
 
+def number_in(said: str, least: float, most: float, usual: float) -> float:
+    """The number that a link says, of the kind of ``usual``; ``usual`` for anything that is none within the limits."""
+    if not re.fullmatch(r"[0-9]{1,10}(\.[0-9]{1,3})?", said) or not least <= float(said) <= most:
+        return usual
+    return type(usual)(float(said))
+
+
+def usual_number(model: Model) -> int:
+    """How many cells are asked for at first."""
+    return min(answers.usual_cells(model), MOST_CELLS)
+
+
 def choose_weight() -> float:
-    weight = st.slider("Guidance weight", 1.0, 5.0, 1.0, 0.5, format="%.1f", key="w", bind="query-params")
+    st.session_state.setdefault("w", 1.0)
+    weight = st.slider("Guidance weight", *LIMITS["w"], step=0.5, format="%.1f", key="w")
     st.caption("1 shows the response as the model learned it; more exaggerates it and makes cells less real.")
-    return weight
+    return float(weight)
 
 
 def choose_numbers(model: Model) -> tuple[int, int]:
     """How many cells, and the seed."""
     left, right = st.columns(2)
-    usual = min(answers.usual_cells(model), MOST_CELLS)
-    cells = left.number_input("Cells", LEAST_CELLS, MOST_CELLS, usual, 50, key="cells", bind="query-params")
-    seed = right.number_input(
-        "Seed", 0, 2**31 - 1, 0, 1, key="seed", bind="query-params", help="The same seed gives the same cells."
-    )
+    st.session_state.setdefault("cells", usual_number(model))
+    st.session_state.setdefault("seed", 0)
+    cells = left.number_input("Cells", *LIMITS["cells"], step=50, key="cells")
+    seed = right.number_input("Seed", *LIMITS["seed"], step=1, key="seed", help="The same seed gives the same cells.")
     return int(cells), int(seed)
 
 

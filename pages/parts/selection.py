@@ -1,6 +1,7 @@
 """Cells selected on the map: which they are, and the genes in which they differ from the rest or another group."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -8,7 +9,6 @@ import pandas as pd
 import streamlit as st
 
 import pages
-from pages import plain
 from pages.parts import address, answers, entries
 from pages.parts.answers import Answer
 from pages.parts.cell_map import HEIGHT, Drawn, alternative
@@ -53,6 +53,9 @@ def selectable_map(view: View, drawn: Drawn, selecting: bool) -> None:
         key="overlay", config=pages.FIGURE, alt=alternative(view, drawn),
         on_select="rerun" if selecting else "ignore", selection_mode=("lasso", "box"),
     )  # fmt: skip
+    if broken := [key for key in KEYS if st.query_params.get(key) and key not in kept]:
+        names = " and ".join(NAMES[key] for key in broken)
+        st.caption(f"Group {names} of this link is not one of this map. Draw it again.")
     corners = drawn_corners(event) if selecting else None
     if corners is not None:
         offer_to_keep(view, drawn, corners)
@@ -99,10 +102,8 @@ def groups_in_address(view: View, drawn: Drawn) -> dict[str, Polygon]:
     for key in KEYS:
         kind, _, said = st.query_params.get(key, "").partition(":")
         if kind == view.mark_of(drawn.name):
-            try:
+            with suppress(PrimeflowError):
                 found[key] = polygon_of(said)
-            except PrimeflowError as error:
-                st.warning(plain(str(error)))
     return found
 
 
@@ -124,7 +125,8 @@ def show_selection(view: View, answer: Answer | None, drawn: Drawn) -> None:
         st.caption(f"{counted(view, group)} against {counted(view, against)}. Welch's t test, Benjamini-Hochberg.")
         st.caption(WARNING)
         if min(len(group.values), len(against.values)) < FEWEST_CELLS:
-            st.info(f"Each side needs {FEWEST_CELLS} cells at least. Draw a larger group.")
+            smaller = "smaller" if len(against.values) < FEWEST_CELLS else "larger"
+            st.info(f"Each side needs {FEWEST_CELLS} cells at least. Draw a {smaller} group.")
             return
         contrast = Contrast(words, view.model.manifest.genes, group.values, against.values)
         said = (view.condition.label, answer.key if answer else "", *map(str, kept.items()))

@@ -163,7 +163,7 @@ def follow(manager: JobManager, job_id: str) -> None:
     with st.container(horizontal=True):
         st.button(
             "Stop and keep", key="training-finish", icon=":material/done:", disabled=not is_training,
-            on_click=manager.finish, args=(job_id,), help="End the training now, and check the model as it is.",
+            on_click=manager.finish, args=(job_id,), help="End it and check the model as it is, once a step is taken.",
         )  # fmt: skip
         st.button(
             "Cancel training", key="training-cancel", icon=":material/close:", on_click=manager.cancel, args=(job_id,)

@@ -84,10 +84,10 @@ def rivals_of(view: View, answer: Answer) -> tuple[RivalAgreement, ...]:
 
 
 def show_trust(view: View, answer: Answer | None, trust: Trust | None) -> None:
-    with st.container(horizontal=True, height=pages.CARD_TITLE, border=False, vertical_alignment="center"):
-        st.subheader("How far to trust it", anchor=False)
+    st.subheader("How far to trust it", anchor=False)
     if answer is None:
-        st.caption("The agreement with the measured cells appears here when cells have been predicted.")
+        truth = "simulated" if view.simulated else "measured"
+        st.caption(f"The agreement with the {truth} cells appears here when cells have been predicted.")
         return
     if trust is None:
         st.caption(f"{view.without_truth} There is no truth to compare with.")
@@ -96,13 +96,15 @@ def show_trust(view: View, answer: Answer | None, trust: Trust | None) -> None:
     with st.container(horizontal=True):
         offer_figure("primeflow-agreement", partial(print_agreement.agreement_ranges, trust.ranges), "agreement")
         offer_table("Measures (csv)", trust.table, "primeflow-agreement", "agreement-csv")
-    number = st.column_config.NumberColumn(format="%.3f", width=68)
-    st.dataframe(
-        trust.table(), hide_index=True, height="content", alt="Each measure with its floor, its ceiling and the rivals",
-        column_config={str(name): number for name in trust.table() if name != "Measure"},
-    )  # fmt: skip
+    st.table(shown(trust), border="horizontal", alt="Each measure with its floor, its ceiling and the rivals")
+    st.caption("  \n".join(in_words(trust)))
     with st.expander("What these mean"):
         explain(view, answer, trust)
+
+
+def shown(trust: Trust) -> pd.DataFrame:
+    """The numbers as text, measures across, so that they fit beside the map."""
+    return trust.table().set_index("Measure").T.map(lambda value: "none" if pd.isna(value) else f"{value:.3f}")
 
 
 def draw_trust(trust: Trust, row: int = 62) -> None:
@@ -110,6 +112,21 @@ def draw_trust(trust: Trust, row: int = 62) -> None:
         agreement_ranges(trust.ranges, row=row), key="agreement", config={"displayModeBar": False},
         alt=f"Agreement: {trust.told}",
     )  # fmt: skip
+
+
+def in_words(trust: Trust) -> list[str]:
+    """Which rivals come closer, and what lies beyond the ceiling, since both are easily misread."""
+    told = []
+    for rival in dict(name for entry in trust.ranges for name in entry.rivals):
+        closer = [entry.label for entry in trust.ranges if entry.beaten_by(rival)]
+        if closer:
+            told.append(f"**{rival}** comes closer than the model in {len(closer)} of {len(trust.ranges)} measures.")
+    if any((entry.position or 0.0) > 1 for entry in trust.ranges):
+        told.append(
+            "Beyond the ceiling is no miracle: the ceiling is one half of the measured cells, and more predicted cells "
+            "than that have less chance error."
+        )
+    return told
 
 
 def explain(view: View, answer: Answer, trust: Trust) -> None:

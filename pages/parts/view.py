@@ -14,7 +14,7 @@ from primeflow_core.conditions import Condition
 from primeflow_core.errors import PrimeflowError
 from primeflow_core.figures.style import Role
 from primeflow_core.library import Model
-from primeflow_core.own_cells import Own
+from primeflow_core.own_cells import Own, Purpose
 from primeflow_core.prediction import Question
 from primeflow_core.projection import PCAMap
 
@@ -62,6 +62,8 @@ class View:
         done = "simulated" if self.simulated else "measured"
         if self.known is None:
             return f"The {done} cells cannot be had here."
+        if self.own and self.own.purpose is Purpose.CONTEXT:
+            return "Your cells are the ones you start from; on Your cells, choose them as truth to compare with them."
         if self.own and not len(self.measured):
             return "This condition is not among your cells."
         if not len(self.measured):

@@ -44,6 +44,12 @@ class Range:
         """0 at the floor, 1 at the ceiling, beyond them outside; None where the two do not tell anything apart."""
         return self.place(self.value)
 
+    def beaten_by(self, rival: str) -> bool:
+        """Whether a rival of that name lies further towards the ceiling."""
+        reached = dict(self.rivals).get(rival)
+        place = None if reached is None else self.place(reached)
+        return place is not None and self.position is not None and place > self.position
+
     def place(self, value: float) -> float | None:
         """As ``position``, of any value of this measure."""
         if not self.tells_apart or self.floor == self.ceiling:

@@ -24,7 +24,7 @@ from primeflow_core.figures.style import (
     shortened,
 )
 
-MOST_DRAWN = 20_000
+MOST_DRAWN, MOST_ELEMENTS = 20_000, 1_000
 LONGEST_TITLE = 26
 OUTLINE = "#CC79A7"
 OUTLINE_DASHES = ("solid", "dash", "dot", "dashdot")
@@ -157,9 +157,11 @@ def thinned(points: np.ndarray) -> np.ndarray:
     return points[np.linspace(0, len(points) - 1, MOST_DRAWN).astype(int)]
 
 
-def _cells(group: Group, name: str, smaller: float = 0.0) -> go.Scattergl:
+def _cells(group: Group, name: str, smaller: float = 0.0) -> go.Scatter | go.Scattergl:
+    """As elements of the page while they are few: they stay sharp, and browsers have few WebGL contexts to give."""
     points = thinned(group.points)
-    return go.Scattergl(
+    kind = go.Scatter if len(points) <= MOST_ELEMENTS else go.Scattergl
+    return kind(
         x=points[:, 0],
         y=points[:, 1],
         name=name,

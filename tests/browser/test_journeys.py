@@ -217,6 +217,23 @@ def test_a_whole_prediction_by_keyboard_alone(watched, server):
         assert name in told, name
 
 
+def test_changing_one_of_a_pair_keeps_the_other(watched, server):
+    page = opened(watched, server)
+    second = page.url.split("&b=")[1].split("&")[0]
+    box = page.get_by_role("combobox", name="Perturbation", exact=True)
+    box.click()
+    box.fill("simg139")
+    page.get_by_role("option", name=re.compile("^SIMG139")).click()
+    expect(page).to_have_url(re.compile("a=SIMG139"))
+    page.locator(".st-key-predict button").click()
+    expect(page.get_by_text(re.compile(r"PREDICTED \d+ cells"))).to_be_visible()
+    assert f"b={second}" in page.url
+    box.click()
+    box.fill("136")
+    page.keyboard.press("Enter")
+    expect(page).to_have_url(re.compile(rf"a=SIMG136.*b={second}"))
+
+
 def test_a_name_that_is_close_is_offered(watched, server):
     page = opened(watched, server)
     box = page.get_by_role("combobox", name="Perturbation", exact=True)
@@ -224,6 +241,7 @@ def test_a_name_that_is_close_is_offered(watched, server):
     box.fill("simg344x")
     page.keyboard.press("Enter")
     expect(page.get_by_text("Did you mean SIMG344?")).to_be_visible()
+    expect(page.get_by_role("heading", name="Where the cells lie")).to_be_visible()
     page.get_by_role("button", name="SIMG344", exact=True).click()
     expect(page).to_have_url(re.compile("a=SIMG344"))
 
