@@ -229,9 +229,9 @@ def test_changing_one_of_a_pair_keeps_the_other(watched, server):
     expect(page.get_by_text(re.compile(r"PREDICTED \d+ cells"))).to_be_visible()
     assert f"b={second}" in page.url
     box.click()
-    box.fill("136")
+    box.fill("094")
     page.keyboard.press("Enter")
-    expect(page).to_have_url(re.compile(rf"a=SIMG136.*b={second}"))
+    expect(page).to_have_url(re.compile(rf"a=SIMG094.*b={second}"))
 
 
 def test_a_name_that_is_close_is_offered(watched, server):
