@@ -112,7 +112,7 @@ def test_another_visitor_keeps_their_own_job(watched, server, browser):
     other.goto(f"{server.address}/?cells=40&seed=8")
     other.wait_for_selector(PLOT)
     other.locator(PREDICT).click()
-    expect(other.get_by_text("One prediction is ahead of you")).to_be_visible()
+    expect(other.get_by_text("One job is ahead of you")).to_be_visible()
     page.get_by_role("button", name="Cancel prediction").click()
     expect(page.get_by_text("Cancelled after")).to_be_visible()
     expect(other.get_by_text("PREDICTED 40 cells")).to_be_visible()
