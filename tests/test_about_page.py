@@ -25,6 +25,7 @@ def test_it_says_what_the_models_must_not_be_used_for():
         assert question in [box.label for box in app.expander]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(read_library(SHIPPED).models))
 def test_every_model_has_its_card(name):
     app = page("about", model=name)

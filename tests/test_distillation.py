@@ -228,6 +228,7 @@ def test_a_stored_student_makes_the_cells_only_where_it_is_good(folder, monkeypa
     assert '"student": 0.5' in checkpoint.read_student_notes(folder)["judged"] or good
 
 
+@pytest.mark.slow
 def test_both_are_sampled_for_every_kind_of_condition_and_guidance(folder):
     judged = make_student(folder).judged
     assert [(row.conditions, row.guidance) for row in judged] == [
@@ -236,6 +237,7 @@ def test_both_are_sampled_for_every_kind_of_condition_and_guidance(folder):
     assert np.isfinite([(row.teacher, row.student, row.controls) for row in judged]).all()
 
 
+@pytest.mark.slow
 def test_a_teacher_is_as_good_as_itself_with_guidance(folder):
     predictor, cells = checkpoint.load(folder), tiny.cells()
     predictor.student = Student(predictor.field.config, 11, VOCABULARY.size)

@@ -140,6 +140,7 @@ def test_what_several_or_none_could_mean_is_said(models, typed):
         meant(catalogue, typed, catalogue.contexts()[0])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", ["1e400", "nan", "-inf", "9" * 400, "0x10", "1_0", "１"])
 def test_numbers_of_a_link_that_are_none_fall_back(models, number):
     app = opened(w=number, cells=number, seed=number)
@@ -240,6 +241,7 @@ def test_another_prediction_goes_on_while_the_question_changes(models):
     until_done(app)
 
 
+@pytest.mark.slow
 def test_a_full_queue_is_answered_in_words(models, monkeypatch):
     manager = JobManager()
     monkeypatch.setattr(pages, "jobs", lambda: manager)
@@ -411,6 +413,7 @@ def test_a_group_of_another_map_is_not_looked_for(models, first):
     assert "Selected cells" not in text_of(app)
 
 
+@pytest.mark.slow
 def test_two_groups_of_cells_are_compared(models, first):
     mark = mark_of_the_map(first)
     left, right = f"{mark}:-99,-99;0,-99;0,99;-99,99", f"{mark}:0,-99;99,-99;99,99;0,99"
@@ -423,6 +426,7 @@ def test_two_groups_of_cells_are_compared(models, first):
     assert "group_a" not in app.query_params
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("said", ["nonsense", "1,1;2,2", "", "1,1;1,1;1,1", "nan,1;2,2;3,3", "1e999,1;2,2;3,3"])
 def test_a_broken_group_in_a_link_is_no_accident(models, first, said):
     app = opened(group_a=f"{mark_of_the_map(first)}:{said}")
