@@ -40,6 +40,7 @@ def test_it_opens_on_what_the_first_model_was_never_shown(monkeypatch, tmp_path)
     assert len([key for key in labels(app, "button") if key == "Remove"]) == 4
     model = read_library(SHIPPED_MODELS).models["simulated-screen"]
     assert json.loads(app.query_params["entries"])[0][0] == model.key
+    assert json.loads(app.query_params["entries"])[0][2] == [model.manifest.first_view.context]
     assert len(drawn(app, "agreement-of-entries")["data"]) == 4
     titles = [note["text"] for note in drawn(app, "maps-0")["layout"]["annotations"]]
     assert titles[0].startswith("1  ")

@@ -107,9 +107,12 @@ def restored(library: Library) -> tuple[list[Entry], list[str]]:
 
 
 def held_out_of(model: Model) -> list[Entry]:
-    """Up to four held-out conditions of a model whose predicted cells it ships with."""
+    """Up to four held-out conditions of a model whose predicted cells it ships with, those of its first view's context
+    before others, since they share a map."""
     shipped = pages.previews(model.folder, model.version)
-    found = [condition for condition in model.manifest.tested_on if condition in shipped][:4]
+    held_out = [condition for condition in model.manifest.tested_on if condition in shipped]
+    context = model.manifest.first_view.context if model.manifest.first_view else ""
+    found = sorted(held_out, key=lambda condition: condition.context != context)[:4]
     plan = model.manifest.sampling
     return [
         Entry(model.key, Question(model.folder, model.version, condition, len(shipped[condition]), plan))
