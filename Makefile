@@ -8,7 +8,7 @@ app: $(VENV)/app.stamp
 	$(BIN)/python -m primeflow_core app --port $(PORT)
 
 test: lint chromium
-	$(BIN)/python -m pytest -m "not slow and not browser"
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow and not browser"
 	$(BIN)/python -m pytest -m "slow or browser"
 
 lint: $(VENV)/dev.stamp

@@ -69,6 +69,7 @@ class Page:
 
 PAGES = (
     Page("explore", "Explore a response", ":material/bubble_chart:"),
+    Page("screen", "Rank combinations", ":material/leaderboard:"),
     Page("compare", "Compare", ":material/compare_arrows:"),
     Page("cells", "Your cells", ":material/upload_file:"),
     Page("report", "Report", ":material/co_present:"),

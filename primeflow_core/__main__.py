@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from primeflow_core import __version__
-from primeflow_core.commands import app, data, distill, evaluate, model
+from primeflow_core.commands import app, data, distill, evaluate, model, screen
 from primeflow_core.errors import PrimeflowError
 
 INTERRUPTED = 130
@@ -25,7 +25,7 @@ def parser() -> argparse.ArgumentParser:
     top = _Parser(prog="primeflow", description="Perturbation screens in silico: train, generate, evaluate, look.")
     top.add_argument("--version", action="version", version=f"primeflow {__version__}")
     commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    for family in (data, model, distill, evaluate, app):
+    for family in (data, model, distill, screen, evaluate, app):
         family.add_commands(commands)
     return top
 

@@ -51,18 +51,36 @@ def background(cells: Cells, genes: tuple[str, ...], condition: Condition, folde
             f"{cells.source} has other genes than the model ({len(cells.genes)} and {len(genes)}, or another order). "
             "Use the file that the model was trained on."
         )
+    training, others = (cells.dense(rows) for rows in control_rows(cells, condition, in_training(cells, folder), seed))
+    controls = np.concatenate([training, others])
+    return Background(training, others, _context_cells(cells, condition, seed), controls)
+
+
+def control_rows(
+    cells: Cells, condition: Condition, trained: np.ndarray, seed: int = 0
+) -> tuple[np.ndarray, np.ndarray]:
+    """Rows of the controls of the condition's context: those ``trained`` on (N,), and others; else two halves.
+
+    Raises DataError for fewer than 8.
+    """
     rows = cells.where(condition.control())
     if len(rows) < 2 * FEWEST:
         raise DataError(
             f"{cells.source} has {len(rows)} control cells in {condition.context or 'all'}; "
             f"comparing needs {2 * FEWEST} at least."
         )
-    in_training = _trained_on(cells, folder)[rows]
-    training, others = cells.dense(rows[in_training]), cells.dense(rows[~in_training])
-    if min(len(training), len(others)) < FEWEST:
-        training, others = halved_controls(cells.dense(rows), seed)
-    controls = np.concatenate([training, others])
-    return Background(training, others, _context_cells(cells, condition, seed), controls)
+    training, others = rows[trained[rows]], rows[~trained[rows]]
+    return (training, others) if min(len(training), len(others)) >= FEWEST else halved_controls(rows, seed)
+
+
+def in_training(cells: Cells, folder: Path) -> np.ndarray:
+    """(N,) whether each cell was in training; all False for cells that the model's split does not name."""
+    try:
+        split = read_split(folder / checkpoint.SPLIT, cells, unlisted="leave-out")
+    except DataError:
+        # The user's own cells are not those of the split, and none of them was trained on.
+        return np.zeros(len(cells), dtype=bool)
+    return split.part_of(cells) == TRAIN
 
 
 def background_of_own(own: Background, trained_on: Background) -> Background:
@@ -73,16 +91,6 @@ def background_of_own(own: Background, trained_on: Background) -> Background:
         other_controls=own.controls,
         predicted_controls=trained_on.other_controls,
     )
-
-
-def _trained_on(cells: Cells, folder: Path) -> np.ndarray:
-    """(N,) whether each cell was in training; all False for cells that the model's split does not name."""
-    try:
-        split = read_split(folder / checkpoint.SPLIT, cells, unlisted="leave-out")
-    except DataError:
-        # The user's own cells are not those of the split, and none of them was trained on.
-        return np.zeros(len(cells), dtype=bool)
-    return split.part_of(cells) == TRAIN
 
 
 def _context_cells(cells: Cells, condition: Condition, seed: int) -> np.ndarray:

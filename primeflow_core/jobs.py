@@ -1,9 +1,9 @@
-"""Long work for many sessions: two lanes with a bounded fair queue each, progress, cancelling, results that are kept.
+"""Long work for many sessions: three lanes with a bounded fair queue each, progress, cancelling, results that are kept.
 
 A job is a function of a ``JobContext``. It calls ``context.checkpoint()`` often (at every solver step), which
 ends it once its job was cancelled; what it handed to ``context.keep`` before that remains as its result. Front
 ends ask for a ``JobStatus`` by the job's id, which nobody can guess, so whoever has the id may look and cancel.
-Quick work and long work have a worker each, so that a training never keeps a prediction waiting.
+Predictions, screens and trainings have a worker each, so that none keeps the others waiting.
 """
 
 import atexit
@@ -22,8 +22,9 @@ import numpy as np
 from primeflow_core.errors import PrimeflowError
 from primeflow_core.job_queue import FairQueue, Limits
 
-Lane = Literal["quick", "long"]
+Lane = Literal["quick", "screen", "long"]
 QUICK = Limits(most_waiting=24, most_of_one=6, what="prediction")
+SCREEN = Limits(most_waiting=4, most_of_one=1, what="ranking")
 LONG = Limits(most_waiting=4, most_of_one=1, what="training")
 
 _log = logging.getLogger(__name__)
@@ -184,6 +185,7 @@ class JobManager:
         self,
         *,
         quick: Limits = QUICK,
+        screen: Limits = SCREEN,
         long: Limits = LONG,
         most_kept: int = 48,
         most_bytes: int = 256 << 20,
@@ -193,7 +195,8 @@ class JobManager:
         self._changed = threading.Condition()
         self._jobs: dict[str, _Job] = {}
         self._work: dict[str, Callable[[JobContext], Result]] = {}
-        self._waiting: dict[Lane, FairQueue[_Job]] = {"quick": FairQueue(quick), "long": FairQueue(long)}
+        limits: dict[Lane, Limits] = {"quick": quick, "screen": screen, "long": long}
+        self._waiting: dict[Lane, FairQueue[_Job]] = {lane: FairQueue(limit) for lane, limit in limits.items()}
         self._running: dict[Lane, _Job] = {}
         self._workers: dict[Lane, threading.Thread] = {}
         self._ended: OrderedDict[str, int] = OrderedDict()

@@ -6,6 +6,13 @@ from pathlib import Path
 
 import pytest
 
+# Tests that run side by side share the cores, and threads only wait for each other over networks this small. Numba
+# gives torch its own number of threads once it is imported. NumPy keeps its own, or sharing products out among threads
+# would not be tested.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    for _library, _threads in (("OMP", 1), ("NUMBA", 1), ("OPENBLAS", os.cpu_count() or 1)):
+        os.environ.setdefault(f"{_library}_NUM_THREADS", str(_threads))
+
 # Before any test sets a mirror of its own.
 MIRROR = os.environ.get("PRIMEFLOW_MIRROR", "")
 

@@ -135,11 +135,19 @@ def test_three_sessions_that_compare_conditions_take_turns():
     manager.close()
 
 
-def test_a_training_keeps_no_prediction_waiting(manager):
-    _, training = held(manager, lane="long")
+@pytest.mark.parametrize("lane", ["long", "screen"])
+def test_long_work_keeps_no_prediction_waiting(manager, lane):
+    _, other = held(manager, lane=lane)
     prediction = manager.submit("me", lambda context: np.zeros(1))
     assert ended(manager, prediction).state is JobState.DONE
-    assert (manager.status(training).state, manager.status(training).lane) == (JobState.RUNNING, "long")
+    assert (manager.status(other).state, manager.status(other).lane) == (JobState.RUNNING, lane)
+
+
+def test_one_ranking_of_a_visitor_waits_at_most(manager):
+    held(manager, lane="screen")
+    manager.submit("me", Gate(), lane="screen")
+    with pytest.raises(BusyError, match="You have 1 ranking waiting already"):
+        manager.submit("me", Gate(), lane="screen")
 
 
 def test_lanes_count_and_wait_on_their_own(manager):

@@ -9,14 +9,15 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 CORE = sorted((ROOT / "primeflow_core").rglob("*.py"))
 PAGES = [ROOT / "app.py", *sorted((ROOT / "pages").rglob("*.py"))]
-SLOW = ("scanpy", "umap", "matplotlib")
+SLOW = ("scanpy", "umap", "matplotlib", "dask", "distributed")
 WITHOUT_TORCH = (
     "actions", "anndata_file", "catalogue", "cells", "comparison", "condition_table", "conditions", "conventions",
     "datasets", "download", "errors", "figures.agreement", "figures.expression", "figures.genes",
-    "figures.interaction", "figures.labels", "figures.losses", "figures.maps", "figures.style", "files", "hdf5",
-    "holdout", "job_queue", "jobs", "library", "prediction", "prints.agreement", "prints.expression", "prints.genes",
-    "prints.interaction", "prints.maps", "prints.paper", "problem", "projection", "provenance", "sampling_plan",
-    "separator", "simulate", "simulated_world", "splits", "training_job", "validation",
+    "figures.interaction", "figures.labels", "figures.losses", "figures.maps", "figures.pairs", "figures.ranking",
+    "figures.style", "files", "hdf5", "holdout", "job_queue", "jobs", "library", "prediction", "prints.agreement",
+    "prints.expression", "prints.genes", "prints.interaction", "prints.maps", "prints.pairs", "prints.paper",
+    "prints.ranking", "problem", "projection", "provenance", "sampling_plan", "screening.screen_job", "separator",
+    "simulate", "simulated_world", "splits", "training_job", "validation",
 )  # fmt: skip
 
 

@@ -2,12 +2,12 @@
 
 import argparse
 import math
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from primeflow_core import checkpoint
 from primeflow_core.commands.reading import add_reading_options, covariate_values, data_file, read_given
+from primeflow_core.commands.sampling_options import add_sampling_options, plan_of
 from primeflow_core.commands.terminal import (
     ProgressLine,
     Subcommands,
@@ -20,7 +20,6 @@ from primeflow_core.commands.terminal import (
 from primeflow_core.conditions import Condition, parse_perturbations
 from primeflow_core.errors import ConditionError, SettingError
 from primeflow_core.files import check_can_write
-from primeflow_core.sampling_plan import PRECISIONS, SAMPLERS, USUAL_STEPS, ZEROS, SamplingPlan
 
 if TYPE_CHECKING:
     from primeflow_core.training import LogLine, Trainer
@@ -124,14 +123,7 @@ def _add_generate(commands: Subcommands) -> None:
     )
     parser.add_argument("--covariate", action="append", default=[], metavar="NAME=VALUE", help="context of the cells")
     parser.add_argument("--cells", type=int, default=1000, help="cells of each condition (default: %(default)s)")
-    parser.add_argument("--guidance", type=float, help="guidance weight (default: 1, as the model learned it)")
-    parser.add_argument(
-        "--sampler", choices=SAMPLERS, help="solver (default: the model's; euler with 100 steps: the paper)"
-    )
-    parser.add_argument("--steps", type=int, help="solver steps (default: the model's; 100 for euler)")
-    parser.add_argument("--zeros", choices=ZEROS, help="what becomes exactly 0 (default: the model's)")
-    parser.add_argument("--batch-size", type=int, help="cells made at once")
-    parser.add_argument("--precision", choices=PRECISIONS, help="of matrix products (default: auto)")
+    add_sampling_options(parser)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--out", type=Path, required=True, help=".h5ad to write")
@@ -148,7 +140,7 @@ def generate_command(given: argparse.Namespace) -> None:
         labels = [condition.label for condition in conditions]
     else:
         conditions, labels = (_condition(given, manifest),), [given.perturbation]
-    plan = _plan(given, manifest.sampling)
+    plan = plan_of(given, manifest.sampling)
     predictor = checkpoint.load(given.model, given.device)
     plan = predictor.settled(plan)
     bar = ProgressLine("cells × solver steps", given.cells * len(conditions) * plan.steps)
@@ -168,22 +160,6 @@ def _condition(given: argparse.Namespace, manifest: checkpoint.Manifest) -> Cond
     separator = manifest.layout.separator
     perturbations = parse_perturbations(given.perturbation, separator=separator, control=manifest.layout.control)
     return Condition(perturbations, pairs)
-
-
-def _plan(given: argparse.Namespace, default: SamplingPlan) -> SamplingPlan:
-    """The model's plan with what the user set; another sampler without --steps takes as many as it usually does."""
-    sampler = given.sampler or default.sampler
-    usual = default.steps if sampler == default.sampler else USUAL_STEPS[sampler]
-    steps = given.steps if given.steps is not None else usual
-    changes = {
-        "sampler": given.sampler,
-        "zeros": given.zeros,
-        "guidance": given.guidance,
-        "batch_size": given.batch_size,
-        "precision": given.precision,
-    }
-    set_by_user = {name: value for name, value in changes.items() if value is not None}
-    return replace(default, steps=steps, seed=given.seed, **set_by_user)
 
 
 def _add_card(commands: Subcommands) -> None:

@@ -11,14 +11,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from primeflow_core.evaluation.distances import blocks, blocks_within, centre, cloud
+from primeflow_core.evaluation.distances import Cloud, blocks, blocks_within, centre, cloud
 from primeflow_core.evaluation.genes import TopGenes, recalls, t_of_profiles
 from primeflow_core.evaluation.parallel import single_threaded_blas
 from primeflow_core.evaluation.principal_components import Components
 from primeflow_core.evaluation.profiles import Profile, log_fold_change
 
 COVERAGE = 0.95
-RANGES = {"cosine_logfc": (-1.0, 1.0), "rmse_mean": (0.0, np.inf), "deg_recall": (0.0, 1.0)}
+RANGES = {"cosine_logfc": (-1.0, 1.0), "rmse_mean": (0.0, np.inf), "deg_recall": (0.0, 1.0), "size": (0.0, np.inf)}
 
 
 @dataclass(frozen=True)
@@ -82,23 +82,32 @@ def _distances(x: Resampled, y: Resampled) -> dict[str, np.ndarray]:
     """mmd and energy, each (B,)."""
     origin = centre(y.cells)
     one, other = cloud(x.cells, origin), cloud(y.cells, origin)
-    between = np.zeros(len(x.times))
-    for rows, columns, distance in blocks(one, other):
-        between += np.einsum("bj,bj->b", x.times[:, rows] @ distance, y.times[:, columns])
-    between /= len(one) * len(other)
-    within = []
-    for cells, times in ((one, x.times), (other, y.times)):
-        total = np.zeros(len(times))
-        for rows, columns, distance in blocks_within(cells):
-            part = np.einsum("bj,bj->b", times[:, rows] @ distance, times[:, columns])
-            total += part if rows == columns else 2 * part
-        different_pairs = len(cells) ** 2 - np.square(times).sum(axis=1)
-        within.append(np.divide(total, different_pairs, out=np.full(len(total), np.nan), where=different_pairs > 0))
+    between = mean_between(one, other, x.times, y.times)
+    within = [mean_within(cells, times) for cells, times in ((one, x.times), (other, y.times))]
     with_diagonal = [mean * (1 - 1 / len(cells)) for mean, cells in zip(within, (one, other), strict=True)]
     return {
         "mmd": between - sum(with_diagonal) / 2,
         "energy": 2 * between - sum(within),
     }
+
+
+def mean_between(x: Cloud, y: Cloud, x_times: np.ndarray, y_times: np.ndarray) -> np.ndarray:
+    """(B,) mean distances of cells that were drawn so many times, (B, n) and (B, m), or shares of them."""
+    total = np.zeros(len(x_times))
+    for rows, columns, distance in blocks(x, y):
+        total += np.einsum("bj,bj->b", x_times[:, rows] @ distance, y_times[:, columns])
+    mean: np.ndarray = total / (x_times.sum(axis=1) * y_times.sum(axis=1))
+    return mean
+
+
+def mean_within(x: Cloud, times: np.ndarray) -> np.ndarray:
+    """(B,) mean distances of two different cells, drawn so many times, (B, n); NaN where one alone was drawn."""
+    total = np.zeros(len(times))
+    for rows, columns, distance in blocks_within(x):
+        part = np.einsum("bj,bj->b", times[:, rows] @ distance, times[:, columns])
+        total += part if rows == columns else 2 * part
+    different_pairs = times.sum(axis=1) ** 2 - np.square(times).sum(axis=1)
+    return np.divide(total, different_pairs, out=np.full(len(total), np.nan), where=different_pairs > 0)
 
 
 def interval(value: float, replicates: np.ndarray, name: str) -> tuple[float, float]:

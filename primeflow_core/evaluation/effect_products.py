@@ -46,7 +46,7 @@ def unbiased_products(sets: Sequence[np.ndarray], controls: np.ndarray) -> np.nd
     """Sets of cells (n, G), the combination first, and controls (k, G), to (sets, sets)."""
     profiles, control = [profile(cells) for cells in sets], profile(controls)
     effects = np.stack([log_fold_change(one.mean, control.mean) for one in profiles])
-    weight = _weight(profiles, control)
+    weight = gene_weight(profiles, control)
     return (weight * effects) @ effects.T - _noise(profiles, control, weight)
 
 
@@ -60,7 +60,7 @@ def drawn_products(
     profiles, control = [profile(cells) for cells in sets], profile(controls)
     drawn_control = _drawn_means(controls, resamples, draw)
     drawn = [log_fold_change(_drawn_means(cells, resamples, draw), drawn_control) for cells in sets]
-    effects, weight = np.stack(drawn, axis=1), _weight(profiles, control)
+    effects, weight = np.stack(drawn, axis=1), gene_weight(profiles, control)
     products: np.ndarray = (weight * effects) @ effects.transpose(0, 2, 1)
     return products - 2 * _noise(profiles, control, weight)
 
@@ -85,6 +85,18 @@ def measures(products: np.ndarray) -> Measures:
     )
 
 
+def gene_weight(profiles: Sequence[Profile], control: Profile) -> np.ndarray:
+    """(G,) what a gene counts in the products of these sets."""
+    weight: np.ndarray = np.mean([one.mean for one in (*profiles, control)], axis=0) + PSEUDO
+    return weight
+
+
+def log_variance(one: Profile) -> np.ndarray:
+    """(G,) variance of log2(mean + 0.1)."""
+    variance: np.ndarray = one.variance / one.cells / ((one.mean + PSEUDO) * np.log(2)) ** 2
+    return variance
+
+
 def _coefficients(among: np.ndarray, with_parts: np.ndarray, known: np.ndarray) -> np.ndarray:
     """(..., parts), 0 for a part that is not ``known`` to have an effect."""
     both = known[..., :, None] & known[..., None, :]
@@ -100,23 +112,11 @@ def _drawn_means(cells: np.ndarray, resamples: int, draw: np.random.Generator) -
     return means
 
 
-def _weight(profiles: Sequence[Profile], control: Profile) -> np.ndarray:
-    """(G,)"""
-    weight: np.ndarray = np.mean([one.mean for one in (*profiles, control)], axis=0) + PSEUDO
-    return weight
-
-
 def _noise(profiles: Sequence[Profile], control: Profile, weight: np.ndarray) -> np.ndarray:
     """(sets, sets): what noise adds to the products on average."""
-    own = [_log_variance(one) @ weight for one in profiles]
-    noise: np.ndarray = np.diag(own) + _log_variance(control) @ weight
+    own = [log_variance(one) @ weight for one in profiles]
+    noise: np.ndarray = np.diag(own) + log_variance(control) @ weight
     return noise
-
-
-def _log_variance(one: Profile) -> np.ndarray:
-    """(G,) variance of log2(mean + 0.1)."""
-    variance: np.ndarray = one.variance / one.cells / ((one.mean + PSEUDO) * np.log(2)) ** 2
-    return variance
 
 
 def _root(squares: np.ndarray) -> np.ndarray:

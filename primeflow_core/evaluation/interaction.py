@@ -139,6 +139,11 @@ def interaction(
     sets = (combination, *singles)
     found = measures(unbiased_products(sets, controls))
     drawn = measures(drawn_products(sets, controls, resamples, np.random.default_rng(seed)))
+    return judged(parts, found, drawn)
+
+
+def judged(parts: Sequence[str], found: Measures, drawn: Measures) -> Interaction:
+    """Of the measures of a combination of ``parts``, (), and those of its resamples, (B,)."""
     share = float(np.mean(_kinds(drawn) == _kinds(found)))
     clear = bool(found.sum_square > 0 and np.quantile(drawn.sum_square, (1 - COVERAGE) / 2) > 0)
     return Interaction(

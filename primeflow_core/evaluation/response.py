@@ -8,6 +8,7 @@ controls bring their noise to both.
 """
 
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 import pandas as pd
@@ -19,6 +20,8 @@ from primeflow_core.evaluation.profiles import log_fold_change, mean_profile
 LEAST_CHANGE = 0.25
 LARGEST_P = 0.05
 FEWEST_CELLS = 2
+
+ArrayOrSeries = TypeVar("ArrayOrSeries", np.ndarray, pd.Series)
 
 
 @dataclass(frozen=True)
@@ -65,7 +68,7 @@ def response(genes: tuple[str, ...], predicted: Cloud, measured: Cloud | None) -
     table = pd.DataFrame({"gene": genes})
     table["predicted_change"] = change(predicted)
     table["predicted_p"] = adjusted_p(predicted)
-    expected = (table["predicted_change"].abs() >= LEAST_CHANGE) & (table["predicted_p"] < LARGEST_P)
+    expected = _expected(table["predicted_change"], table["predicted_p"])
     up = table["predicted_change"] > 0
     table["expected"] = np.where(expected, np.where(up, "up", "down"), "")
     if measured is not None:
@@ -76,6 +79,13 @@ def response(genes: tuple[str, ...], predicted: Cloud, measured: Cloud | None) -
     first = pd.DataFrame({"rest": ~expected, "size": -table["predicted_change"].abs(), "gene": table["gene"]})
     order = first.sort_values(["rest", "size", "gene"], kind="stable").index
     return Response(table.loc[order].reset_index(drop=True), measured is not None)
+
+
+def up_and_down(cloud: Cloud) -> tuple[int, int]:
+    """How many genes are expected to rise, and to fall."""
+    moved = change(cloud)
+    expected = _expected(moved, adjusted_p(cloud))
+    return int((expected & (moved > 0)).sum()), int((expected & (moved < 0)).sum())
 
 
 def change(cloud: Cloud) -> np.ndarray:
@@ -94,6 +104,10 @@ def adjusted_p(cloud: Cloud) -> np.ndarray:
     freedom = safe**2 / np.maximum(a**2 / (n - 1) + b**2 / (k - 1), 1e-300)
     p = np.where(varies, 2 * stats.t.sf(np.abs(difference) / np.sqrt(safe), freedom), 1.0)
     return stats.false_discovery_control(np.clip(p, 0.0, 1.0))
+
+
+def _expected(change: ArrayOrSeries, p: ArrayOrSeries) -> ArrayOrSeries:
+    return (abs(change) >= LEAST_CHANGE) & (p < LARGEST_P)
 
 
 def _check(cloud: Cloud, genes: int) -> None:

@@ -7,9 +7,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from primeflow_core import __version__
+from primeflow_core import __version__, checkpoint
 from primeflow_core.conditions import Condition
-from primeflow_core.errors import SettingError
+from primeflow_core.errors import CheckpointError, SettingError
 from primeflow_core.sampling_plan import MOST_CELLS, SamplingPlan
 from primeflow_core.screening.goal import OF_COMBINATIONS, Goal
 
@@ -95,3 +95,13 @@ def digest(files: Iterable[Path]) -> str:
         with file.open("rb") as stream:
             found.update(hashlib.file_digest(stream, "sha256").digest())
     return found.hexdigest()
+
+
+def weights_of(model: Path) -> str:
+    """sha256 of the weights in a model's folder, and of its student's. Raises CheckpointError where there are none."""
+    weights = model / checkpoint.WEIGHTS
+    if not weights.is_file():
+        raise CheckpointError(
+            f"{model} has no {checkpoint.WEIGHTS} yet: its training has not come to a first result. Resume it."
+        )
+    return digest(file for file in (weights, model / checkpoint.STUDENT_WEIGHTS) if file.is_file())

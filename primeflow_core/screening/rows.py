@@ -22,8 +22,9 @@ def schema(covariates: Sequence[str]) -> pa.Schema:
     two rows are paired; by_seed: it for every noise seed alone. sum_score: that of the sum of single effects. size:
     length of the log2 change, freed of noise. genes_up, genes_down: as Explore counts them. interaction (a Kind,
     empty for a single), share, magnitude, direction, dominance, explained, dominant: as in evaluation.interaction,
-    against the parts measured alone; predicted_magnitude: against the parts as predicted. change and change_error:
-    (G,) log2 change and its standard error. Numbers are NaN, and texts empty, where there is none.
+    against the parts measured alone; predicted_magnitude: against the parts as predicted, measured from controls as
+    predicted. change and change_error: (G,) log2 change and its standard error. Numbers are NaN, and texts empty, where
+    there is none.
     """
     return pa.schema(
         [

@@ -1,0 +1,188 @@
+"""Rankings to show: those that came with the model, those of a job, and how to ask for one."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from shlex import quote
+from typing import Any
+
+import streamlit as st
+
+import pages
+from pages.parts import answers
+from primeflow_core.cells import Cells
+from primeflow_core.errors import CheckpointError, DataError
+from primeflow_core.jobs import BusyError, JobStatus
+from primeflow_core.library import Model
+from primeflow_core.screening import hits
+from primeflow_core.screening.candidates import Refusal
+from primeflow_core.screening.goal import Goal, GoalKind
+from primeflow_core.screening.hits import Screen
+from primeflow_core.screening.order import weights_of
+from primeflow_core.screening.request import Request
+from primeflow_core.screening.screen_job import RankedSoFar, ScreenSubject, screen
+
+SCREENS = "screens"
+USUAL_CELLS = 200
+# Beside making cells: their scores, intervals and products.
+SCORING = 1.2
+_REFUSED = "_rank_refused"
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """A ranking to show. ``key`` names it; ``shipped``: it came with the model; ``done`` of ``total`` candidates."""
+
+    key: str
+    screen: Screen
+    shipped: bool
+    done: int
+    total: int
+
+    @property
+    def is_whole(self) -> bool:
+        return self.done == self.total
+
+    @property
+    def simulated(self) -> bool:
+        return bool(self.screen.about["simulated"])
+
+
+def usual_cells(model: Model) -> int:
+    """How many cells are asked for at first: as many as the rankings that came with the model have."""
+    return next((int(found.about["order"]["cells"]) for found in shipped(model).values()), USUAL_CELLS)
+
+
+def shipped(model: Model) -> Mapping[str, Screen]:
+    """The rankings in the model's folder by the name of their file; those of other weights are left out."""
+    files = sorted((model.folder / SCREENS).glob("*.parquet"))
+    state = tuple((file.name, file.stat().st_mtime_ns) for file in files)
+    return pages.kept(("screens", *pages.name_of(model), state), partial(_read, model, files))
+
+
+def _read(model: Model, files: Sequence[Path]) -> dict[str, Screen]:
+    if not files:
+        return {}
+    found: dict[str, Screen] = {}
+    try:
+        weights = weights_of(model.folder)
+    except CheckpointError:
+        return found
+    for file in files:
+        try:
+            read = hits.read_screen(file)
+        except DataError as error:
+            st.warning(pages.plain(str(error)), icon=":material/broken_image:")
+            continue
+        if read.about["order"]["weights"] == weights:
+            found[file.stem] = read
+    return found
+
+
+def ranking_of(request: Request, model: Model) -> Ranking | None:
+    """What answers ``request``: the job in the address, a job of anybody's, what came with the model; what moves a gene
+    is also read from the changes of another ranking of the same candidates."""
+    subject = ScreenSubject(request, model.version)
+    for status in (answers.job_in_address(), pages.jobs().find(subject)):
+        if status is not None and status.subject == subject and not status.state.is_active:
+            found = of_job(status)
+            if found is not None:
+                return found
+    for name, found_screen in shipped(model).items():
+        if answers_it(found_screen, request):
+            return _whole(f"{name}-{model.version}", found_screen, shipped=True)
+    return _moving(request, model) if request.goal.kind is GoalKind.MOVES else None
+
+
+def _moving(request: Request, model: Model) -> Ranking | None:
+    gene = request.goal.raised[0]
+    for name, other in shipped(model).items():
+        if len(other.changes) and answers_it(other, replace(request, goal=other.goal)):
+            key = ("moves", *pages.name_of(model), name, gene)
+            return _whole("-".join(key[3:]), pages.kept(key, partial(hits.moves, other, gene)), shipped=True)
+    effect = replace(request, goal=Goal(GoalKind.EFFECT))
+    status = pages.jobs().find(ScreenSubject(effect, model.version))
+    if status is not None and isinstance(status.result, RankedSoFar) and len(status.result.screen.changes):
+        found = pages.kept(("moves", status.id, gene), partial(hits.moves, status.result.screen, gene))
+        return _whole(f"{status.id}-{gene}", found, shipped=False)
+    return None
+
+
+def _whole(key: str, found: Screen, *, shipped: bool) -> Ranking:
+    return Ranking(key, found, shipped, len(found.table), len(found.table))
+
+
+def of_job(status: JobStatus) -> Ranking | None:
+    """What a job has ranked so far; None where that is nothing."""
+    result = status.result
+    if not isinstance(result, RankedSoFar) or result.screen.table.empty:
+        return None
+    return Ranking(f"{status.id}-{result.done}", result.screen, False, result.done, result.total)
+
+
+def answers_it(found: Screen, request: Request) -> bool:
+    """Whether a stored ranking has the goal, the candidates and the settings of the request."""
+    order: Mapping[str, Any] = found.about["order"]
+    plan = order["plan"]
+    alike = ("sampler", "steps", "guidance", "zeros")
+    settings = (
+        order["cells"] == request.cells
+        and list(order["seeds"]) == list(range(request.seed, request.seed + request.seeds))
+        and all(plan[name] == getattr(request.plan, name) for name in alike)
+    )
+    return settings and found.goal == request.goal and labels_of(found) == {
+        (c.label, *(value for _, value in c.covariates)) for c in request.candidates
+    }  # fmt: skip
+
+
+def labels_of(found: Screen) -> set[tuple[str, ...]]:
+    rows = found.table[["perturbation", *found.covariates]]
+    return {tuple(map(str, row)) for row in rows.itertuples(index=False)}
+
+
+def expected_seconds(request: Request, model: Model) -> float:
+    """About how long the candidates take here."""
+    cells = request.cells * request.seeds * len(request.candidates)
+    seconds = SCORING * pages.shelf().expected_seconds(request.folder, model.manifest, cells, request.plan)
+    return seconds if math.isfinite(seconds) else 0.0
+
+
+def ask(request: Request, refused: tuple[Refusal, ...], model: Model) -> None:
+    """Queue a ranking and put its job into the address."""
+
+    def read() -> Cells | None:
+        return pages.cells_of(model)
+
+    subject = ScreenSubject(request, model.version)
+    work = partial(screen, request, refused, read, pages.shelf())
+    try:
+        st.query_params["job"] = pages.jobs().submit(
+            pages.session(), work, subject=subject, expected_seconds=expected_seconds(request, model), lane="screen"
+        )
+    except BusyError as error:
+        st.session_state[_REFUSED] = str(error)
+
+
+def command(request: Request, model: Model, ranked: str) -> str:
+    """What asks for the same on the command line; a list is to be saved as a file first."""
+    goal = request.goal
+    said = ["primeflow", "screen", "--model", str(model.folder)]
+    said += ["--candidates", f"all-{ranked}" if ranked in ("pairs", "singles") else "LIST.csv"]
+    for column, value in request.candidates[0].covariates:
+        said += ["--covariate", f"{column}={value}"]
+    said += ["--goal", str(goal.kind)]
+    said += ["--target", goal.target.label] if goal.target is not None else []
+    if goal.kind is GoalKind.MOVES:
+        said += ["--gene", goal.raised[0]]
+    else:
+        said += ["--raise", ",".join(goal.raised)] if goal.raised else []
+        said += ["--lower", ",".join(goal.lowered)] if goal.lowered else []
+    said += ["--cells", str(request.cells), "--seed", str(request.seed), "--guidance", f"{request.plan.guidance:g}"]
+    return " ".join(map(quote, [*said, "--out", "HITS.parquet"]))
+
+
+def refusal() -> str:
+    """Why the last ranking was not taken, once; else empty."""
+    return str(st.session_state.pop(_REFUSED, ""))

@@ -1,0 +1,172 @@
+"""A ranking drawn: its first scores, all pairs as a heat map, and which experiments to do next."""
+
+from collections.abc import Sequence
+from functools import partial
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+import pages
+from pages import plain
+from pages.parts.rank_headline import Shown
+from pages.parts.saving import offer_figure, offer_table
+from primeflow_core.figures.pairs import INTERACTION, PairGrid, Scale, heat_map, pair_grid
+from primeflow_core.figures.ranking import first_rows, ranked_scores
+from primeflow_core.prints import pairs as print_pairs
+from primeflow_core.prints import ranking as print_ranking
+from primeflow_core.screening.next_experiments import RULE, next_experiments
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+FEWEST_PAIRS, FEWEST_NEXT, MOST_NEXT = 3, 1, 24
+SHOWN: dict[Scale, str] = {"score": "Score", "interaction": "Interaction"}
+NEXT = {
+    "place": "Place", "perturbation": "Perturbation", "score": "Score", "interval": "95 % interval",
+    "promising": "Promising", "uncertain": "Uncertain", "different": "Different", "sum_score": "Sum of its parts",
+    "why": "Why",
+}  # fmt: skip
+
+
+def draw_first(shown: Shown) -> None:
+    st.plotly_chart(
+        ranked_scores(shown.table, unit_of(shown)), key="ranked-scores", config=pages.FIGURE, alt=first_told(shown)
+    )
+
+
+def first_told(shown: Shown) -> str:
+    rows = first_rows(shown.table, 5)
+    said = ", ".join(f"{name} {score:.3g}" for name, score in zip(rows["perturbation"], rows["score"], strict=True))
+    return f"{shown.unit} of the first: {said}"
+
+
+def unit_of(shown: Shown) -> str:
+    return f"{shown.unit} (log-normalised)"
+
+
+def show_first(shown: Shown) -> None:
+    if first_rows(shown.table).empty:
+        return
+    with st.container(border=True):
+        st.subheader("The first of the ranking", anchor=False)
+        draw_first(shown)
+        offer_figure("primeflow-ranking", partial(printed_first, shown), "ranked-scores")
+
+
+def printed_first(shown: Shown) -> "Figure":
+    return print_ranking.ranked_scores(shown.table, unit_of(shown))
+
+
+def grid_of(shown: Shown, scale: Scale) -> PairGrid | None:
+    """Every pair by its two names; None where there are too few to draw."""
+    parts = [shown.conditions[label].parts for label in shown.table["perturbation"] if label in shown.conditions]
+    if len(parts) < FEWEST_PAIRS or len(parts) != len(shown.table) or any(len(one) != 2 for one in parts):
+        return None
+    values = shown.table["score"]
+    if scale == "interaction":
+        values = shown.table["magnitude"].fillna(shown.table["predicted_magnitude"])
+    names = [(one.label, other.label) for one, other in parts]
+    return pair_grid(names, values.to_numpy(np.float64).tolist(), shown.measured.tolist())
+
+
+def scale_in_address() -> Scale:
+    return "interaction" if st.session_state.get("ranked-scale") == "interaction" else "score"
+
+
+def draw_pairs(shown: Shown, grid: PairGrid, scale: Scale) -> None:
+    st.plotly_chart(
+        heat_map(
+            grid, title_of(shown, scale), scale, simulated=shown.simulated,
+            smaller_is_better=not shown.goal.larger_is_better,
+        ),
+        key="all-pairs", config=pages.FIGURE, alt=f"{title_of(shown, scale)} of all pairs of {len(grid.names)} names",
+    )  # fmt: skip
+
+
+def printed_pairs(shown: Shown, grid: PairGrid, scale: Scale) -> "Figure":
+    return print_pairs.heat_map(
+        grid, title_of(shown, scale), scale, simulated=shown.simulated,
+        smaller_is_better=not shown.goal.larger_is_better,
+    )  # fmt: skip
+
+
+def title_of(shown: Shown, scale: Scale) -> str:
+    said = shown.unit if scale == "score" else INTERACTION
+    return f"{said[:1].upper()}{said[1:]}"
+
+
+def show_pairs(shown: Shown) -> None:
+    if grid_of(shown, "score") is None:
+        return
+    with st.container(border=True):
+        with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
+            st.subheader("All pairs", anchor=False, width="content")
+            st.segmented_control(
+                "Colour", list(SHOWN), format_func=SHOWN.__getitem__, default="score", required=True,
+                key="ranked-scale", label_visibility="collapsed", width="content",
+            )  # fmt: skip
+        scale = scale_in_address()
+        grid = grid_of(shown, scale)
+        if grid is None:
+            return
+        draw_pairs(shown, grid, scale)
+        st.caption(plain(pairs_told(shown, grid, scale)))
+        offer_figure("primeflow-pairs", partial(printed_pairs, shown, grid, scale), "all-pairs")
+
+
+def pairs_told(shown: Shown, grid: PairGrid, scale: Scale) -> str:
+    told = f"Names in the order of their best pair; a ring marks pairs that were {shown.truth}."
+    if scale == "interaction":
+        told += " 1 is the sum of the parts: blue does less, orange more. Where a part was not measured alone, its "
+        told += "predicted response stands in."
+    if grid.left_out:
+        told += f" The {len(grid.names)} names of the best pairs; {grid.left_out:,} others are in the table only."
+    return told
+
+
+def show_next(shown: Shown) -> None:
+    with st.container(border=True, key="next-experiments"):
+        with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
+            st.subheader("Next experiments", anchor=False, width="content")
+            st.session_state.setdefault("next-count", max(FEWEST_NEXT, min(MOST_NEXT, len(shown.ranking.screen.next))))
+            count = st.number_input("How many", FEWEST_NEXT, MOST_NEXT, key="next-count", width=140)
+        table = next_table(shown, int(count))
+        if table.empty:
+            st.caption(f"Every candidate with a score was {shown.truth} already.")
+            return
+        st.caption(plain(RULE))
+        draw_next(shown, table)
+        offer_table("Next experiments (csv)", lambda: table, "primeflow-next-experiments", "next-csv")
+
+
+def next_table(shown: Shown, count: int) -> pd.DataFrame:
+    """The screen's own list where that has as many, else as many as are asked for."""
+    found = shown.ranking.screen
+    if count == len(found.next):
+        return found.next
+    return pages.kept(
+        ("next", shown.ranking.key, count),
+        lambda: next_experiments(found.table, found.changes, count, found.goal),
+    )
+
+
+def draw_next(shown: Shown, table: pd.DataFrame, columns: Sequence[str] = tuple(NEXT)) -> None:
+    told = table.assign(
+        interval=[
+            f"{shown.number(low)} to {shown.number(high)}"
+            for low, high in zip(table["low"], table["high"], strict=True)
+        ]
+    )
+    number = st.column_config.NumberColumn(format="%.3f")
+    share = st.column_config.ProgressColumn(format="%.2f", min_value=0.0, max_value=1.0, width=105)
+    st.dataframe(
+        told[[column for column in columns if column in told]].rename(columns=NEXT), hide_index=True,
+        alt=f"Next experiments: {', '.join(table['perturbation'])}",
+        column_config={
+            "Place": st.column_config.NumberColumn(width=50), "Score": number, "Sum of its parts": number,
+            "Promising": share, "Uncertain": share, "Different": share,
+            "Why": st.column_config.TextColumn(width="large"),
+        },
+    )  # fmt: skip

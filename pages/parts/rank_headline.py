@@ -1,0 +1,202 @@
+"""A ranking in words: what was asked, what comes first, what is predicted and measured, how far to trust it."""
+
+import re
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+import pages
+from pages import plain
+from pages.parts import rank_answer
+from pages.parts.labels import show_labels
+from pages.parts.rank_answer import Ranking
+from pages.parts.rank_question import Asked
+from pages.parts.saving import offer_table
+from primeflow_core.actions import kind_of
+from primeflow_core.catalogue import Standing
+from primeflow_core.conditions import Condition
+from primeflow_core.errors import PrimeflowError
+from primeflow_core.jobs import JobState, JobStatus
+from primeflow_core.screening.candidates import Refusal
+from primeflow_core.screening.goal import Goal
+from primeflow_core.screening.ranking import told_apart
+
+MEASURED = (Standing.TRAINED, Standing.HELD_OUT)
+MOST_REFUSED = 200
+# What the model and the best rival reach; the rest explains.
+TRUST_LINES = 2
+COLUMNS = {
+    "label": "Ranked by", "conditions": "Held-out conditions", "spearman": "Rank correlation", "low": "from",
+    "high": "to", "hits": "Hits among the best", "best": "Best looked at", "chance": "Hits by chance",
+    "p": "Chance of so many hits",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A ranking with the question that it answers."""
+
+    asked: Asked
+    ranking: Ranking
+
+    @property
+    def table(self) -> pd.DataFrame:
+        return self.ranking.screen.table
+
+    @property
+    def goal(self) -> Goal:
+        return self.ranking.screen.goal
+
+    @property
+    def simulated(self) -> bool:
+        return self.ranking.simulated
+
+    @property
+    def truth(self) -> str:
+        """What the data call measured, in words that never call simulated cells so."""
+        return "simulated" if self.simulated else "measured"
+
+    @property
+    def unit(self) -> str:
+        return self.goal.unit
+
+    def number(self, value: float) -> str:
+        """A score as text, with as many decimals for all of them."""
+        most = np.abs(self.table["score"].to_numpy(np.float64))
+        return f"{value:.{2 if most[np.isfinite(most)].max(initial=0.0) >= 1 else 3}f}"
+
+    @property
+    def measured(self) -> pd.Series:
+        """(N,) whether a candidate was measured, in training or held out."""
+        return self.table["standing"].isin([str(one) for one in MEASURED])
+
+    @property
+    def conditions(self) -> dict[str, Condition]:
+        """The candidates by label; the page ranks one context at a time."""
+        request = self.asked.request
+        return {} if request is None else {condition.label: condition for condition in request.candidates}
+
+
+def heading(goal: Goal, noun: str) -> str:
+    """The goal's question, with the noun of what is ranked."""
+    return re.sub(r"^Which (candidates|combinations) ", f"Which {noun} ", goal.sentence)
+
+
+def first_told(shown: Shown) -> str:
+    """What comes first, with its score and interval."""
+    scored = shown.table[shown.table["rank"].notna()]
+    if scored.empty:
+        return "None of them has a score: the genes asked for are their own, or their effects are lost in noise."
+    best = scored.iloc[0]
+    number = shown.number
+    return (
+        f"{best['perturbation']} comes first: {shown.unit} {number(best['score'])} ({number(best['low'])} to "
+        f"{number(best['high'])})."
+    )
+
+
+def take_home(shown: Shown) -> str:
+    """What comes first, and which ranks can be told apart."""
+    return f"{first_told(shown)} {told_apart(shown.table)}"
+
+
+def labels(shown: Shown) -> tuple[str, ...]:
+    """The words of the badges: what is simulated, predicted and measured."""
+    order = shown.ranking.screen.about["order"]
+    cells = order["cells"] * len(order["seeds"])
+    words = ["SIMULATED data"] if shown.simulated else []
+    words.append(f"PREDICTED {shown.ranking.done:,} {shown.asked.noun}, {cells:,} cells each")
+    if count := int(shown.measured.sum()):
+        words.append(f"{shown.truth.upper()} {count:,} of them")
+    return tuple(words)
+
+
+def show_headline(shown: Shown) -> None:
+    st.header(plain(heading(shown.goal, shown.asked.noun)), anchor=False)
+    st.text(first_told(shown))
+    show_labels(labels(shown))
+    st.caption(plain(" · ".join(filter(None, origin(shown)))))
+    show_refused(shown.asked.refused)
+
+
+def origin(shown: Shown) -> tuple[str, ...]:
+    """Context, kind of perturbation, data and model."""
+    manifest, request = shown.asked.model.manifest, shown.asked.request
+    kind = ""
+    if request is not None:
+        try:
+            kind = kind_of(pages.cells_of(shown.asked.model), request.candidates[0])
+        except PrimeflowError as error:
+            st.warning(plain(str(error)), icon=":material/error:")
+    context = Condition((), shown.asked.covariates).context
+    came = "came with the model" if shown.ranking.shipped else "ranked on this machine"
+    return context, kind, f"data {manifest.dataset}", f"model {shown.asked.model.made}", came
+
+
+def show_refused(refused: tuple[Refusal, ...]) -> None:
+    if not refused:
+        return
+    with st.expander(f"Not ranked: {len(refused):,}", icon=":material/block:"):
+        for one in refused[:MOST_REFUSED]:
+            st.text(f"{one.label}: {one.why}")
+
+
+def show_messages(status: JobStatus | None) -> None:
+    """Why a ranking was not taken, or ended before it was whole."""
+    if refused := rank_answer.refusal():
+        st.warning(plain(refused), icon=":material/hourglass_top:")
+    if status is None or status.state is JobState.DONE:
+        return
+    if status.state is JobState.FAILED:
+        st.error(plain(status.error), icon=":material/error:")
+    kept = rank_answer.of_job(status)
+    ended = "Cancelled" if status.state is JobState.CANCELLED else "It ended"
+    told = f"after {kept.done:,} of {kept.total:,}; these are ranked among themselves" if kept is not None else (
+        "before anything was ranked"
+    )  # fmt: skip
+    st.warning(f"{ended} {told}.", icon=":material/stop_circle:")
+
+
+def show_trust(shown: Shown) -> None:
+    """Above the ranking: how the same goal did where the truth is known."""
+    with st.container(border=True, key="ranking-trust"):
+        st.subheader("How far to trust this ranking", anchor=False)
+        trust = shown.ranking.screen.trust
+        if trust is None:
+            st.text(without_trust(shown))
+            return
+        for line in trust.lines[:TRUST_LINES]:
+            st.text(line)
+        for line in trust.lines[TRUST_LINES:]:
+            st.caption(plain(line))
+        with st.expander("The numbers"):
+            table = trust.table()[list(COLUMNS)].rename(columns=COLUMNS)
+            number = st.column_config.NumberColumn(format="%.2f")
+            st.dataframe(
+                table, hide_index=True, alt=f"Agreement with the {shown.truth} ranking: {trust.lines[0]}",
+                column_config={name: number for name in ("Rank correlation", "from", "to", "Hits by chance")}
+                | {"Chance of so many hits": st.column_config.NumberColumn(format="%.2g")},
+            )  # fmt: skip
+            offer_table("Trust (csv)", trust.table, "primeflow-ranking-trust", "ranking-trust-csv")
+
+
+def without_trust(shown: Shown) -> str:
+    """Why nothing can be told of the trust."""
+    if shown.ranking.screen.about["controls"] == "predicted":
+        return (
+            "There are no measured cells of this model on this machine: changes are measured from predicted control "
+            "cells, and how far the ranking can be trusted is not known."
+        )
+    if "read_from" in shown.ranking.screen.about:
+        return (
+            f"Read from the changes of another ranking ({shown.ranking.screen.about['read_from']}). How far the change "
+            "of a single gene can be trusted was not checked: see on Explore how well the response as a whole agrees."
+        )
+    if not shown.ranking.is_whole:
+        return "It ended before what was held out could be checked."
+    return (
+        f"Fewer than three such conditions were held out of training and {shown.truth}, so how far the ranking can be "
+        "trusted is not known. Take it as a list of guesses."
+    )

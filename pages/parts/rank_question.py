@@ -1,0 +1,223 @@
+"""The question of the Rank page in the sidebar: model, cells to start from, goal, candidates; all of it in the
+address."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+import pages
+from pages import plain
+from pages.parts import address, rank_answer
+from pages.parts.question import choose_context, choose_weight, context_of, number_in
+from pages.parts.rank_goal import BY, GOALS, choose_goal, forget_typed
+from primeflow_core.catalogue import Catalogue, Covariates
+from primeflow_core.conditions import Condition
+from primeflow_core.errors import ConditionError, SettingError
+from primeflow_core.library import Library, Model
+from primeflow_core.screening import candidates
+from primeflow_core.screening.candidates import Asked as Line
+from primeflow_core.screening.candidates import Candidates, Doses, Refusal
+from primeflow_core.screening.goal import OF_COMBINATIONS, Goal
+from primeflow_core.screening.request import Request
+
+TEXTS = ("model", "context", "goal", "by", "target", "raise", "lower", "gene", "rank", "list", "doses")
+FILTERS = ("find", "known", "kinds", "top")
+LIMITS: Mapping[str, tuple[float, float]] = {"cells": (10, 2_000), "seed": (0, 2**31 - 1), "w": (1.0, 5.0)}
+PAIRS, SINGLES, LIST = "pairs", "singles", "list"
+RANKED = {PAIRS: "All pairs", SINGLES: "All singles", LIST: "A list"}
+DOSES: Mapping[str, tuple[str, Doses]] = {
+    "highest": ("Highest measured", "highest"),
+    "all": ("All measured", "all"),
+}
+USUAL_CELLS, SEEDS = 200, 2
+MOST_LINES, LONGEST_LIST = 200, 4_000
+_SHARED = ("context", "w")
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What is asked; ``request`` None with the ``problem`` where something is missing. ``below``: the place in the
+    sidebar for the button."""
+
+    model: Model
+    covariates: Covariates
+    ranked: str
+    request: Request | None
+    refused: tuple[Refusal, ...]
+    problem: str
+    below: DeltaGenerator
+
+    @property
+    def noun(self) -> str:
+        """What is ranked, in the plural."""
+        return {PAIRS: "pairs", SINGLES: "perturbations"}.get(self.ranked, "candidates")
+
+
+def key_of(name: str) -> str:
+    """Where the session keeps the widget of a part of the address; some are drawn by the same code as on Explore."""
+    return name if name in _SHARED else f"rank_{name}"
+
+
+def asked(library: Library) -> Asked:
+    """Draw the sidebar."""
+    follow_address(library)
+    with st.sidebar:
+        model = choose_model(library)
+        catalogue = Catalogue(model.manifest)
+        covariates = choose_context(catalogue)
+        goal, problem = choose_goal(model, covariates)
+        ranked = choose_ranked(model, covariates, goal)
+        found, refusal = choose_candidates(model, covariates, ranked)
+        cells, seed, weight = choose_making()
+        below = st.container()
+        pages.offer_download(library.to_download)
+    write_address(cells, seed, weight)
+    problem = problem or refusal
+    request = None
+    if goal is not None and not problem:
+        request, problem = request_of(model, goal, found, cells, seed, weight)
+    return Asked(model, covariates, ranked, request, found.refused, problem, below)
+
+
+def request_of(
+    model: Model, goal: Goal, found: Candidates, cells: int, seed: int, weight: float
+) -> tuple[Request | None, str]:
+    """What was asked, or why it cannot be."""
+    wanted = tuple(c for c in found.conditions if len(c.perturbations) > 1 or goal.kind not in OF_COMBINATIONS)
+    if not wanted:
+        return None, "There is nothing to rank: none of these can be asked of this model."
+    plan = replace(model.manifest.sampling, guidance=weight)
+    try:
+        return Request(model.folder, goal, wanted, plan, cells=cells, seeds=SEEDS, seed=seed), ""
+    except (ConditionError, SettingError) as error:
+        return None, str(error)
+
+
+def follow_address(library: Library) -> None:
+    """Bring a link, or a step back in the browser, into the boxes; on the first visit, what the page opens on."""
+    said = address.read((*TEXTS, *LIMITS, *FILTERS))
+    if said is None:
+        return
+    name = said.get("model", "")
+    name = name if name in library.models else str(library.first)
+    st.session_state[key_of("model")] = name
+    open_on(library.models[name], said)
+
+
+def open_on(model: Model, said: Mapping[str, str] | None = None) -> None:
+    """Fill the boxes with what a link says of this model, else with what was ranked beforehand."""
+    said = said or {}
+    state: Any = st.session_state
+    forget_typed()
+    contexts = [context_of(Condition((), covariates)) for covariates in Catalogue(model.manifest).contexts()]
+    usual_context = context_of(model.manifest.first_view)
+    state["context"] = next((one for one in (said.get("context"), usual_context) if one in contexts), contexts[0])
+    state[key_of("goal")] = said["goal"] if said.get("goal") in GOALS else next(iter(GOALS))
+    state[key_of("by")] = said["by"] if said.get("by") in BY else next(iter(BY))
+    state[key_of("rank")] = said["rank"] if said.get("rank") in RANKED else PAIRS
+    state[key_of("doses")] = said["doses"] if said.get("doses") in DOSES else next(iter(DOSES))
+    for name in ("target", "gene"):
+        state[key_of(name)] = said.get(name) or None
+    for name in ("raise", "lower", "list"):
+        state[key_of(name)] = said.get(name, "")[:LONGEST_LIST]
+    for name in FILTERS:
+        state[key_of(name)] = said.get(name, "")
+    usual = {"cells": rank_answer.usual_cells(model), "seed": 0, "w": 1.0}
+    for name, (least, most) in LIMITS.items():
+        state[key_of(name)] = number_in(said.get(name, ""), least, most, usual[name])
+
+
+def write_address(cells: int, seed: int, weight: float) -> None:
+    texts = {name: str(st.session_state.get(key_of(name)) or "") for name in TEXTS}
+    if texts["goal"] != "target":
+        texts["by"] = texts["target"] = ""
+    if texts["doses"] == next(iter(DOSES)):
+        texts["doses"] = ""
+    numbers = {"w": f"{weight:g}" if weight != 1 else "", "seed": str(seed or "")}
+    address.write(texts | numbers | {"cells": str(cells)})
+
+
+def choose_model(library: Library) -> Model:
+    key = key_of("model")
+    name = st.selectbox(
+        "Model and data", list(library.models), format_func=lambda name: library.models[name].title, key=key,
+        on_change=lambda: open_on(library.models[st.session_state[key]]),
+    )  # fmt: skip
+    model = library.models[name]
+    st.caption(plain(f"{model.validation[:1].upper()}{model.validation[1:]}."))
+    return model
+
+
+def choose_ranked(model: Model, covariates: Covariates, goal: Goal | None) -> str:
+    """What kind of candidates; pairs only where the model knows two perturbations alone in this context."""
+    alone = {
+        c.perturbations[0].name for c in model.manifest.trained_on if c.covariates == covariates and len(c.parts) == 1
+    }
+    combinations_only = goal is not None and goal.kind in OF_COMBINATIONS
+    choices = [PAIRS] if len(alone) > 1 else []
+    choices += [LIST] if combinations_only else [SINGLES, LIST]
+    if st.session_state.get(key_of("rank")) not in choices:
+        st.session_state[key_of("rank")] = choices[0]
+    return str(
+        st.segmented_control(
+            "What is ranked", choices, format_func=RANKED.__getitem__, key=key_of("rank"), required=True
+        )
+        or choices[0]
+    )
+
+
+def choose_candidates(model: Model, covariates: Covariates, ranked: str) -> tuple[Candidates, str]:
+    """The conditions to rank, and what is missing."""
+    if ranked == LIST:
+        text = st.text_area(
+            "Perturbations or combinations, one a line", key=key_of("list"), height=120, max_chars=LONGEST_LIST,
+            placeholder="KLF1+MAP2K6\nCEBPA",
+        )  # fmt: skip
+        labels = tuple(line.strip() for line in text.splitlines() if line.strip())[:MOST_LINES]
+        if not labels:
+            return Candidates(()), "Write at least one perturbation or combination into the list on the left."
+    else:
+        labels = ()
+    doses = choose_doses(model)
+    found = pages.kept(
+        ("candidates", *pages.name_of(model), covariates, ranked, labels, doses),
+        lambda: candidates_of(model, covariates, ranked, labels, doses),
+    )
+    return found, ""
+
+
+def candidates_of(
+    model: Model, covariates: Covariates, ranked: str, labels: tuple[str, ...], doses: Doses
+) -> Candidates:
+    if ranked == LIST:
+        return candidates.listed(model.manifest, [Line(label) for label in labels], [covariates], doses)
+    every = candidates.all_pairs if ranked == PAIRS else candidates.all_singles
+    return every(model.manifest, [covariates], doses)
+
+
+def choose_doses(model: Model) -> Doses:
+    if not any(model.manifest.vocabulary.highest_dose):
+        return DOSES[next(iter(DOSES))][1]
+    name = st.segmented_control(
+        "Doses of drugs", list(DOSES), format_func=lambda name: DOSES[name][0], key=key_of("doses"), required=True
+    )
+    return DOSES[str(name or next(iter(DOSES)))][1]
+
+
+def choose_making() -> tuple[int, int, float]:
+    """How many cells of each of the two noise seeds, the first of them, and the guidance weight."""
+    with st.expander("How cells are made"):
+        st.session_state.setdefault(key_of("cells"), USUAL_CELLS)
+        st.session_state.setdefault(key_of("seed"), 0)
+        cells = st.number_input(
+            "Cells of each, twice", *LIMITS["cells"], step=50, key=key_of("cells"),
+            help="So many cells of each candidate are made from each of two noise seeds, the same for all.",
+        )  # fmt: skip
+        seed = st.number_input(
+            "Noise seed", *LIMITS["seed"], step=1, key=key_of("seed"), help="The same seed gives the same ranking."
+        )
+        weight = choose_weight()
+    return int(cells), int(seed), weight

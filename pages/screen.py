@@ -1,0 +1,157 @@
+"""Candidates by what is looked for: which pair or perturbation to try next, and how far to trust that."""
+
+import streamlit as st
+
+import pages
+from pages import plain
+from pages.parts import answers, rank_answer
+from pages.parts.presenting import present, presenting
+from pages.parts.rank_answer import Ranking
+from pages.parts.rank_figures import show_first, show_next, show_pairs
+from pages.parts.rank_finding import show_taking_along, steps
+from pages.parts.rank_headline import Shown, heading, show_headline, show_messages, show_refused, show_trust
+from pages.parts.rank_question import Asked, asked
+from pages.parts.rank_table import columns, readable, show_ranking
+from primeflow_core.jobs import JobState, JobStatus
+from primeflow_core.screening.request import Request
+from primeflow_core.screening.screen_job import ScreenSubject
+
+TOO_LONG = 30 * 60.0
+MOST_STREAMED = 100
+
+
+def main() -> None:
+    pages.begin("Rank combinations")
+    library = pages.library()
+    for problem in library.problems:
+        st.warning(plain(problem))
+    if library.first is None:
+        st.error("There is no model yet. Train one with `primeflow train`, then put its folder into checkpoints/.")
+        return
+    what = asked(library)
+    if what.request is None:
+        show_nothing(what)
+        return
+    subject = ScreenSubject(what.request, what.model.version)
+    status = answers.job_in_address()
+    mine = status if status is not None and status.subject == subject else None
+    if mine is None and "job" in st.query_params and not (status is not None and status.state.is_active):
+        del st.query_params["job"]
+    active = mine if mine is not None and mine.state.is_active else None
+    with what.below:
+        offer_ranking(what, what.request, active)
+    ranking = None if active else rank_answer.ranking_of(what.request, what.model)
+    if presenting():
+        present(steps(Shown(what, ranking)) if ranking is not None else [])
+    elif active is not None:
+        show_under_way(what, what.request, active)
+    else:
+        show(what, what.request, mine, ranking)
+        if status is not None and mine is None and status.state.is_active:
+            show_other_job(status)
+
+
+def show_nothing(what: Asked) -> None:
+    """Something is still missing from the question."""
+    with what.below:
+        st.button("Rank", type="primary", key="rank", icon=":material/play_arrow:", width="stretch", disabled=True)
+    if presenting():
+        present([])
+        return
+    st.header("Rank combinations", anchor=False)
+    st.info(plain(what.problem), icon=":material/west:")
+    show_refused(what.refused)
+
+
+def offer_ranking(what: Asked, request: Request, active: JobStatus | None) -> None:
+    """Rank, or Cancel while this very question is being answered."""
+    if active is not None:
+        offer_cancel(active, "cancel")
+        return
+    seconds = rank_answer.expected_seconds(request, what.model)
+    st.button(
+        "Rank", type="primary", key="rank", icon=":material/play_arrow:", shortcut="Ctrl+Enter", width="stretch",
+        on_click=rank_answer.ask, args=(request, what.refused, what.model),
+    )  # fmt: skip
+    st.caption(
+        f"{len(request.candidates):,} {what.noun}, {request.cells * request.seeds:,} cells each: about "
+        f"{pages.duration(seconds)} on this machine."
+    )
+    if seconds > TOO_LONG:
+        st.warning(
+            "That is long for a browser tab. This command does the same, takes up again where it was stopped, and "
+            "shares the work among machines:",
+            icon=":material/schedule:",
+        )
+        st.code(rank_answer.command(request, what.model, what.ranked), language="bash", wrap_lines=True)
+
+
+def offer_cancel(status: JobStatus, key: str) -> None:
+    st.button(
+        "Cancel ranking", key=key, icon=":material/stop_circle:", width="stretch", on_click=pages.jobs().cancel,
+        args=(status.id,), help="The rows that are there stay.",
+    )  # fmt: skip
+
+
+def show_under_way(what: Asked, request: Request, active: JobStatus) -> None:
+    st.header(plain(heading(request.goal, what.noun)), anchor=False)
+    st.fragment(run_every=1.0)(follow)(active.id, what)
+
+
+def follow(job_id: str, what: Asked) -> None:
+    """How far it is, and the rows so far."""
+    status = pages.jobs().status(job_id)
+    if status is None or not status.state.is_active:
+        st.rerun()
+    st.progress(*progress(status))
+    ranking = rank_answer.of_job(status)
+    if ranking is None:
+        st.caption("The first rows appear here in a moment. You may close this page and come back by its address.")
+        return
+    shown = Shown(what, ranking)
+    st.caption(f"PREDICTED: {ranking.done:,} of {ranking.total:,} {what.noun}, ranked among themselves so far.")
+    rows = shown.table.head(MOST_STREAMED)
+    st.dataframe(
+        readable(rows, shown), hide_index=True, key="ranked-so-far", column_config=columns(shown),
+        alt=f"The first {len(rows)} so far",
+    )  # fmt: skip
+
+
+def progress(status: JobStatus) -> tuple[float, str]:
+    """The share that is done, and words for it."""
+    if status.state is JobState.QUEUED:
+        return 0.0, answers.waiting_text(status)
+    if status.snapshot is None:
+        return 0.0, "Starting …"
+    snapshot = status.snapshot
+    left = "" if status.seconds_left is None else f", about {pages.duration(status.seconds_left)} left"
+    return snapshot.fraction, f"{snapshot.note}: {snapshot.fraction:.0%}{left}"
+
+
+def show(what: Asked, request: Request, ended: JobStatus | None, ranking: Ranking | None) -> None:
+    """The ranking, as far as there is one, below what happened to its job."""
+    if ranking is None:
+        st.header(plain(heading(request.goal, what.noun)), anchor=False)
+        show_messages(ended)
+        st.info("Nothing is ranked for this question yet. Press **Rank** on the left.", icon=":material/west:")
+        show_refused(what.refused)
+        return
+    shown = Shown(what, ranking)
+    show_headline(shown)
+    show_messages(ended)
+    show_trust(shown)
+    show_ranking(shown)
+    show_first(shown)
+    show_pairs(shown)
+    show_next(shown)
+    show_taking_along(shown)
+
+
+def show_other_job(status: JobStatus) -> None:
+    """A ranking of something else goes on while the question was changed."""
+    with st.container(border=True, horizontal=True, vertical_alignment="center"):
+        st.text("Another ranking of yours is still under way.", width="stretch")
+        st.button("Cancel it", key="cancel-other", on_click=pages.jobs().cancel, args=(status.id,))
+
+
+main()

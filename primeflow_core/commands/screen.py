@@ -1,0 +1,243 @@
+"""The command screen: rank every candidate by a goal, on this machine or on many, and say how far to trust it."""
+
+import argparse
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from primeflow_core import checkpoint
+from primeflow_core.commands.reading import add_reading_options
+from primeflow_core.commands.sampling_options import add_sampling_options
+from primeflow_core.commands.terminal import (
+    ProgressLine,
+    Subcommands,
+    add_command,
+    minutes_and_seconds,
+    note,
+    say,
+)
+from primeflow_core.errors import DataError, PrimeflowError, SettingError
+from primeflow_core.files import check_can_write, write_with
+from primeflow_core.screening.goal import GoalKind
+
+if TYPE_CHECKING:
+    from primeflow_core.commands.screen_question import ScreenQuestion
+    from primeflow_core.screening.hits import Screen
+    from primeflow_core.screening.order import ScreenOrder
+    from primeflow_core.screening.reference import Reference
+    from primeflow_core.screening.shards import Parts
+
+INTERACTION = "interaction"
+
+
+def add_commands(commands: Subcommands) -> None:
+    parser = add_command(
+        commands,
+        "screen",
+        "Rank combinations by what they do, and say how far to trust the ranking.",
+        "primeflow screen --model checkpoints/simulated-screen --candidates all-pairs --goal effect --out hits.parquet",
+    )
+    parser.add_argument("--model", type=Path, required=True, help="model folder")
+    _add_candidates(parser)
+    _add_goal(parser)
+    _add_cells(parser)
+    _add_results(parser)
+    _add_running(parser)
+    parser.add_argument("--data", help=".h5ad or named data set that the model was trained on (default: as it says)")
+    add_reading_options(parser)
+    parser.set_defaults(run=screen_command)
+
+
+def _add_candidates(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("candidates")
+    group.add_argument(
+        "--candidates", required=True, metavar="WHICH",
+        help="all-singles, all-pairs, all-triples, a csv with the column perturbation, or a table that screen wrote",
+    )  # fmt: skip
+    group.add_argument("--parts", metavar="NAMES|FILE", help="combine these only: A,B,C or a file with one a line")
+    group.add_argument(
+        "--covariate", action="append", default=[], metavar="NAME=VALUE",
+        help="context of the cells; repeatable, NAME=all for all (default: that of the model's first view)",
+    )  # fmt: skip
+    group.add_argument("--doses", default="highest", help="highest, all, or 0.1,1,10 (default: %(default)s)")
+
+
+def _add_goal(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("what to rank by")
+    group.add_argument(
+        "--goal", choices=(*map(str, GoalKind), INTERACTION), default="effect",
+        help="size of the change; distance to or direction of a target; genes up and down; what moves a gene; more "
+        "(synergy, interaction) or less (suppression) than the sum of the parts (default: %(default)s)",
+    )  # fmt: skip
+    group.add_argument("--target", metavar="LABEL", help="for target, direction: a measured condition, in the context")
+    group.add_argument("--target-data", type=Path, metavar="FILE", help="or an .h5ad with cells of the target state")
+    group.add_argument("--raise", dest="raised", metavar="GENES|FILE", help="for genes: those that should go up")
+    group.add_argument("--lower", dest="lowered", metavar="GENES|FILE", help="for genes: those that should go down")
+    group.add_argument("--gene", help="for moves: the gene")
+
+
+def _add_cells(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("predicted cells")
+    group.add_argument("--cells", type=int, default=200, help="of a candidate, for each seed (default: %(default)s)")
+    group.add_argument(
+        "--noise-seeds", type=int, default=2, help="how many, shared by all candidates (default: %(default)s)"
+    )
+    group.add_argument("--seed", type=int, default=0, help="the first of them (default: %(default)s)")
+    add_sampling_options(group)
+
+
+def _add_results(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("what comes out")
+    group.add_argument("--out", type=Path, required=True, help=".parquet to write; .csv writes both")
+    group.add_argument("--next", type=int, default=8, metavar="K", help="experiments to suggest (default: %(default)s)")
+    group.add_argument("--changes", action="store_true", help="keep the change of every gene in the table")
+    group.add_argument(
+        "--keep-cells", type=Path, metavar="FOLDER",
+        help="write all predicted cells too, an .h5ad a shard and seed; makes them once more",
+    )  # fmt: skip
+
+
+def _add_running(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("where it runs (default: in this process, on one core)")
+    group.add_argument("--workers", type=int, metavar="N", help="so many processes of this machine")
+    group.add_argument("--scheduler", metavar="ADDRESS", help="a running Dask scheduler, such as tcp://host:8786")
+
+
+def screen_command(given: argparse.Namespace) -> None:
+    """What cannot be done is refused before anything heavy is imported or read."""
+    _check(given)
+    manifest = checkpoint.read_manifest(given.model)
+    check_can_write(given.out)
+
+    from primeflow_core.commands.ranking_shown import show
+    from primeflow_core.commands.screen_question import goal_kind, question
+
+    kind = goal_kind(given)
+    asked = question(given, kind, manifest)
+
+    from primeflow_core.screening.request import prepared
+
+    order, reference = prepared(asked.request, asked.data, lambda: checkpoint.load(given.model), asked.target_cells)
+    out = given.out.with_suffix(".parquet")
+    found = _there(out, order, given.changes)
+    if found is None:
+        found = _screened(given, asked, order, reference, out)
+    else:
+        note(f"{out} holds this very screen already; nothing was screened again.")
+    if given.out.suffix == ".csv":
+        write_with(given.out, lambda temporary: found.table.to_csv(temporary, index=False))
+    if given.keep_cells is not None:
+        _keep_cells(order, given.model, given.keep_cells)
+    show(found, out)
+
+
+def _check(given: argparse.Namespace) -> None:
+    if given.out.suffix not in (".parquet", ".csv"):
+        raise SettingError(f"--out {given.out} must end in .parquet or .csv.")
+    if given.workers is not None and given.scheduler is not None:
+        raise SettingError("--workers starts workers here, --scheduler uses those of another: give one of them.")
+    if given.workers is not None and given.workers < 1:
+        raise SettingError(f"--workers is {given.workers}; it must be 1 or more.")
+    if given.next < 0:
+        raise SettingError(f"--next is {given.next}; it must be 0 or more.")
+
+
+def _there(out: Path, order: "ScreenOrder", changes: bool) -> "Screen | None":
+    """The finished table of this very order; None where the file is not there or another one."""
+    from primeflow_core.screening.hits import read_screen
+
+    if not out.is_file():
+        return None
+    try:
+        found = read_screen(out)
+    except DataError:
+        return None
+    return found if found.about["fingerprint"] == order.fingerprint and (len(found.changes) or not changes) else None
+
+
+def _screened(
+    given: argparse.Namespace, asked: "ScreenQuestion", order: "ScreenOrder", reference: "Reference", out: Path
+) -> "Screen":
+    import pyarrow as pa
+
+    from primeflow_core.screening.hits import write_screen
+    from primeflow_core.screening.request import finished, told_trust
+    from primeflow_core.screening.shards import Parts
+
+    manifest = checkpoint.read_manifest(given.model)
+    with Parts.begun(out, order, reference) as parts:
+        _announce(given, asked, order, parts)
+        _run(given, order, parts)
+        checked = (parts.read(i) for i, shard in enumerate(order.shards) if shard.start < len(order.checked))
+        trust = (
+            told_trust(pa.concat_tables(checked), order, reference, asked.data, given.model) if order.checked else None
+        )
+        found = finished(
+            parts.rows(), order, reference, manifest,
+            trust=trust, refused=asked.candidates.refused, changes=given.changes, count=given.next,
+        )  # fmt: skip
+        write_screen(out, found)
+        parts.remove()
+    return found
+
+
+def _announce(given: argparse.Namespace, asked: "ScreenQuestion", order: "ScreenOrder", parts: "Parts") -> None:
+    from primeflow_core.screening.request import foreseen_seconds
+
+    beside = f" and {len(order.checked)} held-out conditions" if order.checked else ""
+    note(
+        f"{order.goal.sentence} {len(order.candidates):,} candidates{beside}, {order.cells} cells for each of "
+        f"{len(order.seeds)} noise seeds."
+    )
+    left = len(parts.missing)
+    if left < len(order.shards):
+        note(f"Going on: {len(order.shards) - left} of {len(order.shards)} shards are there.")
+    conditions = len(order.everything) * left // len(order.shards)
+    seconds = foreseen_seconds(asked.request, checkpoint.read_manifest(given.model), conditions) / (given.workers or 1)
+    if given.scheduler is None and left:
+        note(f"This takes about {minutes_and_seconds(seconds)} min.")
+
+
+def _run(given: argparse.Namespace, order: "ScreenOrder", parts: "Parts") -> None:
+    from primeflow_core.screening.engine import run_here, run_on_workers
+
+    bar = ProgressLine("conditions", len(order.everything))
+    on_done = _told(bar, order)
+    try:
+        if given.workers is None and given.scheduler is None:
+            run_here(parts, given.model, on_done)
+        else:
+            run_on_workers(parts, given.model, on_done, workers=given.workers, scheduler=given.scheduler)
+    except PrimeflowError:
+        # What failed before its first shard may be mended by another option, which is another screen.
+        if not parts.present:
+            parts.remove()
+        raise
+    finally:
+        bar.close()
+
+
+def _told(bar: ProgressLine, order: "ScreenOrder") -> Callable[[int], None]:
+    """Shown as conditions, with the time that is left by what was seen in this run."""
+    began: list[tuple[float, int]] = []
+    ends = [0, *(shard.stop for shard in order.shards)]
+
+    def on_done(shards: int) -> None:
+        now = time.monotonic()
+        began.append((now, shards))
+        since, before = began[0]
+        pace = (now - since) / (shards - before) if shards > before else None
+        left = "" if pace is None else f"about {minutes_and_seconds(pace * (len(order.shards) - shards))} left"
+        bar.at(ends[shards], left)
+
+    return on_done
+
+
+def _keep_cells(order: "ScreenOrder", model: Path, folder: Path) -> None:
+    from primeflow_core.screening.whole_cells import whole_cells
+
+    bar = ProgressLine("files of cells", len(order.shards) * len(order.seeds))
+    files = whole_cells(order, model, folder, lambda done: bar.at(done))
+    bar.close()
+    say(f"{folder}: {files} files of predicted cells, {order.cells} of each condition and noise seed.")

@@ -1,0 +1,214 @@
+"""What `screen` is asked: which candidates of which model are ranked by what, beside which measured cells."""
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from primeflow_core.catalogue import Catalogue, Covariates
+from primeflow_core.cells import Cells
+from primeflow_core.checkpoint import Manifest
+from primeflow_core.commands.reading import covariate_values, data_file, read_given
+from primeflow_core.commands.sampling_options import plan_of
+from primeflow_core.commands.terminal import note
+from primeflow_core.conditions import Condition, Perturbation, parse_perturbations
+from primeflow_core.errors import ConditionError, DataError, SettingError
+from primeflow_core.gene_search import NameSearch, found_genes
+from primeflow_core.screening.candidates import (
+    Asked,
+    Candidates,
+    Doses,
+    all_pairs,
+    all_singles,
+    all_triples,
+    listed,
+    read_file,
+)
+from primeflow_core.screening.goal import TOWARDS, Goal, GoalKind
+from primeflow_core.screening.request import Request, cells_of
+from primeflow_core.screening.target_file import read_target
+
+ALL_SINGLES, ALL_PAIRS, ALL_TRIPLES = "all-singles", "all-pairs", "all-triples"
+INTERACTION = "interaction"
+ALL = "all"
+MOST_REFUSED = 8
+
+
+@dataclass(frozen=True)
+class ScreenQuestion:
+    """``data``: the cells that the model was trained on, None where they are not on this machine.
+
+    ``target_cells`` (m, G) come from a file of the user's.
+    """
+
+    request: Request
+    candidates: Candidates
+    data: Cells | None
+    target_cells: np.ndarray | None
+
+
+def goal_kind(given: argparse.Namespace) -> GoalKind:
+    """Raises SettingError where the goal lacks an option that it needs, or has one that is another's."""
+    kind = GoalKind.SYNERGY if given.goal == INTERACTION else GoalKind(given.goal)
+    needs = {
+        "--target LABEL or --target-data FILE": (kind in TOWARDS, given.target or given.target_data),
+        "--raise or --lower GENES": (kind is GoalKind.GENES, given.raised or given.lowered),
+        "--gene GENE": (kind is GoalKind.MOVES, given.gene),
+    }
+    for options, (needed, value) in needs.items():
+        if needed and not value:
+            raise SettingError(f"--goal {given.goal} needs {options}.")
+        if value and not needed:
+            raise SettingError(f"{options} does not belong to --goal {given.goal}.")
+    if given.target and given.target_data:
+        raise SettingError("Give the target by --target or by --target-data, not by both.")
+    return kind
+
+
+def question(given: argparse.Namespace, kind: GoalKind, manifest: Manifest) -> ScreenQuestion:
+    """Read what the options name, and say on standard error what was chosen and what is left out."""
+    plan = plan_of(given, manifest.sampling)
+    contexts = _contexts(given.covariate, manifest)
+    candidates = _candidates(given, manifest, contexts)
+    _tell_refused(candidates)
+    raised, lowered, moved = (_genes(text, manifest.genes) for text in (given.raised, given.lowered, given.gene))
+    target_cells = read_target(given.target_data, manifest.genes) if given.target_data else None
+    data = _measured_cells(given, manifest)
+    target = _target(given, manifest, data, contexts[0])
+    if target is not None and len(contexts) > 1:
+        note(f"The target is {target.label} in {target.context}, for all contexts.")
+    goal = Goal(kind, (*raised, *moved), lowered, target)
+    request = Request(given.model, goal, candidates.conditions, plan, given.cells, given.noise_seeds, given.seed)
+    return ScreenQuestion(request, candidates, data, target_cells)
+
+
+def _tell_refused(candidates: Candidates) -> None:
+    for refusal in candidates.refused[:MOST_REFUSED]:
+        note(f"Left out {refusal.label}: {refusal.why}")
+    if len(candidates.refused) > MOST_REFUSED:
+        note(f"Left out {len(candidates.refused) - MOST_REFUSED:,} more; the table's description lists them all.")
+    if not candidates.conditions:
+        raise SettingError("There is no candidate left to screen. Name other parts, doses or contexts.")
+
+
+def _contexts(texts: Sequence[str], manifest: Manifest) -> tuple[Covariates, ...]:
+    """The model's contexts that --covariate names; a column that it does not name is as in the model's first view."""
+    known = Catalogue(manifest).contexts()
+    wanted: dict[str, set[str]] = {}
+    for text in texts:
+        for name, value in covariate_values([text]).items():
+            wanted.setdefault(name, set()).add(value.casefold())
+    columns = dict(manifest.vocabulary.covariates)
+    for name, values in wanted.items():
+        if name not in columns:
+            raise ConditionError(f"{manifest.name} has no covariate {name!r}. It has: {', '.join(columns) or 'none'}.")
+        for value in values - {ALL} - {known_value.casefold() for known_value in columns[name]}:
+            raise ConditionError(f"{value!r} is not a {name} this model knows. It knows: {', '.join(columns[name])}.")
+    usual = dict(manifest.first_view.covariates if manifest.first_view else known[0])
+    wanted = {name: {usual[name].casefold()} for name in columns} | wanted
+    found = tuple(one for one in known if all({ALL, value.casefold()} & wanted[name] for name, value in one))
+    if not found:
+        listing = ", ".join(Condition((), one).context for one in known)
+        raise ConditionError(f"{manifest.name} knows no cells of these covariates together. It knows: {listing}.")
+    if not texts and len(known) > 1:
+        name = found[0][0][0]
+        note(f"In {Condition((), found[0]).context}; --covariate {name}=VALUE chooses another, {name}={ALL} takes all.")
+    return found
+
+
+def _candidates(given: argparse.Namespace, manifest: Manifest, contexts: Sequence[Covariates]) -> Candidates:
+    doses, names = _doses(given.doses), _names(given.parts)
+    if given.candidates == ALL_TRIPLES:
+        if names is None:
+            raise SettingError(f"--candidates {ALL_TRIPLES} needs --parts: the perturbations to combine, or a file.")
+        return all_triples(manifest, contexts, doses, names)
+    if given.candidates in (ALL_SINGLES, ALL_PAIRS):
+        every = all_singles if given.candidates == ALL_SINGLES else all_pairs
+        return every(manifest, contexts, doses, names)
+    if names is not None:
+        raise SettingError(f"--parts belongs to {ALL_SINGLES}, {ALL_PAIRS} and {ALL_TRIPLES}, not to a file.")
+    columns = [column for column, _ in manifest.vocabulary.covariates]
+    return listed(manifest, read_file(Path(given.candidates), columns), contexts, doses)
+
+
+def _doses(text: str) -> Doses:
+    if text == "highest":
+        return "highest"
+    if text == ALL:
+        return "all"
+    try:
+        return tuple(dict.fromkeys(float(dose) for dose in text.split(",")))
+    except ValueError:
+        raise SettingError(f"--doses {text!r} must be highest, all, or numbers such as 0.1,1,10.") from None
+
+
+def _names(text: str | None) -> tuple[str, ...] | None:
+    """Names as listed, or those of a file, one a line."""
+    if text is None:
+        return None
+    content = _of_file(text)
+    names = text.split(",") if content is None else content.splitlines()
+    return tuple(dict.fromkeys(name.strip() for name in names if name.strip()))
+
+
+def _of_file(text: str) -> str | None:
+    """The text of a file; None where there is none of this name."""
+    try:
+        return Path(text).read_text(encoding="utf-8-sig") if Path(text).is_file() else None
+    except UnicodeDecodeError as error:
+        raise DataError(f"{text} is no text in UTF-8. Save the names as plain text, one a line.") from error
+
+
+def _genes(text: str | None, genes: Sequence[str]) -> tuple[str, ...]:
+    """Genes of the model from a list or a file of any of their names; unknown ones are told of and left out."""
+    if text is None:
+        return ()
+    content = _of_file(text)
+    found = found_genes(text if content is None else content, genes)
+    search = NameSearch(genes)
+    said = [
+        name + (f" (did you mean {' or '.join(guesses)}?)" if (guesses := search.suggestions(name)) else "")
+        for name in found.unknown
+    ]
+    if not found.matched:
+        raise DataError(f"None of these genes is among the {len(genes):,} of the model: {', '.join(said) or text}.")
+    if said:
+        note(f"Left out, not among the {len(genes):,} genes of the model: {', '.join(said)}")
+    return found.matched
+
+
+def _measured_cells(given: argparse.Namespace, manifest: Manifest) -> Cells | None:
+    if given.data is None:
+        cells = cells_of(manifest)
+        if cells is None:
+            note(
+                f"The measured cells of {manifest.dataset} are not on this machine: changes are measured from "
+                "predicted control cells, and how far to trust the ranking cannot be told. --data names their file."
+            )
+        return cells
+    cells = read_given(data_file(given.data), given)
+    if cells.sha256 != manifest.data_sha256:
+        raise DataError(f"{cells.source} is not the file that {manifest.name} was trained on ({manifest.dataset}).")
+    return cells
+
+
+def _target(
+    given: argparse.Namespace, manifest: Manifest, data: Cells | None, covariates: Covariates
+) -> Condition | None:
+    """The target by name; a file of cells is called by its own."""
+    if given.target_data:
+        return Condition((Perturbation(given.target_data.stem),), covariates)
+    if not given.target:
+        return None
+    layout = manifest.layout
+    as_typed = Condition(
+        parse_perturbations(given.target, separator=layout.separator, control=layout.control), covariates
+    )
+    if data is not None and len(data.where(as_typed)):
+        return as_typed
+    named = listed(manifest, [Asked(given.target)], [covariates])
+    if not named.conditions:
+        raise ConditionError(named.refused[0].why)
+    return named.conditions[0]

@@ -1,0 +1,128 @@
+"""A heat map of all pairs: each name against each other one, the same value on both sides of the diagonal."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import plotly.graph_objects as go
+
+from primeflow_core.figures.style import LEGEND, STYLES, Role, escaped, layout, name_of, shortened
+
+MOST_NAMES = 60
+LONGEST_NAME = 18
+FEW_NAMES = 24
+NOTHING = "rgba(128,136,148,0.55)"
+NO_VALUE = "No value"
+Scale = Literal["score", "interaction"]
+INTERACTION = "Size, as a share of the sum of its parts"
+AROUND_ONE = ("#2087C6", "#F7F8F9", "#D55E00")
+# A scale no finer than this: smaller interactions are noise.
+LEAST_REACH = 0.25
+
+
+@dataclass(frozen=True)
+class PairGrid:
+    """``names`` (n,) in the order of their best pair; ``values`` (n, n) symmetric, NaN where there is none;
+    ``measured`` (n, n); ``left_out``: how many names there were beside."""
+
+    names: tuple[str, ...]
+    values: np.ndarray
+    measured: np.ndarray
+    left_out: int = 0
+
+    @property
+    def rings(self) -> list[tuple[str, str]]:
+        """Across and upwards: the cells that were measured."""
+        return [(self.names[j], self.names[i]) for i, j in np.argwhere(self.measured)]
+
+
+def pair_grid(
+    pairs: Sequence[tuple[str, str]], values: Sequence[float], measured: Sequence[bool], most: int = MOST_NAMES
+) -> PairGrid:
+    """Of ``pairs`` in the order of their ranking; the names of the first ones, ``most`` at most."""
+    every = list(dict.fromkeys(name for pair in pairs for name in pair))
+    names = every[:most]
+    place = {name: i for i, name in enumerate(names)}
+    grid = np.full((len(names), len(names)), np.nan)
+    known = np.zeros(grid.shape, dtype=bool)
+    for (one, other), value, was_measured in zip(pairs, values, measured, strict=True):
+        if one in place and other in place:
+            for i, j in ((place[one], place[other]), (place[other], place[one])):
+                grid[i, j], known[i, j] = value, was_measured
+    return PairGrid(tuple(names), grid, known, len(every) - len(names))
+
+
+def colours_of(grid: PairGrid, scale: Scale) -> tuple[float, float]:
+    """The values of the first and the last colour; an interaction is even around 1, where nothing interacts."""
+    finite = grid.values[np.isfinite(grid.values)]
+    if scale == "interaction":
+        reach = float(np.clip(np.abs(finite - 1.0).max(initial=0.0), LEAST_REACH, 1.0))
+        return 1.0 - reach, 1.0 + reach
+    if not len(finite):
+        return 0.0, 1.0
+    low, high = float(finite.min()), float(finite.max())
+    return (low, high) if high > low else (low - 0.5, high + 0.5)
+
+
+def height_of(grid: PairGrid) -> int:
+    """In pixels: a name has 24 of them while that fits, never fewer than 13."""
+    count = len(grid.names)
+    return max(13 * count, min(24 * count, 480)) + 170
+
+
+def heat_map(
+    grid: PairGrid, title: str, scale: Scale, *, simulated: bool, smaller_is_better: bool = False
+) -> go.Figure:
+    """``title`` names the values with their unit; measured pairs have a ring, and pairs without a value are grey."""
+    low, high = colours_of(grid, scale)
+    names = [escaped(shortened(name, LONGEST_NAME)) for name in grid.names]
+    sequential = "Viridis_r" if smaller_is_better else "Viridis"
+    figure = go.Figure(
+        go.Heatmap(
+            z=grid.values, x=list(range(len(names))), y=list(range(len(names))), zmin=low, zmax=high,
+            colorscale=sequential if scale == "score" else [[i / 2, colour] for i, colour in enumerate(AROUND_ONE)],
+            colorbar={"title": {"text": escaped(title), "side": "right"}, "thickness": 12},
+            customdata=[[f"{escaped(one)} + {escaped(other)}" for other in grid.names] for one in grid.names],
+            hovertemplate="%{customdata}: %{z:.3g}<extra></extra>", hoverongaps=False, xgap=1, ygap=1,
+        )
+    )  # fmt: skip
+    figure.add_trace(_rings(grid, simulated))
+    figure.add_trace(_key(NO_VALUE, {"symbol": "square", "size": 12, "color": NOTHING}))
+    axis = {
+        "tickvals": list(range(len(names))), "ticktext": names, "showgrid": False, "zeroline": False,
+        "tickfont": {"size": 11} if len(names) > FEW_NAMES else None, "range": [-0.5, len(names) - 0.5],
+    }  # fmt: skip
+    figure.update_layout(
+        **layout(height=height_of(grid)) | {"plot_bgcolor": NOTHING},
+        showlegend=True,
+        legend={**LEGEND, "y": 1.01},
+        xaxis=axis | {"tickangle": -50},
+        yaxis=axis | {"range": [len(names) - 0.5, -0.5]},
+    )
+    return figure
+
+
+def ring_size(grid: PairGrid) -> float:
+    """In pixels: within a cell of the grid."""
+    return float(np.clip(330 / max(1, len(grid.names)), 4.0, 11.0))
+
+
+def ring_name(*, simulated: bool) -> str:
+    return name_of(Role.MEASURED, simulated=simulated)
+
+
+def _rings(grid: PairGrid, simulated: bool) -> go.Scatter:
+    """White with a blue edge, which stands out on every colour of both scales."""
+    rows, columns = np.nonzero(grid.measured)
+    return go.Scatter(
+        x=columns, y=rows, mode="markers", name=ring_name(simulated=simulated), hoverinfo="skip",
+        marker={
+            "symbol": "circle", "size": ring_size(grid), "color": "#FFFFFF",
+            "line": {"width": 2, "color": STYLES[Role.MEASURED].colour},
+        },
+    )  # fmt: skip
+
+
+def _key(name: str, mark: dict[str, object]) -> go.Scatter:
+    return go.Scatter(x=[None], y=[None], mode="markers", name=name, marker=mark)

@@ -1,0 +1,154 @@
+"""Screening shard by shard: in this process, or on Dask workers that share the screen's folder and the model's.
+
+A task is two paths and the number of a shard. Its worker loads the model once, makes the cells, and writes the rows
+into the folder; nothing comes back but the number, so that no process holds more however many candidates there are.
+A worker that is lost takes a shard with it, which another one screens again.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import lru_cache
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from threadpoolctl import threadpool_limits
+
+from primeflow_core.errors import SettingError
+from primeflow_core.evaluation.parallel import single_threaded_blas
+from primeflow_core.screening.shards import Parts
+from primeflow_core.screening.workers import local_workers, remote_workers
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+    from primeflow_core.screening.bench import Bench
+
+SENT_AHEAD = 256
+SECONDS_TO_SEE = 90.0
+_ONE_AT_A_TIME = threading.Lock()
+
+OnDone = Callable[[int], None]
+
+
+def run_here(parts: Parts, model: Path, on_done: OnDone, checkpoint: Callable[[], None] = lambda: None) -> None:
+    """Screen what is missing, in this process, on one thread.
+
+    ``on_done`` is told how many of all shards are there: at the start, and after each. ``checkpoint`` is called before
+    each candidate; what it raises ends the run, and finished shards stay. Raises CheckpointError and DataError.
+    """
+    missing = parts.missing
+    before = len(parts.order.shards) - len(missing)
+    on_done(before)
+    if not missing:
+        return
+    from primeflow_core.screening.bench import Bench
+
+    with one_thread():
+        bench = Bench.opened(parts.folder, model)
+        for done, shard in enumerate(missing, before + 1):
+            parts.write(shard, bench.screened(parts.order.shards[shard], checkpoint))
+            on_done(done)
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Torch and BLAS on one thread, on which sums do not hang on the number of cores."""
+    import torch
+
+    # It counts the threads when first entered, and would find one for ever.
+    with single_threaded_blas():
+        pass
+    before = torch.get_num_threads()
+    with threadpool_limits(1):
+        torch.set_num_threads(1)
+        try:
+            yield
+        finally:
+            torch.set_num_threads(before)
+
+
+def run_on_workers(
+    parts: Parts, model: Path, on_done: OnDone, *, workers: int | None = None, scheduler: str | None = None
+) -> None:
+    """Screen what is missing on so many ``workers`` of this machine, or on those of a running Dask ``scheduler``.
+
+    ``on_done`` as in ``run_here``. Raises SettingError where the scheduler does not answer, workers have other
+    versions, do not see the folders or die again and again, and whatever screening raises on a worker.
+    """
+    if (workers is None) == (scheduler is None):
+        raise SettingError("A screen runs on a number of workers or on a scheduler: give one of the two.")
+    if workers is not None and workers < 1:
+        raise SettingError(f"A screen needs 1 worker or more, not {workers}.")
+    missing = parts.missing
+    on_done(len(parts.order.shards) - len(missing))
+    if not missing:
+        return
+    some = remote_workers(scheduler) if scheduler is not None else local_workers(min(workers or 1, len(missing)))
+    with some as client:
+        _share_out(client, parts, model.resolve(), missing, on_done)
+    _wait_to_see(parts)
+
+
+def _share_out(client: "Client", parts: Parts, model: Path, missing: Sequence[int], on_done: OnDone) -> None:
+    from concurrent.futures import CancelledError
+
+    from distributed import KilledWorker, as_completed
+    from distributed.comm import CommClosedError
+
+    numbers = iter(missing)
+    before = len(parts.order.shards) - len(missing)
+
+    def sent(count: int) -> list[object]:
+        ahead = islice(numbers, count)
+        return [client.submit(screen_shard, str(parts.folder), str(model), shard, pure=False) for shard in ahead]
+
+    running = as_completed(sent(SENT_AHEAD), loop=client.loop)
+    try:
+        for done, future in enumerate(running, before + 1):
+            future.result()
+            on_done(done)
+            running.update(sent(1))
+    except KilledWorker as error:
+        raise SettingError(
+            "Workers ended again and again over one shard, most likely for want of memory. Run the same command with "
+            "fewer workers; finished shards are kept."
+        ) from error
+    except (CancelledError, CommClosedError) as error:
+        raise SettingError(
+            "The scheduler has gone. Run the same command again once it is back; finished shards are kept."
+        ) from error
+
+
+def screen_shard(folder: str, model: str, shard: int) -> int:
+    """A task: screen ``shard`` of the screen in ``folder`` and write it there; returns its number.
+
+    One at a time in a process, whatever threads its worker has.
+    """
+    with _ONE_AT_A_TIME, one_thread():
+        parts = Parts.opened(Path(folder))
+        bench = _kept(folder, model, parts.order.fingerprint)
+        parts.write(shard, bench.screened(parts.order.shards[shard]))
+    return shard
+
+
+@lru_cache(maxsize=1)
+def _kept(folder: str, model: str, fingerprint: str) -> "Bench":
+    """The bench of the screen that this worker works for, loaded once; another fingerprint is another screen."""
+    from primeflow_core.screening.bench import Bench
+
+    return Bench.opened(Path(folder), Path(model))
+
+
+def _wait_to_see(parts: Parts) -> None:
+    """Network file systems show a file that another machine has written a little later."""
+    until = time.monotonic() + SECONDS_TO_SEE
+    while absent := set(range(len(parts.order.shards))) - parts.listed():
+        if time.monotonic() > until:
+            raise SettingError(
+                f"{len(absent)} shards were written by workers and are not in {parts.folder} as this machine sees it. "
+                "Choose an --out that all machines share."
+            )
+        time.sleep(1.0)

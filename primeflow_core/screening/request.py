@@ -1,0 +1,202 @@
+"""From what somebody asks of a model to the order of a screen, and from its rows to a ranking with its trust."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+
+from primeflow_core import checkpoint
+from primeflow_core.catalogue import Catalogue, Covariates
+from primeflow_core.cells import Cells
+from primeflow_core.checkpoint import Manifest
+from primeflow_core.conditions import Condition
+from primeflow_core.datasets import DATASETS, local_path, open_cells
+from primeflow_core.errors import SettingError
+from primeflow_core.prediction import ModelShelf
+from primeflow_core.sampling_plan import SamplingPlan
+from primeflow_core.screening import hits
+from primeflow_core.screening.candidates import Refusal
+from primeflow_core.screening.goal import TOWARDS, Goal
+from primeflow_core.screening.hits import Screen
+from primeflow_core.screening.next_experiments import next_experiments
+from primeflow_core.screening.order import ScreenOrder, weights_of
+from primeflow_core.screening.ranking import best_first, matrix, ranked
+
+if TYPE_CHECKING:
+    from primeflow_core.predictor import Predictor
+    from primeflow_core.screening.reference import Reference
+    from primeflow_core.screening.trust import Trust
+
+FEWEST_MEASURED = 10
+NEXT = 8
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is asked of the model in ``folder``. ``cells`` of each candidate for each of ``seeds`` noise seeds, which
+    are ``seed`` and the numbers after it. ``plan``: how cells are made; its seed is not used."""
+
+    folder: Path
+    goal: Goal
+    candidates: tuple[Condition, ...]
+    plan: SamplingPlan
+    cells: int = 200
+    seeds: int = 2
+    seed: int = 0
+
+
+def cells_of(manifest: Manifest) -> Cells | None:
+    """The measured cells that a model was trained on, where they are a named data set on this machine.
+
+    The simulated ones are made when they are not. Raises DownloadError or DataError for a damaged file.
+    """
+    dataset = next((dataset for dataset in DATASETS if dataset.name == manifest.dataset), None)
+    if dataset is None or not (dataset.simulated or local_path(dataset.name)):
+        return None
+    return open_cells(dataset.name)
+
+
+def prepared(
+    request: Request,
+    data: Cells | None,
+    load: "Callable[[], Predictor]",
+    target_cells: np.ndarray | None = None,
+) -> "tuple[ScreenOrder, Reference]":
+    """The order, and the cells its scores are relative to. ``data``: the cells that the model was trained on.
+
+    Without them control cells are predicted by the model, which ``load`` then gives, and nothing can be checked.
+    ``target_cells`` (m, G) stand for the goal's target where the data do not have it. Raises SettingError, DataError
+    for data of another model or a target without cells, CheckpointError.
+    """
+    import torch
+
+    from primeflow_core.precision import chosen
+    from primeflow_core.screening.engine import one_thread
+    from primeflow_core.screening.reference import measured_reference, predicted_reference
+
+    manifest = checkpoint.read_manifest(request.folder)
+    plan = replace(request.plan, seed=0, precision=chosen(request.plan.precision, torch.device("cpu")))
+    checked = () if data is None else checked_conditions(manifest, data, request.candidates, request.goal)
+    order = ScreenOrder(
+        manifest.name, weights_of(request.folder), "", request.goal, request.candidates, checked,
+        request.cells, tuple(range(request.seed, request.seed + request.seeds)), plan,
+    )  # fmt: skip
+    if data is None:
+        _check_needs_no_cells(request.goal, manifest, target_cells)
+        with one_thread():
+            reference = predicted_reference(load(), order.everything, plan, target_cells)
+    else:
+        target = request.goal.target if target_cells is None else target_cells
+        reference = measured_reference(data, request.folder, manifest.genes, order.everything, target)
+    return replace(order, reference=reference.sha256), reference
+
+
+def _check_needs_no_cells(goal: Goal, manifest: Manifest, target_cells: np.ndarray | None) -> None:
+    if goal.kind in TOWARDS and goal.target is not None and target_cells is None:
+        raise SettingError(
+            f"The target {goal.target.label} was measured in {manifest.dataset}, which is not on this machine. Bring "
+            "the data here, or give the cells of the target."
+        )
+
+
+def checked_conditions(
+    manifest: Manifest, data: Cells, candidates: Sequence[Condition], goal: Goal
+) -> tuple[Condition, ...]:
+    """Held-out conditions that are like the candidates, in context and number of parts, and that ``data`` measured.
+
+    The goal's own target is left out, and what the model cannot be asked for.
+    """
+    alike = {(condition.covariates, len(condition.perturbations)) for condition in candidates}
+    counts = dict(zip(data.conditions, np.bincount(data.condition_of, minlength=len(data.conditions)), strict=True))
+    return tuple(
+        condition
+        for condition in dict.fromkeys(manifest.held_out)
+        if (condition.covariates, len(condition.perturbations)) in alike
+        and condition != goal.target
+        and counts.get(condition, 0) >= FEWEST_MEASURED
+        and manifest.vocabulary.knows(condition)
+    )
+
+
+def told_trust(
+    rows: pa.Table, order: ScreenOrder, reference: "Reference", data: Cells | None, folder: Path
+) -> "Trust | None":
+    """How far the ranking of the model in ``folder`` can be trusted, from the rows of its checked conditions.
+
+    None without measured cells, and for too few checked conditions. Raises DataError.
+    """
+    from primeflow_core.contest import fitted_to_training
+    from primeflow_core.screening.scoring import Scorer
+    from primeflow_core.screening.trust import trust_of
+
+    if data is None or not order.checked:
+        return None
+    measured = {condition: data.dense(data.where(condition)) for condition in order.checked}
+    return trust_of(
+        rows, order, reference, measured, _held_out_controls(data, order.checked, folder),
+        fitted_to_training(data, folder), Scorer(data.genes, order.goal, reference, order.resamples),
+        simulated=checkpoint.read_manifest(folder).simulated,
+    )  # fmt: skip
+
+
+def _held_out_controls(data: Cells, checked: Iterable[Condition], folder: Path) -> Mapping[Covariates, np.ndarray]:
+    """(k, G) of each context: the controls that measured effects are measured from everywhere (comparison.py)."""
+    from primeflow_core.comparison import control_rows, in_training
+
+    trained = in_training(data, folder)
+    contexts = {condition.covariates: condition for condition in checked}
+    return {
+        covariates: data.dense(control_rows(data, condition, trained)[1]) for covariates, condition in contexts.items()
+    }
+
+
+def finished(
+    rows: Iterable[pa.Table],
+    order: ScreenOrder,
+    reference: "Reference",
+    manifest: Manifest,
+    *,
+    trust: "Trust | None",
+    refused: Sequence[Refusal],
+    changes: bool = False,
+    count: int = NEXT,
+) -> Screen:
+    """The ranking of the rows that are there, with what to measure next: ``count`` candidates.
+
+    ``changes``: keep the log2 change of every gene and its standard error, which "what moves my gene" needs.
+    """
+    joined = pa.concat_tables([_narrow(table, changes) for table in rows])
+    table = ranked(joined, order, Catalogue(manifest).standing)
+    joined = joined.take(best_first(joined, order))
+    moved = matrix(joined, "change")
+    none = np.zeros((0, 0), np.float16)
+    refusals = ((refusal.label, refusal.why) for refusal in refused)
+    return Screen(
+        table=table,
+        about=hits.about(order, manifest, refusals, "predicted" if reference.controls_predicted else "measured"),
+        trust=trust,
+        next=next_experiments(table, moved, count, order.goal),
+        genes=manifest.genes if changes else (),
+        changes=moved if changes else none,
+        change_errors=matrix(joined, "change_error") if changes else none,
+    )
+
+
+def _narrow(table: pa.Table, changes: bool) -> pa.Table:
+    """Rows with their changes in half precision: they are most of what a screen of 100,000 holds in memory."""
+    half = pa.list_(pa.float16())
+    if not changes:
+        table = table.drop_columns(["change_error"])
+    for name in ("change", "change_error") if changes else ("change",):
+        at = table.schema.get_field_index(name)
+        table = table.set_column(at, name, table[name].cast(half))
+    return table
+
+
+def foreseen_seconds(request: Request, manifest: Manifest, conditions: int) -> float:
+    """About how long so many ``conditions`` take in one process: by the size of the network, until it was seen."""
+    cells = request.cells * request.seeds * conditions
+    return ModelShelf().expected_seconds(request.folder, manifest, cells, request.plan)

@@ -1,0 +1,136 @@
+"""A screen as a job: candidates are ranked while their rows come in, and what came in stays when it is cancelled."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from primeflow_core.cells import Cells
+from primeflow_core.checkpoint import read_manifest
+from primeflow_core.jobs import JobContext, Snapshot
+from primeflow_core.prediction import ModelShelf
+from primeflow_core.screening.candidates import Refusal
+from primeflow_core.screening.hits import Screen
+from primeflow_core.screening.order import ScreenOrder
+from primeflow_core.screening.request import Request, finished, prepared, told_trust
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from primeflow_core.screening.bench import Bench
+    from primeflow_core.screening.reference import Reference
+    from primeflow_core.screening.trust import Trust
+
+PREPARING, CHECKING, RANKING = "Preparing", "Checking against what was measured", "Ranking"
+UNFINISHED = "unfinished"
+# Ranking what is there must not take more than this share of the time.
+_SHARE_OF_RANKING, _SHORTEST_WAIT = 0.1, 1.0
+
+
+@dataclass(frozen=True)
+class ScreenSubject:
+    """What is asked of which weights; equal subjects have equal rankings."""
+
+    request: Request
+    version: int
+
+
+@dataclass(frozen=True)
+class RankedSoFar:
+    """The ranking of the first ``done`` of ``total`` candidates."""
+
+    screen: Screen
+    done: int
+    total: int
+
+    @property
+    def is_whole(self) -> bool:
+        return self.done == self.total
+
+    @property
+    def nbytes(self) -> int:
+        changes = self.screen.changes.nbytes + self.screen.change_errors.nbytes
+        return int(changes + self.screen.table.memory_usage(deep=True).sum())
+
+
+def screen(
+    request: Request,
+    refused: Sequence[Refusal],
+    read: Callable[[], Cells | None],
+    shelf: ModelShelf,
+    context: JobContext,
+) -> RankedSoFar:
+    """The work of a job of the screen lane. ``read`` gives the cells the model was trained on, where they are here.
+
+    Ends before the next candidate once it was cancelled; the ranking kept last remains. Raises PrimeflowError.
+    """
+    from primeflow_core.screening.bench import Bench
+
+    context.publish(Snapshot(np.zeros((0, 0)), 0, len(request.candidates), note=PREPARING))
+    cells, predictor = read(), shelf.model(request.folder)
+    context.checkpoint()
+    order, reference = prepared(request, cells, lambda: predictor)
+    return _Run(request, refused, cells, order, reference, context).whole(Bench(order, predictor, reference))
+
+
+class _Run:
+    """The rows of a screen so far, and what is told of them."""
+
+    def __init__(
+        self,
+        request: Request,
+        refused: Sequence[Refusal],
+        cells: Cells | None,
+        order: ScreenOrder,
+        reference: "Reference",
+        context: JobContext,
+    ) -> None:
+        self._request, self._refused, self._cells = request, refused, cells
+        self._order, self._reference, self._context = order, reference, context
+        self._manifest = read_manifest(request.folder)
+        self._rows: list[pa.Table] = []
+        self._trust: Trust | None = None
+        self._began = self._told = time.monotonic()
+        self._cost = 0.0
+        self._wanted = frozenset(order.candidates)
+        self._done = 0
+
+    def whole(self, bench: "Bench") -> RankedSoFar:
+        everything, checked = self._order.everything, len(set(self._order.checked))
+        for position, condition in enumerate(everything):
+            self._rows.append(bench.screened([position], self._context.checkpoint))
+            # Checked conditions that nobody asked to rank do not count.
+            self._done += condition in self._wanted
+            if position + 1 == checked:
+                self._trust = told_trust(
+                    self._joined(), self._order, self._reference, self._cells, self._request.folder
+                )
+            self._tell(CHECKING if position + 1 < checked else RANKING)
+        return self._ranked()
+
+    def _tell(self, note: str) -> None:
+        """Progress after every candidate; the ranking as often as its cost allows."""
+        now, total = time.monotonic(), len(self._order.everything)
+        left = (now - self._began) / len(self._rows) * (total - len(self._rows))
+        if now - self._told > max(_SHORTEST_WAIT, self._cost / _SHARE_OF_RANKING) and self._done:
+            self._context.keep(self._ranked())
+            self._told = time.monotonic()
+            self._cost = self._told - now
+        self._context.publish(Snapshot(np.zeros((0, 0)), len(self._rows), total, left, note))
+
+    def _ranked(self) -> RankedSoFar:
+        done, total = self._done, len(self._wanted)
+        found = finished(
+            self._rows, self._order, self._reference, self._manifest,
+            trust=self._trust, refused=self._refused, changes=True,
+        )  # fmt: skip
+        if done < total:
+            found = replace(found, about={**found.about, UNFINISHED: [done, total]})
+        return RankedSoFar(found, done, total)
+
+    def _joined(self) -> "pa.Table":
+        import pyarrow as pa
+
+        return pa.concat_tables(self._rows)

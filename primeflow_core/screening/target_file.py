@@ -1,0 +1,39 @@
+"""A target state from a file: its cells, in the genes of a model."""
+
+from pathlib import Path
+
+import numpy as np
+import scipy.sparse as sp
+
+from primeflow_core import hdf5
+from primeflow_core.anndata_file import HIGHEST_LOG
+from primeflow_core.errors import DataError
+from primeflow_core.gene_match import LEAST_SHARE, match_genes
+
+FEWEST_CELLS = 10
+
+
+def read_target(path: Path, genes: tuple[str, ...]) -> np.ndarray:
+    """All cells of an .h5ad, log-normalised, as float32 (m, G) in the order of ``genes``, 0 where it lacks one.
+
+    Raises DataError for too few cells or genes, and for values on another scale.
+    """
+    with hdf5.opened(path) as file:
+        names = list(hdf5.read_table(file, "var", path).index)
+        scale = hdf5.value_range(file, path)
+        values = hdf5.read_values(file, path)
+    if scale.bad is not None or scale.lowest < 0 or scale.highest > HIGHEST_LOG or scale.whole:
+        raise DataError(
+            f"{path.name}: its values go from {scale.lowest:g} to {scale.highest:g}, and a target state must be "
+            "log-normalised. Scale the counts of each cell to the same total and take log1p."
+        )
+    match = match_genes(names, genes)
+    if not match.enough or values.shape[0] < FEWEST_CELLS:
+        raise DataError(
+            f"{path.name} has {values.shape[0]:,} cells and {match.found} of {len(genes)} model genes; a target state "
+            f"needs {FEWEST_CELLS} cells and {LEAST_SHARE:.0%} of the genes."
+        )
+    found = np.flatnonzero(match.columns >= 0)
+    target = np.zeros((values.shape[0], len(genes)), dtype=np.float32)
+    target[:, found] = sp.csc_matrix(values)[:, match.columns[found]].toarray()
+    return target

@@ -1,0 +1,250 @@
+"""How far a ranking can be trusted: the same goal on held-out conditions, ranked by the model, by the cheap rivals and
+by the experiment.
+
+Measured scores are relative to controls that training did not use, all others to training controls (comparison.py).
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from primeflow_core.catalogue import Covariates
+from primeflow_core.conditions import Condition
+from primeflow_core.errors import ConditionError, DataError
+from primeflow_core.evaluation.bootstrap import interval
+from primeflow_core.screening.goal import Goal
+from primeflow_core.screening.order import ScreenOrder
+from primeflow_core.screening.placing import goodness
+from primeflow_core.screening.rank_agreement import Side, rank_agreement
+from primeflow_core.screening.ranking import matrix
+from primeflow_core.screening.trust_words import label_of, sentences
+
+if TYPE_CHECKING:
+    from primeflow_core.baselines.rival import Rival
+    from primeflow_core.contest import FittedRivals
+    from primeflow_core.screening.reference import Reference
+    from primeflow_core.screening.scoring import Scored, Scorer
+
+FEWEST = 3
+REPLICATES = 1000
+MODEL = "model"
+
+
+@dataclass(frozen=True)
+class TrustRow:
+    """The ranking by ``name``, the model or a rival, beside the measured one, on as many ``conditions`` as it has a
+    score for.
+
+    ``spearman`` and ``hits`` of ``best`` as in RankAgreement; ``hits_low``, ``hits_high`` as a share; ``chance``: hits
+    by chance; ``p``: how often chance has so many. ``lead``: by how much the model's correlation on the same conditions
+    is higher, 0 for the model. NaN where there is none.
+    """
+
+    name: str
+    label: str
+    conditions: int
+    spearman: float
+    low: float
+    high: float
+    hits: float
+    best: int
+    hits_low: float
+    hits_high: float
+    chance: float
+    p: float
+    lead: float
+    lead_low: float
+    lead_high: float
+
+
+@dataclass(frozen=True)
+class Checked:
+    """One held-out condition: its score by the experiment and by the model, in the goal's unit."""
+
+    perturbation: str
+    context: str
+    measured: float
+    predicted: float
+
+
+@dataclass(frozen=True)
+class Trust:
+    """``rows``: the model's, then those of the rivals; ``refused``: labels of rivals that score too few conditions.
+
+    ``what``: what was held out, in the plural. ``simulated``: the experiment is simulated, and sentences say so.
+    """
+
+    goal: Goal
+    what: str
+    simulated: bool
+    rows: tuple[TrustRow, ...]
+    refused: tuple[str, ...]
+    checked: tuple[Checked, ...]
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """What to print above a ranking: plain sentences, the model's first."""
+        return sentences(self.rows, self.what, self.refused, simulated=self.simulated)
+
+    def table(self) -> pd.DataFrame:
+        """One row a ranking, with the fields of TrustRow as columns."""
+        return pd.DataFrame([asdict(row) for row in self.rows])
+
+    def scores(self) -> pd.DataFrame:
+        """One row a held-out condition, best measured first: perturbation, context, measured, predicted."""
+        table = pd.DataFrame([asdict(each) for each in self.checked])
+        order = np.lexsort((table["perturbation"], -goodness(table["measured"].to_numpy(), self.goal)))
+        return table.iloc[order].reset_index(drop=True)
+
+    def to_json(self) -> dict[str, Any]:
+        rows, checked = ([_plain(each) for each in several] for several in (self.rows, self.checked))
+        said = {"what": self.what, "simulated": self.simulated, "refused": list(self.refused)}
+        return {**said, "goal": self.goal.to_json(), "rows": rows, "checked": checked}
+
+    @staticmethod
+    def from_json(data: dict[str, Any]) -> "Trust":
+        """Raises KeyError, TypeError or ValueError for anything but what ``to_json`` gives."""
+        rows = tuple(TrustRow(**_numbers(row)) for row in data["rows"])
+        checked = tuple(Checked(**_numbers(each)) for each in data["checked"])
+        if not rows:
+            raise ValueError("there is no row of the model")
+        goal, refused = Goal.from_json(data["goal"]), tuple(data["refused"])
+        return Trust(goal, data["what"], data["simulated"], rows, refused, checked)
+
+
+def trust_of(
+    rows: pa.Table,
+    order: ScreenOrder,
+    reference: "Reference",
+    measured: Mapping[Condition, np.ndarray],
+    held_out_controls: Mapping[Covariates, np.ndarray],
+    rivals: "FittedRivals | None",
+    scorer: "Scorer",
+    *,
+    simulated: bool = False,
+) -> Trust | None:
+    """Of the checked conditions among ``rows`` (screening.rows) that ``measured`` has cells (m, G) of.
+
+    ``held_out_controls``: (k, G) of each context, which training did not use. Rivals make as many cells as the model,
+    fewer where they would have to repeat one, and are scored like it; one that scores fewer than 3 is left out. None
+    for fewer than 3 conditions that the experiment and the model both have a score of.
+    """
+    at = _places(rows, order, measured)
+    judge = _Judge(scorer, order, reference)
+    truth = judge.of_cells({condition: measured[condition] for condition in at}, held_out_controls)
+    model = judge.of_rows(rows, list(at.values()))
+    known = np.isfinite(truth.value) & np.isfinite(model.value)
+    if known.sum() < FEWEST:
+        return None
+    conditions = [condition for condition, kept in zip(at, known, strict=True) if kept]
+    truth, model = truth.of(known), model.of(known)
+    sides = {name: judge.of_rival(rival, conditions) for name, rival in (rivals or {}).items()}
+    told = {name: side for name, side in sides.items() if np.isfinite(side.value).sum() >= FEWEST}
+    return Trust(
+        order.goal,
+        _plural(conditions),
+        simulated,
+        tuple(_row(name, truth, model, side) for name, side in {MODEL: model, **told}.items()),
+        tuple(label_of(name) for name in sides if name not in told),
+        tuple(
+            Checked(condition.label, condition.context, *scores)
+            for condition, *scores in zip(conditions, truth.value.tolist(), model.value.tolist(), strict=True)
+        ),
+    )
+
+
+@dataclass(frozen=True)
+class _Judge:
+    """Scores conditions by the goal of ``order``."""
+
+    scorer: "Scorer"
+    order: ScreenOrder
+    reference: "Reference"
+
+    def of_rows(self, rows: pa.Table, at: Sequence[int]) -> Side:
+        return Side(self.order.goal, rows["score"].to_numpy()[at], matrix(rows, "replicates")[at])
+
+    def of_cells(self, cells: Mapping[Condition, np.ndarray], controls: Mapping[Covariates, np.ndarray]) -> Side:
+        return self._side([self._scored(c, found, controls[c.covariates]) for c, found in cells.items()])
+
+    def of_rival(self, rival: "Rival", conditions: Sequence[Condition]) -> Side:
+        return self._side([self._rivals(rival, condition) for condition in conditions])
+
+    def _rivals(self, rival: "Rival", condition: Condition) -> "Scored | None":
+        cells = self.order.cells * len(self.order.seeds)
+        try:
+            made = rival.predict(condition, min(cells, rival.distinct(condition)), self.order.seeds[0])
+        except (ConditionError, DataError):
+            return None
+        return self._scored(condition, made, self.reference.controls(condition.covariates))
+
+    def _scored(self, condition: Condition, cells: np.ndarray, controls: np.ndarray) -> "Scored | None":
+        try:
+            return self.scorer.score(condition, [cells], controls)
+        except DataError:
+            return None
+
+    def _side(self, scored: "Sequence[Scored | None]") -> Side:
+        """NaN for a condition without a score."""
+        value = np.array([np.nan if each is None else each.score for each in scored])
+        drawn = np.full((len(scored), self.order.resamples), np.nan)
+        for row, each in zip(drawn, scored, strict=True):
+            if each is not None and len(each.replicates) == len(row):
+                row[:] = each.replicates
+        return Side(self.order.goal, value, drawn)
+
+
+def _places(rows: pa.Table, order: ScreenOrder, measured: Mapping[Condition, np.ndarray]) -> dict[Condition, int]:
+    """Of each checked condition that is among ``rows`` and was measured, the row; in the order's order."""
+    row_of = {position: row for row, position in enumerate(rows["position"].to_pylist())}
+    everything = enumerate(order.everything)
+    checked = set(order.checked)
+    return {c: row_of[i] for i, c in everything if c in checked and i in row_of and c in measured}
+
+
+def _row(name: str, truth: Side, model: Side, side: Side) -> TrustRow:
+    known = np.isfinite(side.value)
+    truth, model, side = truth.of(known), model.of(known), side.of(known)
+    picks = np.random.default_rng(0).integers(len(truth.value), size=(REPLICATES, len(truth.value)))
+    found, models = (rank_agreement(truth, each, picks) for each in (side, model))
+    lead = models.spearman - found.spearman
+    lead_low, lead_high = interval(lead, models.drawn - found.drawn, "lead")
+    return TrustRow(
+        name=name,
+        label=label_of(name),
+        conditions=found.conditions,
+        spearman=found.spearman,
+        low=found.low,
+        high=found.high,
+        hits=found.hits,
+        best=found.best,
+        hits_low=found.hits_low,
+        hits_high=found.hits_high,
+        chance=found.best**2 / found.conditions,
+        p=found.p,
+        lead=lead,
+        lead_low=lead_low,
+        lead_high=lead_high,
+    )
+
+
+def _plural(conditions: Sequence[Condition]) -> str:
+    sizes = {len(condition.perturbations) > 1 for condition in conditions}
+    return "conditions" if len(sizes) > 1 else "combinations" if True in sizes else "perturbations"
+
+
+def _plain(row: TrustRow | Checked) -> dict[str, Any]:
+    """JSON knows no NaN."""
+    return {
+        name: None if isinstance(value, float) and not math.isfinite(value) else value
+        for name, value in asdict(row).items()
+    }
+
+
+def _numbers(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: math.nan if value is None else value for name, value in row.items()}

@@ -1,0 +1,103 @@
+"""How far to trust a ranking, in sentences for people who know no statistics, with the numbers."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from primeflow_core.screening.trust import TrustRow
+
+LABELS: dict[str, str] = {
+    "model": "The model",
+    "no-change": "No change",
+    "sum-of-singles": "Sum of single effects",
+    "sum-of-singles-cells": "Sum of single effects, cell by cell",
+    "mix-of-singles": "Mix of single effects",
+    "ridge": "Ridge",
+    "ridge-cells": "Ridge, cell by cell",
+}
+
+
+def label_of(name: str) -> str:
+    """What people call the model or a rival."""
+    return LABELS.get(name, name)
+
+
+def sentences(rows: "Sequence[TrustRow]", what: str, refused: Sequence[str], *, simulated: bool) -> tuple[str, ...]:
+    """Of the model's row, then those of the rivals; ``what``: what was held out; ``refused``: rivals without a row."""
+    measured = "simulated" if simulated else "measured"
+    model, rivals = rows[0], rows[1:]
+    said = [_of_model(model, what, measured)]
+    beside = [rival for rival in rivals if np.isfinite(rival.spearman)]
+    whole = [rival for rival in beside if rival.conditions == model.conditions]
+    if whole:
+        said.append(_of_best_rival(max(whole, key=lambda rival: rival.spearman), what))
+    if partly := [rival for rival in beside if rival not in whole and rival.lead <= 0]:
+        said.append(_of_partial_rival(min(partly, key=lambda rival: rival.lead)))
+    if tied := [rival.label for rival in rivals if not np.isfinite(rival.spearman)]:
+        said.append(f"{_list(tied)}: the same score for all of them, so no ranking, and hits by chance.")
+    if refused:
+        said.append(f"Cannot score them: {_list(refused)}.")
+    if not rivals:
+        said.append("No cheap rival stands beside it, so nothing says whether a simpler rule would do as well.")
+    said.append(
+        f"1 would be the {measured} order, 0 no order at all, −1 the reverse; brackets hold 95 % of what other cells "
+        f"and other {what} could give."
+    )
+    return tuple(said)
+
+
+def _of_model(row: "TrustRow", what: str, measured: str) -> str:
+    if not np.isfinite(row.spearman):
+        return f"On {row.conditions} held-out {what} one of the two, model or experiment, ranks nothing: all are alike."
+    verb = "agrees with" if row.low > 0 else "runs against" if row.high < 0 else "cannot be told from chance beside"
+    return (
+        f"On {row.conditions} held-out {what} the model's ranking {verb} the {measured} one: rank correlation "
+        f"{_with_interval(row)}; {_hits(row, measured)}."
+    )
+
+
+def _hits(row: "TrustRow", measured: str) -> str:
+    number = f"{row.hits:.1f}".removesuffix(".0")
+    if row.best == 1 and number in "01":
+        return (
+            f"its best is {'' if number == '1' else 'not '}the {measured} best (by chance {row.chance:.1f} of the time)"
+        )
+    verb = "is" if number == "1" else "are"
+    return f"of its best {row.best}, {number} {verb} among the {measured} best {row.best} (by chance {row.chance:.1f})"
+
+
+def _of_best_rival(rival: "TrustRow", what: str) -> str:
+    named = f"{rival.label}, the best cheap rival, reaches {_with_interval(rival)}"
+    if not np.isfinite(rival.lead):
+        return f"{named}."
+    if rival.lead <= 0:
+        return f"{named}: it ranks at least as well as the model, so for this goal the cheap rule does."
+    lead = f"{named}: the model is ahead by {rival.lead:.2f} ({_range(rival.lead_low, rival.lead_high)})"
+    return f"{lead}." if rival.lead_low > 0 else f"{lead}, too little to tell the two apart on these {what}."
+
+
+def _of_partial_rival(rival: "TrustRow") -> str:
+    model = rival.spearman + rival.lead
+    return (
+        f"On the {rival.conditions} that it can predict, {rival.label} reaches {_with_interval(rival)} and ranks at "
+        f"least as well as the model, which reaches {_signed(model)} there."
+    )
+
+
+def _with_interval(row: "TrustRow") -> str:
+    return f"{_signed(row.spearman)} ({_range(row.low, row.high)})"
+
+
+def _range(low: float, high: float) -> str:
+    return f"{_signed(low)} to {_signed(high)}"
+
+
+def _signed(value: float) -> str:
+    """With a true minus, and no minus before a nought."""
+    return f"{round(value, 2) + 0.0:.2f}".replace("-", "−")
+
+
+def _list(names: Sequence[str]) -> str:
+    return "; ".join(names)

@@ -1,0 +1,89 @@
+"""Dask workers to screen on: processes of this machine, or those of a scheduler that runs already."""
+
+import logging
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from multiprocessing import resource_tracker
+from typing import TYPE_CHECKING, Any
+
+from primeflow_core.errors import SettingError
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+LOSSES = 10
+"""Workers of this machine that may die over the same shard before it is given up."""
+SECONDS_TO_ANSWER = 20.0
+SAME_EVERYWHERE = ("primeflow", "torch", "numpy")
+ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
+
+
+@contextmanager
+def local_workers(count: int) -> Iterator["Client"]:
+    """Processes of one thread each, that listen to this machine only and end with this process, however it ends."""
+    import dask
+
+    with dask.config.set({"distributed.scheduler.allowed-failures": LOSSES}):
+        from distributed import Client, LocalCluster
+
+        with _ctrl_c_waits():
+            cluster = LocalCluster(
+                n_workers=count,
+                threads_per_worker=1,
+                processes=True,
+                host="127.0.0.1",
+                dashboard_address=None,
+                scheduler_kwargs={"dashboard_address": "127.0.0.1:0"},
+                memory_limit=None,
+                silence_logs=logging.CRITICAL,
+                env=ONE_THREAD,
+            )
+        with cluster, Client(cluster, set_as_default=False) as client:
+            yield client
+
+
+@contextmanager
+def _ctrl_c_waits() -> Iterator[None]:
+    """Threads that start in here, and all processes that those start, never hear of it: this process ends them."""
+    resource_tracker.ensure_running()  # where it is started first, it lets the signal through again
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@contextmanager
+def remote_workers(scheduler: str) -> Iterator["Client"]:
+    """Those of the scheduler at this address. Raises SettingError where it does not answer or they do not match."""
+    from distributed import Client
+
+    try:
+        client = Client(scheduler, timeout=SECONDS_TO_ANSWER, set_as_default=False)
+    except (OSError, ValueError) as error:
+        raise SettingError(
+            f"No Dask scheduler answers at {scheduler!r}. Start one with `dask scheduler`, and give the address that "
+            "it prints, for instance tcp://10.0.0.5:8786."
+        ) from error
+    with client:
+        check_versions(client.get_versions(packages=SAME_EVERYWHERE))
+        yield client
+
+
+def check_versions(found: Any) -> None:
+    """Raises SettingError for a worker that has other versions of what computes than this process.
+
+    ``found``: as ``Client.get_versions`` tells it of the workers that are there. Those that come later find out by the
+    screen's fingerprint.
+    """
+    if not found["workers"]:
+        logging.getLogger(__name__).warning("the scheduler has no worker yet; waiting for one.")
+    here = found["client"]["packages"]
+    for address, worker in found["workers"].items():
+        there = worker["packages"]
+        if other := [name for name in SAME_EVERYWHERE if there.get(name) != here.get(name)]:
+            said = ", ".join(f"{name} {there.get(name) or 'missing'} (here {here.get(name)})" for name in other)
+            raise SettingError(
+                f"The worker {address} has other versions: {said}. Install the same ones on all machines."
+            )

@@ -1,0 +1,255 @@
+"""The command screen as a user meets it, on a tiny model of a tiny data set in two contexts."""
+
+import json
+from dataclasses import replace
+from itertools import combinations
+from pathlib import Path
+
+import anndata
+import numpy as np
+import pandas as pd
+import pytest
+
+from primeflow_core import checkpoint
+from primeflow_core.__main__ import main
+from primeflow_core.anndata_file import read_cells, write_cells
+from primeflow_core.screening import bench as screening_bench
+from primeflow_core.screening.hits import read_screen
+from primeflow_core.splits import Split
+from primeflow_core.training import train
+from primeflow_core.training_run import Source, prepare
+from tests.tiny import RECIPE
+
+SHIPPED = Path(__file__).resolve().parents[1] / "checkpoints"
+FEW = ["--cells", "10", "--sampler", "euler", "--steps", "1", "--precision", "float32"]
+PARTS = ["--candidates", "all-pairs", "--parts", "A,B,E"]
+GENES, HELD_OUT = 20, ("A+B", "A+C", "B+C", "B+D")
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    """``screen.h5ad``: five singles in k562 and hela, all pairs but B+E in k562, four of them held out; ``model``."""
+    folder = tmp_path_factory.mktemp("screen")
+    singles = {(label, context) for label in "ABCDE" for context in ("k562", "hela")}
+    pairs = {(f"{a}+{b}", "k562") for a, b in combinations("ABCDE", 2)} - {("B+E", "k562")}
+    told = [(label, context) for label, context in sorted(singles | pairs) for _ in range(16)]
+    told += [("control", context) for context in ("k562", "hela") for _ in range(40)]
+    values = np.random.default_rng(0).gamma(2.0, 0.4, (len(told), GENES)).astype(np.float32)
+    for row, (label, _) in enumerate(told):
+        for name in label.split("+") if label != "control" else ():
+            values[row, 3 * "ABCDE".index(name) :][:3] += 1 + "ABCDE".index(name) / 4
+    labels, contexts = map(list, zip(*told, strict=True))
+    genes = tuple(f"G{i}" for i in range(GENES))
+    write_cells(folder / "screen.h5ad", values, genes, labels, {"cell_type": contexts}, {})
+    cells = read_cells(folder / "screen.h5ad", covariates=("cell_type",))
+    in_test = [label in HELD_OUT or (label == "control" and i % 2 == 0) for i, label in enumerate(labels)]
+    split = Split(cells.names, np.where(in_test, "test", "train"))
+    source = Source(cells, split, "screen.h5ad", True)
+    recipe = replace(RECIPE, training=replace(RECIPE.training, steps=3, validate_every=10))
+    train(prepare(source, recipe, folder / "model", seed=0, device="cpu", resume=False, command=[]), folder / "model")
+    return folder
+
+
+def screen(place, out, *more, data=True):
+    named = ["--data", str(place / "screen.h5ad"), "--covariates", "cell_type"] if data else []
+    return main(["screen", "--model", str(place / "model"), "--out", str(out), *FEW, *named, *more])
+
+
+def test_pairs_are_ranked_with_trust_above_and_next_experiments_below(place, tmp_path, capsys):
+    out = tmp_path / "hits.parquet"
+    assert screen(place, out, *PARTS) == 0
+    told = capsys.readouterr()
+    found = read_screen(out)
+    assert sorted(found.table["perturbation"]) == ["A+B", "A+E", "B+E"]
+    assert list(found.table["rank"]) == [1, 2, 3]
+    assert found.trust is not None
+    assert found.trust.rows[0].conditions == 4
+    assert "PREDICTED, SIMULATED" in told.out
+    assert list(found.next["perturbation"]) == ["B+E"]
+    places = [told.out.index(text) for text in ("4 held-out combinations", "sum of parts", "What to measure next")]
+    assert places == sorted(places)
+    assert "In k562; --covariate cell_type=VALUE" in told.err
+    assert "3 candidates and 4 held-out conditions, 10 cells for each of 2 noise seeds" in told.err
+    assert [path.name for path in tmp_path.iterdir()] == ["hits.parquet"]
+
+
+def test_the_same_command_again_screens_nothing_and_another_order_does(place, tmp_path, capsys, monkeypatch):
+    out = tmp_path / "hits.parquet"
+    assert screen(place, out, *PARTS) == 0
+    bytes_before, told = out.read_bytes(), capsys.readouterr().out
+    screened = []
+    predict = screening_bench.Bench.screened
+    monkeypatch.setattr(
+        screening_bench.Bench, "screened", lambda *given: screened.append(given) or predict(*given)
+    )  # fmt: skip
+    assert screen(place, out, *PARTS) == 0
+    again = capsys.readouterr()
+    assert "holds this very screen already" in again.err
+    assert again.out == told
+    assert (out.read_bytes(), screened) == (bytes_before, [])
+    assert screen(place, out, *PARTS, "--seed", "5") == 0
+    assert screened
+    assert out.read_bytes() != bytes_before
+
+
+def test_a_run_that_was_interrupted_goes_on(place, tmp_path, capsys, monkeypatch):
+    whole, resumed = tmp_path / "whole.parquet", tmp_path / "resumed.parquet"
+    assert screen(place, whole, *PARTS) == 0
+    screened = screening_bench.Bench.screened
+    calls = []
+
+    def interrupted(*given):
+        calls.append(given)
+        if len(calls) == 4:
+            raise KeyboardInterrupt
+        return screened(*given)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(screening_bench.Bench, "screened", interrupted)
+        assert screen(place, resumed, *PARTS) == 130
+    assert not resumed.exists()
+    capsys.readouterr()
+    assert screen(place, resumed, *PARTS) == 0
+    assert "Going on: 3 of 6 shards are there" in capsys.readouterr().err
+    assert resumed.read_bytes() == whole.read_bytes()
+
+
+def test_csv_stands_beside_parquet_and_a_table_is_screened_again_by_another_goal(place, tmp_path):
+    assert screen(place, tmp_path / "hits.csv", *PARTS, "--changes") == 0
+    found = read_screen(tmp_path / "hits.parquet")
+    assert list(pd.read_csv(tmp_path / "hits.csv")["perturbation"]) == list(found.table["perturbation"])
+    assert found.changes.shape == found.change_errors.shape == (3, len(found.genes))
+    again = ["--candidates", str(tmp_path / "hits.parquet"), "--goal", "interaction"]
+    assert screen(place, tmp_path / "more.parquet", *again) == 0
+    more = read_screen(tmp_path / "more.parquet")
+    assert set(more.table["perturbation"]) == set(found.table["perturbation"])
+    assert more.about["order"]["goal"]["kind"] == "synergy"
+
+
+@pytest.mark.parametrize(
+    ("goal", "sentence"),
+    [
+        (["--goal", "target", "--target", "c+A"], "nearest to A+C"),
+        (["--goal", "direction", "--target", "C"], "in the direction of C"),
+        (["--goal", "moves", "--gene", "g1"], "What moves G1?"),
+        (["--goal", "genes", "--raise", "G1,NOSUCH", "--lower", "LIST"], "raise G1 and lower G2, G3"),
+    ],
+)
+def test_every_goal_ranks(place, tmp_path, capsys, goal, sentence):
+    (tmp_path / "genes.txt").write_text("G2\nG3\n")
+    goal = [str(tmp_path / "genes.txt") if word == "LIST" else word for word in goal]
+    asked = ["--candidates", "all-singles", "--parts", "B,D", *goal]
+    assert screen(place, tmp_path / "hits.parquet", *asked) == 0
+    told = capsys.readouterr()
+    assert sentence in told.out
+    assert read_screen(tmp_path / "hits.parquet").table["rank"].notna().all()
+    assert ("NOSUCH" in told.err) == ("genes" in goal)
+
+
+def test_a_target_state_comes_from_a_file_too(place, tmp_path, capsys):
+    cells = read_cells(place / "screen.h5ad", covariates=("cell_type",))
+    values = cells.dense(np.arange(40))
+    write_cells(tmp_path / "state.h5ad", values, cells.genes, ["x"] * 40, {}, {})
+    asked = [*PARTS, "--goal", "target", "--target-data", str(tmp_path / "state.h5ad")]
+    assert screen(place, tmp_path / "hits.parquet", *asked) == 0
+    assert "nearest to state" in capsys.readouterr().out
+    write_cells(tmp_path / "state.h5ad", np.round(values * 10), cells.genes, ["x"] * 40, {}, {})
+    assert screen(place, tmp_path / "more.parquet", *asked) == 2
+    assert "must be log-normalised" in capsys.readouterr().err
+
+
+def test_contexts_are_chosen_by_covariate(place, tmp_path, capsys):
+    asked = ["--candidates", "all-singles", "--parts", "A", "--covariate", "cell_type=K562"]
+    assert screen(place, tmp_path / "b.parquet", *asked, "--covariate", "cell_type=hela") == 0
+    assert sorted(read_screen(tmp_path / "b.parquet").table["cell_type"]) == ["hela", "k562"]
+    assert screen(place, tmp_path / "all.parquet", *asked, "--covariate", "cell_type=all") == 0
+    assert len(read_screen(tmp_path / "all.parquet").table) == 2
+    assert screen(place, tmp_path / "first.parquet", *asked[:4]) == 0
+    assert list(read_screen(tmp_path / "first.parquet").table["cell_type"]) == ["k562"]
+
+
+def test_whole_cells_are_kept_on_request_as_generate_makes_them(place, tmp_path):
+    folder = tmp_path / "cells"
+    assert screen(place, tmp_path / "hits.parquet", *PARTS, "--keep-cells", str(folder)) == 0
+    files = sorted(folder.iterdir())
+    assert len(files) == 6 * 2
+    kept = anndata.read_h5ad(files[-1])
+    told = read_screen(tmp_path / "hits.parquet").about["order"]
+    plan = checkpoint.read_manifest(place / "model").sampling
+    assert kept.n_obs == 10
+    assert json.loads(kept.uns["provenance"])["sampling"]["seed"] == told["seeds"][-1] != plan.seed
+
+
+def test_without_measured_cells_controls_are_predicted_and_nothing_is_checked(place, tmp_path, capsys):
+    assert screen(place, tmp_path / "hits.parquet", *PARTS, data=False) == 0
+    told = capsys.readouterr()
+    assert "measured from predicted control cells" in told.err
+    assert "cannot be told" in told.out
+    found = read_screen(tmp_path / "hits.parquet")
+    assert (found.about["controls"], found.trust) == ("predicted", None)
+    target = ["--goal", "target", "--target", "C"]
+    assert screen(place, tmp_path / "more.parquet", *PARTS, *target, data=False) == 2
+    assert "not on this machine" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        (["--out", "hits.h5ad"], "must end in .parquet or .csv"),
+        (["--out", "/proc/nowhere/hits.parquet"], "cannot be made"),
+        (["--model", "nowhere"], "is no model"),
+        (["--workers", "0"], "--workers is 0"),
+        (["--workers", "1", "--scheduler", "tcp://x:1"], "give one of them"),
+        (["--next", "-1"], "--next is -1"),
+        (["--goal", "target"], "needs --target"),
+        (["--goal", "genes"], "needs --raise or --lower"),
+        (["--goal", "moves"], "needs --gene"),
+        (["--gene", "G1"], "does not belong to --goal effect"),
+        (["--goal", "moves", "--gene", "NOSUCH"], "None of these genes"),
+        (["--goal", "target", "--target", "NOSUCH"], "NOSUCH is not a perturbation"),
+        (["--candidates", "none.csv"], "--parts belongs to"),
+        (["--parts", "NOSUCH"], "no candidate left"),
+        (["--covariate", "line=k562"], "has no covariate 'line'"),
+        (["--covariate", "cell_type=a549"], "is not a cell_type this model knows"),
+        (["--doses", "much"], "--doses 'much' must be"),
+        (["--cells", "3"], "10 to 100,000 cells"),
+        (["--noise-seeds", "1"], "2 different noise seeds"),
+        (["--goal", "synergy", "--candidates", "all-singles"], "ranks combinations"),
+        (["--sampler", "student"], "no student yet"),
+    ],
+)
+def test_what_cannot_be_screened_is_said_in_a_line_and_leaves_nothing(place, tmp_path, capsys, monkeypatch, more, said):
+    monkeypatch.chdir(tmp_path)
+    assert screen(place, "hits.parquet", *PARTS, *more) == 2
+    told = capsys.readouterr().err
+    assert said in told.splitlines()[-1]
+    assert "Traceback" not in told
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_triples_need_their_parts(place, tmp_path, capsys):
+    assert screen(place, tmp_path / "hits.parquet", "--candidates", "all-triples") == 2
+    assert "needs --parts" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_pairs_of_real_cells_are_ranked_on_workers_as_here(mirror, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("PRIMEFLOW_MIRROR", str(mirror))
+    monkeypatch.setenv("PRIMEFLOW_CACHE", str(tmp_path / "cache"))
+    model = SHIPPED / "perturbench-devel"
+    asked = [
+        "screen",
+        "--model",
+        str(model),
+        "--candidates",
+        "all-pairs",
+        "--parts",
+        "KLF1,MEK6,HOXB9",
+        "--cells",
+        "50",
+    ]
+    assert main([*asked, "--out", str(tmp_path / "here.parquet")]) == 0
+    assert "held-out combinations" in capsys.readouterr().out
+    assert main([*asked, "--out", str(tmp_path / "workers.parquet"), "--workers", "2"]) == 0
+    here, workers = ((tmp_path / name).read_bytes() for name in ("here.parquet", "workers.parquet"))
+    assert here == workers

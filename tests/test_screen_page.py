@@ -1,0 +1,343 @@
+"""The Rank page without a browser: what it opens on, goals and their needs, filters, jobs, links, what goes wrong."""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from streamlit.testing.v1 import AppTest
+
+import pages
+from primeflow_core import checkpoint
+from primeflow_core.checkpoint import read_manifest
+from primeflow_core.errors import PrimeflowError
+from primeflow_core.jobs import BusyError, JobManager
+from primeflow_core.screening import hits
+from tests.app import ROOT, drawn, labels, opened, page, table_with, text_of, until_done
+from tests.app_models import NAME
+from tests.app_screens import made_up, pairs_of, ship, without_truth
+
+
+@pytest.fixture(scope="module")
+def ranked(models: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The folder of a model that comes with a ranking."""
+    place = tmp_path_factory.mktemp("ranked")
+    shutil.copytree(models / NAME, place / NAME)
+    ship(place / NAME, made_up(place / NAME))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PRIMEFLOW_CHECKPOINTS", str(place))
+        yield place / NAME
+
+
+def rows(app: AppTest) -> pd.DataFrame:
+    return table_with(app, "How well known")
+
+
+def test_it_opens_on_the_ranking_that_came_with_the_model(ranked):
+    app = page("screen")
+    assert not app.exception
+    assert not app.error
+    assert not app.warning
+    told = text_of(app)
+    assert "Which pairs change the cells most?" in told
+    assert "SIMULATED data" in told
+    assert "PREDICTED 780 pairs, 400 cells each" in told
+    assert "rank correlation" in told.lower()
+    assert list(rows(app)["Score"][:3]) == sorted(rows(app)["Score"], reverse=True)[:3]
+    assert "Simulated" in rows(app)
+    assert "Measured" not in rows(app)
+    assert [trace["name"] for trace in drawn(app, "ranked-scores")["data"]][-1] == "Predicted, 95 % interval"
+    assert len(table_with(app, "Promising")) == 4
+    assert app.query_params["goal"] == "effect"
+    assert "job" not in app.query_params
+
+
+FIRST_VIEW = """
+import sys
+from streamlit.testing.v1 import AppTest
+app = AppTest.from_file("pages/screen.py", default_timeout=60).run()
+assert not app.exception and not app.error, app.error
+assert len(app.get("plotly_chart")) == 2
+print(*[name for name in ("torch", "scanpy", "umap", "numba", "matplotlib", "distributed") if name in sys.modules])
+"""
+
+
+def test_the_first_view_loads_nothing_heavy(ranked):
+    done = subprocess.run(
+        [sys.executable, "-c", FIRST_VIEW], cwd=ROOT, env=os.environ, capture_output=True, text=True, timeout=120,
+        check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert done.stdout.strip() == ""
+
+
+def test_the_trust_stands_above_the_ranking(ranked):
+    app = opened("pages/screen.py")
+    heads = [element.value for element in app.subheader]
+    assert heads == [
+        "How far to trust this ranking", "The ranking", "The first of the ranking", "All pairs", "Next experiments",
+    ]  # fmt: skip
+
+
+def test_a_heat_map_of_too_many_names_says_so(ranked):
+    app = page("screen")
+    heat = drawn(app, "all-pairs")["data"][0]
+    assert len(heat["customdata"]) == 40
+    names = len(read_manifest(ranked).vocabulary.perturbations)
+    assert names <= 60
+    assert "a ring marks pairs that were simulated" in text_of(app)
+
+
+def test_filters_narrow_the_table_and_stand_in_the_address(ranked):
+    app = page("screen")
+    name = rows(app)["Perturbation"][0].partition("+")[0]
+    app.text_input(key="rank_find").set_value(name.lower()).run()
+    assert rows(app)["Perturbation"].str.contains(name, regex=False).all()
+    assert 0 < len(rows(app)) < 780
+    assert app.query_params["find"] == name.lower()
+    app.text_input(key="rank_find").set_value("").run()
+    app.toggle(key="rank_top").set_value(True).run()
+    assert 0 < len(rows(app)) < 100
+    assert app.query_params["top"] == "1"
+
+
+def test_a_link_brings_its_filters(ranked):
+    app = page("screen", known="held out", kinds="additive")
+    assert set(rows(app)["How well known"]) == {"◉ held out"}
+    assert set(rows(app)["Interaction"]) == {"additive"}
+    everything = page("screen", known="simulated,not simulated")
+    assert len(rows(everything)) == 780
+    never = page("screen", known="not simulated")
+    assert not rows(never)["Simulated"].any()
+
+
+def test_nothing_left_says_what_to_do(ranked):
+    app = page("screen", find="no such name")
+    assert "Nothing is left: loosen the filters above." in text_of(app)
+    assert not app.exception
+
+
+@pytest.mark.parametrize(
+    ("address", "told"),
+    [
+        ({"goal": "genes"}, "Name at least one gene to raise or to lower"),
+        ({"goal": "moves"}, "Choose the gene that is to move"),
+        ({"goal": "moves", "gene": "no-such-gene"}, "is not among the 500 genes of this model"),
+        ({"rank": "list"}, "Write at least one perturbation or combination"),
+        ({"rank": "list", "list": "NOBODY+KNOWS"}, "There is nothing to rank"),
+        ({"goal": "synergy", "rank": "list", "list": "SIMG185"}, "There is nothing to rank"),
+    ],
+)
+def test_what_is_missing_is_said(ranked, address, told):
+    app = page("screen", **address)
+    assert not app.exception
+    assert told in text_of(app)
+    assert app.button(key="rank").disabled
+
+
+def test_bad_values_in_a_link_fall_back(ranked):
+    app = page("screen", model="nowhere", context="moon", goal="fame", rank="all", cells="9e9", seed="-1", w="x")
+    assert not app.exception
+    assert "Which pairs change the cells most?" in text_of(app)
+    assert len(rows(app)) == 780
+
+
+def test_markup_in_a_link_is_shown_and_not_obeyed(ranked):
+    app = page("screen", rank="list", list="[x](http://e.example)\n:red[SIMG185]")
+    assert "http://" not in "".join(str(element.value) for element in (*app.markdown, *app.warning, *app.info))
+    assert any("http://e.example" in element.value for element in app.text)
+
+
+def test_what_cannot_be_ranked_is_listed_with_the_reason(ranked):
+    first, second, *_ = pairs_of(read_manifest(ranked))
+    app = page("screen", rank="list", list=f"{first.label}\n{second.label}\nSIMG99999")
+    assert "SIMG99999: SIMG99999 is not a perturbation this model knows." in text_of(app)
+    assert "Nothing is ranked for this question yet." in text_of(app)
+    assert "2 candidates, 400 cells each" in text_of(app)
+
+
+def test_unknown_genes_are_listed_back_with_guesses(ranked):
+    known = read_manifest(ranked).genes[0]
+    app = page("screen", goal="genes", **{"raise": f"{known} {known}x, nonsense"})
+    assert f"1 of 3 genes are known to the model; left out: {known}x (did you mean {known}" in text_of(app)
+    assert f"Which pairs raise {known}?" in text_of(app)
+
+
+def test_a_list_of_genes_can_be_uploaded(ranked):
+    one, other, *_ = read_manifest(ranked).genes
+    app = page("screen", goal="genes")
+    app.file_uploader[0].set_value(("genes.txt", f"{one}\n{other}\n".encode(), "text/plain")).run()
+    assert app.text_area(key="rank_raise").value == f"{one} {other}"
+    assert f"Which pairs raise {one}, {other}?" in text_of(app)
+    app.file_uploader[0].set_value(("genes.txt", b"\xff\xfe\x00", "text/plain")).run()
+    assert "genes.txt is not plain text." in text_of(app)
+
+
+def test_a_gene_in_both_lists_is_answered_in_words(ranked):
+    gene = read_manifest(ranked).genes[0]
+    app = page("screen", goal="genes", lower=gene, **{"raise": gene})
+    assert f"{gene} cannot be raised and lowered at once." in text_of(app)
+
+
+def test_what_moves_a_gene_is_answered_at_once(ranked):
+    gene = read_manifest(ranked).genes[400]
+    app = page("screen", goal="moves", gene=gene.lower())
+    assert f"What moves {gene}?" in text_of(app)
+    assert rows(app)["Score"].abs().is_monotonic_decreasing
+    assert "Read from the changes of another ranking" in text_of(app)
+    assert not app.exception
+
+
+def test_a_measured_state_is_chosen_among_those_of_the_context(ranked):
+    app = page("screen", goal="target")
+    picker = app.selectbox(key="rank_target")
+    assert len(picker.options) > 50
+    assert "Simulated state" in [box.label for box in app.selectbox]
+    assert "Which pairs bring the cells nearest to" in text_of(app)
+    app.segmented_control(key="rank_by").set_value("direction").run()
+    assert "Which pairs move the cells in the direction of" in text_of(app)
+    assert app.query_params["by"] == "direction"
+
+
+def test_another_setting_is_another_question(ranked):
+    app = page("screen", cells="50")
+    assert "Nothing is ranked for this question yet." in text_of(app)
+    assert "780 pairs, 100 cells each" in text_of(app)
+
+
+def test_a_ranking_too_long_for_a_tab_names_the_command(ranked):
+    app = page("screen", cells="2000", seed="3", w="2")
+    assert "That is long for a browser tab." in text_of(app)
+    (said,) = [block.value for block in app.code if block.value.startswith("primeflow screen")]
+    assert f"--model {ranked}" in said
+    assert "--candidates all-pairs --covariate cell_type=sim-A --goal effect --cells 2000 --seed 3 --guidance 2" in said
+
+
+def test_ranking_of_other_weights_is_not_shown(ranked, tmp_path, monkeypatch):
+    shutil.copytree(ranked, tmp_path / NAME)
+    weights = tmp_path / NAME / checkpoint.WEIGHTS
+    weights.write_bytes(weights.read_bytes() + b" ")
+    monkeypatch.setenv("PRIMEFLOW_CHECKPOINTS", str(tmp_path))
+    assert "Nothing is ranked for this question yet." in text_of(page("screen"))
+
+
+def test_a_damaged_ranking_is_said_and_the_page_works(ranked, tmp_path, monkeypatch):
+    shutil.copytree(ranked, tmp_path / NAME)
+    (tmp_path / NAME / "screens" / "effect.parquet").write_bytes(b"nonsense")
+    monkeypatch.setenv("PRIMEFLOW_CHECKPOINTS", str(tmp_path))
+    app = page("screen")
+    assert not app.exception
+    assert "cannot be read as a ranking" in text_of(app)
+    assert "Nothing is ranked for this question yet." in text_of(app)
+
+
+def test_without_measured_cells_it_says_that_trust_is_unknown(ranked, tmp_path, monkeypatch):
+    shutil.copytree(ranked, tmp_path / NAME)
+    ship(tmp_path / NAME, without_truth(made_up(ranked)))
+    monkeypatch.setenv("PRIMEFLOW_CHECKPOINTS", str(tmp_path))
+    assert "how far the ranking can be trusted is not known" in text_of(page("screen"))
+
+
+def test_without_any_model_it_says_what_to_do(ranked, tmp_path, monkeypatch):
+    monkeypatch.setenv("PRIMEFLOW_CHECKPOINTS", str(tmp_path))
+    app = page("screen")
+    assert not app.exception
+    assert "There is no model yet" in text_of(app)
+
+
+def test_a_busy_queue_is_answered_in_words(ranked, monkeypatch):
+    def full(*_: object, **__: object) -> str:
+        raise BusyError("You have 1 ranking waiting already. Cancel one, or wait for it.")
+
+    manager = JobManager()
+    monkeypatch.setattr(manager, "submit", full)
+    monkeypatch.setattr(pages, "jobs", lambda: manager)
+    app = page("screen", cells="50")
+    app.button(key="rank").click().run()
+    assert "You have 1 ranking waiting already." in text_of(app)
+
+
+def test_a_failed_ranking_is_said_plainly(ranked, monkeypatch):
+    def broken(model: object) -> None:
+        raise PrimeflowError("screen.h5ad is damaged: delete it.")
+
+    first, second, *_ = pairs_of(read_manifest(ranked))
+    app = page("screen", rank="list", list=f"{first.label}\n{second.label}", cells="10")
+    monkeypatch.setattr(pages, "cells_of", broken)
+    until_done(app.button(key="rank").click().run())
+    assert "screen.h5ad is damaged: delete it." in text_of(app)
+    assert "It ended before anything was ranked." in text_of(app)
+
+
+@pytest.mark.slow
+def test_a_list_is_ranked_and_found_again(ranked):
+    wanted = pairs_of(read_manifest(ranked))[:3]
+    address = {"rank": "list", "list": "\n".join(one.label for one in wanted), "cells": "10"}
+    app = page("screen", **address)
+    app.button(key="rank").click().run()
+    job = app.query_params["job"]
+    until_done(app)
+    assert not app.exception
+    assert set(rows(app)["Perturbation"]) == {one.label for one in wanted}
+    assert "ranked on this machine" in text_of(app)
+    again = page("screen", **address)
+    assert len(rows(again)) == 3
+    assert page("screen", job=job, **address)
+
+
+@pytest.mark.slow
+def test_cancelling_keeps_the_rows(ranked):
+    app = page("screen", cells="60", seed="5")
+    app.button(key="rank").click().run()
+    manager = pages.jobs()
+    job = app.query_params["job"]
+    while (status := manager.status(job)).result is None:
+        assert status.state.is_active, status.error
+    app.run()
+    assert "ranked among themselves so far" in text_of(app)
+    app.button(key="cancel").click().run()
+    until_done(app)
+    assert "Cancelled after" in text_of(app)
+    assert 0 < len(rows(app)) < 780
+
+
+def test_a_ranking_can_be_presented(ranked):
+    app = page("screen")
+    app.button(key="present").click().run()
+    assert "1 of 4" in text_of(app)
+    for _ in range(3):
+        app.button(key="next").click().run()
+        assert not app.exception
+    assert "Next experiments:" in text_of(app)
+
+
+def test_a_ranking_is_pinned_with_its_trust_and_origin(ranked):
+    app = page("screen")
+    next(button for button in app.button if button.label == "Add to report").click().run()
+    assert not app.exception
+    assert "In the report (1)" in [link.label for link in app.get("page_link")]
+    (finding,) = pages.notebooks().findings(app.query_params["pins"])
+    assert finding.title.startswith("Which pairs change the cells most?")
+    assert [figure.title for figure in finding.figures] == ["The first of the ranking", "All pairs"]
+    assert [table.name for table in finding.tables][:2] == ["Ranking", "How far to trust the ranking"]
+    assert "noise seeds" in finding.methods
+    assert finding.link.startswith("screen?")
+    assert finding.simulated
+
+
+def test_the_saved_ranking_is_read_again(ranked, tmp_path):
+    from pages.parts.rank_answer import Ranking
+    from pages.parts.rank_finding import parquet_of
+
+    screen = made_up(ranked)
+
+    class Kept:
+        ranking = Ranking("k", screen, True, 1, 1)
+
+    (tmp_path / "r.parquet").write_bytes(parquet_of(Kept()))
+    assert hits.read_screen(tmp_path / "r.parquet").table.equals(screen.table)
+    assert {"Ranking (csv)", "Ranking (parquet)"} <= set(labels(page("screen"), "download_button"))
