@@ -4,6 +4,7 @@ Every fold holds out one pair of each two pathways that cross: eight pairs, two 
 other contexts single perturbations are for validation.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -50,9 +51,12 @@ def held_out(fold: int) -> tuple[Condition, ...]:
     return tuple(classes())[fold::FOLDS]
 
 
-def trained(cells: Cells, fold: int, work: Path) -> Model:
-    """The model of a fold, trained in ``work``; what was finished, or killed, there is taken up again."""
-    folder, recipe = work / f"fold-{fold}", adjusted(recipe_named(RECIPE), [f"steps={STEPS}"])
+def trained(cells: Cells, fold: int, work: Path, settings: Sequence[str] = ()) -> Model:
+    """The model of a fold, trained in ``work``; what was finished, or killed, there is taken up again.
+
+    ``settings`` of the recipe as ``key=value``.
+    """
+    folder, recipe = work / f"fold-{fold}", adjusted(recipe_named(RECIPE), [f"steps={STEPS}", *settings])
     source = Source(cells, _split(cells, fold), SCREEN, simulated=True)
     command = ["benchmarks.interactions"]
     train(prepare(source, recipe, folder, seed=0, device="cpu", resume=True, command=command), folder)

@@ -147,25 +147,30 @@ def reported(title: str, lots: Sequence[HeldOutPairs]) -> dict[str, object]:
     for name, table in tables.items():
         print(f"\n{title}, {len(pairs)} pairs: {name}")
         print_table(table)
-    return {**tables, "pairs": json.loads(pairs.to_json(orient="records"))}
+    frames = {"pairs": pairs, **{name: pd.DataFrame(table) for name, table in tables.items()}}
+    # By way of pandas, since JSON knows no NaN.
+    return {name: json.loads(frame.to_json(orient="records")) for name, frame in frames.items()}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--work", type=Path, required=True, help="folder of the four trainings")
     parser.add_argument("--folds", type=int, nargs="+", choices=range(FOLDS), default=list(range(FOLDS)))
+    parser.add_argument(
+        "--set", dest="settings", action="append", default=[], metavar="KEY=VALUE", help="of the recipe"
+    )
     parser.add_argument("--model", type=Path, help="a model of the simulated screen, for its own held-out pairs")
     parser.add_argument("--out", type=Path, required=True, help="JSON to write")
     given = parser.parse_args()
     torch.set_num_threads(1)
     cells = datasets.open_cells(SCREEN)
-    models = [trained(cells, fold, given.work) for fold in given.folds]
+    models = [trained(cells, fold, given.work, given.settings) for fold in given.folds]
     results = {"folds": reported(f"{len(models)} folds", [HeldOutPairs.of(model, cells) for model in models])}
     if given.model is not None:
         shipped = reported(given.model.name, [HeldOutPairs.of(model_in(given.model), cells)])
         results["model"] = {"name": given.model.name, **shipped}
-    asked = {"goals": [goal.to_json() for goal in goals(models[0], cells)], "cells": CELLS, "noise seeds": len(SEEDS)}
-    save(given.out, {**asked, **results})
+    asked = {"settings": given.settings, "goals": [goal.to_json() for goal in goals(models[0], cells)]}
+    save(given.out, {**asked, "cells": CELLS, "noise seeds": len(SEEDS), **results})
 
 
 if __name__ == "__main__":

@@ -47,8 +47,9 @@ def show_how_to_begin(*, lost: bool) -> None:
             icon=":material/history:",
         )
     st.text(
-        "Nothing is pinned yet. Ask for a response on Explore, or set conditions side by side on Compare, and press "
-        "Add to report there. Figures, genes and where they come from are kept here for the lab meeting."
+        "Nothing is pinned yet. Ask for a response on Explore, rank pairs on Rank combinations, or set conditions side "
+        "by side on Compare, and press Add to report there. Figures, genes and where they come from are kept here for "
+        "the lab meeting."
     )
     pages.link_to("explore")
 

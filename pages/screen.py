@@ -1,5 +1,7 @@
 """Candidates by what is looked for: which pair or perturbation to try next, and how far to trust that."""
 
+from functools import partial
+
 import streamlit as st
 
 import pages
@@ -10,14 +12,16 @@ from pages.parts.rank_answer import Ranking
 from pages.parts.rank_figures import show_first, show_next, show_pairs
 from pages.parts.rank_finding import show_taking_along, steps
 from pages.parts.rank_headline import Shown, heading, show_headline, show_messages, show_refused, show_trust
-from pages.parts.rank_question import Asked, asked
+from pages.parts.rank_question import LIST, Asked, asked
 from pages.parts.rank_table import columns, readable, show_ranking
+from pages.parts.saving import offer_table
 from primeflow_core.jobs import JobState, JobStatus
 from primeflow_core.screening.request import Request
 from primeflow_core.screening.screen_job import ScreenSubject
 
 TOO_LONG = 30 * 60.0
 MOST_STREAMED = 100
+_CANCELLED = "_rank_cancelled"
 
 
 def main() -> None:
@@ -73,24 +77,39 @@ def offer_ranking(what: Asked, request: Request, active: JobStatus | None) -> No
         "Rank", type="primary", key="rank", icon=":material/play_arrow:", shortcut="Ctrl+Enter", width="stretch",
         on_click=rank_answer.ask, args=(request, what.refused, what.model),
     )  # fmt: skip
-    st.caption(
-        f"{len(request.candidates):,} {what.noun}, {request.cells * request.seeds:,} cells each: about "
-        f"{pages.duration(seconds)} on this machine."
-    )
+    st.caption(f"{effort(what, request)}.")
     if seconds > TOO_LONG:
         st.warning(
             "That is long for a browser tab. This command does the same, takes up again where it was stopped, and "
             "shares the work among machines:",
             icon=":material/schedule:",
         )
-        st.code(rank_answer.command(request, what.model, what.ranked), language="bash", wrap_lines=True)
+        st.code(rank_answer.command(request, what.model, what.ranked, what.doses), language="bash", wrap_lines=True)
+        if what.ranked == LIST:
+            offer_table("LIST.csv", partial(rank_answer.list_of, request), "LIST", "candidates-csv")
+
+
+def effort(what: Asked, request: Request) -> str:
+    """What is ranked, and how long that takes."""
+    seconds = rank_answer.expected_seconds(request, what.model)
+    return (
+        f"{what.counted(len(request.candidates))}, {request.cells * request.seeds:,} cells each: about "
+        f"{pages.duration(seconds)} on this machine"
+    )
 
 
 def offer_cancel(status: JobStatus, key: str) -> None:
+    """It ends before its next candidate, or after the model was read, and until then says that it will."""
+    ending = st.session_state.get(_CANCELLED) == status.id
     st.button(
-        "Cancel ranking", key=key, icon=":material/stop_circle:", width="stretch", on_click=pages.jobs().cancel,
-        args=(status.id,), help="The rows that are there stay.",
+        "Cancelling …" if ending else "Cancel ranking", key=key, icon=":material/stop_circle:", width="stretch",
+        on_click=cancel, args=(status.id,), disabled=ending, help="The rows that are there stay.",
     )  # fmt: skip
+
+
+def cancel(job_id: str) -> None:
+    pages.jobs().cancel(job_id)
+    st.session_state[_CANCELLED] = job_id
 
 
 def show_under_way(what: Asked, request: Request, active: JobStatus) -> None:
@@ -133,7 +152,14 @@ def show(what: Asked, request: Request, ended: JobStatus | None, ranking: Rankin
     if ranking is None:
         st.header(plain(heading(request.goal, what.noun)), anchor=False)
         show_messages(ended)
-        st.info("Nothing is ranked for this question yet. Press **Rank** on the left.", icon=":material/west:")
+        st.info("Nothing is ranked for this question yet.", icon=":material/leaderboard:")
+        st.button(
+            "Rank them now", key="rank-here", icon=":material/play_arrow:", on_click=rank_answer.ask,
+            args=(request, what.refused, what.model),
+        )  # fmt: skip
+        st.caption(
+            f"{effort(what, request)}. The ranking appears here while it is made, below how far it can be trusted."
+        )
         show_refused(what.refused)
         return
     shown = Shown(what, ranking)

@@ -12,7 +12,7 @@ from primeflow_core.anndata_file import write_cells
 from primeflow_core.checkpoint import Manifest
 from primeflow_core.conditions import Condition, novelty
 from primeflow_core.projection import FEWEST_CELLS, PCAMap
-from primeflow_core.provenance import versions
+from primeflow_core.provenance import of_model, versions
 from primeflow_core.sampling_plan import Progress, SamplingPlan
 
 if TYPE_CHECKING:
@@ -64,13 +64,7 @@ def provenance(manifest: Manifest, plan: SamplingPlan, conditions: Sequence[Cond
     No time of day: the same request gives the same file, byte for byte.
     """
     return {
-        "kind": "predicted" + (", by a model of simulated data" if manifest.simulated else ""),
-        "model": manifest.name,
-        "model_created": manifest.created,
-        "recipe": manifest.recipe,
-        "data": manifest.dataset,
-        "data_sha256": manifest.data_sha256,
-        "training_seed": manifest.seed,
+        **of_model(manifest),
         "sampling": asdict(plan),
         "novelty": {
             condition.label: str(novelty(condition, manifest.trained_on)) for condition in dict.fromkeys(conditions)

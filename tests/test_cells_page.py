@@ -142,7 +142,11 @@ def test_an_old_link_says_so(models):
 @pytest.mark.parametrize(
     ("content", "name", "text"),
     [
-        (gzip.compress(b"x"), "cells.h5ad", r"^cells.h5ad is not a readable AnnData file \(it looks like a gzip\)\."),
+        (
+            gzip.compress(b"x", mtime=0),
+            "cells.h5ad",
+            r"^cells.h5ad is not a readable AnnData file \(it looks like a gzip\)\.",
+        ),
         (b"a,b\n1,2\n", "my *cells*.csv", r"^my \*cells\*.csv is not a .*In Python: adata.write_h5ad\('my \*cells\*"),
     ],
 )

@@ -60,7 +60,13 @@ def test_interactions_are_even_around_the_sum_of_the_parts(values, ends):
     assert pairs.colours_of(grid, "interaction") == pytest.approx(ends)
 
 
-@pytest.mark.parametrize("scale", ["score", "interaction"])
+@pytest.mark.parametrize(("values", "ends"), [([-0.5, 0.2], (-0.5, 0.5)), ([0.0, np.nan], (-0.5, 0.5))])
+def test_signed_scores_are_even_around_nought(values, ends):
+    grid = pair_grid([("A", "B"), ("A", "C")], values, [False, False])
+    assert pairs.colours_of(grid, "signed") == pytest.approx(ends)
+
+
+@pytest.mark.parametrize("scale", ["score", "signed", "interaction"])
 def test_the_heat_map_says_what_was_measured_and_what_is_missing(scale):
     figure = heat_map(GRID, "Length of the log2 change", scale, simulated=False)
     heat, rings, missing = figure.data
@@ -95,6 +101,18 @@ def test_only_the_first_with_a_score_are_drawn():
     assert figure.layout.xaxis.title.text == "Log2 change"
     assert len(figure.layout.yaxis.ticktext) == 2
     assert "<script>" not in figure.to_json().replace("\\u003c", "<")
+
+
+def test_measured_scores_stand_beside_the_predicted_ones():
+    ranked = table(sum_score=np.nan)
+    truth = pd.Series([np.nan, 1.5, np.nan], index=ranked.index)
+    measured, scores = ranked_scores(ranked, "log2 change", truth).data
+    assert (list(measured.x), list(measured.y)) == ([1.5], [1])
+    assert (measured.name, measured.marker.symbol) == ("Measured", "circle")
+    assert scores.name == ranking.PREDICTED
+    assert ranked_scores(ranked, "", truth, simulated=True).data[0].name == "Simulated"
+    assert "Measured" in words(print_ranking.ranked_scores(ranked, "", truth))
+    assert len(ranked_scores(ranked, "", truth * np.nan).data) == 1
 
 
 def test_prints_say_the_same():

@@ -7,7 +7,7 @@ import pytest
 from primeflow_core.evaluation.bootstrap import interval
 from primeflow_core.screening.goal import Goal, GoalKind
 from primeflow_core.screening.placing import placed, quantiles
-from primeflow_core.screening.ranking import best_first, columns, matrix, ranked, told_apart
+from primeflow_core.screening.ranking import best_first, columns, matrix, ranked, told_apart, without_score
 from tests import screens
 
 NAMES = ("A+B", "A+C", "B+C", "C+D")
@@ -50,6 +50,14 @@ def test_what_has_no_score_comes_last_without_a_rank():
     assert table.loc[2:, ["rank", "rank_low", "rank_high", "tier", "low", "high"]].isna().all(axis=None)
 
 
+def test_what_has_no_score_is_counted_with_the_reason_of_its_goal():
+    scores = [np.nan, 1.0, np.nan, 2.0]
+    assert without_score(table_of(scores, goal=screens.SUPPRESSION), screens.SUPPRESSION) == (
+        "2 of 4 candidates have no score, and so no rank: the sum of their parts is no larger than its noise."
+    )
+    assert without_score(table_of([1.0] * 4), screens.EFFECT) == ""
+
+
 def test_without_any_score_nothing_is_ranked():
     table = table_of([np.nan] * 4)
     assert table["rank"].isna().all()
@@ -71,8 +79,8 @@ def test_a_tier_ends_where_the_difference_from_its_first_no_longer_holds_0():
     assert table["tier"].tolist() == [1, 1, 2, 2]
     assert table["rank_high"].tolist() == [2, 2, 4, 4]
     assert told_apart(table) == (
-        "The first 2 cannot be told apart; rank 3 is below rank 1. The 4 fall into 2 groups, each below the first of "
-        "the group above it."
+        "Rank 2 cannot be told apart from rank 1; rank 3 is below it. The 4 fall into 2 groups, each below the first "
+        "of the group above it."
     )
 
 

@@ -1,6 +1,9 @@
 """The command screen as a user meets it, on a tiny model of a tiny data set in two contexts."""
 
 import json
+import os
+import subprocess
+import sys
 from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
@@ -13,14 +16,21 @@ import pytest
 from primeflow_core import checkpoint
 from primeflow_core.__main__ import main
 from primeflow_core.anndata_file import read_cells, write_cells
+from primeflow_core.commands.ranking_shown import show
+from primeflow_core.comparison import control_rows, in_training
+from primeflow_core.conditions import Condition, parse_perturbations
+from primeflow_core.errors import SettingError
 from primeflow_core.screening import bench as screening_bench
+from primeflow_core.screening.goal import Goal, GoalKind
 from primeflow_core.screening.hits import read_screen
+from primeflow_core.screening.request import Request, foreseen_seconds, prepared
 from primeflow_core.splits import Split
 from primeflow_core.training import train
 from primeflow_core.training_run import Source, prepare
 from tests.tiny import RECIPE
 
-SHIPPED = Path(__file__).resolve().parents[1] / "checkpoints"
+ROOT = Path(__file__).resolve().parents[1]
+SHIPPED = ROOT / "checkpoints"
 FEW = ["--cells", "10", "--sampler", "euler", "--steps", "1", "--precision", "float32"]
 PARTS = ["--candidates", "all-pairs", "--parts", "A,B,E"]
 GENES, HELD_OUT = 20, ("A+B", "A+C", "B+C", "B+D")
@@ -184,7 +194,7 @@ def test_without_measured_cells_controls_are_predicted_and_nothing_is_checked(pl
     assert screen(place, tmp_path / "hits.parquet", *PARTS, data=False) == 0
     told = capsys.readouterr()
     assert "measured from predicted control cells" in told.err
-    assert "cannot be told" in told.out
+    assert "cannot be told: the cells of screen.h5ad are not on this machine" in told.out
     found = read_screen(tmp_path / "hits.parquet")
     assert (found.about["controls"], found.trust) == ("predicted", None)
     target = ["--goal", "target", "--target", "C"]
@@ -208,6 +218,7 @@ def test_without_measured_cells_controls_are_predicted_and_nothing_is_checked(pl
         (["--goal", "moves", "--gene", "NOSUCH"], "None of these genes"),
         (["--goal", "target", "--target", "NOSUCH"], "NOSUCH is not a perturbation"),
         (["--candidates", "none.csv"], "--parts belongs to"),
+        (["--goal", "direction", "--target", "control"], "no direction leads to them"),
         (["--parts", "NOSUCH"], "no candidate left"),
         (["--covariate", "line=k562"], "has no covariate 'line'"),
         (["--covariate", "cell_type=a549"], "is not a cell_type this model knows"),
@@ -227,9 +238,89 @@ def test_what_cannot_be_screened_is_said_in_a_line_and_leaves_nothing(place, tmp
     assert list(tmp_path.iterdir()) == []
 
 
+def test_candidates_are_never_overwritten(place, tmp_path, capsys):
+    listed = tmp_path / "pairs.csv"
+    listed.write_text("perturbation\nA+B\n")
+    assert screen(place, listed, "--candidates", str(listed)) == 2
+    assert "would overwrite the candidates" in capsys.readouterr().err
+    assert listed.read_text() == "perturbation\nA+B\n"
+
+
+def test_another_number_of_next_experiments_is_chosen_anew_or_refused_in_words(place, tmp_path, capsys):
+    out, asked = tmp_path / "hits.parquet", ["--candidates", "all-pairs", "--covariate", "cell_type=hela"]
+    assert screen(place, out, *asked, "--next", "2") == 0
+    capsys.readouterr()
+    assert screen(place, out, *asked, "--next", "4") == 0
+    assert "names 2 experiments to measure next, not 4" in capsys.readouterr().err
+    assert screen(place, out, *asked, "--next", "2", "--changes") == 0
+    capsys.readouterr()
+    assert screen(place, out, *asked, "--next", "4", "--changes") == 0
+    assert "nothing was screened again" in capsys.readouterr().err
+    assert screen(place, tmp_path / "anew.parquet", *asked, "--next", "4", "--changes") == 0
+    assert len(read_screen(out).next) == 4
+    assert out.read_bytes() == (tmp_path / "anew.parquet").read_bytes()
+
+
+def test_candidates_without_a_score_are_counted_with_the_reason(place, tmp_path, capsys):
+    assert screen(place, tmp_path / "hits.parquet", *PARTS, "--goal", "moves", "--gene", "G1", "--changes") == 0
+    assert "no score" not in capsys.readouterr().out
+    found = read_screen(tmp_path / "hits.parquet")
+    table = found.table.assign(score=[np.nan, *found.table["score"][1:]], rank=[pd.NA, 1, 2])
+    show(replace(found, table=table), tmp_path / "hits.parquet")
+    told = capsys.readouterr().out
+    assert "1 of 3 candidates has no score, and so no rank: they target the gene itself." in told
+    assert "2 candidates ranked" in told
+
+
+@pytest.mark.parametrize("name", ["score", "rank", "size", "change", "place", "why", "position"])
+def test_a_covariate_named_like_a_column_of_the_table_is_refused(place, monkeypatch, name):
+    manifest = checkpoint.read_manifest(place / "model")
+    vocabulary = replace(manifest.vocabulary, covariates=((name, ("k562", "hela")),))
+    monkeypatch.setattr(checkpoint, "read_manifest", lambda folder: replace(manifest, vocabulary=vocabulary))
+    request = Request(place / "model", Goal(GoalKind.EFFECT), (), manifest.sampling)
+    with pytest.raises(SettingError, match=f"covariate '{name}' of"):
+        prepared(request, None, lambda: pytest.fail("nothing is loaded"))
+
+
+def test_a_target_from_a_file_is_measured_from_the_context_that_was_asked_for_first(place):
+    manifest = checkpoint.read_manifest(place / "model")
+    cells = read_cells(place / "screen.h5ad", covariates=("cell_type",))
+    pairs = tuple(Condition(parse_perturbations("A+B"), (("cell_type", name),)) for name in ("hela", "k562"))
+    goal = Goal(GoalKind.DIRECTION, target=Condition(parse_perturbations("state"), pairs[0].covariates))
+    request = Request(place / "model", goal, pairs, manifest.sampling)
+    order, reference = prepared(request, cells, lambda: None, cells.dense(np.arange(40)))
+    assert {condition.context for condition in order.checked} == {"k562"}
+    unused = control_rows(cells, pairs[0], in_training(cells, place / "model"))[1]
+    assert np.array_equal(reference.target_controls, cells.dense(unused))
+
+
+def test_the_time_foreseen_is_that_of_one_thread_a_worker_and_no_more_workers_than_cores(place, monkeypatch):
+    manifest = checkpoint.read_manifest(place / "model")
+    request = Request(place / "model", Goal(GoalKind.EFFECT), (), manifest.sampling)
+    monkeypatch.setattr(os, "cpu_count", lambda: 2)
+    one, two, many = (foreseen_seconds(request, manifest, 1000, workers) for workers in (1, 2, 64))
+    assert two == many
+    loaded = 2 * two - one
+    assert foreseen_seconds(request, manifest, 2000) - loaded == pytest.approx(2 * (one - loaded))
+    assert loaded == pytest.approx(foreseen_seconds(request, manifest, 0))
+
+
 def test_triples_need_their_parts(place, tmp_path, capsys):
     assert screen(place, tmp_path / "hits.parquet", "--candidates", "all-triples") == 2
     assert "needs --parts" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_the_command_on_workers_says_no_more_than_the_command_here(place, tmp_path):
+    asked = ["--data", str(place / "screen.h5ad"), "--covariates", "cell_type", *FEW, *PARTS]
+    command = [sys.executable, "-m", "primeflow_core", "screen", "--model", str(place / "model"), *asked]
+
+    def said(*more):
+        done = subprocess.run([*command, *more], capture_output=True, text=True, check=True, timeout=300, cwd=ROOT)
+        # The time that is left is another one in every run.
+        return [line.split(" about ")[0] for line in done.stderr.splitlines()]
+
+    assert said("--out", str(tmp_path / "a.parquet"), "--workers", "2") == said("--out", str(tmp_path / "b.parquet"))
 
 
 @pytest.mark.slow

@@ -7,12 +7,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from primeflow_core.checkpoint import read_manifest
 from primeflow_core.errors import DataError
 from primeflow_core.jobs import JobManager, JobState, JobStatus
 from primeflow_core.prediction import ModelShelf, version_of
 from primeflow_core.screening import screen_job
+from primeflow_core.screening.bench import Bench
 from primeflow_core.screening.candidates import Refusal
 from primeflow_core.screening.goal import Goal, GoalKind
 from primeflow_core.screening.request import Request, cells_of
@@ -84,6 +86,24 @@ def test_the_same_question_gives_the_same_ranking(models, manager):
     assert one.table.equals(other.table)
     assert np.array_equal(one.changes, other.changes, equal_nan=True)
     assert one.about == other.about
+
+
+def test_it_screens_on_one_thread(models, manager, monkeypatch):
+    """Else many small products of several threads wait for each other on a busy machine."""
+    seen, screened = set(), Bench.screened
+
+    def watched(bench: Bench, *given: object) -> object:
+        seen.add(torch.get_num_threads())
+        return screened(bench, *given)
+
+    monkeypatch.setattr(Bench, "screened", watched)
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        assert ended(manager, started(manager, asked(models))).state is JobState.DONE
+    finally:
+        torch.set_num_threads(before)
+    assert seen == {1}
 
 
 def test_cancelling_keeps_what_is_ranked(models, manager, monkeypatch):

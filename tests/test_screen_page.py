@@ -1,10 +1,12 @@
 """The Rank page without a browser: what it opens on, goals and their needs, filters, jobs, links, what goes wrong."""
 
 import os
+import shlex
 import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -12,11 +14,16 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 import pages
+from pages.parts import rank_answer
 from primeflow_core import checkpoint
+from primeflow_core.__main__ import parser
 from primeflow_core.checkpoint import read_manifest
+from primeflow_core.commands.screen_question import goal_kind, question
 from primeflow_core.errors import PrimeflowError
 from primeflow_core.jobs import BusyError, JobManager
 from primeflow_core.screening import hits
+from primeflow_core.screening.goal import Goal, GoalKind
+from primeflow_core.screening.trust import Checked
 from tests.app import ROOT, drawn, labels, opened, page, table_with, text_of, until_done
 from tests.app_models import NAME
 from tests.app_screens import made_up, pairs_of, ship, without_truth
@@ -177,6 +184,77 @@ def test_a_list_of_genes_can_be_uploaded(ranked):
     assert "genes.txt is not plain text." in text_of(app)
 
 
+def test_candidates_can_be_uploaded(ranked):
+    first, second, *_ = (one.label for one in pairs_of(read_manifest(ranked)))
+    app = page("screen", rank="list")
+    for content in (
+        f"{first}\n{second}\n",
+        f"rank;perturbation\n1;{first}\n2;{second}\n",
+        f'"perturbation"\n"{first}"\n{second}',
+    ):
+        app.file_uploader[0].set_value(("hits.csv", content.encode(), "text/csv")).run()
+        assert app.text_area(key="rank_list").value == f"{first}\n{second}"
+    assert "2 candidates, 400 cells each" in text_of(app)
+
+
+def test_a_list_too_long_for_the_page_is_said_and_not_cut(ranked):
+    app = page("screen", rank="list", list="\n".join(f"S{i}" for i in range(201)))
+    assert "The list has 201 lines, and 200 fit here." in text_of(app)
+    assert app.button(key="rank").disabled
+
+
+def test_one_candidate_is_called_one(ranked):
+    app = page("screen", rank="list", list=pairs_of(read_manifest(ranked))[0].label)
+    assert "1 candidate, 400 cells each" in text_of(app)
+
+
+def test_filters_outlive_a_presentation(ranked):
+    app = page("screen", find="simg", top="1", colour="interaction", next="5")
+    few = len(rows(app))
+    app.button(key="present").click().run()
+    app.button(key="exit").click().run()
+    assert len(rows(app)) == few < 780
+    assert {key: app.query_params[key] for key in ("find", "top", "colour", "next")} == {
+        "find": "simg", "top": "1", "colour": "interaction", "next": "5",
+    }  # fmt: skip
+    assert len(table_with(app, "Promising")) == 5
+    assert drawn(app, "all-pairs")["data"][0]["zmin"] < 1 < drawn(app, "all-pairs")["data"][0]["zmax"]
+
+
+def test_measured_scores_stand_beside_the_predicted_ones(ranked, tmp_path, monkeypatch):
+    made = made_up(ranked)
+    best = made.table["perturbation"][0]
+    checked = (Checked(best, "sim-A", 8.5, 9.0), Checked("nobody+asked", "sim-A", 1.0, 1.1))
+    shutil.copytree(ranked, tmp_path / NAME)
+    ship(tmp_path / NAME, replace(made, trust=replace(made.trust, checked=checked)))
+    monkeypatch.setenv("PRIMEFLOW_CHECKPOINTS", str(tmp_path))
+    app = page("screen")
+    assert rows(app)["Simulated score"].dropna().to_dict() == {0: 8.5}
+    assert [trace["name"] for trace in drawn(app, "ranked-scores")["data"]][-2:] == [
+        "Simulated", "Predicted, 95 % interval",
+    ]  # fmt: skip
+    assert list(table_with(app, "Held out")["In the ranking below"]) == [True, False]
+
+
+def test_what_has_no_score_is_counted_with_the_reason(ranked, tmp_path, monkeypatch):
+    goal = Goal(GoalKind.SYNERGY)
+    made = made_up(ranked, goal=goal)
+    made.table.loc[made.table.index[-9:], ["rank", "tier", "score", "low", "high"]] = None
+    shutil.copytree(ranked, tmp_path / NAME)
+    ship(tmp_path / NAME, replace(made, trust=None, about={**made.about, "checked": 7}), "synergy")
+    monkeypatch.setenv("PRIMEFLOW_CHECKPOINTS", str(tmp_path))
+    app = page("screen", goal="synergy")
+    assert "9 of 780 pairs have no score, and so no rank: the sum of their parts" in text_of(app)
+    assert "fewer than three of them have a score by this goal" in text_of(app)
+    assert "log-normalised" not in text_of(app)
+    assert "Sum of its parts" not in table_with(app, "Promising")
+
+
+def test_signed_scores_are_coloured_around_nought(ranked):
+    heat = drawn(page("screen", goal="moves", gene=read_manifest(ranked).genes[3]), "all-pairs")["data"][0]
+    assert heat["zmin"] == -heat["zmax"]
+
+
 def test_a_gene_in_both_lists_is_answered_in_words(ranked):
     gene = read_manifest(ranked).genes[0]
     app = page("screen", goal="genes", lower=gene, **{"raise": gene})
@@ -214,7 +292,36 @@ def test_a_ranking_too_long_for_a_tab_names_the_command(ranked):
     assert "That is long for a browser tab." in text_of(app)
     (said,) = [block.value for block in app.code if block.value.startswith("primeflow screen")]
     assert f"--model {ranked}" in said
-    assert "--candidates all-pairs --covariate cell_type=sim-A --goal effect --cells 2000 --seed 3 --guidance 2" in said
+    assert "--candidates all-pairs --covariate cell_type=sim-A --goal effect --cells 2000" in said
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        {},
+        {"goal": "synergy", "seed": "3", "w": "2.5"},
+        {"goal": "moves", "rank": "singles"},
+        {"goal": "target", "by": "direction"},
+        {"goal": "genes", "rank": "list"},
+    ],
+)
+def test_the_command_asks_for_the_same(ranked, tmp_path, monkeypatch, wanted):
+    manifest = read_manifest(ranked)
+    first, second, *_ = pairs_of(manifest)
+    gene, other = manifest.genes[0], manifest.genes[7]
+    listed = "\n".join((first.label, second.label, first.parts[0].label))
+    texts = {"gene": gene, "raise": gene, "lower": other, "list": listed}
+    asked_for = []
+    monkeypatch.setattr(rank_answer, "expected_seconds", lambda *_: 1e6)
+    monkeypatch.setattr(rank_answer, "ask", lambda request, *_: asked_for.append(request))
+    app = page("screen", **(texts | {"cells": "30"} | wanted))
+    (said,) = [block.value for block in app.code if block.value.startswith("primeflow screen")]
+    monkeypatch.chdir(tmp_path)
+    app.button(key="rank").click().run()
+    (request,) = asked_for
+    rank_answer.list_of(request).to_csv("LIST.csv", index=False)
+    given = parser().parse_args(shlex.split(said)[1:])
+    assert question(given, goal_kind(given), manifest).request == request
 
 
 def test_ranking_of_other_weights_is_not_shown(ranked, tmp_path, monkeypatch):
@@ -223,6 +330,13 @@ def test_ranking_of_other_weights_is_not_shown(ranked, tmp_path, monkeypatch):
     weights.write_bytes(weights.read_bytes() + b" ")
     monkeypatch.setenv("PRIMEFLOW_CHECKPOINTS", str(tmp_path))
     assert "Nothing is ranked for this question yet." in text_of(page("screen"))
+
+
+def test_the_list_for_the_command_can_be_saved(ranked, monkeypatch):
+    monkeypatch.setattr(rank_answer, "expected_seconds", lambda *_: 1e6)
+    wanted = pairs_of(read_manifest(ranked))[0]
+    assert "LIST.csv" in labels(page("screen", rank="list", list=wanted.label), "download_button")
+    assert "LIST.csv" not in labels(page("screen", cells="30"), "download_button")
 
 
 def test_a_damaged_ranking_is_said_and_the_page_works(ranked, tmp_path, monkeypatch):

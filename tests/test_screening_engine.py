@@ -160,7 +160,7 @@ def test_shards_of_another_version_are_refused(parts, asked, tmp_path, monkeypat
     parts.close()
     monkeypatch.setattr(order, "__version__", "0.0.1")
     with pytest.raises(SettingError, match="another screen"):
-        Parts.begun(tmp_path / "hits.parquet", asked, NoReference())
+        Parts.begun(tmp_path / "hits.parquet", replace(asked), NoReference())
     with pytest.raises(SettingError, match="same version everywhere"):
         Parts.opened(parts.folder)
 
@@ -208,6 +208,22 @@ def test_a_worker_that_outlives_its_screen_writes_nothing_into_the_next(parts, a
 def test_a_worker_that_does_not_see_the_folder_says_so(tmp_path):
     with pytest.raises(SettingError, match="that all machines share"):
         Parts.opened(tmp_path / "elsewhere")
+
+
+def test_what_every_shard_asks_of_a_long_order_is_worked_out_once(asked):
+    assert asked.everything is asked.everything
+    assert asked.shards is asked.shards
+
+
+def test_a_worker_reads_its_screen_once_and_another_screen_anew(parts, bench, asked, tmp_path, monkeypatch):
+    opened, read = Parts.opened, []
+    monkeypatch.setattr(Parts, "opened", staticmethod(lambda folder: read.append(folder) or opened(folder)))
+    assert [engine.screen_shard(str(parts.folder), "model", shard) for shard in range(FEW)] == list(range(FEW))
+    assert (parts.missing, len(read)) == ([], 1)
+    parts.remove()
+    with Parts.begun(tmp_path / "hits.parquet", replace(asked, cells=11), NoReference()) as following:
+        engine.screen_shard(str(following.folder), "model", 2)
+        assert (following.present, len(read)) == ([2], 2)
 
 
 def test_only_what_is_missing_is_screened(parts, bench):

@@ -8,6 +8,7 @@ from pathlib import Path
 from shlex import quote
 from typing import Any
 
+import pandas as pd
 import streamlit as st
 
 import pages
@@ -17,7 +18,7 @@ from primeflow_core.errors import CheckpointError, DataError
 from primeflow_core.jobs import BusyError, JobStatus
 from primeflow_core.library import Model
 from primeflow_core.screening import hits
-from primeflow_core.screening.candidates import Refusal
+from primeflow_core.screening.candidates import LABEL, Doses, Refusal
 from primeflow_core.screening.goal import Goal, GoalKind
 from primeflow_core.screening.hits import Screen
 from primeflow_core.screening.order import weights_of
@@ -165,8 +166,8 @@ def ask(request: Request, refused: tuple[Refusal, ...], model: Model) -> None:
         st.session_state[_REFUSED] = str(error)
 
 
-def command(request: Request, model: Model, ranked: str) -> str:
-    """What asks for the same on the command line; a list is to be saved as a file first."""
+def command(request: Request, model: Model, ranked: str, doses: Doses) -> str:
+    """What asks for the same on the command line; a list is to be saved as LIST.csv first."""
     goal = request.goal
     said = ["primeflow", "screen", "--model", str(model.folder)]
     said += ["--candidates", f"all-{ranked}" if ranked in ("pairs", "singles") else "LIST.csv"]
@@ -179,8 +180,15 @@ def command(request: Request, model: Model, ranked: str) -> str:
     else:
         said += ["--raise", ",".join(goal.raised)] if goal.raised else []
         said += ["--lower", ",".join(goal.lowered)] if goal.lowered else []
-    said += ["--cells", str(request.cells), "--seed", str(request.seed), "--guidance", f"{request.plan.guidance:g}"]
+    said += ["--doses", str(doses)] if ranked != "list" and doses != "highest" else []
+    said += ["--cells", str(request.cells), "--noise-seeds", str(request.seeds), "--seed", str(request.seed)]
+    said += ["--guidance", f"{request.plan.guidance:g}"]
     return " ".join(map(quote, [*said, "--out", "HITS.parquet"]))
+
+
+def list_of(request: Request) -> pd.DataFrame:
+    """The candidates as the command reads them."""
+    return pd.DataFrame({LABEL: [condition.label for condition in request.candidates]})
 
 
 def refusal() -> str:

@@ -10,12 +10,16 @@ import streamlit as st
 
 import pages
 from pages import plain
+from pages.parts import address
+from pages.parts.question import number_in
 from pages.parts.rank_headline import Shown
+from pages.parts.rank_question import key_of
 from pages.parts.saving import offer_figure, offer_table
 from primeflow_core.figures.pairs import INTERACTION, PairGrid, Scale, heat_map, pair_grid
 from primeflow_core.figures.ranking import first_rows, ranked_scores
 from primeflow_core.prints import pairs as print_pairs
 from primeflow_core.prints import ranking as print_ranking
+from primeflow_core.screening.goal import OF_COMBINATIONS
 from primeflow_core.screening.next_experiments import RULE, next_experiments
 
 if TYPE_CHECKING:
@@ -25,25 +29,22 @@ FEWEST_PAIRS, FEWEST_NEXT, MOST_NEXT = 3, 1, 24
 SHOWN: dict[Scale, str] = {"score": "Score", "interaction": "Interaction"}
 NEXT = {
     "place": "Place", "perturbation": "Perturbation", "score": "Score", "interval": "95 % interval",
-    "promising": "Promising", "uncertain": "Uncertain", "different": "Different", "sum_score": "Sum of its parts",
-    "why": "Why",
+    "why": "Why", "promising": "Promising", "uncertain": "Uncertain", "different": "Different",
+    "sum_score": "Sum of its parts",
 }  # fmt: skip
 
 
 def draw_first(shown: Shown) -> None:
     st.plotly_chart(
-        ranked_scores(shown.table, unit_of(shown)), key="ranked-scores", config=pages.FIGURE, alt=first_told(shown)
-    )
+        ranked_scores(shown.table, shown.axis, shown.truths, simulated=shown.simulated),
+        key="ranked-scores", config=pages.FIGURE, alt=first_told(shown),
+    )  # fmt: skip
 
 
 def first_told(shown: Shown) -> str:
     rows = first_rows(shown.table, 5)
     said = ", ".join(f"{name} {score:.3g}" for name, score in zip(rows["perturbation"], rows["score"], strict=True))
     return f"{shown.unit} of the first: {said}"
-
-
-def unit_of(shown: Shown) -> str:
-    return f"{shown.unit} (log-normalised)"
 
 
 def show_first(shown: Shown) -> None:
@@ -56,7 +57,7 @@ def show_first(shown: Shown) -> None:
 
 
 def printed_first(shown: Shown) -> "Figure":
-    return print_ranking.ranked_scores(shown.table, unit_of(shown))
+    return print_ranking.ranked_scores(shown.table, shown.axis, shown.truths, simulated=shown.simulated)
 
 
 def grid_of(shown: Shown, scale: Scale) -> PairGrid | None:
@@ -65,14 +66,22 @@ def grid_of(shown: Shown, scale: Scale) -> PairGrid | None:
     if len(parts) < FEWEST_PAIRS or len(parts) != len(shown.table) or any(len(one) != 2 for one in parts):
         return None
     values = shown.table["score"]
-    if scale == "interaction":
-        values = shown.table["magnitude"].fillna(shown.table["predicted_magnitude"])
+    if scale == "interaction" and shown.goal.kind not in OF_COMBINATIONS:
+        values = shown.table[interaction_column(shown)]
     names = [(one.label, other.label) for one, other in parts]
     return pair_grid(names, values.to_numpy(np.float64).tolist(), shown.measured.tolist())
 
 
-def scale_in_address() -> Scale:
-    return "interaction" if st.session_state.get("ranked-scale") == "interaction" else "score"
+def interaction_column(shown: Shown) -> str:
+    """Against the parts as they were measured; against the predicted ones only where none was measured alone."""
+    return "magnitude" if shown.table["magnitude"].notna().any() else "predicted_magnitude"
+
+
+def scale_of(shown: Shown) -> Scale:
+    """What the colours of the heat map mean: as chosen, and as the scores are."""
+    if shown.goal.kind in OF_COMBINATIONS or st.session_state.get(key_of("colour")) == "interaction":
+        return "interaction"
+    return "signed" if (shown.table["score"] < 0).any() and shown.goal.larger_is_better else "score"
 
 
 def draw_pairs(shown: Shown, grid: PairGrid, scale: Scale) -> None:
@@ -93,7 +102,7 @@ def printed_pairs(shown: Shown, grid: PairGrid, scale: Scale) -> "Figure":
 
 
 def title_of(shown: Shown, scale: Scale) -> str:
-    said = shown.unit if scale == "score" else INTERACTION
+    said = INTERACTION if scale == "interaction" else shown.axis
     return f"{said[:1].upper()}{said[1:]}"
 
 
@@ -103,11 +112,8 @@ def show_pairs(shown: Shown) -> None:
     with st.container(border=True):
         with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
             st.subheader("All pairs", anchor=False, width="content")
-            st.segmented_control(
-                "Colour", list(SHOWN), format_func=SHOWN.__getitem__, default="score", required=True,
-                key="ranked-scale", label_visibility="collapsed", width="content",
-            )  # fmt: skip
-        scale = scale_in_address()
+            choose_colour(shown)
+        scale = scale_of(shown)
         grid = grid_of(shown, scale)
         if grid is None:
             return
@@ -116,11 +122,26 @@ def show_pairs(shown: Shown) -> None:
         offer_figure("primeflow-pairs", partial(printed_pairs, shown, grid, scale), "all-pairs")
 
 
+def choose_colour(shown: Shown) -> None:
+    """Scores or interactions, which are the same where the goal is one."""
+    if shown.goal.kind in OF_COMBINATIONS:
+        return
+    key = key_of("colour")
+    if st.session_state.get(key) not in SHOWN:
+        st.session_state[key] = "score"
+    chosen = st.segmented_control(
+        "Colour", list(SHOWN), format_func=SHOWN.__getitem__, required=True, key=key, label_visibility="collapsed",
+        width="content",
+    )  # fmt: skip
+    address.write({"colour": "interaction" if chosen == "interaction" else ""})
+
+
 def pairs_told(shown: Shown, grid: PairGrid, scale: Scale) -> str:
     told = f"Names in the order of their best pair; a ring marks pairs that were {shown.truth}."
     if scale == "interaction":
-        told += " 1 is the sum of the parts: blue does less, orange more. Where a part was not measured alone, its "
-        told += "predicted response stands in."
+        beside = "predicted, as none was measured" if interaction_column(shown) != "magnitude" else shown.truth
+        told += f" 1 is the sum of the parts ({beside} alone): blue does less, orange more; grey where that sum is no "
+        told += "larger than its noise."
     if grid.left_out:
         told += f" The {len(grid.names)} names of the best pairs; {grid.left_out:,} others are in the table only."
     return told
@@ -130,15 +151,23 @@ def show_next(shown: Shown) -> None:
     with st.container(border=True, key="next-experiments"):
         with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
             st.subheader("Next experiments", anchor=False, width="content")
-            st.session_state.setdefault("next-count", max(FEWEST_NEXT, min(MOST_NEXT, len(shown.ranking.screen.next))))
-            count = st.number_input("How many", FEWEST_NEXT, MOST_NEXT, key="next-count", width=140)
-        table = next_table(shown, int(count))
+            count = choose_count(shown)
+        table = next_table(shown, count)
         if table.empty:
             st.caption(f"Every candidate with a score was {shown.truth} already.")
             return
         st.caption(plain(RULE))
         draw_next(shown, table)
         offer_table("Next experiments (csv)", lambda: table, "primeflow-next-experiments", "next-csv")
+
+
+def choose_count(shown: Shown) -> int:
+    usual = max(FEWEST_NEXT, min(MOST_NEXT, len(shown.ranking.screen.next)))
+    key = key_of("next")
+    st.session_state[key] = int(number_in(str(st.session_state.get(key)), FEWEST_NEXT, MOST_NEXT, usual))
+    count = int(st.number_input("How many", FEWEST_NEXT, MOST_NEXT, key=key, width=140))
+    address.write({"next": "" if count == usual else str(count)})
+    return count
 
 
 def next_table(shown: Shown, count: int) -> pd.DataFrame:
@@ -159,13 +188,18 @@ def draw_next(shown: Shown, table: pd.DataFrame, columns: Sequence[str] = tuple(
             for low, high in zip(table["low"], table["high"], strict=True)
         ]
     )
+    wanted = [column for column in columns if column in told and told[column].notna().any()]
+    if shown.goal.kind in OF_COMBINATIONS:
+        # The sum is 1 for all of them.
+        wanted = [column for column in wanted if column != "sum_score"]
     number = st.column_config.NumberColumn(format="%.3f")
     share = st.column_config.ProgressColumn(format="%.2f", min_value=0.0, max_value=1.0, width=105)
     st.dataframe(
-        told[[column for column in columns if column in told]].rename(columns=NEXT), hide_index=True,
+        told[wanted].rename(columns=NEXT), hide_index=True,
         alt=f"Next experiments: {', '.join(table['perturbation'])}",
         column_config={
-            "Place": st.column_config.NumberColumn(width=50), "Score": number, "Sum of its parts": number,
+            "Place": st.column_config.NumberColumn(width=50),
+            "Perturbation": st.column_config.TextColumn(pinned=True), "Score": number, "Sum of its parts": number,
             "Promising": share, "Uncertain": share, "Different": share,
             "Why": st.column_config.TextColumn(width="large"),
         },

@@ -17,7 +17,7 @@ from pages.parts.rank_figures import (
     grid_of,
     printed_first,
     printed_pairs,
-    scale_in_address,
+    scale_of,
     title_of,
 )
 from pages.parts.rank_headline import Shown, heading, labels, take_home, without_trust
@@ -66,7 +66,7 @@ def parquet_of(shown: Shown) -> bytes:
 
 def finding_of(shown: Shown) -> Finding:
     screen = shown.ranking.screen
-    tables = [Table("Ranking", shown.table.head(REPORTED), {"score": f"Score ({shown.unit})"})]
+    tables = [Table("Ranking", shown.table.head(REPORTED), {"score": f"Score ({shown.axis})"})]
     if screen.trust is not None:
         tables.append(Table("How far to trust the ranking", screen.trust.table()))
     if len(screen.next):
@@ -101,7 +101,7 @@ def figures(shown: Shown) -> list[Drawn]:
     found = []
     if not first_rows(shown.table).empty:
         found.append(drawn("The first of the ranking", partial(printed_first, shown), first_told(shown)))
-    scale = scale_in_address()
+    scale = scale_of(shown)
     grid = grid_of(shown, scale)
     if grid is not None:
         found.append(drawn("All pairs", partial(printed_pairs, shown, grid, scale), title_of(shown, scale)))
@@ -121,7 +121,7 @@ def steps(shown: Shown) -> list[Step]:
     trust = shown.ranking.screen.trust
     if trust is not None:
         found.insert(0, Step(trust.lines[0], partial(draw_trust, shown), words))
-    scale = scale_in_address()
+    scale = scale_of(shown)
     grid = grid_of(shown, scale)
     if grid is not None:
         told = f"All pairs by {title_of(shown, scale).lower()}: {shown.table.iloc[0]['perturbation']} comes first."

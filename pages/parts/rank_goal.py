@@ -6,6 +6,7 @@ import streamlit as st
 
 import pages
 from pages import plain
+from pages.parts.rank_upload import LONGEST_LIST, offer_file
 from primeflow_core.catalogue import Catalogue, Covariates
 from primeflow_core.conditions import Condition
 from primeflow_core.errors import SettingError
@@ -22,9 +23,7 @@ GOALS = {
     "moves": "What moves my gene",
 }
 BY = {"target": "Nearest cells", "direction": "Same direction"}
-LONGEST_LIST, LARGEST_FILE = 4_000, 200_000
 LISTED_BACK = 8
-_WRONG_FILE, _UPLOADS = "_rank_wrong_file", "_rank_uploads"
 
 
 def choose_goal(model: Model, covariates: Covariates) -> tuple[Goal | None, str]:
@@ -85,39 +84,11 @@ def choose_list(name: str, label: str, genes: Sequence[str]) -> tuple[str, ...]:
         label, key=f"rank_{name}", height=80, max_chars=LONGEST_LIST,
         placeholder="Names, separated by blanks, commas or lines",
     )  # fmt: skip
-    version = st.session_state.setdefault(_UPLOADS, 0)
-    with st.popover("From a text file", icon=":material/upload_file:", key=f"file-of-{name}"):
-        key = f"rank-upload-{name}-{version}"
-        st.file_uploader(f"{label}: a text file", key=key, on_change=take_file, args=(name, key))
-    if problem := st.session_state.pop(f"{_WRONG_FILE}-{name}", ""):
-        st.error(plain(problem), icon=":material/error:")
+    offer_file(name, label)
     found, unknown = found_genes(text, genes)
     if text.strip():
         show_unknown(found, unknown, genes)
     return found
-
-
-def take_file(name: str, key: str) -> None:
-    """Put the text of an uploaded file into the box; the file itself is not kept."""
-    upload = st.session_state.get(key)
-    if upload is None:
-        return
-    content = upload.getvalue()
-    st.session_state[_UPLOADS] += 1
-    problem = ""
-    try:
-        text = " ".join(content.decode("utf-8-sig").split()) if len(content) <= LARGEST_FILE else ""
-    except UnicodeDecodeError:
-        text = ""
-        problem = f"{upload.name} is not plain text. Save the list as text, one gene a line."
-    if not problem and not text:
-        problem = f"{upload.name} is empty or larger than {LARGEST_FILE // 1000} kB. Save only the names, as text."
-    if not problem and len(text) > LONGEST_LIST:
-        problem = f"{upload.name} names too many genes for one list ({LONGEST_LIST:,} letters fit)."
-    if problem:
-        st.session_state[f"{_WRONG_FILE}-{name}"] = problem
-    else:
-        st.session_state[f"rank_{name}"] = text
 
 
 def show_unknown(found: Sequence[str], unknown: Sequence[str], genes: Sequence[str]) -> None:
@@ -151,9 +122,3 @@ def choose_gene(genes: Sequence[str]) -> tuple[Goal | None, str]:
     if gene is None:
         return None, f"{guessed(str(typed), genes)} is not among the {len(genes):,} genes of this model."
     return Goal(GoalKind.MOVES, (gene,)), ""
-
-
-def forget_typed() -> None:
-    """Old complaints do not belong to another model."""
-    for name in ("raise", "lower"):
-        st.session_state.pop(f"{_WRONG_FILE}-{name}", None)

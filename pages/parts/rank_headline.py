@@ -20,8 +20,9 @@ from primeflow_core.conditions import Condition
 from primeflow_core.errors import PrimeflowError
 from primeflow_core.jobs import JobState, JobStatus
 from primeflow_core.screening.candidates import Refusal
-from primeflow_core.screening.goal import Goal
-from primeflow_core.screening.ranking import told_apart
+from primeflow_core.screening.goal import OF_COMBINATIONS, Goal, GoalKind
+from primeflow_core.screening.ranking import told_apart, without_score
+from primeflow_core.screening.trust import FEWEST, Trust
 
 MEASURED = (Standing.TRAINED, Standing.HELD_OUT)
 MOST_REFUSED = 200
@@ -32,6 +33,7 @@ COLUMNS = {
     "high": "to", "hits": "Hits among the best", "best": "Best looked at", "chance": "Hits by chance",
     "p": "Chance of so many hits",
 }  # fmt: skip
+CHECKED = ("perturbation", "measured", "predicted")
 
 
 @dataclass(frozen=True)
@@ -62,15 +64,30 @@ class Shown:
     def unit(self) -> str:
         return self.goal.unit
 
+    @property
+    def axis(self) -> str:
+        """The unit of the score with the scale of the expression behind it; shares and cosines have none."""
+        plain_number = self.goal.kind in (*OF_COMBINATIONS, GoalKind.DIRECTION)
+        return self.unit if plain_number else f"{self.unit} (log-normalised)"
+
     def number(self, value: float) -> str:
-        """A score as text, with as many decimals for all of them."""
+        """A score as text, with as many decimals for all of them and a true minus."""
         most = np.abs(self.table["score"].to_numpy(np.float64))
-        return f"{value:.{2 if most[np.isfinite(most)].max(initial=0.0) >= 1 else 3}f}"
+        decimals = 2 if most[np.isfinite(most)].max(initial=0.0) >= 1 else 3
+        return f"{round(value, decimals) + 0.0:.{decimals}f}".replace("-", "−")
 
     @property
     def measured(self) -> pd.Series:
         """(N,) whether a candidate was measured, in training or held out."""
         return self.table["standing"].isin([str(one) for one in MEASURED])
+
+    @property
+    def truths(self) -> pd.Series:
+        """(N,) the measured scores of candidates that were held out and checked, NaN for the others."""
+        trust, context = self.ranking.screen.trust, Condition((), self.asked.covariates).context
+        checked = () if trust is None else trust.checked
+        known = {one.perturbation: one.measured for one in checked if one.context == context}
+        return self.table["perturbation"].map(known).astype(np.float64)
 
     @property
     def conditions(self) -> dict[str, Condition]:
@@ -99,7 +116,13 @@ def first_told(shown: Shown) -> str:
 
 def take_home(shown: Shown) -> str:
     """What comes first, and which ranks can be told apart."""
-    return f"{first_told(shown)} {told_apart(shown.table)}"
+    return f"{first_told(shown)} {told_apart(shown.table)}".rstrip()
+
+
+def left_without(shown: Shown) -> str:
+    """How many have no score, and why; empty where all have one."""
+    said = without_score(shown.table, shown.goal)
+    return said.replace(" candidates ", f" {shown.asked.noun} ", 1)
 
 
 def labels(shown: Shown) -> tuple[str, ...]:
@@ -115,7 +138,7 @@ def labels(shown: Shown) -> tuple[str, ...]:
 
 def show_headline(shown: Shown) -> None:
     st.header(plain(heading(shown.goal, shown.asked.noun)), anchor=False)
-    st.text(first_told(shown))
+    st.text(take_home(shown))
     show_labels(labels(shown))
     st.caption(plain(" · ".join(filter(None, origin(shown)))))
     show_refused(shown.asked.refused)
@@ -180,6 +203,23 @@ def show_trust(shown: Shown) -> None:
                 | {"Chance of so many hits": st.column_config.NumberColumn(format="%.2g")},
             )  # fmt: skip
             offer_table("Trust (csv)", trust.table, "primeflow-ranking-trust", "ranking-trust-csv")
+            show_checked(shown, trust)
+
+
+def show_checked(shown: Shown, trust: Trust) -> None:
+    """What was held out, one by one."""
+    scores = trust.scores()
+    inside = scores["perturbation"].isin(shown.table["perturbation"])
+    named = ("Held out", f"{shown.truth.capitalize()} score", "Predicted score")
+    table = pd.DataFrame(dict(zip(named, (scores[name] for name in CHECKED), strict=True)))
+    number = st.column_config.NumberColumn(format="%.3f", help=shown.axis)
+    st.dataframe(
+        table.assign(**{"In the ranking below": inside}), hide_index=True,
+        column_config={name: number for name in named[1:]},
+        alt=f"{shown.truth.capitalize()} and predicted scores of {len(table)} held-out conditions",
+    )  # fmt: skip
+    if not inside.all():
+        st.caption("Held-out conditions that are not in the ranking test the model all the same.")
 
 
 def without_trust(shown: Shown) -> str:
@@ -192,10 +232,16 @@ def without_trust(shown: Shown) -> str:
     if "read_from" in shown.ranking.screen.about:
         return (
             f"Read from the changes of another ranking ({shown.ranking.screen.about['read_from']}). How far the change "
-            "of a single gene can be trusted was not checked: see on Explore how well the response as a whole agrees."
+            f"of this gene can be trusted is not checked yet: Rank on the left sets it beside what was {shown.truth}."
         )
     if not shown.ranking.is_whole:
         return "It ended before what was held out could be checked."
+    if shown.ranking.screen.about["checked"] >= FEWEST:
+        return (
+            f"{shown.ranking.screen.about['checked']} such conditions were held out of training and {shown.truth}, but "
+            "fewer than three of them have a score by this goal, so how far the ranking can be trusted "
+            "is not known. Take it as a list of guesses."
+        )
     return (
         f"Fewer than three such conditions were held out of training and {shown.truth}, so how far the ranking can be "
         "trusted is not known. Take it as a list of guesses."

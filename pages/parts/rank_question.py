@@ -12,7 +12,8 @@ import pages
 from pages import plain
 from pages.parts import address, rank_answer
 from pages.parts.question import choose_context, choose_weight, context_of, number_in
-from pages.parts.rank_goal import BY, GOALS, choose_goal, forget_typed
+from pages.parts.rank_goal import BY, GOALS, choose_goal
+from pages.parts.rank_upload import LONGEST_LIST, forget_complaints, offer_file
 from primeflow_core.catalogue import Catalogue, Covariates
 from primeflow_core.conditions import Condition
 from primeflow_core.errors import ConditionError, SettingError
@@ -24,7 +25,7 @@ from primeflow_core.screening.goal import OF_COMBINATIONS, Goal
 from primeflow_core.screening.request import Request
 
 TEXTS = ("model", "context", "goal", "by", "target", "raise", "lower", "gene", "rank", "list", "doses")
-FILTERS = ("find", "known", "kinds", "top")
+FILTERS = ("find", "known", "kinds", "top", "colour", "next")
 LIMITS: Mapping[str, tuple[float, float]] = {"cells": (10, 2_000), "seed": (0, 2**31 - 1), "w": (1.0, 5.0)}
 PAIRS, SINGLES, LIST = "pairs", "singles", "list"
 RANKED = {PAIRS: "All pairs", SINGLES: "All singles", LIST: "A list"}
@@ -33,7 +34,7 @@ DOSES: Mapping[str, tuple[str, Doses]] = {
     "all": ("All measured", "all"),
 }
 USUAL_CELLS, SEEDS = 200, 2
-MOST_LINES, LONGEST_LIST = 200, 4_000
+MOST_LINES = 200
 _SHARED = ("context", "w")
 
 
@@ -45,6 +46,7 @@ class Asked:
     model: Model
     covariates: Covariates
     ranked: str
+    doses: Doses
     request: Request | None
     refused: tuple[Refusal, ...]
     problem: str
@@ -55,6 +57,10 @@ class Asked:
         """What is ranked, in the plural."""
         return {PAIRS: "pairs", SINGLES: "perturbations"}.get(self.ranked, "candidates")
 
+    def counted(self, count: int) -> str:
+        """For instance ``153 pairs`` or ``1 pair``."""
+        return f"{count:,} {self.noun if count != 1 else self.noun.removesuffix('s')}"
+
 
 def key_of(name: str) -> str:
     """Where the session keeps the widget of a part of the address; some are drawn by the same code as on Explore."""
@@ -63,6 +69,7 @@ def key_of(name: str) -> str:
 
 def asked(library: Library) -> Asked:
     """Draw the sidebar."""
+    keep_filters()
     follow_address(library)
     with st.sidebar:
         model = choose_model(library)
@@ -70,7 +77,7 @@ def asked(library: Library) -> Asked:
         covariates = choose_context(catalogue)
         goal, problem = choose_goal(model, covariates)
         ranked = choose_ranked(model, covariates, goal)
-        found, refusal = choose_candidates(model, covariates, ranked)
+        found, doses, refusal = choose_candidates(model, covariates, ranked)
         cells, seed, weight = choose_making()
         below = st.container()
         pages.offer_download(library.to_download)
@@ -79,7 +86,7 @@ def asked(library: Library) -> Asked:
     request = None
     if goal is not None and not problem:
         request, problem = request_of(model, goal, found, cells, seed, weight)
-    return Asked(model, covariates, ranked, request, found.refused, problem, below)
+    return Asked(model, covariates, ranked, doses, request, found.refused, problem, below)
 
 
 def request_of(
@@ -94,6 +101,13 @@ def request_of(
         return Request(model.folder, goal, wanted, plan, cells=cells, seeds=SEEDS, seed=seed), ""
     except (ConditionError, SettingError) as error:
         return None, str(error)
+
+
+def keep_filters() -> None:
+    """What stands beside the ranking is not drawn while one is made or presented, and is not to be forgotten then."""
+    for name in map(key_of, FILTERS):
+        if name in st.session_state:
+            st.session_state[name] = st.session_state[name]
 
 
 def follow_address(library: Library) -> None:
@@ -111,7 +125,7 @@ def open_on(model: Model, said: Mapping[str, str] | None = None) -> None:
     """Fill the boxes with what a link says of this model, else with what was ranked beforehand."""
     said = said or {}
     state: Any = st.session_state
-    forget_typed()
+    forget_complaints()
     contexts = [context_of(Condition((), covariates)) for covariates in Catalogue(model.manifest).contexts()]
     usual_context = context_of(model.manifest.first_view)
     state["context"] = next((one for one in (said.get("context"), usual_context) if one in contexts), contexts[0])
@@ -169,24 +183,35 @@ def choose_ranked(model: Model, covariates: Covariates, goal: Goal | None) -> st
     )
 
 
-def choose_candidates(model: Model, covariates: Covariates, ranked: str) -> tuple[Candidates, str]:
-    """The conditions to rank, and what is missing."""
-    if ranked == LIST:
-        text = st.text_area(
-            "Perturbations or combinations, one a line", key=key_of("list"), height=120, max_chars=LONGEST_LIST,
-            placeholder="KLF1+MAP2K6\nCEBPA",
-        )  # fmt: skip
-        labels = tuple(line.strip() for line in text.splitlines() if line.strip())[:MOST_LINES]
-        if not labels:
-            return Candidates(()), "Write at least one perturbation or combination into the list on the left."
-    else:
-        labels = ()
+def choose_candidates(model: Model, covariates: Covariates, ranked: str) -> tuple[Candidates, Doses, str]:
+    """The conditions to rank, the doses they take, and what is missing."""
+    labels, problem = choose_labels() if ranked == LIST else ((), "")
     doses = choose_doses(model)
+    if problem:
+        return Candidates(()), doses, problem
     found = pages.kept(
         ("candidates", *pages.name_of(model), covariates, ranked, labels, doses),
         lambda: candidates_of(model, covariates, ranked, labels, doses),
     )
-    return found, ""
+    return found, doses, ""
+
+
+def choose_labels() -> tuple[tuple[str, ...], str]:
+    """The lines of the list, or what is wrong with it."""
+    text = st.text_area(
+        "Perturbations or combinations, one a line", key=key_of("list"), height=120, max_chars=LONGEST_LIST,
+        placeholder="KLF1+MAP2K6\nCEBPA",
+    )  # fmt: skip
+    offer_file("list", "Candidates")
+    labels = tuple(line.strip() for line in text.splitlines() if line.strip())
+    if not labels:
+        return (), "Write at least one perturbation or combination into the list on the left."
+    if len(labels) > MOST_LINES:
+        return (), (
+            f"The list has {len(labels):,} lines, and {MOST_LINES} fit here. For more, save them as a csv with the "
+            "column perturbation and run: primeflow screen --candidates LIST.csv"
+        )
+    return labels, ""
 
 
 def candidates_of(

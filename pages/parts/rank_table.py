@@ -13,13 +13,12 @@ from pages import plain
 from pages.parts import address, answers, entries
 from pages.parts.entries import Entry
 from pages.parts.question import BOXES
-from pages.parts.rank_headline import Shown
+from pages.parts.rank_headline import Shown, left_without
 from pages.parts.rank_question import key_of
 from primeflow_core.catalogue import Standing
 from primeflow_core.conditions import Condition
 from primeflow_core.prediction import Question
 from primeflow_core.screening.goal import OF_COMBINATIONS
-from primeflow_core.screening.ranking import told_apart
 
 GUESS = "a guess"
 KNOWN = {
@@ -47,7 +46,8 @@ def known_of(standing: str) -> str:
 
 def show_ranking(shown: Shown) -> None:
     st.subheader("The ranking", anchor=False)
-    st.text(told_apart(shown.table))
+    if without := left_without(shown):
+        st.text(without)
     rows = filtered(shown, *choose_filters(shown))
     if rows.empty:
         st.info("Nothing is left: loosen the filters above.", icon=":material/filter_alt_off:")
@@ -112,15 +112,16 @@ def readable(rows: pd.DataFrame, shown: Shown) -> pd.DataFrame:
     """The columns of the table on the page, in words; those without any value are left out."""
     found = {
         "Rank": rows["rank"],
-        "95 % of ranks": between(rows["rank_low"], rows["rank_high"], "{:.0f}".format),
         "Perturbation": rows["perturbation"],
         "Score": rows["score"],
         "95 % interval": between(rows["low"], rows["high"], shown.number),
+        f"{shown.truth.capitalize()} score": shown.truths[rows.index],
+        "How well known": [BADGES[known_of(standing)] for standing in rows["standing"]],
+        "Interaction": rows["interaction"].replace("", None),
         "Genes up": rows["genes_up"],
         "Genes down": rows["genes_down"],
-        "Interaction": rows["interaction"].replace("", None),
+        "95 % of ranks": between(rows["rank_low"], rows["rank_high"], "{:.0f}".format),
         "Share of the sum": with_interval(rows),
-        "How well known": [BADGES[known_of(standing)] for standing in rows["standing"]],
         shown.truth.capitalize(): shown.measured[rows.index],
         "Sum of its parts": rows["sum_score"],
         "Seeds differ by": rows["seed_spread"],
@@ -144,14 +145,14 @@ def between(low: pd.Series, high: pd.Series, said: Callable[[float], str]) -> li
 
 
 def columns(shown: Shown) -> Mapping[str, Any]:
-    """Bars for scores that begin at 0, numbers for others."""
+    """Bars for scores that begin at 0 and are better the longer they are, numbers for others."""
     column = st.column_config
     scores = shown.table["score"].to_numpy(np.float64)
     scores = scores[np.isfinite(scores)]
-    score: Any = column.NumberColumn(format="%.3f", help=shown.unit)
-    if len(scores) and scores.min() >= 0 and scores.max() > 0:
+    score: Any = column.NumberColumn(format="%.3f", width=70, help=shown.axis)
+    if len(scores) and scores.min() >= 0 and scores.max() > 0 and shown.goal.larger_is_better:
         score = column.ProgressColumn(
-            format="%.3f", min_value=0.0, max_value=float(scores.max()), help=shown.unit, color="orange", width=130
+            format="%.3f", min_value=0.0, max_value=float(scores.max()), help=shown.axis, color="orange", width=130
         )
     return {
         "Rank": column.NumberColumn(format="%d", width=45),
@@ -159,6 +160,10 @@ def columns(shown: Shown) -> Mapping[str, Any]:
         "Perturbation": column.TextColumn(width=140, pinned=True),
         "Score": score,
         "95 % interval": column.TextColumn(width=100),
+        f"{shown.truth.capitalize()} score": column.NumberColumn(
+            format="%.3f", width=105, help=f"{shown.axis}; of held-out conditions"
+        ),
+        "How well known": column.TextColumn(width=125),
         "Genes up": column.NumberColumn(format="%d", width=70),
         "Genes down": column.NumberColumn(format="%d", width=80),
         "Interaction": column.TextColumn(width=95),
@@ -174,7 +179,7 @@ def explanation(shown: Shown) -> str:
     if shown.goal.both_ways:
         better = "up or down, the larger change first"
     return (
-        f"Score: {shown.unit}, log-normalised; {better}. Intervals are over cells and "
+        f"Score, predicted: {shown.axis}; {better}. Intervals are over cells and "
         f"{len(order['seeds'])} noise seeds of {order['cells']:,} cells each, which all candidates share. Share of the "
         "sum: size of the change, as a share of what the parts do alone."
     )

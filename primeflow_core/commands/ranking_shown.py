@@ -1,7 +1,7 @@
 """A finished screen in the terminal: how far to trust it, its first rows, what to measure next."""
 
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,13 +10,9 @@ import pandas as pd
 
 from primeflow_core.commands.terminal import say
 from primeflow_core.screening.hits import Screen
-from primeflow_core.screening.ranking import told_apart
+from primeflow_core.screening.ranking import told_apart, without_score
 
 FIRST, WIDTH = 10, 110
-NO_TRUST = (
-    "How far to trust this ranking cannot be told: fewer than 3 held-out conditions like the candidates have a "
-    "measured score."
-)
 
 
 def show(screen: Screen, out: Path) -> None:
@@ -24,13 +20,12 @@ def show(screen: Screen, out: Path) -> None:
     about = screen.about
     say(f"{about['sentence']} Score: {about['unit']}. PREDICTED{', SIMULATED' if about['simulated'] else ''}.")
     say()
-    for line in screen.trust.lines if screen.trust else (NO_TRUST,):
+    for line in screen.trust.lines if screen.trust else (_no_trust(about),):
         _say_wrapped(line)
     say()
     _say_table(_rows(screen))
     _say_wrapped(told_apart(screen.table))
-    if unranked := int(screen.table["rank"].isna().sum()):
-        say(f"{unranked:,} of {len(screen.table):,} have no score, and no rank.")
+    _say_wrapped(without_score(screen.table, screen.goal))
     if len(screen.next):
         say()
         say("What to measure next:")
@@ -40,7 +35,16 @@ def show(screen: Screen, out: Path) -> None:
         _say_wrapped(str(about["rule"]))
     say()
     refused = f", {len(about['refused']):,} refused" if about["refused"] else ""
-    say(f"{out}: {len(screen.table):,} candidates ranked{refused}.")
+    say(f"{out}: {screen.table['rank'].count():,} candidates ranked{refused}.")
+
+
+def _no_trust(about: Mapping[str, Any]) -> str:
+    why = (
+        f"the cells of {about['data']} are not on this machine"
+        if about["controls"] == "predicted"
+        else "fewer than 3 held-out conditions like the candidates have a score"
+    )
+    return f"How far to trust this ranking cannot be told: {why}."
 
 
 def _rows(screen: Screen) -> list[tuple[str, ...]]:

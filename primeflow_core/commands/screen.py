@@ -3,6 +3,7 @@
 import argparse
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -125,6 +126,7 @@ def screen_command(given: argparse.Namespace) -> None:
         found = _screened(given, asked, order, reference, out)
     else:
         note(f"{out} holds this very screen already; nothing was screened again.")
+        found = _with_next(found, given.next, out)
     if given.out.suffix == ".csv":
         write_with(given.out, lambda temporary: found.table.to_csv(temporary, index=False))
     if given.keep_cells is not None:
@@ -139,6 +141,8 @@ def _check(given: argparse.Namespace) -> None:
         raise SettingError("--workers starts workers here, --scheduler uses those of another: give one of them.")
     if given.workers is not None and given.workers < 1:
         raise SettingError(f"--workers is {given.workers}; it must be 1 or more.")
+    if Path(given.candidates).resolve() in (given.out.resolve(), given.out.resolve().with_suffix(".parquet")):
+        raise SettingError(f"--out {given.out} would overwrite the candidates. Choose another name.")
     if given.next < 0:
         raise SettingError(f"--next is {given.next}; it must be 0 or more.")
 
@@ -156,11 +160,31 @@ def _there(out: Path, order: "ScreenOrder", changes: bool) -> "Screen | None":
     return found if found.about["fingerprint"] == order.fingerprint and (len(found.changes) or not changes) else None
 
 
+def _with_next(found: "Screen", count: int, out: Path) -> "Screen":
+    """With ``count`` experiments to measure next, where the table in ``out`` kept what choosing them needs."""
+    from primeflow_core.screening.hits import write_screen
+    from primeflow_core.screening.next_experiments import next_experiments
+
+    chosen = next_experiments(found.table, found.changes, count, found.goal)
+    if len(chosen) == len(found.next):
+        return found
+    if not len(found.changes):
+        note(
+            f"It names {len(found.next)} experiments to measure next, not {len(chosen)}: choosing them anew needs the "
+            "change of every gene. Add --changes, or choose another --out."
+        )
+        return found
+    found = replace(found, next=chosen)
+    write_screen(out, found)
+    return found
+
+
 def _screened(
     given: argparse.Namespace, asked: "ScreenQuestion", order: "ScreenOrder", reference: "Reference", out: Path
 ) -> "Screen":
     import pyarrow as pa
 
+    from primeflow_core.screening.engine import one_thread
     from primeflow_core.screening.hits import write_screen
     from primeflow_core.screening.request import finished, told_trust
     from primeflow_core.screening.shards import Parts
@@ -170,13 +194,13 @@ def _screened(
         _announce(given, asked, order, parts)
         _run(given, order, parts)
         checked = (parts.read(i) for i, shard in enumerate(order.shards) if shard.start < len(order.checked))
-        trust = (
-            told_trust(pa.concat_tables(checked), order, reference, asked.data, given.model) if order.checked else None
-        )
-        found = finished(
-            parts.rows(), order, reference, manifest,
-            trust=trust, refused=asked.candidates.refused, changes=given.changes, count=given.next,
-        )  # fmt: skip
+        with one_thread():
+            rows = pa.concat_tables(checked) if order.checked else None
+            trust = None if rows is None else told_trust(rows, order, reference, asked.data, given.model)
+            found = finished(
+                parts.rows(), order, reference, manifest,
+                trust=trust, refused=asked.candidates.refused, changes=given.changes, count=given.next,
+            )  # fmt: skip
         write_screen(out, found)
         parts.remove()
     return found
@@ -194,7 +218,8 @@ def _announce(given: argparse.Namespace, asked: "ScreenQuestion", order: "Screen
     if left < len(order.shards):
         note(f"Going on: {len(order.shards) - left} of {len(order.shards)} shards are there.")
     conditions = len(order.everything) * left // len(order.shards)
-    seconds = foreseen_seconds(asked.request, checkpoint.read_manifest(given.model), conditions) / (given.workers or 1)
+    manifest = checkpoint.read_manifest(given.model)
+    seconds = foreseen_seconds(asked.request, manifest, conditions, given.workers or 1)
     if given.scheduler is None and left:
         note(f"This takes about {minutes_and_seconds(seconds)} min.")
 

@@ -14,9 +14,10 @@ LONGEST_NAME = 18
 FEW_NAMES = 24
 NOTHING = "rgba(128,136,148,0.55)"
 NO_VALUE = "No value"
-Scale = Literal["score", "interaction"]
+Scale = Literal["score", "signed", "interaction"]
 INTERACTION = "Size, as a share of the sum of its parts"
-AROUND_ONE = ("#2087C6", "#F7F8F9", "#D55E00")
+MIDDLE: dict[Scale, float] = {"signed": 0.0, "interaction": 1.0}
+TWO_SIDED = ("#2087C6", "#F7F8F9", "#D55E00")
 # A scale no finer than this: smaller interactions are noise.
 LEAST_REACH = 0.25
 
@@ -54,11 +55,14 @@ def pair_grid(
 
 
 def colours_of(grid: PairGrid, scale: Scale) -> tuple[float, float]:
-    """The values of the first and the last colour; an interaction is even around 1, where nothing interacts."""
+    """The values of the first and the last colour: signed scores are even around 0, an interaction around 1, where
+    nothing interacts."""
     finite = grid.values[np.isfinite(grid.values)]
-    if scale == "interaction":
-        reach = float(np.clip(np.abs(finite - 1.0).max(initial=0.0), LEAST_REACH, 1.0))
-        return 1.0 - reach, 1.0 + reach
+    if scale in MIDDLE:
+        reach = float(np.abs(finite - MIDDLE[scale]).max(initial=0.0)) or 0.5
+        if scale == "interaction":
+            reach = float(np.clip(reach, LEAST_REACH, 1.0))
+        return MIDDLE[scale] - reach, MIDDLE[scale] + reach
     if not len(finite):
         return 0.0, 1.0
     low, high = float(finite.min()), float(finite.max())
@@ -81,8 +85,8 @@ def heat_map(
     figure = go.Figure(
         go.Heatmap(
             z=grid.values, x=list(range(len(names))), y=list(range(len(names))), zmin=low, zmax=high,
-            colorscale=sequential if scale == "score" else [[i / 2, colour] for i, colour in enumerate(AROUND_ONE)],
-            colorbar={"title": {"text": escaped(title), "side": "right"}, "thickness": 12},
+            colorscale=[[i / 2, colour] for i, colour in enumerate(TWO_SIDED)] if scale in MIDDLE else sequential,
+            colorbar={"title": {"text": escaped(title), "side": "right"}, "thickness": 12, "tickformat": ".3~g"},
             customdata=[[f"{escaped(one)} + {escaped(other)}" for other in grid.names] for one in grid.names],
             hovertemplate="%{customdata}: %{z:.3g}<extra></extra>", hoverongaps=False, xgap=1, ygap=1,
         )

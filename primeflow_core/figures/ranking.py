@@ -1,10 +1,11 @@
-"""The first of a ranking: the predicted score of each candidate with its interval, beside the sum of its parts."""
+"""The first of a ranking: the predicted score of each candidate with its interval, beside the sum of its parts and,
+where it was held out, the measured one."""
 
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from primeflow_core.figures.style import FAINT, LEGEND, QUIET, STYLES, Role, escaped, layout, shortened
+from primeflow_core.figures.style import FAINT, LEGEND, QUIET, STYLES, Role, escaped, layout, name_of, shortened
 
 DRAWN = 20
 LONGEST_NAME = 30
@@ -25,8 +26,16 @@ def row_names(rows: pd.DataFrame) -> list[str]:
     ]
 
 
-def ranked_scores(table: pd.DataFrame, unit: str) -> go.Figure:
-    """The first ``DRAWN`` rows of a ranked table (columns rank, perturbation, score, low, high, sum_score)."""
+def measured_of(rows: pd.DataFrame, measured: pd.Series | None) -> np.ndarray:
+    """(n,) the measured scores of ``rows``, found by their index; NaN where there is none."""
+    return np.full(len(rows), np.nan) if measured is None else measured.reindex(rows.index).to_numpy(np.float64)
+
+
+def ranked_scores(
+    table: pd.DataFrame, unit: str, measured: pd.Series | None = None, *, simulated: bool = False
+) -> go.Figure:
+    """The first ``DRAWN`` rows of a ranked table (columns rank, perturbation, score, low, high, sum_score), beside the
+    ``measured`` scores of the same index."""
     rows = first_rows(table)
     places = list(range(len(rows)))
     score = rows["score"].to_numpy(np.float64)
@@ -42,6 +51,9 @@ def ranked_scores(table: pd.DataFrame, unit: str) -> go.Figure:
                 hovertemplate="sum of its parts %{x:.3g}<extra></extra>",
             )
         )  # fmt: skip
+    truth = measured_of(rows, measured)
+    if np.isfinite(truth).any():
+        figure.add_trace(_measured(truth, name_of(Role.MEASURED, simulated=simulated)))
     figure.add_trace(
         go.Scatter(
             x=score, y=places, mode="markers", name=PREDICTED,
@@ -61,10 +73,20 @@ def ranked_scores(table: pd.DataFrame, unit: str) -> go.Figure:
         **layout(height=24 * len(rows) + 110),
         showlegend=True,
         legend={**LEGEND, "y": 1.01},
-        xaxis={"title": escaped(unit[:1].upper() + unit[1:]), "gridcolor": FAINT, "zeroline": False},
+        xaxis={"title": escaped(unit[:1].upper() + unit[1:]), "gridcolor": FAINT, "zerolinecolor": QUIET},
         yaxis={
             "tickvals": places, "ticktext": [escaped(name) for name in row_names(rows)],
             "range": [len(rows) - 0.4, -0.6], "showgrid": False, "zeroline": False, "fixedrange": True,
         },
     )  # fmt: skip
     return figure
+
+
+def _measured(truth: np.ndarray, name: str) -> go.Scatter:
+    known = np.isfinite(truth)
+    style = STYLES[Role.MEASURED]
+    return go.Scatter(
+        x=truth[known], y=np.flatnonzero(known), mode="markers", name=name,
+        marker={"symbol": style.symbol, "size": 10, "color": style.colour},
+        hovertemplate=f"{name.lower()} %{{x:.3g}}<extra></extra>",
+    )  # fmt: skip

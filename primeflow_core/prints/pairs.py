@@ -5,9 +5,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from primeflow_core.figures.pairs import (
-    AROUND_ONE,
     LONGEST_NAME,
+    MIDDLE,
     NO_VALUE,
+    TWO_SIDED,
     PairGrid,
     Scale,
     colours_of,
@@ -58,6 +59,6 @@ def _colours(scale: Scale, smaller_is_better: bool) -> "Colormap":
     from matplotlib import colormaps
     from matplotlib.colors import LinearSegmentedColormap
 
-    if scale == "interaction":
-        return LinearSegmentedColormap.from_list("interaction", AROUND_ONE)
+    if scale in MIDDLE:
+        return LinearSegmentedColormap.from_list("two-sided", TWO_SIDED)
     return colormaps["viridis_r" if smaller_is_better else "viridis"]

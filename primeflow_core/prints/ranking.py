@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from primeflow_core.figures.ranking import PREDICTED, SUM, first_rows, row_names
-from primeflow_core.figures.style import QUIET, STYLES, Role
+from primeflow_core.figures.ranking import PREDICTED, SUM, first_rows, measured_of, row_names
+from primeflow_core.figures.style import QUIET, STYLES, Role, name_of
 from primeflow_core.prints.paper import key, legend, literal, name_axes, role_mark, sheet
 
 if TYPE_CHECKING:
@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 _TICK: dict[str, Any] = {"linestyle": "none", "marker": "|", "markersize": 9, "markeredgewidth": 2, "color": QUIET}
 
 
-def ranked_scores(table: pd.DataFrame, unit: str) -> "Figure":
+def ranked_scores(
+    table: pd.DataFrame, unit: str, measured: pd.Series | None = None, *, simulated: bool = False
+) -> "Figure":
     """The first rows of a ranked table, as ``figures.ranking.ranked_scores`` draws them."""
     rows = first_rows(table)
     score = rows["score"].to_numpy(np.float64)
@@ -25,6 +27,8 @@ def ranked_scores(table: pd.DataFrame, unit: str) -> "Figure":
     plot = figure.add_subplot()
     known = np.isfinite(rows["sum_score"].to_numpy(np.float64))
     plot.plot(rows["sum_score"][known], places[known], zorder=2, **_TICK)
+    truth = measured_of(rows, measured)
+    plot.plot(truth, places, zorder=2.5, **role_mark(Role.MEASURED))
     plot.errorbar(
         score, places, xerr=np.maximum(reach, 0.0), elinewidth=1.2, capsize=2, ecolor=STYLES[Role.PREDICTED].colour,
         zorder=3, **role_mark(Role.PREDICTED),
@@ -34,5 +38,7 @@ def ranked_scores(table: pd.DataFrame, unit: str) -> "Figure":
     plot.set_yticks(places, [literal(name) for name in row_names(rows)])
     plot.set_ylim(len(rows) - 0.4, -0.6)
     keys = [key(PREDICTED, role_mark(Role.PREDICTED))]
+    if np.isfinite(truth).any():
+        keys.append(key(name_of(Role.MEASURED, simulated=simulated), role_mark(Role.MEASURED)))
     legend(figure, [*keys, key(SUM, _TICK)] if known.any() else keys)
     return figure

@@ -18,7 +18,7 @@ from threadpoolctl import threadpool_limits
 
 from primeflow_core.errors import SettingError
 from primeflow_core.evaluation.parallel import single_threaded_blas
-from primeflow_core.screening.shards import Parts
+from primeflow_core.screening.shards import Parts, fingerprint_in
 from primeflow_core.screening.workers import local_workers, remote_workers
 
 if TYPE_CHECKING:
@@ -128,18 +128,17 @@ def screen_shard(folder: str, model: str, shard: int) -> int:
     One at a time in a process, whatever threads its worker has.
     """
     with _ONE_AT_A_TIME, one_thread():
-        parts = Parts.opened(Path(folder))
-        bench = _kept(folder, model, parts.order.fingerprint)
+        parts, bench = _kept(folder, model, fingerprint_in(Path(folder)))
         parts.write(shard, bench.screened(parts.order.shards[shard]))
     return shard
 
 
 @lru_cache(maxsize=1)
-def _kept(folder: str, model: str, fingerprint: str) -> "Bench":
-    """The bench of the screen that this worker works for, loaded once; another fingerprint is another screen."""
+def _kept(folder: str, model: str, fingerprint: str) -> "tuple[Parts, Bench]":
+    """The screen that this worker works for and its bench, read once; another fingerprint is another screen."""
     from primeflow_core.screening.bench import Bench
 
-    return Bench.opened(Path(folder), Path(model))
+    return Parts.opened(Path(folder)), Bench.opened(Path(folder), Path(model))
 
 
 def _wait_to_see(parts: Parts) -> None:

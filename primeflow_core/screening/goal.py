@@ -38,6 +38,14 @@ UNITS = {
     GoalKind.SYNERGY: "size, as a share of the sum of its parts",
     GoalKind.SUPPRESSION: "size, as a share of the sum of its parts",
 }
+UNSCORED = {
+    GoalKind.DIRECTION: "no gene changes",
+    GoalKind.GENES: "they target every gene of the lists themselves",
+    GoalKind.MOVES: "they target the gene itself",
+    GoalKind.SYNERGY: "the sum of their parts is no larger than its noise",
+    GoalKind.SUPPRESSION: "the sum of their parts is no larger than its noise",
+}
+"""Why a candidate can be without a score; by the other goals all have one."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +68,11 @@ class Goal:
             raise SettingError("The goal moves asks for one gene.")
         if (self.kind in TOWARDS) != (self.target is not None):
             raise SettingError("The goals target and direction need a target state, and no other goal takes one.")
+        if self.kind is GoalKind.DIRECTION and self.target is not None and self.target.is_control:
+            raise SettingError(
+                "Unperturbed cells do not differ from control cells, so no direction leads to them. Choose a perturbed "
+                "state, or the goal target, which asks who comes nearest to unperturbed cells."
+            )
         if both := sorted(set(self.raised) & set(self.lowered)):
             raise SettingError(f"{', '.join(both)} cannot be raised and lowered at once. Name it in one list.")
 

@@ -19,7 +19,7 @@ from primeflow_core.conditions import parse_perturbations
 from primeflow_core.errors import DataError, PrimeflowError, SettingError
 from primeflow_core.files import replaced
 from primeflow_core.gene_names import current_symbol
-from primeflow_core.provenance import versions
+from primeflow_core.provenance import of_model, versions
 from primeflow_core.screening.goal import Goal, GoalKind
 from primeflow_core.screening.next_experiments import RULE, next_experiments
 from primeflow_core.screening.next_experiments import columns as next_columns
@@ -70,13 +70,7 @@ def about(
     ``controls``: what changes are measured from."""
     said = _from_json(order.to_json())
     return {
-        "kind": "predicted" + (", by a model of simulated data" if manifest.simulated else ""),
-        "model": manifest.name,
-        "model_created": manifest.created,
-        "recipe": manifest.recipe,
-        "data": manifest.dataset,
-        "data_sha256": manifest.data_sha256,
-        "training_seed": manifest.seed,
+        **of_model(manifest),
         "simulated": manifest.simulated,
         "sentence": order.goal.sentence,
         "unit": order.goal.unit,

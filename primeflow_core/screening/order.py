@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -55,19 +56,19 @@ class ScreenOrder:
         if self.goal.kind in OF_COMBINATIONS and any(len(c.perturbations) < 2 for c in self.candidates):
             raise SettingError(f"The goal {self.goal.kind} ranks combinations; leave single perturbations out.")
 
-    @property
+    @cached_property
     def everything(self) -> tuple[Condition, ...]:
         """The checked conditions, so that the trust in a ranking is known early, then the candidates."""
         return tuple(dict.fromkeys((*self.checked, *self.candidates)))
 
-    @property
+    @cached_property
     def shards(self) -> tuple[range, ...]:
         """Positions in ``everything``, whatever the number of workers."""
         count = len(self.everything)
         size = min(LARGEST_SHARD, -(-count // SHARDS))
         return tuple(range(first, min(first + size, count)) for first in range(0, count, size))
 
-    @property
+    @cached_property
     def fingerprint(self) -> str:
         """sha256 of the order and this version of PRiMeFlow: shards of equal fingerprints belong together."""
         said = json.dumps({"primeflow": __version__, **self.to_json()}, sort_keys=True)

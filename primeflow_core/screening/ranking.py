@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from primeflow_core.conditions import Condition
-from primeflow_core.screening.goal import Goal
+from primeflow_core.screening.goal import UNSCORED, Goal
 from primeflow_core.screening.order import ScreenOrder
 from primeflow_core.screening.placing import Placing, placed
 
@@ -82,9 +82,19 @@ def told_apart(table: pd.DataFrame) -> str:
     if number == 1:
         return f"None of the {len(tiers):,} can be told apart from rank 1."
     start = "Rank 2 is below rank 1." if first == 1 else (
-        f"The first {first:,} cannot be told apart; rank {first + 1:,} is below rank 1."
+        f"{_down_to(first)} cannot be told apart from rank 1; rank {first + 1:,} is below it."
     )  # fmt: skip
     return f"{start} The {len(tiers):,} fall into {number:,} groups, each below the first of the group above it."
+
+
+def without_score(table: pd.DataFrame, goal: Goal) -> str:
+    """How many candidates of a ranking have no score, and why, in a sentence; empty where all have one."""
+    count = int(table["score"].isna().sum())
+    if not count:
+        return ""
+    why = f": {UNSCORED[goal.kind]}" if goal.kind in UNSCORED else ""
+    verb = "has" if count == 1 else "have"
+    return f"{count:,} of {len(table):,} candidates {verb} no score, and so no rank{why}."
 
 
 def matrix(rows: pa.Table, name: str) -> np.ndarray:
@@ -99,6 +109,10 @@ def matrix(rows: pa.Table, name: str) -> np.ndarray:
     filled = np.full((len(lengths), width), np.nan, dtype=values.dtype)
     filled[np.arange(width) < lengths[:, None]] = values
     return filled
+
+
+def _down_to(rank: int) -> str:
+    return "Rank 2" if rank == 2 else f"Ranks 2 to {rank:,}"
 
 
 def _candidates(rows: pa.Table, order: ScreenOrder) -> pa.Table:

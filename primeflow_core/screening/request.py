@@ -1,5 +1,6 @@
 """From what somebody asks of a model to the order of a screen, and from its rows to a ranking with its trust."""
 
+import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,9 +22,12 @@ from primeflow_core.screening import hits
 from primeflow_core.screening.candidates import Refusal
 from primeflow_core.screening.goal import TOWARDS, Goal
 from primeflow_core.screening.hits import Screen
+from primeflow_core.screening.next_experiments import columns as next_columns
 from primeflow_core.screening.next_experiments import next_experiments
 from primeflow_core.screening.order import ScreenOrder, weights_of
 from primeflow_core.screening.ranking import best_first, matrix, ranked
+from primeflow_core.screening.ranking import columns as ranking_columns
+from primeflow_core.screening.rows import schema
 
 if TYPE_CHECKING:
     from primeflow_core.predictor import Predictor
@@ -78,6 +82,7 @@ def prepared(
     from primeflow_core.screening.reference import measured_reference, predicted_reference
 
     manifest = checkpoint.read_manifest(request.folder)
+    _check_columns(manifest)
     plan = replace(request.plan, seed=0, precision=chosen(request.plan.precision, torch.device("cpu")))
     checked = () if data is None else checked_conditions(manifest, data, request.candidates, request.goal)
     order = ScreenOrder(
@@ -90,8 +95,21 @@ def prepared(
             reference = predicted_reference(load(), order.everything, plan, target_cells)
     else:
         target = request.goal.target if target_cells is None else target_cells
-        reference = measured_reference(data, request.folder, manifest.genes, order.everything, target)
+        # A target from a file is measured from the controls of the first: of a context that was asked for.
+        conditions = (*order.candidates, *order.checked)
+        reference = measured_reference(data, request.folder, manifest.genes, conditions, target)
     return replace(order, reference=reference.sha256), reference
+
+
+def _check_columns(manifest: Manifest) -> None:
+    """Covariates stand in tables beside columns of the ranking."""
+    taken = {*schema(()).names, *ranking_columns(()), *next_columns(())}
+    for column, _ in manifest.vocabulary.covariates:
+        if column in taken:
+            raise SettingError(
+                f"The covariate {column!r} of {manifest.name} has the name of a column of rankings. Rename that column "
+                "of the data, and train again."
+            )
 
 
 def _check_needs_no_cells(goal: Goal, manifest: Manifest, target_cells: np.ndarray | None) -> None:
@@ -196,7 +214,11 @@ def _narrow(table: pa.Table, changes: bool) -> pa.Table:
     return table
 
 
-def foreseen_seconds(request: Request, manifest: Manifest, conditions: int) -> float:
-    """About how long so many ``conditions`` take in one process: by the size of the network, until it was seen."""
-    cells = request.cells * request.seeds * conditions
-    return ModelShelf().expected_seconds(request.folder, manifest, cells, request.plan)
+def foreseen_seconds(request: Request, manifest: Manifest, conditions: int, workers: int = 1) -> float:
+    """About how long so many ``conditions`` take on ``workers`` of one thread, by the size of the network."""
+    shelf = ModelShelf()
+    on_two_cores = shelf.expected_seconds(
+        request.folder, manifest, request.cells * request.seeds * conditions, request.plan
+    )
+    at_once = min(workers, os.cpu_count() or 1)
+    return shelf.SECONDS_TO_LOAD + 2 * (on_two_cores - shelf.SECONDS_TO_LOAD) / at_once

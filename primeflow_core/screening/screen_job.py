@@ -64,15 +64,18 @@ def screen(
 ) -> RankedSoFar:
     """The work of a job of the screen lane. ``read`` gives the cells the model was trained on, where they are here.
 
-    Ends before the next candidate once it was cancelled; the ranking kept last remains. Raises PrimeflowError.
+    Ends before the next candidate once it was cancelled; the ranking kept last remains. On one thread, as the engine
+    screens, so that the scores are the same and other lanes keep a core. Raises PrimeflowError.
     """
     from primeflow_core.screening.bench import Bench
+    from primeflow_core.screening.engine import one_thread
 
     context.publish(Snapshot(np.zeros((0, 0)), 0, len(request.candidates), note=PREPARING))
     cells, predictor = read(), shelf.model(request.folder)
     context.checkpoint()
-    order, reference = prepared(request, cells, lambda: predictor)
-    return _Run(request, refused, cells, order, reference, context).whole(Bench(order, predictor, reference))
+    with one_thread():
+        order, reference = prepared(request, cells, lambda: predictor)
+        return _Run(request, refused, cells, order, reference, context).whole(Bench(order, predictor, reference))
 
 
 class _Run:

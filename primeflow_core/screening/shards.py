@@ -85,7 +85,7 @@ class Parts:
         remove_partial(self.folder)
 
     def _check_same_screen(self) -> None:
-        found = (self.folder / FINGERPRINT).read_text(encoding="utf-8").strip()
+        found = fingerprint_in(self.folder)
         if found == self._fingerprint:
             return
         raise SettingError(
@@ -139,13 +139,10 @@ class Parts:
 
     def _check_is_still_ours(self) -> None:
         """A worker may outlive its screen, and must not write into the next one that works in this folder."""
-        found = ""
-        with suppress(OSError):
-            found = (self.folder / FINGERPRINT).read_text(encoding="utf-8").strip()
-        if found != self._fingerprint:
+        if fingerprint_in(self.folder) != self._fingerprint:
             raise SettingError(
-                f"{self.folder} no longer holds the screen {_shown(self._fingerprint)}, or another version began it "
-                "of PRiMeFlow. Run the command again, with the same version everywhere."
+                f"{self.folder} no longer holds the screen {_shown(self._fingerprint)}, or another version of "
+                "PRiMeFlow began it. Run the command again, with the same version everywhere."
             )
 
     def read(self, shard: int) -> pa.Table:
@@ -192,6 +189,13 @@ class Parts:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def fingerprint_in(folder: Path) -> str:
+    """That of the screen that works in ``folder``; empty where there is none."""
+    with suppress(OSError):
+        return (folder / FINGERPRINT).read_text(encoding="utf-8").strip()
+    return ""
 
 
 def _locked(folder: Path) -> int | None:

@@ -38,7 +38,7 @@ def sentences(rows: "Sequence[TrustRow]", what: str, refused: Sequence[str], *, 
     if tied := [rival.label for rival in rivals if not np.isfinite(rival.spearman)]:
         said.append(f"{_list(tied)}: the same score for all of them, so no ranking, and hits by chance.")
     if refused:
-        said.append(f"Cannot score them: {_list(refused)}.")
+        said.append(f"Left out, for they can score too few of these {what}: {_list(refused)}.")
     if not rivals:
         said.append("No cheap rival stands beside it, so nothing says whether a simpler rule would do as well.")
     said.append(

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 LOSSES = 10
 """Workers of this machine that may die over the same shard before it is given up."""
 SECONDS_TO_ANSWER = 20.0
+LOGGERS = ("distributed", "distributed.client")
 SAME_EVERYWHERE = ("primeflow", "torch", "numpy")
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
 
@@ -24,7 +25,7 @@ def local_workers(count: int) -> Iterator["Client"]:
     """Processes of one thread each, that listen to this machine only and end with this process, however it ends."""
     import dask
 
-    with dask.config.set({"distributed.scheduler.allowed-failures": LOSSES}):
+    with dask.config.set({"distributed.scheduler.allowed-failures": LOSSES}), _dask_unheard():
         from distributed import Client, LocalCluster
 
         with _ctrl_c_waits():
@@ -44,6 +45,22 @@ def local_workers(count: int) -> Iterator["Client"]:
 
 
 @contextmanager
+def _dask_unheard() -> Iterator[None]:
+    """Dask tells each step of this process to whatever listens; what a user can mend is raised."""
+    import distributed  # noqa: F401  sets the levels of its loggers when it is first imported
+
+    loggers = [logging.getLogger(name) for name in LOGGERS]
+    before = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        for logger, level in zip(loggers, before, strict=True):
+            logger.setLevel(level)
+
+
+@contextmanager
 def _ctrl_c_waits() -> Iterator[None]:
     """Threads that start in here, and all processes that those start, never hear of it: this process ends them."""
     resource_tracker.ensure_running()  # where it is started first, it lets the signal through again
@@ -57,18 +74,21 @@ def _ctrl_c_waits() -> Iterator[None]:
 @contextmanager
 def remote_workers(scheduler: str) -> Iterator["Client"]:
     """Those of the scheduler at this address. Raises SettingError where it does not answer or they do not match."""
+    with _dask_unheard(), _client_of(scheduler) as client:
+        check_versions(client.get_versions(packages=SAME_EVERYWHERE))
+        yield client
+
+
+def _client_of(scheduler: str) -> "Client":
     from distributed import Client
 
     try:
-        client = Client(scheduler, timeout=SECONDS_TO_ANSWER, set_as_default=False)
+        return Client(scheduler, timeout=SECONDS_TO_ANSWER, set_as_default=False)
     except (OSError, ValueError) as error:
         raise SettingError(
             f"No Dask scheduler answers at {scheduler!r}. Start one with `dask scheduler`, and give the address that "
             "it prints, for instance tcp://10.0.0.5:8786."
         ) from error
-    with client:
-        check_versions(client.get_versions(packages=SAME_EVERYWHERE))
-        yield client
 
 
 def check_versions(found: Any) -> None:
