@@ -17,13 +17,15 @@ class FlowConfig:
     """What the field is trained towards: path, its width sigma, and how often the condition is dropped.
 
     ``factors``: 0 where the network is the whole field (the paper); else the network corrects the velocity of a
-    Gaussian with so many factors, see velocity/gaussian.py.
+    Gaussian with so many factors, see velocity/gaussian.py. ``interplay``: whether its mean has perturbations that
+    scale each other, as measured pairs show it, or that add up.
     """
 
     path: str = "linear"
     sigma: float = 0.0
     prob_unconditional: float = 0.2
     factors: int = 0
+    interplay: bool = False
 
     def __post_init__(self) -> None:
         if self.path not in PATHS:

@@ -81,7 +81,15 @@ class PRiMeFlow(Predictor):
         self.flow = flow
         self.field = UNetField(field, len(self.genes), vocabulary.size)
         self.gaussian = (
-            GaussianVelocity(len(self.genes), vocabulary.size, flow.factors, flow.path) if flow.factors else None
+            GaussianVelocity(
+                len(self.genes),
+                vocabulary.size,
+                flow.factors,
+                flow.path,
+                len(vocabulary.perturbations) if flow.interplay else 0,
+            )
+            if flow.factors
+            else None
         )
         self.student: Student | None = None
         self.register_buffer("smallest", torch.zeros(len(self.genes)))

@@ -13,6 +13,7 @@ from typing import Protocol
 import numpy as np
 
 from primeflow_core.cells import Cells
+from primeflow_core.composition.factors import Factors
 from primeflow_core.composition.pair import Sum, pair_of
 from primeflow_core.composition.single import Single, measured_singles, unmoved
 from primeflow_core.composition.transfer import transferred_singles
@@ -59,7 +60,8 @@ def composer(training: Cells, seed: int) -> Composer:
     with itself at another dose.
     """
     controls = [condition for condition in training.conditions if condition.is_control]
-    pairs = [pair for control in controls for pair in _pairs(training, control)]
+    factors = Factors.of(training)
+    pairs = [pair for control in controls for pair in _pairs(training, control, factors)]
     transferred: Sequence[tuple[Condition, Single]] = [
         found
         for number, control in enumerate(controls)
@@ -68,7 +70,7 @@ def composer(training: Cells, seed: int) -> Composer:
     return Composer(tuple(pairs), tuple(transferred))
 
 
-def _pairs(training: Cells, control: Condition) -> list[Sum]:
+def _pairs(training: Cells, control: Condition, factors: Factors) -> list[Sum]:
     known = set(training.conditions)
     singles = measured_singles(training, control)
     controls = unmoved(training.dense(training.where(control)))
@@ -77,5 +79,5 @@ def _pairs(training: Cells, control: Condition) -> list[Sum]:
     for (a, one), (b, other) in combinations(singles.items(), 2):
         pair = pair_of(a, b)
         if pair is not None and pair not in known:
-            pairs.append(Sum(pair, (one, other), controls, starts))
+            pairs.append(Sum(pair, (one, other), controls, starts, factors.of_parts(a, b)))
     return pairs

@@ -6,6 +6,8 @@ at random. A gene that A moves takes the value with that rank among the cells of
 plus the mean shift by B, at least 0; one that only the cell's own single moved takes that of the controls; any other
 gene stays. Starting from all singles, and not from the few controls, keeps the error of the controls' mean out of
 every pair.
+
+Where measured pairs show that one scales what the other does (scaling.py), what a part does is taken so many times.
 """
 
 from dataclasses import dataclass
@@ -18,12 +20,14 @@ from primeflow_core.conditions import Condition
 
 @dataclass(frozen=True)
 class Sum:
-    """The sum of ``parts``, singles of one context, as cells that start from its ``control`` or any of its singles."""
+    """The sum of ``parts``, singles of one context, each ``factors`` times what it does alone, as cells that start from
+    the context's ``control`` or any of its singles."""
 
     condition: Condition
     parts: tuple[Single, ...]
     control: Single
     starts: tuple[Single, ...]
+    factors: tuple[float, ...] = (1.0, 1.0)
 
     def drawn(self, draw: np.random.Generator) -> np.ndarray:
         """(G,) one composed cell."""
@@ -32,13 +36,20 @@ class Sum:
         moved = [draw.random(len(cell)) < one.moves for one in (*self.parts, start)]
         genes = np.flatnonzero(np.logical_or.reduce(moved))
         ranks = start.ranks(cell[genes], genes, draw)
-        values, taken = self.control.at(ranks, genes), np.zeros(len(genes), dtype=bool)
+        base = self.control.at(ranks, genes)
+        values, taken = base, np.zeros(len(genes), dtype=bool)
         for i in draw.permutation(len(self.parts)):
-            part, here = self.parts[i], moved[i][genes]
-            values = np.where(here, np.where(taken, values + part.shift[genes], part.at(ranks, genes)), values)
+            part, factor, here = self.parts[i], self.factors[i], moved[i][genes]
+            alone = _scaled(part.at(ranks, genes), base, factor)
+            values = np.where(here, np.where(taken, values + factor * part.shift[genes], alone), values)
             taken |= here
         cell[genes] = np.maximum(values, 0)
         return cell
+
+
+def _scaled(moved: np.ndarray, base: np.ndarray, factor: float) -> np.ndarray:
+    # What is not scaled stays exactly as it was measured, its zeros too.
+    return moved if factor == 1.0 else base + np.float32(factor) * (moved - base)
 
 
 def pair_of(one: Condition, other: Condition) -> Condition | None:

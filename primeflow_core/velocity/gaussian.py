@@ -5,7 +5,8 @@ Were the cells of a condition Gaussian, N(m, S), x_t = a x_0 + b x_1 would be Ga
     v(x_t) = b' m + (a a' I + b b' S) (a^2 I + b^2 S)^-1 (x_t - b m)
 
 with a, b of the path. The mean m is a constant plus the sum of what the parts of the condition and its covariates add,
-so a combination never seen starts as the sum of its parts; S is the covariance within conditions, its first
+each part scaled by the others as measured pairs show it (composition/scaling.py), so a combination never seen starts
+as the sum of its parts, or as similar pairs differ from theirs; S is the covariance within conditions, its first
 eigenvectors and a variance of its own for each gene. A network finds neither easily: both need sums over all genes or
 over all noise. It learns what is left, scaled to the size that it has in each gene at each t, as Karras et al. (2022,
 "Elucidating the design space of diffusion-based generative models") scale a denoiser.
@@ -13,9 +14,11 @@ over all noise. It learns what is left, scaled to the size that it has in each g
 
 from collections.abc import Callable, Iterable
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
+from primeflow_core.composition.scaling import MeasuredEffects, scalings
 from primeflow_core.path import PATHS, Weights
 from primeflow_core.randomness import drawing
 
@@ -37,8 +40,10 @@ class GaussianVelocity(nn.Module):
     directions: Tensor
     variances: Tensor
     rest: Tensor
+    scalings: Tensor | None
 
-    def __init__(self, genes: int, condition_channels: int, factors: int, path: str) -> None:
+    def __init__(self, genes: int, condition_channels: int, factors: int, path: str, interacting: int = 0) -> None:
+        """``interacting``: how many of the first channels are perturbations that may scale each other; 0: all add."""
         super().__init__()
         self.path = PATHS[path]
         factors = min(factors, genes)
@@ -48,14 +53,12 @@ class GaussianVelocity(nn.Module):
         self.register_buffer("directions", torch.zeros(genes, factors))
         self.register_buffer("variances", torch.ones(factors))
         self.register_buffer("rest", torch.ones(genes))
+        self.register_buffer("scalings", torch.zeros(interacting, interacting) if interacting else None)
 
     @torch.no_grad()
     def fit(self, chunks: Chunks) -> None:
         """Take means and covariance from cells (n, G) with encoded conditions (n, C), read twice in chunks."""
         distinct, means, count = condition_means(chunks())
-        mean, effects = additive_means(distinct, means, count)
-        self.mean.copy_(mean)
-        self.effects.copy_(effects)
         of_condition = {tuple(row.tolist()): i for i, row in enumerate(distinct)}
         thinned = -(-int(count.sum()) // MOST_CELLS)
         within = torch.cat(
@@ -65,7 +68,26 @@ class GaussianVelocity(nn.Module):
             ]
         )
         self.spread.copy_((within.square().mean(dim=0) + FLOOR**2).sqrt())
+        self._fit_effects(distinct, means, count)
         self._fit_directions(within)
+
+    def _fit_effects(self, condition: Tensor, means: Tensor, count: Tensor) -> None:
+        """After ``spread``, which says how noisy the means are."""
+        if self.scalings is not None:
+            variance = float(self.spread.square().sum()) / count.double().cpu().numpy()
+            found = scalings(measured_effects(condition, means, variance, len(self.scalings)))
+            self.scalings.copy_(torch.from_numpy(found))
+        mean, effects = additive_means(self.strengths(condition), means, count)
+        self.mean.copy_(mean)
+        self.effects.copy_(effects)
+
+    def strengths(self, condition: Tensor) -> Tensor:
+        """Conditions (B, C) with each perturbation scaled by those beside it, at least 0."""
+        if self.scalings is None:
+            return condition
+        parts = condition[:, : len(self.scalings)]
+        scaled = parts * (1 + parts @ self.scalings.T).clamp_min(0.0)
+        return torch.cat([scaled, condition[:, len(self.scalings) :]], dim=1)
 
     def _fit_directions(self, within: Tensor) -> None:
         with drawing(0):
@@ -81,7 +103,7 @@ class GaussianVelocity(nn.Module):
         """Velocity and scale, both (B, G) in float32, for x_t (B, G), t (B,), condition (B, C), null (B,) bool."""
         with torch.autocast(x_t.device.type, enabled=False):
             at = self.path(t.unsqueeze(-1))
-            mean = self.mean + torch.where(null.unsqueeze(-1), 0.0, condition @ self.effects)
+            mean = self.mean + torch.where(null.unsqueeze(-1), 0.0, self.strengths(condition) @ self.effects)
             off = x_t - at.cell * mean
             along = off @ self.directions  # (B, factors)
             per_gene = _slope(at, self.rest)
@@ -96,7 +118,7 @@ class GaussianVelocity(nn.Module):
 
         Guidance is linear in the mean, and the slopes do not depend on it.
         """
-        return self.mean + guidance * (condition @ self.effects)
+        return self.mean + guidance * (self.strengths(condition) @ self.effects)
 
     def carried(self, x_t: Tensor, mean: Tensor, t: float, u: float) -> Tensor:
         """x_t (B, G) from t to u along the Gaussian's velocity: each direction grows with its standard deviation.
@@ -147,6 +169,23 @@ def condition_means(chunks: Iterable[tuple[Tensor, Tensor]]) -> tuple[Tensor, Te
     rows, totals, counts = zip(*sums.values(), strict=True)
     count = torch.tensor(counts, device=rows[0].device)
     return torch.stack(rows), (torch.stack(totals) / count[:, None]).float(), count
+
+
+def measured_effects(condition: Tensor, means: Tensor, variance: np.ndarray, perturbations: int) -> MeasuredEffects:
+    """Of conditions (n, C) with means (n, G) of a summed ``variance`` (n,), those whose context has controls."""
+    channels, profiles = condition.cpu().numpy(), means.double().cpu().numpy()
+    present = channels[:, :perturbations] > 0
+    _, context = np.unique(channels[:, perturbations:], axis=0, return_inverse=True)
+    control = {int(context[row]): int(row) for row in np.flatnonzero(~present.any(axis=1))}
+    kept = np.array([row for row in np.flatnonzero(present.any(axis=1)) if int(context[row]) in control], dtype=int)
+    controls = np.array([control[int(context[row])] for row in kept], dtype=int)
+    return MeasuredEffects(
+        channels[kept, :perturbations],
+        context[kept],
+        profiles[kept] - profiles[controls],
+        variance[kept],
+        variance[controls],
+    )
 
 
 def additive_means(condition: Tensor, means: Tensor, count: Tensor) -> tuple[Tensor, Tensor]:
