@@ -67,6 +67,11 @@ class Predictor(nn.Module, ABC):
         return replace(plan, precision=chosen(plan.precision, self.device))
 
     @property
+    def interplay(self) -> bool:
+        """Whether it is to learn from composed pairs whose parts scale each other, as measured pairs show it."""
+        return False
+
+    @property
     def device(self) -> torch.device:
         return next(self.parameters()).device
 
@@ -93,6 +98,10 @@ class PRiMeFlow(Predictor):
         )
         self.student: Student | None = None
         self.register_buffer("smallest", torch.zeros(len(self.genes)))
+
+    @property
+    def interplay(self) -> bool:
+        return self.flow.interplay
 
     def fit_statistics(self, chunks: Callable[[], Iterable[Batch]]) -> None:
         self.smallest.copy_(torch.stack([smallest_nonzero(batch.x_1) for batch in chunks()]).amin(dim=0))

@@ -36,7 +36,7 @@ PAPER_TRAINING = TrainingConfig(
 CPU_TRAINING = TrainingConfig(
     batch_size=64, precision="auto", learning_rate=2e-3, decay="cosine", composed=0.25, steps=3000, patience=1000
 )
-CPU_FLOW = FlowConfig(factors=64, interplay=True)
+CPU_FLOW = FlowConfig(factors=64)
 SMALL = UNetConfig(
     channels=64, channel_mult=(1, 2, 2), attention_at=(4,), dropout=0.0, gene_features=16, fold=8, readout="gene",
     dense=256,

@@ -21,7 +21,7 @@ from torch import Tensor
 
 from primeflow_core import checkpoint
 from primeflow_core.cell_source import CellSource
-from primeflow_core.composition.composer import composer
+from primeflow_core.composition.composer import Composer, composer
 from primeflow_core.errors import CheckpointError, SettingError
 from primeflow_core.files import remove_partial, replaced, write_text
 from primeflow_core.precision import products
@@ -126,8 +126,11 @@ class Trainer:
             predictor.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay
         )
         self.progress = Progress()
-        self._composer = composer(train.cells.subset(train.index), seed) if config.composed else None
+        self._composer = self._composer_of(train) if config.composed else None
         self._order: tuple[int, np.ndarray] = (-1, np.zeros(0, dtype=np.int64))
+
+    def _composer_of(self, train: CellSource) -> Composer:
+        return composer(train.cells.subset(train.index), self.seed, scaled=self.predictor.interplay)
 
     @property
     def epoch(self) -> float:

@@ -4,7 +4,10 @@ import numpy as np
 import pytest
 import torch
 
+from primeflow_core.cells import Cells
+from primeflow_core.composition.composer import composer
 from primeflow_core.composition.scaling import MeasuredEffects, scalings
+from primeflow_core.conditions import Condition, parse_perturbations
 from primeflow_core.velocity.gaussian import GaussianVelocity
 
 GENES = 40
@@ -112,3 +115,22 @@ def test_the_gaussian_starts_an_unseen_pair_where_similar_pairs_lie():
 def test_without_interplay_a_model_has_no_scalings():
     assert "scalings" not in GaussianVelocity(GENES, 3, 4, "linear").state_dict()
     assert GaussianVelocity(GENES, 3, 4, "linear", 2).state_dict()["scalings"].shape == (2, 2)
+
+
+def test_composed_pairs_scale_their_parts_only_where_that_is_asked_for():
+    draw = np.random.default_rng(0)
+    alone, pairs = np.abs(singles(draw)), crossing_pairs()
+    means = {"control": np.ones(GENES), **{f"P{a}": 1 + alone[a] for a in range(SIZE)}}
+    means |= {f"P{a}+P{b}": 1 + 1.5 * (alone[a] + alone[b]) for a, b in pairs[1:]}
+    cells = [mean + 0.05 * np.abs(draw.normal(0, 1, (20, GENES))) for mean in means.values()]
+    training = Cells(
+        np.concatenate(cells).astype(np.float32), tuple(map(str, range(GENES))), np.arange(20 * len(means)).astype(str),
+        tuple(Condition(parse_perturbations(label)) for label in means), np.repeat(np.arange(len(means)), 20),
+    )  # fmt: skip
+    left_out = Condition(parse_perturbations("P0+P4"))
+    of = {scaled: composer(training, 0, scaled=scaled).pairs for scaled in (False, True)}
+    factors = {
+        scaled: next(pair.factors for pair in found if pair.condition == left_out) for scaled, found in of.items()
+    }
+    assert factors[False] == (1.0, 1.0)
+    assert factors[True] == pytest.approx((1.5, 1.5), abs=0.15)

@@ -53,14 +53,14 @@ class Composer:
         return [*((pair.condition, pair) for pair in pairs), *(self.transferred[i] for i in singles)]
 
 
-def composer(training: Cells, seed: int) -> Composer:
+def composer(training: Cells, seed: int, *, scaled: bool = False) -> Composer:
     """All pairs of singles of one context that ``training`` does not hold, and all singles that a context lacks.
 
     Either needs controls of the context. Singles with fewer than 4 cells are left out, and pairs of one perturbation
-    with itself at another dose.
+    with itself at another dose. ``scaled``: parts of a pair do what similar measured pairs show, else they add up.
     """
     controls = [condition for condition in training.conditions if condition.is_control]
-    factors = Factors.of(training)
+    factors = Factors.of(training) if scaled else Factors.none()
     pairs = [pair for control in controls for pair in _pairs(training, control, factors)]
     transferred: Sequence[tuple[Condition, Single]] = [
         found

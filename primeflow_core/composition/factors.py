@@ -25,8 +25,15 @@ class Factors:
         place = {name: i for i, name in enumerate(names)}
         return Factors(place, scalings(_effects(training, measured, place)))
 
+    @staticmethod
+    def none() -> "Factors":
+        """All add up."""
+        return Factors({}, np.zeros((0, 0)))
+
     def of_parts(self, one: Condition, other: Condition) -> tuple[float, float]:
         """What each of two singles does beside the other, as a share of what it does alone; at least 0."""
+        if not self.place:
+            return 1.0, 1.0
         a, b = (self.place[single.perturbations[0].name] for single in (one, other))
         return max(0.0, 1.0 + float(self.by[a, b])), max(0.0, 1.0 + float(self.by[b, a]))
 

@@ -19,6 +19,8 @@ import numpy as np
 FEWEST_PAIRS = 4
 POWERS = (2.0, 4.0, 8.0)
 PENALTIES = (0.03, 0.1, 0.3, 1.0)
+MOST = 1.0
+"""What a part does is at most doubled: a larger factor is told by a small and noisy single."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +71,7 @@ def scalings(measured: MeasuredEffects) -> np.ndarray:
     if gain.mean() <= gain.std(ddof=1) / np.sqrt(len(gain)):
         return nothing
     total, weights = _carried_over(contexts, best[0])
-    found: np.ndarray = total / (weights + best[1])
+    found: np.ndarray = np.clip(total / (weights + best[1]), -1.0, MOST)
     np.fill_diagonal(found, 0.0)
     return found
 

@@ -75,7 +75,7 @@ class KnownCells:
         if not len(training):
             raise DataError("A student needs the training cells of its teacher, and the split leaves none.")
         self.predictor, self.training, self.composed = predictor, training, composed
-        self.composer: Composer = composer(training, seed)
+        self.composer: Composer = composer(training, seed, scaled=predictor.interplay)
 
     def lesson(self, cells: int, draw: np.random.Generator) -> Lesson:
         if len(self.composer) and draw.random() < self.composed:

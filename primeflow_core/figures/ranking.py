@@ -73,7 +73,9 @@ def ranked_scores(
         **layout(height=24 * len(rows) + 110),
         showlegend=True,
         legend={**LEGEND, "y": 1.01},
-        xaxis={"title": escaped(unit[:1].upper() + unit[1:]), "gridcolor": FAINT, "zerolinecolor": QUIET},
+        xaxis={
+            "title": escaped(unit[:1].upper() + unit[1:]), "gridcolor": FAINT, "zeroline": True, "zerolinecolor": QUIET,
+        },
         yaxis={
             "tickvals": places, "ticktext": [escaped(name) for name in row_names(rows)],
             "range": [len(rows) - 0.4, -0.6], "showgrid": False, "zeroline": False, "fixedrange": True,
