@@ -132,7 +132,7 @@ def follow(job_id: str, what: Asked) -> None:
     rows = shown.table.head(MOST_STREAMED)
     st.dataframe(
         readable(rows, shown), hide_index=True, key="ranked-so-far", column_config=columns(shown),
-        alt=f"The first {len(rows)} so far",
+        alt=f"The first {len(rows)} so far", placeholder="",
     )  # fmt: skip
 
 

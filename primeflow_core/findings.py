@@ -36,6 +36,7 @@ class Mark(StrEnum):
 
 
 SIMULATED_DATA = "SIMULATED data"
+RANKING = "ranking"
 _FIRST_WORDS = {"PREDICTED": Mark.PREDICTED, "MEASURED": Mark.TRUTH, "SIMULATED": Mark.TRUTH}
 
 

@@ -9,7 +9,7 @@ from primeflow_core.evaluation.agreement import HALVINGS
 from primeflow_core.evaluation.profiles import PSEUDO
 from primeflow_core.evaluation.response import LARGEST_P, LEAST_CHANGE
 from primeflow_core.evaluation.scores import PCS, TOP_GENES
-from primeflow_core.findings import Finding
+from primeflow_core.findings import RANKING, Finding
 from primeflow_core.origin import Origin
 from primeflow_core.provenance import versions
 from primeflow_core.sampling_plan import EXPONENTIAL, STUDENT, SamplingPlan
@@ -42,7 +42,10 @@ def methods_paragraph(findings: Sequence[Finding]) -> str:
         return "\n\n".join(["Nothing was predicted or compared.", *dict.fromkeys(said), closing])
     by_model = groupby(sorted(origins, key=_model_key), key=_model_key)
     models = [_of_model(list(group)) for _, group in by_model]
-    return "\n\n".join([*models, _comparison(origins), *dict.fromkeys(said), closing])
+    # A ranking says itself how it was checked.
+    silent = all(finding.kind == RANKING for finding in findings) and not any(origin.measured for origin in origins)
+    compared = [] if silent else [_comparison(origins)]
+    return "\n\n".join([*models, *compared, *dict.fromkeys(said), closing])
 
 
 def _model_key(origin: Origin) -> tuple[str, str, str]:

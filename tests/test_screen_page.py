@@ -21,6 +21,7 @@ from primeflow_core.checkpoint import read_manifest
 from primeflow_core.commands.screen_question import goal_kind, question
 from primeflow_core.errors import PrimeflowError
 from primeflow_core.jobs import BusyError, JobManager
+from primeflow_core.methods import methods_paragraph
 from primeflow_core.screening import hits
 from primeflow_core.screening.goal import Goal, GoalKind
 from primeflow_core.screening.trust import Checked
@@ -128,6 +129,11 @@ def test_nothing_left_says_what_to_do(ranked):
     assert not app.exception
 
 
+def test_a_state_that_was_never_measured_is_not_swapped_in_silence(ranked):
+    app = page("screen", goal="target", target="<b>nobody")
+    assert "nobody was not simulated in this context." in text_of(app)
+
+
 @pytest.mark.parametrize(
     ("address", "told"),
     [
@@ -212,7 +218,7 @@ def test_filters_outlive_a_presentation(ranked):
     app = page("screen", find="simg", top="1", colour="interaction", next="5")
     few = len(rows(app))
     app.button(key="present").click().run()
-    app.button(key="exit").click().run()
+    app.button(key="end").click().run()
     assert len(rows(app)) == few < 780
     assert {key: app.query_params[key] for key in ("find", "top", "colour", "next")} == {
         "find": "simg", "top": "1", "colour": "interaction", "next": "5",
@@ -321,7 +327,9 @@ def test_the_command_asks_for_the_same(ranked, tmp_path, monkeypatch, wanted):
     (request,) = asked_for
     rank_answer.list_of(request).to_csv("LIST.csv", index=False)
     given = parser().parse_args(shlex.split(said)[1:])
-    assert question(given, goal_kind(given), manifest).request == request
+    said_there = question(given, goal_kind(given), manifest).request
+    # A screen has noise seeds of its own.
+    assert replace(said_there, plan=replace(said_there.plan, seed=request.plan.seed)) == request
 
 
 def test_ranking_of_other_weights_is_not_shown(ranked, tmp_path, monkeypatch):
@@ -438,7 +446,9 @@ def test_a_ranking_is_pinned_with_its_trust_and_origin(ranked):
     assert finding.title.startswith("Which pairs change the cells most?")
     assert [figure.title for figure in finding.figures] == ["The first of the ranking", "All pairs"]
     assert [table.name for table in finding.tables][:2] == ["Ranking", "How far to trust the ranking"]
-    assert "noise seeds" in finding.methods
+    assert finding.methods.startswith("780 pairs in sim-A were ranked by length of the log2 change.")
+    assert finding.tables[0].heading("score") == "Predicted score: length of the log2 change (log-normalised)"
+    assert "ever measured" not in methods_paragraph([finding])
     assert finding.link.startswith("screen?")
     assert finding.simulated
 

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 FEWEST_PAIRS, FEWEST_NEXT, MOST_NEXT = 3, 1, 24
+# Three lines of the reasons, in pixels.
+TALL_ROW, ROWS_AT_ONCE = 66, 8
 SHOWN: dict[Scale, str] = {"score": "Score", "interaction": "Interaction"}
 NEXT = {
     "place": "Place", "perturbation": "Perturbation", "score": "Score", "interval": "95 % interval",
@@ -196,10 +198,11 @@ def draw_next(shown: Shown, table: pd.DataFrame, columns: Sequence[str] = tuple(
     share = st.column_config.ProgressColumn(format="%.2f", min_value=0.0, max_value=1.0, width=105)
     st.dataframe(
         told[wanted].rename(columns=NEXT), hide_index=True,
-        alt=f"Next experiments: {', '.join(table['perturbation'])}",
+        alt=f"Next experiments: {', '.join(table['perturbation'])}", placeholder="",
+        row_height=TALL_ROW if "why" in columns else None, height="content" if len(told) <= ROWS_AT_ONCE else "auto",
         column_config={
             "Place": st.column_config.NumberColumn(width=50),
-            "Perturbation": st.column_config.TextColumn(pinned=True), "Score": number, "Sum of its parts": number,
+            "Score": number, "Sum of its parts": number,
             "Promising": share, "Uncertain": share, "Different": share,
             "Why": st.column_config.TextColumn(width="large"),
         },

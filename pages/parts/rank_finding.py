@@ -1,5 +1,6 @@
 """A ranking as a finding for the report, as the steps of a presentation, and as files."""
 
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -20,10 +21,11 @@ from pages.parts.rank_figures import (
     scale_of,
     title_of,
 )
-from pages.parts.rank_headline import Shown, heading, labels, take_home, without_trust
+from pages.parts.rank_headline import COLUMNS, Shown, heading, labels, take_home, without_trust
 from pages.parts.saving import offer_link, offer_table, query_of
+from primeflow_core.conditions import Condition
 from primeflow_core.figures.ranking import first_rows
-from primeflow_core.findings import Drawn, Finding, Table
+from primeflow_core.findings import RANKING, Drawn, Finding, Table
 from primeflow_core.origin import Origin, origin_of
 from primeflow_core.prints.paper import svg
 from primeflow_core.screening.hits import write_screen
@@ -34,9 +36,13 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 REPORTED = 50
+KEPT = (
+    "rank", "rank_low", "rank_high", "perturbation", "standing", "score", "low", "high", "measured_score", "sum_score",
+    "genes_up", "genes_down", "interaction",
+)  # fmt: skip
 METHODS = (
-    "Candidates were ranked by {unit}. Each was predicted as {cells} cells of each of {seeds} noise seeds, the same "
-    "for all candidates; intervals are 95 % over {resamples} bootstrap samples of cells and noise seeds, and "
+    "{count} {noun}{context} were ranked by {unit}. Each was predicted as {cells} cells of each of {seeds} noise seeds,"
+    " the same for all candidates; intervals are 95 % over {resamples} bootstrap samples of cells and noise seeds, and "
     "candidates are told apart by paired differences. Predicted changes are measured from the control cells of "
     "training, measured ones from control cells that training did not use. {trust}"
 )
@@ -66,9 +72,9 @@ def parquet_of(shown: Shown) -> bytes:
 
 def finding_of(shown: Shown) -> Finding:
     screen = shown.ranking.screen
-    tables = [Table("Ranking", shown.table.head(REPORTED), {"score": f"Score ({shown.axis})"})]
+    tables = [reported(shown)]
     if screen.trust is not None:
-        tables.append(Table("How far to trust the ranking", screen.trust.table()))
+        tables.append(Table("How far to trust the ranking", screen.trust.table()[list(COLUMNS)], COLUMNS))
     if len(screen.next):
         tables.append(Table("Next experiments", screen.next))
     order = screen.about["order"]
@@ -79,9 +85,20 @@ def finding_of(shown: Shown) -> Finding:
         cells = order["cells"] * len(order["seeds"])
         origins = (origin_of(shown.asked.model, first, request.plan, predicted=cells, measured=0),)
     return Finding(
-        f"{heading(shown.goal, shown.asked.noun)} {take_home(shown)}", "ranking", labels(shown),
+        f"{heading(shown.goal, shown.asked.noun)} {take_home(shown)}", RANKING, labels(shown),
         tuple(figures(shown)), tuple(tables), f"screen?{query_of()}", origins, methods(shown),
     )  # fmt: skip
+
+
+def reported(shown: Shown) -> Table:
+    """The first of the ranking with what a meeting asks for; files of the ranking hold every column."""
+    truth = shown.truth.capitalize()
+    table = shown.table.assign(measured_score=shown.truths)[list(KEPT)]
+    headings = {
+        "score": f"Predicted score: {shown.axis}", "low": "Score, 95 % from", "high": "to",
+        "measured_score": f"{truth} score", "rank_low": "Rank, 95 % from", "rank_high": "to",
+    }  # fmt: skip
+    return Table("Ranking", table.dropna(axis=1, how="all").head(REPORTED), headings)
 
 
 def trust_told(shown: Shown) -> str:
@@ -91,7 +108,9 @@ def trust_told(shown: Shown) -> str:
 
 def methods(shown: Shown) -> str:
     order = shown.ranking.screen.about["order"]
+    context = Condition((), shown.asked.covariates).context
     return METHODS.format(
+        count=f"{shown.ranking.done:,}", noun=shown.asked.noun, context=f" in {context}" if context else "",
         unit=shown.unit, cells=order["cells"], seeds=len(order["seeds"]), resamples=order["resamples"],
         trust=trust_told(shown),
     )  # fmt: skip
@@ -120,7 +139,7 @@ def steps(shown: Shown) -> list[Step]:
         found.append(Step(take_home(shown), partial(draw_first, shown), words))
     trust = shown.ranking.screen.trust
     if trust is not None:
-        found.insert(0, Step(trust.lines[0], partial(draw_trust, shown), words))
+        found.insert(0, Step(trust.lines[0], partial(draw_trust, trust.lines[1:]), words))
     scale = scale_of(shown)
     grid = grid_of(shown, scale)
     if grid is not None:
@@ -134,13 +153,18 @@ def steps(shown: Shown) -> list[Step]:
         found.append(
             Step(
                 f"Next experiments: {named}.",
-                partial(draw_next, shown, table, ("place", "perturbation", "score", "interval", "why")),
+                partial(
+                    draw_next,
+                    shown,
+                    table,
+                    ("place", "perturbation", "score", "interval", "promising", "uncertain", "different"),
+                ),
                 words,
             )
         )
     return found
 
 
-def draw_trust(shown: Shown) -> None:
-    for line in trust_told(shown).splitlines():
+def draw_trust(lines: Sequence[str]) -> None:
+    for line in lines:
         st.text(line)

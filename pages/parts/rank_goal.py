@@ -44,10 +44,13 @@ def choose_goal(model: Model, covariates: Covariates) -> tuple[Goal | None, str]
 def choose_target(model: Model, covariates: Covariates) -> tuple[Goal | None, str]:
     """A state that was measured in this context."""
     states = measured_states(model, covariates)
-    if st.session_state.get("rank_target") not in states:
-        st.session_state["rank_target"] = next(iter(states), None)
     catalogue = Catalogue(model.manifest)
     word = "Simulated" if model.manifest.simulated else "Measured"
+    wanted = st.session_state.get("rank_target")
+    if wanted not in states:
+        st.session_state["rank_target"] = next(iter(states), None)
+        if wanted and states:
+            st.warning(plain(f"{wanted} was not {word.lower()} in this context. Choose a state below."))
     label = st.selectbox(
         f"{word} state", list(states), key="rank_target",
         format_func=lambda label: f"{label} · {catalogue.standing(states[label])}" if label in states else label,

@@ -130,7 +130,7 @@ def labels(shown: Shown) -> tuple[str, ...]:
     order = shown.ranking.screen.about["order"]
     cells = order["cells"] * len(order["seeds"])
     words = ["SIMULATED data"] if shown.simulated else []
-    words.append(f"PREDICTED {shown.ranking.done:,} {shown.asked.noun}, {cells:,} cells each")
+    words.append(f"PREDICTED {shown.asked.counted(shown.ranking.done)}, {cells:,} cells each")
     if count := int(shown.measured.sum()):
         words.append(f"{shown.truth.upper()} {count:,} of them")
     return tuple(words)
@@ -200,7 +200,9 @@ def show_trust(shown: Shown) -> None:
             st.dataframe(
                 table, hide_index=True, alt=f"Agreement with the {shown.truth} ranking: {trust.lines[0]}",
                 column_config={name: number for name in ("Rank correlation", "from", "to", "Hits by chance")}
+                | {"Hits among the best": st.column_config.NumberColumn(format="%.1f")}
                 | {"Chance of so many hits": st.column_config.NumberColumn(format="%.2g")},
+                placeholder="",
             )  # fmt: skip
             offer_table("Trust (csv)", trust.table, "primeflow-ranking-trust", "ranking-trust-csv")
             show_checked(shown, trust)

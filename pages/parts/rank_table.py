@@ -37,6 +37,7 @@ BADGES = {
 MEASURED, NOT_MEASURED = "measured", "not measured"
 BETWEEN = ","
 HEIGHT, FEW = 460, 12
+NARROWEST, WIDEST = 100, 210
 
 
 def known_of(standing: str) -> str:
@@ -57,7 +58,7 @@ def show_ranking(shown: Shown) -> None:
         event = st.dataframe(
             readable(rows, shown), hide_index=True, height=HEIGHT if len(rows) > FEW else "auto", key=key,
             column_config=columns(shown), on_select="rerun", selection_mode="multi-row",
-            alt=f"Ranking of {len(rows):,} {shown.asked.noun}",
+            alt=f"Ranking of {len(rows):,} {shown.asked.noun}", placeholder="",
         )  # fmt: skip
     few = f"{len(rows):,} of {len(shown.table):,} {shown.asked.noun}. " if len(rows) < len(shown.table) else ""
     st.caption(plain(f"{few}{explanation(shown)}"))
@@ -157,7 +158,7 @@ def columns(shown: Shown) -> Mapping[str, Any]:
     return {
         "Rank": column.NumberColumn(format="%d", width=45),
         "95 % of ranks": column.TextColumn(width=85),
-        "Perturbation": column.TextColumn(width=140, pinned=True),
+        "Perturbation": column.TextColumn(width=name_width(shown), pinned=True),
         "Score": score,
         "95 % interval": column.TextColumn(width=100),
         f"{shown.truth.capitalize()} score": column.NumberColumn(
@@ -173,15 +174,22 @@ def columns(shown: Shown) -> Mapping[str, Any]:
     }
 
 
+def name_width(shown: Shown) -> int:
+    """In pixels: the longest of the names, within limits."""
+    longest = int(shown.table["perturbation"].str.len().max())
+    return min(max(NARROWEST, 20 + 8 * longest), WIDEST)
+
+
 def explanation(shown: Shown) -> str:
     order = shown.ranking.screen.about["order"]
     better = "larger is better" if shown.goal.larger_is_better else "smaller is better"
     if shown.goal.both_ways:
         better = "up or down, the larger change first"
+    share = " Share of the sum: size of the change, as a share of what the parts do alone."
+    share = share if shown.table["magnitude"].notna().any() else ""
     return (
         f"Score, predicted: {shown.axis}; {better}. Intervals are over cells and "
-        f"{len(order['seeds'])} noise seeds of {order['cells']:,} cells each, which all candidates share. Share of the "
-        "sum: size of the change, as a share of what the parts do alone."
+        f"{len(order['seeds'])} noise seeds of {order['cells']:,} cells each, which all candidates share.{share}"
     )
 
 
