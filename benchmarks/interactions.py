@@ -2,8 +2,9 @@
 
 The simulated screen knows the class of each of its 32 pairs. Four models (folds.py) hold out eight each, so that every
 pair is ranked by a model that did not see it. A score tells synergy from additive as well as its AUROC says: the chance
-that it puts a synergistic pair above an additive one, 0.5 for a coin. For every goal the model's ranking, and those of
-the cheap rivals, are held against the measured one. Intervals are over pairs, those of rankings over cells too. The
+that it puts a synergistic pair above an additive one, 0.5 for a coin; p is how often a coin comes as high (one-sided
+Mann-Whitney test, exact for eight pairs and fewer a class without ties). For every goal the model's ranking, and those
+of the cheap rivals, are held against the measured one. Intervals are over pairs, those of rankings over cells too. The
 four pairs of two pathways share their class, so there are fewer independent cases than pairs.
 
     python -m benchmarks.interactions --work runs/interactions --model checkpoints/simulated-screen \\
@@ -19,6 +20,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import torch
+from scipy.stats import mannwhitneyu
 
 from benchmarks.folds import FOLDS, SCREEN, classes, model_in, trained
 from benchmarks.held_out_pairs import CELLS, MEASURED, MODEL, RIVALS, SEEDS, HeldOutPairs, goals
@@ -92,7 +94,8 @@ def separations(pairs: pd.DataFrame) -> Rows:
 
 def _auroc_text(positive: np.ndarray, negative: np.ndarray) -> str:
     low, high = auroc_interval(positive, negative)
-    return f"{auroc(positive, negative):.2f} ({low:.2f} to {high:.2f})"
+    p = mannwhitneyu(positive, negative, alternative="greater").pvalue
+    return f"{auroc(positive, negative):.2f} ({low:.2f} to {high:.2f}), p = {p:.2g}"
 
 
 def _spearman(pairs: pd.DataFrame, name: str) -> str:

@@ -26,12 +26,12 @@ from primeflow_core.commands.reading import data_file
 from primeflow_core.conditions import Condition
 from primeflow_core.evaluation.distances import energy_distance
 from primeflow_core.prediction import evaluations
-from primeflow_core.predictor import PRiMeFlow
+from primeflow_core.primeflow import PRiMeFlow
 from primeflow_core.recipes import recipe_named
 from primeflow_core.sampling_plan import EXPONENTIAL, STUDENT, SamplingPlan
 from primeflow_core.space import to_expression
 from primeflow_core.splits import TEST, TRAIN, read_split
-from primeflow_core.velocity.unet import UNetField
+from primeflow_core.velocity.unet import UNetConfig, UNetField
 
 PLAIN_STEPS = 100
 GUIDANCES = (1.0, 3.0)
@@ -96,7 +96,7 @@ def needed(plan: SamplingPlan) -> Callable[[float], int]:
 
 def speeds(given: argparse.Namespace, predictor: PRiMeFlow, known: Sequence[Way], asked: Condition) -> dict[str, Any]:
     """Seconds for ``given.cells`` cells of each way and guidance weight."""
-    flops = flops_of(predictor.field, predictor.vocabulary.size)
+    flops = flops_of(predictor.field, predictor.space.dimensions, predictor.vocabulary.size)
     peaks = {name: peak(dtype) for name, dtype in (("float32", torch.float32), ("bfloat16", torch.bfloat16))}
     settled = predictor.settled(SamplingPlan()).precision
     for precision in ("float32", "bfloat16"):
@@ -133,9 +133,9 @@ def best_seconds(make: Callable[[], object], way: Way) -> float:
     return min(times)
 
 
-def flops_of(field: UNetField, channels: int) -> float:
+def flops_of(field: torch.nn.Module, genes: int, channels: int) -> float:
     """Floating-point operations of one evaluation for one cell."""
-    inputs = (torch.zeros(8, field.genes), torch.zeros(8), torch.zeros(8, channels), torch.zeros(8, dtype=torch.bool))
+    inputs = (torch.zeros(8, genes), torch.zeros(8), torch.zeros(8, channels), torch.zeros(8, dtype=torch.bool))
     with torch.inference_mode(), FlopCounterMode(display=False) as counter:
         field(*inputs)
     return counter.get_total_flops() / 8
@@ -206,9 +206,11 @@ def growth(recipes: Sequence[str], genes: Sequence[int], batches: Sequence[int])
     rows: list[dict[str, object]] = []
     peaks = {FLOAT32: peak(torch.float32), BFLOAT16: peak(torch.bfloat16)}
     for name in recipes:
+        row = recipe_named(name).rows["field"]
+        assert isinstance(row, UNetConfig)
         for count in genes:
-            field = UNetField(recipe_named(name).field, count, 40).eval()
-            flops = flops_of(field, 40)
+            field = UNetField(row, count, 40).eval()
+            flops = flops_of(field, count, 40)
             for batch in batches:
                 inputs = (torch.randn(batch, count), torch.rand(batch), torch.zeros(batch, 40),
                           torch.zeros(batch, dtype=torch.bool))  # fmt: skip

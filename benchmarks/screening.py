@@ -23,7 +23,7 @@ import psutil
 
 from benchmarks.measure import print_table, save
 from primeflow_core.checkpoint import read_manifest
-from primeflow_core.screening.workers import ONE_THREAD
+from primeflow_core.workers import ONE_THREAD
 
 PARTS = ("growth", "workers", "memory")
 SECONDS_BETWEEN_LOOKS = 0.2
@@ -127,8 +127,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", type=Path, default=Path("checkpoints/perturbench-devel"))
     parser.add_argument("--cells", type=int, default=200, help="of a candidate and seed (default: %(default)s)")
-    parser.add_argument("--counts", type=int, nargs="+", default=(116, 232, 465), help="candidates, growing")
-    parser.add_argument("--many", type=int, nargs="+", default=(1000, 2000, 4000), help="candidates, for the memory")
+    parser.add_argument("--counts", type=int, nargs="+", default=(58, 116, 232), help="candidates, growing")
+    parser.add_argument("--many", type=int, nargs="+", default=(500, 1000, 2000), help="candidates, for the memory")
     parser.add_argument("--parts", choices=PARTS, nargs="+", default=PARTS, help="what to measure (default: all)")
     parser.add_argument("--out", type=Path, required=True)
     given = parser.parse_args()

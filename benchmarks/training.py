@@ -20,7 +20,7 @@ from benchmarks.measure import Measured, in_fresh_process, peak, print_table, sa
 from primeflow_core.cell_source import CellSource
 from primeflow_core.cells import Cells
 from primeflow_core.conditions import Condition, Perturbation, Vocabulary
-from primeflow_core.predictor import PRiMeFlow
+from primeflow_core.models import built
 from primeflow_core.recipes import recipe_named
 from primeflow_core.training import Trainer
 
@@ -64,7 +64,7 @@ def trainer(case: Case) -> tuple[Trainer, int]:
     cells = random_cells(case.genes, 4 * case.batch)
     vocabulary = Vocabulary.from_conditions(cells.conditions)
     torch.manual_seed(0)
-    predictor = PRiMeFlow(cells.genes, vocabulary, recipe.field, recipe.flow)
+    predictor = built(cells.genes, vocabulary, recipe.rows)
     source = CellSource(cells, np.arange(len(cells)), vocabulary, torch.device("cpu"))
     config = replace(recipe.training, batch_size=case.batch, precision=case.precision, accumulation=1, composed=0.0)
     predictor.fit_statistics(source.chunks)

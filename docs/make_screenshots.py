@@ -28,6 +28,9 @@ def main(address: str) -> None:
         page.goto(f"{address}/compare")
         page.get_by_role("button", name="Differential expression (csv)").wait_for()
         keep(page, "compare")
+        page.goto(f"{address}/benchmark")
+        page.locator(".st-key-one-condition .js-plotly-plot").first.wait_for()
+        keep(page, "benchmark")
         browser.close()
 
 

@@ -48,7 +48,9 @@ LOGO = (
 )
 # Streamlit writes white on the primary colour, which has to be light on dark ground, and greys the text of figures.
 CONTRAST = """<style>
-button[kind="primary"]:enabled, button[kind="primary"]:enabled * { color: light-dark(#FFFFFF, #0F151C); }
+button[kind="primary"]:enabled, button[kind="primary"]:enabled *,
+[data-testid="stMultiSelect"] [data-tag], [data-testid="stMultiSelect"] [data-tag] * {
+    color: light-dark(#FFFFFF, #0F151C); }
 [data-testid="stPlotlyChart"] svg text { fill: currentColor !important; }
 </style>"""
 _SESSION = "_session"
@@ -72,6 +74,7 @@ PAGES = (
     Page("screen", "Rank combinations", ":material/leaderboard:"),
     Page("compare", "Compare", ":material/compare_arrows:"),
     Page("cells", "Your cells", ":material/upload_file:"),
+    Page("benchmark", "Benchmark", ":material/social_leaderboard:"),
     Page("report", "Report", ":material/co_present:"),
     Page("about", "About", ":material/info:"),
 )

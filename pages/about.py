@@ -48,7 +48,7 @@ ANSWERS = {
     ),
     "What does the guidance weight do?": (
         "1 is the response as the model learned it. More exaggerates what tells the perturbation from control cells; "
-        "cells then become less real."
+        "cells then become less real. It belongs to flows; models that make cells in one pass have none."
     ),
     "When are two perturbations more than their sum?": (
         "When the combination's change is clearly larger (synergistic) or smaller (suppressive) than what the parts do "

@@ -20,6 +20,7 @@ from pages.parts.saving import offer_link
 from primeflow_core.errors import ConditionError
 from primeflow_core.jobs import JobState
 from primeflow_core.library import Library
+from primeflow_core.model_kind import is_guided
 
 WEIGHTS = (1.0, 2.0, 3.0)
 
@@ -97,11 +98,16 @@ def offer_beginnings(what: Asked | None) -> None:
             "What this model was never shown", key="begin-held-out", on_click=entries.keep, args=(held_out,),
             disabled=len(held_out) < FEWEST,
         )  # fmt: skip
-        weights = [replace(what.question, plan=replace(what.question.plan, guidance=weight)) for weight in WEIGHTS]
-        st.button(
-            "This response at guidance weights 1, 2 and 3", key="begin-weights", on_click=entries.keep,
-            args=([Entry(what.model.key, question) for question in weights],),
-        )  # fmt: skip
+        if is_guided(what.model.manifest):
+            offer_weights(what)
+
+
+def offer_weights(what: Asked) -> None:
+    weights = [replace(what.question, plan=replace(what.question.plan, guidance=weight)) for weight in WEIGHTS]
+    st.button(
+        "This response at guidance weights 1, 2 and 3", key="begin-weights", on_click=entries.keep,
+        args=([Entry(what.model.key, question) for question in weights],),
+    )  # fmt: skip
 
 
 def show(joint: Joint) -> None:

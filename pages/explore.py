@@ -22,6 +22,7 @@ from pages.parts.trust import show_trust
 from pages.parts.view import View, look_up
 from primeflow_core.errors import ConditionError
 from primeflow_core.jobs import JobStatus
+from primeflow_core.sampling_plan import DIRECT
 
 
 def main() -> None:
@@ -159,11 +160,12 @@ def offer_comparing(view: View) -> None:
 def show_provenance(answer: Answer) -> None:
     plan = answer.prediction.plan
     precision = "" if plan.precision == "auto" else f", {plan.precision} products"
+    guidance = "" if plan.sampler == DIRECT else f", guidance {plan.guidance:g}"
     origin = "They came with the model; Predict makes them live. " if answer.shipped else ""
     st.caption(
         plain(
-            f"{len(answer.prediction.values):,} predicted cells. {origin}Sampling: {plan.sampler}, {plan.in_steps}, "
-            f"guidance {plan.guidance:g}, seed {plan.seed}, zeros {plan.zeros}{precision}."
+            f"{len(answer.prediction.values):,} predicted cells. {origin}Sampling: {plan.way}{guidance}, "
+            f"seed {plan.seed}, zeros {plan.zeros}{precision}."
         )
     )
 

@@ -13,6 +13,7 @@ from pages.parts.rank_figures import show_first, show_next, show_pairs
 from pages.parts.rank_finding import show_taking_along, steps
 from pages.parts.rank_headline import Shown, heading, show_headline, show_messages, show_refused, show_trust
 from pages.parts.rank_question import LIST, Asked, asked
+from pages.parts.rank_shipped import offer_shipped
 from pages.parts.rank_table import columns, readable, show_ranking
 from pages.parts.saving import offer_table
 from primeflow_core.jobs import JobState, JobStatus
@@ -72,19 +73,23 @@ def offer_ranking(what: Asked, request: Request, active: JobStatus | None) -> No
     if active is not None:
         offer_cancel(active, "cancel")
         return
-    seconds = rank_answer.expected_seconds(request, what.model)
+    long = rank_answer.expected_seconds(request, what.model) > TOO_LONG
     st.button(
-        "Rank", type="primary", key="rank", icon=":material/play_arrow:", shortcut="Ctrl+Enter", width="stretch",
-        on_click=rank_answer.ask, args=(request, what.refused, what.model),
+        "Rank", type="secondary" if long else "primary", key="rank", icon=":material/play_arrow:",
+        shortcut="Ctrl+Enter", width="stretch", on_click=rank_answer.ask, args=(request, what.refused, what.model),
+        disabled=bool(what.blocked), help=plain(what.blocked) or None,
     )  # fmt: skip
+    if what.blocked:
+        st.warning(plain(what.blocked), icon=":material/block:")
+        return
     st.caption(f"{effort(what, request)}.")
-    if seconds > TOO_LONG:
+    if long:
         st.warning(
             "That is long for a browser tab. This command does the same, takes up again where it was stopped, and "
-            "shares the work among machines:",
+            "with `--workers 2` shares the work among cores, with `--scheduler` among machines:",
             icon=":material/schedule:",
         )
-        st.code(rank_answer.command(request, what.model, what.ranked, what.doses), language="bash", wrap_lines=True)
+        st.code(rank_answer.command(request, what.model, what.ranked, what.doses), language=None, wrap_lines=True)
         if what.ranked == LIST:
             offer_table("LIST.csv", partial(rank_answer.list_of, request), "LIST", "candidates-csv")
 
@@ -128,7 +133,7 @@ def follow(job_id: str, what: Asked) -> None:
         st.caption("The first rows appear here in a moment. You may close this page and come back by its address.")
         return
     shown = Shown(what, ranking)
-    st.caption(f"PREDICTED: {ranking.done:,} of {ranking.total:,} {what.noun}, ranked among themselves so far.")
+    st.caption(f"PREDICTED: {ranking.done:,} of {what.counted(ranking.total)}, ranked among themselves so far.")
     rows = shown.table.head(MOST_STREAMED)
     st.dataframe(
         readable(rows, shown), hide_index=True, key="ranked-so-far", column_config=columns(shown),
@@ -150,17 +155,7 @@ def progress(status: JobStatus) -> tuple[float, str]:
 def show(what: Asked, request: Request, ended: JobStatus | None, ranking: Ranking | None) -> None:
     """The ranking, as far as there is one, below what happened to its job."""
     if ranking is None:
-        st.header(plain(heading(request.goal, what.noun)), anchor=False)
-        show_messages(ended)
-        st.info("Nothing is ranked for this question yet.", icon=":material/leaderboard:")
-        st.button(
-            "Rank them now", key="rank-here", icon=":material/play_arrow:", on_click=rank_answer.ask,
-            args=(request, what.refused, what.model),
-        )  # fmt: skip
-        st.caption(
-            f"{effort(what, request)}. The ranking appears here while it is made, below how far it can be trusted."
-        )
-        show_refused(what.refused)
+        show_unranked(what, request, ended)
         return
     shown = Shown(what, ranking)
     show_headline(shown)
@@ -171,6 +166,21 @@ def show(what: Asked, request: Request, ended: JobStatus | None, ranking: Rankin
     show_pairs(shown)
     show_next(shown)
     show_taking_along(shown)
+
+
+def show_unranked(what: Asked, request: Request, ended: JobStatus | None) -> None:
+    """How to rank, how long that takes, and what is ranked already."""
+    st.header(plain(heading(request.goal, what.noun)), anchor=False)
+    show_messages(ended)
+    st.info("Nothing is ranked for this question yet.", icon=":material/leaderboard:")
+    st.button(
+        "Rank them now", key="rank-here", icon=":material/play_arrow:", on_click=rank_answer.ask,
+        args=(request, what.refused, what.model), disabled=bool(what.blocked), help=plain(what.blocked) or None,
+    )  # fmt: skip
+    soon = "The ranking appears here while it is made, below how far it can be trusted."
+    st.caption(plain(what.blocked) or f"{effort(what, request)}. {soon}")
+    show_refused(what.refused)
+    offer_shipped(what.model)
 
 
 def show_other_job(status: JobStatus) -> None:

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from primeflow_core import __version__
-from primeflow_core.commands import app, data, distill, evaluate, model, screen
+from primeflow_core.commands import app, benchmark, data, distill, evaluate, model, screen, tune
+from primeflow_core.commands.terminal import note
 from primeflow_core.errors import PrimeflowError
 
 INTERRUPTED = 130
@@ -25,7 +26,7 @@ def parser() -> argparse.ArgumentParser:
     top = _Parser(prog="primeflow", description="Perturbation screens in silico: train, generate, evaluate, look.")
     top.add_argument("--version", action="version", version=f"primeflow {__version__}")
     commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    for family in (data, model, distill, screen, evaluate, app):
+    for family in (data, model, distill, screen, evaluate, benchmark, tune, app):
         family.add_commands(commands)
     return top
 
@@ -50,7 +51,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _refused(message: str) -> int:
-    sys.stderr.write(f"primeflow: {' '.join(message.split())}\n")
+    note(f"primeflow: {' '.join(message.split())}")
     return 2
 
 

@@ -9,10 +9,11 @@ import numpy as np
 import pandas as pd
 
 from primeflow_core import checkpoint
-from primeflow_core.card_text import card_text, counted
+from primeflow_core.card_text import card_text
 from primeflow_core.cells import Cells
 from primeflow_core.checkpoint import Manifest
 from primeflow_core.conditions import Condition
+from primeflow_core.counted import counted
 from primeflow_core.errors import DataError
 from primeflow_core.evaluation.agreement import bounds
 from primeflow_core.evaluation.pair import MOST_PREDICTED
@@ -22,7 +23,7 @@ from primeflow_core.files import write_json, write_text
 from primeflow_core.predictor import Predictor
 from primeflow_core.provenance import now, versions
 from primeflow_core.rivalry import RivalTable, rival_table
-from primeflow_core.sampling_plan import ZEROS, SamplingPlan
+from primeflow_core.sampling_plan import DIRECT, ZEROS, SamplingPlan
 from primeflow_core.splits import TEST, VAL, Split, read_split
 from primeflow_core.truth import truth
 
@@ -47,8 +48,8 @@ def write_card(
 ) -> str:
     """Score the model in ``folder`` on ``cells`` and write metrics.json, README.md and preview.npz; returns the card.
 
-    Zero handling is chosen on validation conditions; test conditions are scored once with
-    it, and with ``paper_setting`` once with the paper's 100 Euler steps. Where no condition was held out but cells
+    Zero handling is chosen on validation conditions; test conditions are scored once with it, and with
+    ``paper_setting`` those of a flow once with the paper's 100 Euler steps. Where no condition was held out but cells
     were, those are scored. ``half``: the weights are stored in half precision first, so that the figures are those of
     what is stored. What ``report`` raises ends the scoring before the card is written.
     Raises DataError when ``cells`` are not those of the training, CheckpointError for a broken model.
@@ -69,7 +70,7 @@ def write_card(
     manifest = replace(manifest, sampling=replace(manifest.sampling, zeros=zeros, seed=0), first_view=first_view)
     plan = predictor.settled(replace(manifest.sampling, seed=seed))
     scored = {"val": tried[zeros], "test": scorer.score(TEST, plan)}
-    if paper_setting:
+    if paper_setting and manifest.sampling.sampler != DIRECT:
         name = f"test, 100 Euler steps (the paper's setting), {paper.count} cells"
         scored[name] = paper.score(TEST, replace(PAPER_SETTING, zeros=zeros, seed=seed))
     rivals = rival_table(cells, split, TEST, scorer.askable(TEST), scorer.count, seed=seed)
@@ -85,7 +86,8 @@ def write_card(
 
 def _store_half(folder: Path, predictor: Predictor) -> None:
     notes = checkpoint.read_weight_notes(folder)
-    tensors = {name: tensor.half() for name, tensor in checkpoint.own_weights(predictor).items()}
+    weights = checkpoint.own_weights(predictor).items()
+    tensors = {name: tensor.half() if tensor.is_floating_point() else tensor for name, tensor in weights}
     checkpoint.write_weights(folder, tensors, notes)
 
 
@@ -126,9 +128,7 @@ class _Scorer:
     def score(self, part: str, plan: SamplingPlan) -> pd.DataFrame:
         """Value, floor and ceiling of each held-out condition of ``part``; empty where it has none."""
         conditions = self.askable(part)
-        self.report(
-            f"{part}: {counted(len(conditions), 'condition')}, {plan.sampler}, {plan.in_steps}, zeros {plan.zeros}"
-        )
+        self.report(f"{part}: {counted(len(conditions), 'condition')}, {plan.way}, zeros {plan.zeros}")
         if not conditions:
             return pd.DataFrame(columns=["condition"])
         measured = truth(self.cells, self.split, part)

@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from primeflow_core.checkpoint import SPLIT, Manifest
+from primeflow_core.counted import counted
+from primeflow_core.model_kind import is_flow
 
 TITLES = {
     "mmd_gex": "MMD GEX (smaller is better)",
@@ -42,9 +44,7 @@ def card_text(
         f"`{SPLIT}` in this folder is the split, cell by cell. A bound on minutes makes the number of steps depend on "
         "the machine; `--steps` with the number above gives the same weights on the same machine.",
         "",
-        f"Sampler {manifest.sampling.sampler}, {manifest.sampling.in_steps}, guidance weight "
-        f"{manifest.sampling.guidance:g}, zeros `{manifest.sampling.zeros}`"
-        f"{' (chosen on validation conditions)' if manifest.validated_on else ''}. "
+        f"{_making(manifest)}{' (chosen on validation conditions)' if manifest.validated_on else ''}. "
         f"{metrics['cells_per_condition']} cells a condition, seed {metrics['sampling']['seed']}.",
         "",
         "Floor: training control cells offered as the prediction. Ceiling: one half of the measured cells against the "
@@ -59,6 +59,12 @@ def card_text(
     lines += _zeros_section(metrics["zeros_tried_on_val"])
     lines += _limits(manifest)
     return "\n".join(lines) + "\n"
+
+
+def _making(manifest: Manifest) -> str:
+    plan = manifest.sampling
+    guidance = f", guidance weight {plan.guidance:g}" if is_flow(manifest) else ""
+    return f"Sampling: {plan.way}{guidance}, zeros `{plan.zeros}`"
 
 
 def _section(name: str, rows: Sequence[Mapping[str, Any]], what: str) -> list[str]:
@@ -120,10 +126,6 @@ def _rivals_section(rows: Sequence[Mapping[str, Any]]) -> list[str]:
         figures = " | ".join(_figure(row[metric]) for metric in TITLES)
         lines.append(f"| {row['rival']} | {figures} | {row['cells']:.0f} | {conditions} |")
     return [*lines, ""]
-
-
-def counted(number: int, what: str) -> str:
-    return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
 def _figure(value: float | None) -> str:

@@ -22,7 +22,8 @@ from primeflow_core.sampling_plan import EXPONENTIAL, STUDENT, USUAL_STEPS, Samp
 if TYPE_CHECKING:
     import torch
 
-    from primeflow_core.predictor import Predictor, PRiMeFlow
+    from primeflow_core.predictor import Predictor
+    from primeflow_core.primeflow import PRiMeFlow
     from primeflow_core.velocity.student import Student
 
 FORMAT = 1
@@ -189,11 +190,12 @@ def load(folder: Path, device: str = "cpu", *, student: bool = True) -> "Predict
 
 
 def _attach_student(folder: Path, predictor: "Predictor") -> None:
-    from primeflow_core.predictor import PRiMeFlow
+    from primeflow_core.primeflow import PRiMeFlow
     from primeflow_core.velocity.student import Student
+    from primeflow_core.velocity.unet import UNetField
 
     path = folder / STUDENT_WEIGHTS
-    if not isinstance(predictor, PRiMeFlow):
+    if not isinstance(predictor, PRiMeFlow) or not isinstance(predictor.field, UNetField):
         raise CheckpointError(f"{path} belongs to another kind of model. Delete it, or copy the model again.")
     student = Student(predictor.field.config, len(predictor.genes), predictor.vocabulary.size)
     _fill(student, path)
@@ -217,21 +219,11 @@ def _fill(module: "torch.nn.Module", path: Path) -> None:
 
 def build(manifest: Manifest, seed: int | None = None) -> "Predictor":
     """The model that the manifest describes, with fresh weights, drawn by ``seed`` whatever other threads draw."""
-    from primeflow_core.objective import FlowConfig
-    from primeflow_core.predictor import PRiMeFlow
+    from primeflow_core.models import built, rows_of
     from primeflow_core.randomness import drawing
-    from primeflow_core.velocity.unet import UNetConfig
 
-    field = dict(manifest.settings["field"])
-    for name in ("channel_mult", "attention_at"):
-        field[name] = tuple(field[name])
-    try:
-        with drawing(seed):
-            return PRiMeFlow(
-                manifest.genes, manifest.vocabulary, UNetConfig(**field), FlowConfig(**manifest.settings["flow"])
-            )
-    except TypeError as error:
-        raise CheckpointError(f"The model {manifest.name} has settings this version does not know: {error}.") from error
+    with drawing(seed):
+        return built(manifest.genes, manifest.vocabulary, rows_of(manifest.settings))
 
 
 def write_preview(folder: Path, predicted: Mapping[Condition, np.ndarray]) -> None:

@@ -16,7 +16,7 @@ PARTIAL = ".partial"
 def replaced(path: Path) -> Iterator[Path]:
     """Yield a temporary path beside ``path``; on success it is flushed to disk and takes its place.
 
-    Where ``path`` is a link, what it points at is replaced.
+    Where ``path`` is a link, what it points at is replaced. What goes wrong is an OSError that names the file.
     """
     path = path.resolve()
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -30,6 +30,11 @@ def replaced(path: Path) -> Iterator[Path]:
         with temporary.open("rb") as written:
             os.fsync(written.fileno())
         temporary.replace(path)
+    except OSError as error:
+        # Libraries that fill a disk do not say where.
+        if error.filename is None:
+            raise OSError(error.errno, error.strerror or str(error), str(path)) from error
+        raise
     finally:
         temporary.unlink(missing_ok=True)
 

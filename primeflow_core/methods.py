@@ -3,16 +3,17 @@
 from collections.abc import Iterable, Sequence
 from itertools import groupby
 
-from primeflow_core.card_text import counted
 from primeflow_core.checkpoint import Manifest
+from primeflow_core.counted import counted
 from primeflow_core.evaluation.agreement import HALVINGS
 from primeflow_core.evaluation.profiles import PSEUDO
 from primeflow_core.evaluation.response import LARGEST_P, LEAST_CHANGE
 from primeflow_core.evaluation.scores import PCS, TOP_GENES
 from primeflow_core.findings import RANKING, Finding
+from primeflow_core.model_kind import is_flow, way_of
 from primeflow_core.origin import Origin
 from primeflow_core.provenance import versions
-from primeflow_core.sampling_plan import EXPONENTIAL, STUDENT, SamplingPlan
+from primeflow_core.sampling_plan import DIRECT, EXPONENTIAL, STUDENT, SamplingPlan
 
 MOST_NAMED = 12
 SOLVERS = {
@@ -39,7 +40,7 @@ def methods_paragraph(findings: Sequence[Finding]) -> str:
     said = [finding.methods for finding in findings if finding.methods]
     closing = f"{HYPOTHESES} {_software()}"
     if not origins:
-        return "\n\n".join(["Nothing was predicted or compared.", *dict.fromkeys(said), closing])
+        return "\n\n".join([*(dict.fromkeys(said) or ["Nothing was predicted or compared."]), closing])
     by_model = groupby(sorted(origins, key=_model_key), key=_model_key)
     models = [_of_model(list(group)) for _, group in by_model]
     # A ranking says itself how it was checked.
@@ -57,9 +58,9 @@ def _of_model(origins: Sequence[Origin]) -> str:
     first = origins[0]
     manifest = first.manifest
     trained = (
-        f"Single-cell responses were predicted with the PRiMeFlow model {manifest.name} (recipe {manifest.recipe}, "
-        f"made {first.day}, training seed {manifest.seed}), which carries Gaussian noise to cells by flow matching in "
-        f"the space of {len(manifest.genes):,} genes. {_training(first)}"
+        f"Single-cell responses were predicted with the {'PRiMeFlow ' if is_flow(manifest) else ''}model "
+        f"{manifest.name} (recipe {manifest.recipe}, made {first.day}, training seed {manifest.seed}), which "
+        f"{way_of(manifest)}. {_training(first)}"
     )
     return " ".join([trained, _held_out(manifest, first.split_sha256), *_predictions(origins)])
 
@@ -109,6 +110,8 @@ def _predicted(origin: Origin) -> str:
 
 
 def _sampling(plan: SamplingPlan) -> str:
+    if plan.sampler == DIRECT:
+        return f"Cells were made in one pass, seed {plan.seed}; {ZERO_HANDLING[plan.zeros]}."
     weight = (
         "so that no response was exaggerated" if plan.guidance == 1 else
         "below 1, which weakens the response" if plan.guidance < 1 else

@@ -9,6 +9,7 @@ from primeflow_core.checkpoint import METRICS, STUDENT_WEIGHTS
 from primeflow_core.contest import LABELS
 from primeflow_core.evaluation.table import MEAN
 from primeflow_core.library import Model
+from primeflow_core.model_kind import is_flow, is_guided, way_of
 from primeflow_core.splits import TEST
 from primeflow_core.validation import MEASURES, read_validation
 
@@ -27,11 +28,23 @@ def facts_of(model: Model) -> list[tuple[str, str]]:
         ("Cells you start from", ", ".join(contexts) or "one kind"),
         ("Recipe", manifest.recipe),
         ("Made", f"{model.made}, seed {manifest.seed}"),
-        ("Sampling", f"{manifest.sampling.sampler}, {manifest.sampling.in_steps}, zeros {manifest.sampling.zeros}"),
-        ("Student", "yes, one evaluation a cell" if (model.folder / STUDENT_WEIGHTS).is_file() else "none"),
+        ("What it does", f"It {way_of(manifest)}."),
+        *_sampling(model),
     ]
     made = dict(manifest.provenance).get("versions", {})
     return [*facts, ("Versions", ", ".join(f"{name} {version}" for name, version in dict(made).items()))]
+
+
+def _sampling(model: Model) -> list[tuple[str, str]]:
+    """Steps and students are of flows alone."""
+    plan = model.manifest.sampling
+    if not is_flow(model.manifest):
+        return [("Sampling", f"in one pass, zeros {plan.zeros}; no guidance")]
+    guidance = "" if is_guided(model.manifest) else "; no guidance"
+    return [
+        ("Sampling", f"{plan.way}, zeros {plan.zeros}{guidance}"),
+        ("Student", "yes, one evaluation a cell" if (model.folder / STUDENT_WEIGHTS).is_file() else "none"),
+    ]
 
 
 @dataclass(frozen=True)

@@ -15,12 +15,15 @@ from primeflow_core.checkpoint import Manifest
 from primeflow_core.conditions import Condition
 from primeflow_core.errors import SettingError
 from primeflow_core.jobs import JobContext, Snapshot
+from primeflow_core.model_kind import is_flow
 from primeflow_core.sampling_plan import STUDENT, Progress, SamplingPlan
 
 if TYPE_CHECKING:
     from primeflow_core.predictor import Predictor
 
 MOST_SHOWN = 20_000
+SIZE_IN_ONE_PASS = 0.02
+"""Of a model that is no flow: its layers see a cell whole and once, where a field sees it gene by gene."""
 Place = Callable[[np.ndarray], np.ndarray]
 
 
@@ -173,6 +176,8 @@ def _out_of_memory(cells: int, error: RuntimeError) -> Exception:
 
 def _relative_size(manifest: Manifest) -> float:
     """Work for one cell, relative to unet-small at 500 genes."""
+    if not is_flow(manifest):
+        return SIZE_IN_ONE_PASS * len(manifest.genes) / 500
     field = manifest.settings.get("field", {})
     positions = len(manifest.genes) / float(field.get("fold", 1))
     width = float(field.get("channels", 64)) / 64

@@ -1,77 +1,74 @@
-"""The models by name, as rows: the paper's two U-Nets (Appendix E) and two small ones for a CPU.
+"""All models by name, as rows; here the paper's two U-Nets (Appendix E) and two small ones for a CPU.
 
 The captions that tie the paper's rows to data sets are lost, so they are named by size. The paper trains on
 four GPUs; ``batch_size`` here is the sum over them.
 """
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields, replace
-from typing import Any
+from dataclasses import replace
+from pathlib import Path
 
 from primeflow_core.assignments import converted, key_and_text
+from primeflow_core.baseline_recipes import BEST_BASELINES, SMALL_BASELINES
 from primeflow_core.errors import SettingError
+from primeflow_core.flow_recipes import CPU_FLOW, CPU_TRAINING, FLOW_RECIPES
 from primeflow_core.objective import FlowConfig
+from primeflow_core.recipe import Recipe
+from primeflow_core.recipe_file import RECIPE_ENDING, read_recipe
 from primeflow_core.training import TrainingConfig
+from primeflow_core.variational_recipes import SMALL as SMALL_VARIATIONAL
+from primeflow_core.variational_recipes import VARIATIONAL_RECIPES
 from primeflow_core.velocity.unet import UNetConfig
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """A model and its training, all of it numbers."""
-
-    name: str
-    summary: str
-    field: UNetConfig
-    flow: FlowConfig
-    training: TrainingConfig
-
-    def settings(self) -> dict[str, dict[str, Any]]:
-        """The rows as plain numbers, for config.json."""
-        return {"field": asdict(self.field), "flow": asdict(self.flow), "training": asdict(self.training)}
-
 
 PAPER_TRAINING = TrainingConfig(
     batch_size=216, accumulation=4, learning_rate=5e-5, weight_decay=0.0, steps=200_000, save_every=1000
 )
-CPU_TRAINING = TrainingConfig(
-    batch_size=64, precision="auto", learning_rate=2e-3, decay="cosine", composed=0.25, steps=3000, patience=1000
-)
-CPU_FLOW = FlowConfig(factors=64)
 SMALL = UNetConfig(
     channels=64, channel_mult=(1, 2, 2), attention_at=(4,), dropout=0.0, gene_features=16, fold=8, readout="gene",
     dense=256,
 )  # fmt: skip
 
-RECIPES = (
+PRIMEFLOW = (
     Recipe(
         "unet-a",
         "the paper's larger U-Net, 209 M parameters in the trunk; needs a GPU",
-        UNetConfig(channel_mult=(1, 2, 2, 4, 4)),
-        FlowConfig(),
+        {"field": UNetConfig(channel_mult=(1, 2, 2, 4, 4)), "flow": FlowConfig()},
         PAPER_TRAINING,
     ),
     Recipe(
         "unet-b",
         "the paper's smaller U-Net, 151 M parameters in the trunk; needs a GPU",
-        UNetConfig(channel_mult=(1, 1, 2, 2, 4)),
-        FlowConfig(),
+        {"field": UNetConfig(channel_mult=(1, 1, 2, 2, 4)), "flow": FlowConfig()},
         replace(PAPER_TRAINING, batch_size=400),
     ),
     Recipe(
         "unet-small",
         "8 genes a position, 5 M parameters at 500 genes; for a CPU and a few thousand cells",
-        SMALL,
-        CPU_FLOW,
+        {"field": SMALL, "flow": CPU_FLOW},
         CPU_TRAINING,
     ),
     Recipe(
         "unet-tiny",
         "16 genes a position, 4 M parameters at 500 genes; twice as fast as unet-small",
-        replace(SMALL, fold=16, num_res_blocks=1),
-        CPU_FLOW,
+        {"field": replace(SMALL, fold=16, num_res_blocks=1), "flow": CPU_FLOW},
         CPU_TRAINING,
     ),
+    *FLOW_RECIPES,
 )
+GROUPS = (
+    ("PRiMeFlow, its ablations, and small rows of them for a CPU", PRIMEFLOW),
+    ("Baselines, for a CPU", (*SMALL_BASELINES, *SMALL_VARIATIONAL)),
+    (
+        "Baselines with PerturBench's best parameters, for a GPU",
+        (*BEST_BASELINES, *(recipe for recipe in VARIATIONAL_RECIPES if recipe not in SMALL_VARIATIONAL)),
+    ),
+)
+RECIPES = tuple(recipe for _, group in GROUPS for recipe in group)
+FLOWS_FOR_A_CPU = ("unet-tiny", "mlp-tiny", "fm-tiny", "fm-ot-tiny")
+SMALL_RECIPES = (
+    *(recipe for recipe in PRIMEFLOW if recipe.name in FLOWS_FOR_A_CPU), *SMALL_BASELINES, *SMALL_VARIATIONAL
+)  # fmt: skip
+"""One of every model, to be compared on a CPU."""
 
 
 def recipe_named(name: str) -> Recipe:
@@ -82,18 +79,25 @@ def recipe_named(name: str) -> Recipe:
     raise SettingError(f"There is no recipe {name!r}. Recipes: {', '.join(recipe.name for recipe in RECIPES)}.")
 
 
-def adjusted(recipe: Recipe, assignments: Sequence[str]) -> Recipe:
-    """``recipe`` with ``key=value`` texts applied, e.g. ``batch_size=32`` or ``channel_mult=[1,2]``."""
-    for assignment in assignments:
-        recipe = _with(recipe, *key_and_text(assignment))
+def recipe_given(text: str) -> Recipe:
+    """A recipe by its name, or from the file at ``text``, which `tune` writes and which ends with .json.
+
+    Raises SettingError for an unknown name and a file that is no recipe, or that has the name of another recipe.
+    """
+    if not text.endswith(RECIPE_ENDING):
+        return recipe_named(text)
+    recipe = read_recipe(Path(text))
+    if any(known.name == recipe.name and known.settings() != recipe.settings() for known in RECIPES):
+        raise SettingError(
+            f"{text} has the name {recipe.name!r} and other settings than that recipe. Rename it inside."
+        )
     return recipe
 
 
-def _with(recipe: Recipe, key: str, text: str) -> Recipe:
-    for row in ("field", "flow", "training"):
-        config = getattr(recipe, row)
-        if key in {entry.name for entry in fields(config)}:
-            value = converted(key, text, getattr(config, key))
-            return replace(recipe, **{row: replace(config, **{key: value})})
-    known = [entry.name for row in (UNetConfig, FlowConfig, TrainingConfig) for entry in fields(row)]
-    raise SettingError(f"{key!r} is no setting of a recipe. Settings: {', '.join(known)}.")
+def adjusted(recipe: Recipe, assignments: Sequence[str]) -> Recipe:
+    """``recipe`` with ``key=value`` texts applied, e.g. ``batch_size=32`` or ``channel_mult=[1,2]``."""
+    for key, text in map(key_and_text, assignments):
+        # What no row has is told of by with_values.
+        value = converted(key, text, recipe.values().get(key, text))
+        recipe = recipe.with_values({key: value})
+    return recipe

@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 
 from primeflow_core import __version__
-from primeflow_core.card_text import counted
+from primeflow_core.counted import counted
 from primeflow_core.findings import SIMULATED_DATA, Drawn, Finding, Mark, Table, mark_of
 from primeflow_core.methods import methods_paragraph
 from primeflow_core.origin import Origin
@@ -176,8 +176,7 @@ def facts(origin: Origin) -> list[tuple[str, str]]:
     truth = "SIMULATED cells" if manifest.simulated else "MEASURED cells"
     held_out = "held out of training" if origin.held_out else ""
     sampling = (
-        f"{plan.sampler}, {plan.in_steps}, guidance {plan.guidance:g}, seed {plan.seed}, zeros {plan.zeros}, "
-        f"precision {plan.precision}"
+        f"{plan.way}, guidance {plan.guidance:g}, seed {plan.seed}, zeros {plan.zeros}, precision {plan.precision}"
         if plan
         else ""
     )

@@ -8,8 +8,10 @@ import numpy as np
 
 from primeflow_core.errors import SettingError
 
-EXPONENTIAL, STUDENT = "exponential", "student"
-USUAL_STEPS = MappingProxyType({"euler": 100, "midpoint": 5, "adams-bashforth": 10, EXPONENTIAL: 4, STUDENT: 1})
+EXPONENTIAL, STUDENT, DIRECT = "exponential", "student", "direct"
+USUAL_STEPS = MappingProxyType(
+    {"euler": 100, "midpoint": 5, "adams-bashforth": 10, EXPONENTIAL: 4, STUDENT: 1, DIRECT: 1}
+)
 """Of euler the paper's; of other solvers as many as come as close to the cells of 100 Euler steps as two seeds are to
 each other (benchmarks/sampling.py)."""
 SAMPLERS = tuple(USUAL_STEPS)
@@ -26,6 +28,7 @@ class SamplingPlan:
     ``zeros``: ``clip`` sets negative values to 0; ``half-smallest`` and ``smallest`` also set to 0 whatever
     lies below (half of) the gene's smallest non-zero training value. 100 Euler steps are the paper's
     reference setting; ``exponential`` needs a model with a Gaussian part, ``student`` one that was distilled.
+    ``direct``: a model that is no flow, and makes cells without steps and without guidance.
     ``precision`` of matrix products: ``auto`` is bfloat16 where the processor has instructions for it; what was
     chosen is recorded with the cells.
     """
@@ -43,6 +46,11 @@ class SamplingPlan:
         """For a sentence: ``1 step``, ``4 steps``."""
         return f"{self.steps} step{'' if self.steps == 1 else 's'}"
 
+    @property
+    def way(self) -> str:
+        """For a list: ``euler, 100 steps``, or ``in one pass`` for a model without a flow."""
+        return "in one pass" if self.sampler == DIRECT else f"{self.sampler}, {self.in_steps}"
+
     def __post_init__(self) -> None:
         if self.sampler not in SAMPLERS:
             raise SettingError(f"sampler is {self.sampler!r}; it must be one of {', '.join(SAMPLERS)}.")
@@ -52,8 +60,8 @@ class SamplingPlan:
             raise SettingError(f"precision is {self.precision!r}; it must be one of {', '.join(PRECISIONS)}.")
         if not 1 <= self.steps <= 10_000:
             raise SettingError(f"steps is {self.steps}; it must be between 1 and 10,000.")
-        if self.sampler == STUDENT and self.steps != 1:
-            raise SettingError(f"steps is {self.steps}; the {STUDENT} makes cells in one step.")
+        if self.sampler in (STUDENT, DIRECT) and self.steps != 1:
+            raise SettingError(f"steps is {self.steps}; the sampler {self.sampler} makes cells in one step.")
         if not 0 <= self.guidance <= 20:
             raise SettingError(f"The guidance weight is {self.guidance:g}; it must be between 0 and 20.")
         if not 0 <= self.seed < 2**63:

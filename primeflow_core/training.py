@@ -1,4 +1,4 @@
-"""train() any Predictor: AdamW, EMA, clipping, accumulation, early stop, resume after a kill at any moment.
+"""train() any Predictor: AdamW or Adam, EMA, clipping, accumulation, early stop, resume after a kill at any moment.
 
 Every random draw of a step comes from (seed, stream, step), never from what ran before; so a training that
 was killed and resumed from its last saved state takes the same steps as one that was not.
@@ -9,8 +9,9 @@ import json
 import math
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Literal
 
 import numpy as np
@@ -20,6 +21,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from primeflow_core import checkpoint
+from primeflow_core.batch_order import shuffled
 from primeflow_core.cell_source import CellSource
 from primeflow_core.composition.composer import Composer, composer
 from primeflow_core.errors import CheckpointError, SettingError
@@ -31,7 +33,20 @@ from primeflow_core.sampling_plan import PRECISIONS
 
 STATE = "training/state.safetensors"
 LOG = "training/log.jsonl"
-ORDER, DRAWS, DROPOUT, VALIDATION, COMPOSED = range(5)
+ORDER, DRAWS, DROPOUT, VALIDATION, COMPOSED, PARTNERS = range(6)
+LEAST = MappingProxyType(
+    {
+        1: ("batch_size", "accumulation", "validation_draws", "patience"),
+        0: ("steps", "epochs", "validate_every", "cells_per_condition", "clip", "weight_decay"),
+    }
+)
+OPTIMIZERS = MappingProxyType({"adamw": torch.optim.AdamW, "adam": torch.optim.Adam})
+CHOICES = MappingProxyType(
+    {"precision": PRECISIONS, "decay": ("constant", "cosine", "plateau"), "optimizer": tuple(OPTIMIZERS)}
+)
+PLATEAU, PLATEAU_FACTOR = 15, 0.2
+"""PerturBench's: after more than so many validations without improvement the learning rate falls to so much of
+itself."""
 
 
 @dataclass(frozen=True)
@@ -39,23 +54,31 @@ class TrainingConfig:
     """Numbers of the optimisation. A step is one update of the weights, from ``accumulation`` batches.
 
     ``precision`` of the products: ``float32``, ``bfloat16`` with weights, sums and loss in float32, or ``auto``:
-    bfloat16 where the processor multiplies it faster. ``decay`` of the learning rate: ``constant``, or ``cosine`` down
-    to 0 over ``steps``. ``composed``: the share of each batch that shows composed cells in place of measured
-    ones, see composition/composer.py. ``patience``: validations without improvement before the training stops.
-    ``validation_draws``: how often each validation cell is noised anew, always the same noise.
+    bfloat16 where the processor multiplies it faster. ``decay`` of the learning rate: ``constant``, ``cosine`` down
+    to 0 over ``steps``, or ``plateau``: to a fifth at every 16th validation without improvement. ``epochs``: at most so
+    many passes over the training cells, 0 for any number. ``composed``: the share of each batch that shows composed
+    cells in place of measured ones, see composition/composer.py. ``patience``: validations without improvement before
+    the training stops. ``validation_draws``: how often each validation cell is noised anew, always the same noise.
+    ``cells_per_condition``: cells of one condition that come one after the other, see batch_order.py; 0: any cells.
+    ``validate_every`` 0: once an epoch. ``steps`` 0: for what is known in closed form from statistics of the cells.
+    ``clip``: the longest gradient, 0 for any length. ``optimizer``: with ``adam`` the weight decay is part of the
+    gradient, with ``adamw`` it is not.
     """
 
     batch_size: int = 64
+    cells_per_condition: int = 0
     precision: Literal["auto", "float32", "bfloat16"] = "float32"
     accumulation: int = 1
+    optimizer: Literal["adamw", "adam"] = "adamw"
     learning_rate: float = 5e-5
     weight_decay: float = 0.0
     clip: float = 5.0
     ema: float = 0.999
     composed: float = 0.0
     warmup: int = 100
-    decay: Literal["constant", "cosine"] = "constant"
+    decay: Literal["constant", "cosine", "plateau"] = "constant"
     steps: int = 20_000
+    epochs: int = 0
     validate_every: int = 250
     validation_draws: int = 4
     patience: int = 12
@@ -63,16 +86,16 @@ class TrainingConfig:
     log_every: int = 50
 
     def __post_init__(self) -> None:
-        for name in ("batch_size", "accumulation", "steps", "validate_every", "validation_draws", "patience"):
-            if getattr(self, name) < 1:
-                raise SettingError(f"{name} is {getattr(self, name)}; it must be 1 or more.")
-        for name in ("save_every", "log_every", "learning_rate", "clip"):
+        for least, names in LEAST.items():
+            for name in names:
+                if getattr(self, name) < least:
+                    raise SettingError(f"{name} is {getattr(self, name)}; it must be {least} or more.")
+        for name in ("save_every", "log_every", "learning_rate"):
             if getattr(self, name) <= 0:
                 raise SettingError(f"{name} is {getattr(self, name)}; it must be above 0.")
-        if self.precision not in PRECISIONS:
-            raise SettingError(f"precision is {self.precision!r}; it must be one of {', '.join(PRECISIONS)}.")
-        if self.decay not in ("constant", "cosine"):
-            raise SettingError(f"decay is {self.decay!r}; it must be constant or cosine.")
+        for name, known in CHOICES.items():
+            if getattr(self, name) not in known:
+                raise SettingError(f"{name} is {getattr(self, name)!r}; it must be one of {', '.join(known)}.")
         if not 0 <= self.ema < 1:
             raise SettingError(f"ema is {self.ema}; it must be at least 0 and below 1.")
         if not 0 <= self.composed < 1:
@@ -88,6 +111,7 @@ class Progress:
     best: float = math.inf
     best_step: int = 0
     validations_since_best: int = 0
+    plateaus: int = 0
 
 
 @dataclass(frozen=True)
@@ -113,6 +137,25 @@ def seeded(device: torch.device, seed: int, stream: int, index: int) -> torch.Ge
     return torch.Generator(device).manual_seed(int(state >> np.uint64(1)))
 
 
+def in_steps(config: TrainingConfig, cells: int) -> TrainingConfig:
+    """``config`` with what it says of epochs turned into steps, for so many training cells."""
+    an_epoch = math.ceil(math.ceil(cells / config.batch_size) / config.accumulation)
+    return replace(
+        config,
+        steps=min(config.steps, config.epochs * an_epoch) if config.epochs else config.steps,
+        validate_every=config.validate_every or an_epoch,
+    )
+
+
+def _check_fits(predictor: Predictor, config: TrainingConfig) -> None:
+    if config.steps and not any(True for _ in predictor.parameters()):
+        raise SettingError(f"This model is known in closed form and learns nothing in {config.steps:,} steps. Use 0.")
+    if config.composed and predictor.pairs_with_controls:
+        raise SettingError(
+            "This model learns from pairs with a control cell, and composed cells have none. Use composed=0."
+        )
+
+
 class Trainer:
     """A predictor with its optimiser, averaged weights and progress."""
 
@@ -120,10 +163,13 @@ class Trainer:
         self, predictor: Predictor, train: CellSource, validation: CellSource | None, config: TrainingConfig, seed: int
     ) -> None:
         self.predictor, self.train_cells, self.validation = predictor, train, validation
-        self.config, self.seed = config, seed
+        self.config, self.seed = in_steps(config, len(train)), seed
         self.averaged = copy.deepcopy(predictor).eval()
-        self.optimizer = torch.optim.AdamW(
-            predictor.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay
+        _check_fits(predictor, self.config)
+        # An optimiser wants to be given something, and a model in closed form has nothing that learns.
+        learned = list(predictor.parameters()) or [torch.nn.Parameter(torch.zeros(0))]
+        self.optimizer = OPTIMIZERS[config.optimizer](
+            learned, lr=config.learning_rate, weight_decay=config.weight_decay
         )
         self.progress = Progress()
         self._composer = self._composer_of(train) if config.composed else None
@@ -143,7 +189,8 @@ class Trainer:
     def _batch_rows(self, position: int) -> np.ndarray:
         epoch, batch = divmod(position, self._batches_per_epoch)
         if self._order[0] != epoch:
-            order = np.random.default_rng([self.seed, ORDER, epoch]).permutation(len(self.train_cells))
+            draw = np.random.default_rng([self.seed, ORDER, epoch])
+            order = shuffled(self.train_cells.condition_of, self.config.cells_per_condition, draw)
             self._order = (epoch, order)
         first = batch * self.config.batch_size
         return self._order[1][first : first + self.config.batch_size]
@@ -152,23 +199,28 @@ class Trainer:
         """One update of the weights; returns the loss and the norm of the gradient before clipping."""
         self.predictor.train()
         self.optimizer.param_groups[0]["lr"] = self.learning_rate
+        learning = self.predictor.learning(self.progress.step, self.epoch)
         total = torch.zeros((), device=self.predictor.device)
         for part in range(self.config.accumulation):
             position = self.progress.step * self.config.accumulation + part
             dropout = seeded(torch.device("cpu"), self.seed, DROPOUT, position).initial_seed()
             draws = seeded(self.predictor.device, self.seed, DRAWS, position)
-            batch = self._with_composed(self.train_cells.batch(self._batch_rows(position)), position)
+            batch = self._batch(position)
             with drawing(dropout), products(self.config.precision, self.predictor.device):
-                losses = self.predictor.loss(batch, draws)
+                losses = learning.loss(batch, draws)
             loss = losses.float().mean() / self.config.accumulation
-            loss.backward()
+            loss.backward(inputs=list(learning.parameters))
             total += loss.detach()
-        norm = torch.nn.utils.clip_grad_norm_(self.predictor.parameters(), self.config.clip)
+        norm = torch.nn.utils.clip_grad_norm_(learning.parameters, self.config.clip or math.inf)
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
         self.progress.step += 1
         self._average()
         return total, norm
+
+    def _batch(self, position: int) -> Batch:
+        partners = np.random.default_rng([self.seed, PARTNERS, position])
+        return self._with_composed(self.train_cells.batch(self._batch_rows(position), partners), position)
 
     def _with_composed(self, batch: Batch, position: int) -> Batch:
         count = round(self.config.composed * len(batch.x_1))
@@ -181,8 +233,14 @@ class Trainer:
     def learning_rate(self) -> float:
         step, config = self.progress.step, self.config
         warm = min(1.0, (step + 1) / max(1, config.warmup))
-        left = 0.5 * (1 + math.cos(math.pi * min(1.0, step / config.steps))) if config.decay == "cosine" else 1.0
-        return config.learning_rate * warm * left
+        return config.learning_rate * warm * self._left_of_rate
+
+    @property
+    def _left_of_rate(self) -> float:
+        step, config = self.progress.step, self.config
+        if config.decay == "cosine":
+            return 0.5 * (1 + math.cos(math.pi * min(1.0, step / config.steps)))
+        return PLATEAU_FACTOR**self.progress.plateaus if config.decay == "plateau" else 1.0
 
     @torch.no_grad()
     def _average(self) -> None:
@@ -199,8 +257,10 @@ class Trainer:
         for draw in range(self.config.validation_draws):
             for first in range(0, len(self.validation), 256):
                 rows = np.arange(first, min(first + 256, len(self.validation)))
-                draws = seeded(self.predictor.device, self.seed, VALIDATION, draw * len(self.validation) + first)
-                losses.append(self.averaged.loss(self.validation.batch(rows), draws))
+                number = draw * len(self.validation) + first
+                draws = seeded(self.predictor.device, self.seed, VALIDATION, number)
+                partners = np.random.default_rng([self.seed, VALIDATION, number])
+                losses.append(self.averaged.loss(self.validation.batch(rows, partners), draws))
         return float(torch.cat(losses).mean())
 
     def note(self, validation_loss: float | None) -> bool:
@@ -211,6 +271,7 @@ class Trainer:
             self.progress.validations_since_best = 0
             return True
         self.progress.validations_since_best += 1
+        self.progress.plateaus += self.progress.validations_since_best % (PLATEAU + 1) == 0
         return False
 
     @property
@@ -288,6 +349,8 @@ def train(
     else:
         trainer.predictor.fit_statistics(trainer.train_cells.chunks)
         trainer.averaged.load_state_dict(trainer.predictor.state_dict())
+        if not trainer.config.steps:
+            _keep_weights(trainer, folder, None)
     _trim_log(folder / LOG, trainer.progress.step)
     with torch.random.fork_rng():
         _loop(trainer, folder, minutes * 60, on_log, asked_to_end)

@@ -10,14 +10,16 @@ import numpy as np
 import torch
 
 from primeflow_core import checkpoint
-from primeflow_core.cell_source import CellSource
+from primeflow_core.cell_source import CellSource, Partners
 from primeflow_core.cells import Cells
 from primeflow_core.checkpoint import Manifest
 from primeflow_core.conditions import Condition, Novelty, Vocabulary, novelty
 from primeflow_core.errors import DataError, SettingError
+from primeflow_core.models import FLOW
+from primeflow_core.objective import FlowConfig
 from primeflow_core.provenance import now, versions
 from primeflow_core.recipes import Recipe
-from primeflow_core.sampling_plan import EXPONENTIAL, USUAL_STEPS, SamplingPlan
+from primeflow_core.sampling_plan import DIRECT, EXPONENTIAL, USUAL_STEPS, SamplingPlan
 from primeflow_core.splits import Split
 from primeflow_core.training import Trainer
 
@@ -46,14 +48,31 @@ def prepare(
     DataError when no training cell is left.
     """
     manifest = _describe(source, recipe, folder, seed, command)
-    _settle(folder, manifest, resume)
-    source.split.write(folder / checkpoint.SPLIT)
+    settled = _settled(folder, manifest, resume)
     torch_device = _device(device)
     predictor = checkpoint.build(manifest, seed).to(torch_device)
-    train = CellSource(source.cells, source.split.indices(source.cells, "train"), manifest.vocabulary, torch_device)
-    known = _known(source, manifest)
-    validation = CellSource(source.cells, known, manifest.vocabulary, torch_device) if len(known) else None
-    return Trainer(predictor, train, validation, recipe.training, seed)
+    everything, known = source.split.indices(source.cells, "train"), _known(source, manifest)
+    partners = Partners(source.cells, everything) if predictor.pairs_with_controls else None
+    if partners is not None:
+        everything, known = _paired(source, recipe, partners, everything), partners.among(known)
+    train = CellSource(source.cells, everything, manifest.vocabulary, torch_device, partners)
+    validation = CellSource(source.cells, known, manifest.vocabulary, torch_device, partners) if len(known) else None
+    trainer = Trainer(predictor, train, validation, recipe.training, seed)
+    # Only now that nothing can be amiss any more: a description that is there stands in the way of the next attempt.
+    folder.mkdir(parents=True, exist_ok=True)
+    checkpoint.write_manifest(folder, settled)
+    source.split.write(folder / checkpoint.SPLIT)
+    return trainer
+
+
+def _paired(source: Source, recipe: Recipe, partners: Partners, index: np.ndarray) -> np.ndarray:
+    found = partners.among(index)
+    if not len(found):
+        raise DataError(
+            f"{recipe.name} learns from perturbed cells beside control cells of the same context, and the training "
+            f"cells of {source.cells.source} hold no such pair. Check the control and the split, or use another recipe."
+        )
+    return found
 
 
 def _describe(source: Source, recipe: Recipe, folder: Path, seed: int, command: Sequence[str]) -> Manifest:
@@ -91,7 +110,10 @@ def _describe(source: Source, recipe: Recipe, folder: Path, seed: int, command: 
 
 def usual_sampling(recipe: Recipe) -> SamplingPlan:
     """What cells of the recipe are sampled with until they have a student, or zeros are chosen on validation cells."""
-    if not recipe.flow.factors:
+    flow = recipe.rows.get(FLOW)
+    if not isinstance(flow, FlowConfig):
+        return SamplingPlan(DIRECT, USUAL_STEPS[DIRECT])
+    if not flow.factors:
         return SamplingPlan()
     return SamplingPlan(EXPONENTIAL, USUAL_STEPS[EXPONENTIAL], zeros="smallest")
 
@@ -130,8 +152,8 @@ def _device(name: str) -> torch.device:
         raise SettingError(f"{name!r} is no device. Use auto, cpu or cuda.") from error
 
 
-def _settle(folder: Path, manifest: Manifest, resume: bool) -> None:
-    """Write the description, or compare it with the one that is there when resuming."""
+def _settled(folder: Path, manifest: Manifest, resume: bool) -> Manifest:
+    """The description to write; when resuming the one that is there, once compared with ``manifest``."""
     if folder.exists() and not folder.is_dir():
         raise SettingError(f"{folder} is a file; --out names a folder for the model.")
     stands = (folder / checkpoint.CONFIG).exists()
@@ -140,12 +162,10 @@ def _settle(folder: Path, manifest: Manifest, resume: bool) -> None:
     if stands:
         before = checkpoint.read_manifest(folder)
         _check_same(folder, before, manifest)
-        checkpoint.write_manifest(folder, replace(before, settings=manifest.settings))
-        return
+        return replace(before, settings=manifest.settings)
     if folder.is_dir() and not resume and any(folder.iterdir()):
         raise SettingError(f"{folder} is not empty. Choose another folder for the model.")
-    folder.mkdir(parents=True, exist_ok=True)
-    checkpoint.write_manifest(folder, manifest)
+    return manifest
 
 
 def _check_same(folder: Path, before: Manifest, asked: Manifest) -> None:

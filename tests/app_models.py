@@ -17,8 +17,7 @@ SHIPPED = 60
 RECIPE = Recipe(
     "tiny",
     "",
-    replace(FIELD, fold=20),
-    FlowConfig(),
+    {"field": replace(FIELD, fold=20), "flow": FlowConfig()},
     TrainingConfig(batch_size=64, learning_rate=2e-3, steps=30, warmup=5, ema=0.9, validate_every=1000),
 )
 

@@ -135,6 +135,34 @@ def test_a_line_states_its_own_context(simulated):
     assert "knows no cells of 'x'" in why(found)["SIMG436"]
 
 
+def test_a_line_states_its_context_in_any_case(simulated):
+    found = listed(simulated, [Asked("SIMG344", (("cell_type", "SIM-b"),))], [A])
+    assert [condition.covariates for condition in found.conditions] == [B]
+    assert not found.refused
+
+
+def test_what_pairs_pass_over_is_known(real, simulated):
+    found = all_pairs(real, [K562])
+    parts = {part.name for condition in found.conditions for part in condition.perturbations}
+    assert set(found.not_alone) == set(real.vocabulary.perturbations) - parts
+    assert len(found.not_alone) == 13
+    assert all_pairs(simulated, [A]).not_alone == all_pairs(simulated, [A, B]).not_alone == ()
+    assert len(all_pairs(simulated, [B]).not_alone) == 25
+    assert all_pairs(real, [K562], names=["KLF1", "CEBPE"]).not_alone == ()
+
+
+def test_what_training_never_met_is_passed_over_and_known(simulated):
+    unseen = replace(simulated, tested_on=(*simulated.tested_on, Condition((Perturbation("NEVER1"),), A)))
+    assert all_singles(unseen, [A]).unseen == all_pairs(unseen, [A]).unseen == ("NEVER1",)
+    assert "NEVER1" not in labels(all_singles(unseen, [A]))
+    assert all_singles(simulated, [A]).unseen == ()
+
+
+def test_a_refusal_names_no_list_that_is_not_there(real):
+    found = listed(real, [Asked("FOXA9")], [K562])
+    assert why(found)["FOXA9"].endswith("It knows 31.")
+
+
 def test_a_csv_and_a_table_of_screen_read_alike(tmp_path):
     (tmp_path / "a.csv").write_text("note,perturbation,cell_type\nx, A+B ,k562\n\ny,C,\n", encoding="utf-8-sig")
     table = {"rank": [1, 2], "perturbation": ["A+B", "C"], "cell_type": ["k562", None]}
@@ -143,6 +171,27 @@ def test_a_csv_and_a_table_of_screen_read_alike(tmp_path):
     assert read_file(tmp_path / "a.csv", ["cell_type"]) == expected
     assert read_file(tmp_path / "a.parquet", ["cell_type"]) == expected
     assert read_file(tmp_path / "a.csv", []) == (Asked("A+B"), Asked("C"))
+
+
+@pytest.mark.parametrize("separator", [",", ";", "\t"])
+def test_a_csv_is_separated_as_spreadsheets_do_it(tmp_path, separator):
+    lines = ["note,perturbation,cell_type", "x,A+B,k562", "y,C,,,"]
+    (tmp_path / "a.csv").write_text("\r\n".join(lines).replace(",", separator))
+    assert read_file(tmp_path / "a.csv", ["cell_type"]) == (Asked("A+B", K562), Asked("C"))
+
+
+def test_a_line_with_more_values_than_columns_is_named(tmp_path):
+    (tmp_path / "a.csv").write_text("perturbation\nC\n\nA,B\n")
+    with pytest.raises(DataError, match=r"Line 4 of a.csv has more values .* A\+B"):
+        read_file(tmp_path / "a.csv", [])
+
+
+@pytest.mark.parametrize("path", ["", "folder", "none.csv"])
+def test_what_is_no_file_is_told_with_the_words_that_stand_for_one(tmp_path, monkeypatch, path):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(DataError, match=r"There is no file .* all-singles, all-pairs or all-triples"):
+        read_file(Path(path), [])
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ from tests.tiny import cells
 SMALL = ["channels=16", "channel_mult=[1,2]", "attention_at=[2]", "heads=2", "gene_features=8", "num_res_blocks=1"]
 COMMANDS = (
     "datasets", "fetch", "simulate", "check", "split", "train", "distill", "generate", "screen", "evaluate", "card",
-    "app",
+    "benchmark", "tune", "app",
 )  # fmt: skip
 
 

@@ -72,10 +72,29 @@ def test_the_heat_map_says_what_was_measured_and_what_is_missing(scale):
     heat, rings, missing = figure.data
     assert np.array_equal(np.array(heat.z, float), GRID.values, equal_nan=True)
     assert (rings.name, missing.name) == ("Measured", NO_VALUE)
-    assert list(zip(rings.x, rings.y, strict=True)) == [(1, 0), (0, 1)]
+    assert list(zip(rings.x, rings.y, strict=True)) == GRID.rings
     assert rings.marker.line.color == STYLES[Role.MEASURED].colour
     assert "<script>" not in figure.to_json().replace("\\u003c", "<")
     assert heat_map(GRID, "", scale, simulated=True).data[1].name == "Simulated"
+
+
+def test_names_have_room_on_a_narrow_screen_and_hovering_tells_them_whole():
+    """Plotly leaves out names of categories that would lie on each other, and never those that it is told to show."""
+    long = [f"a long name of a drug, number {i}" for i in range(40)]
+    figure = heat_map(pair_grid([(one, "B") for one in long], [1.0] * 40, [True] * 40), "", "score", simulated=False)
+    for axis in (figure.layout.xaxis, figure.layout.yaxis):
+        assert axis.type == "category"
+        assert axis.tickvals is None
+        assert list(axis.categoryarray) == list(figure.data[0].x)
+        assert axis.tickfont.size < 12
+    assert len(set(figure.data[0].x)) == 41
+    assert figure.data[0].customdata[0][1] == f"{long[0]} + B"
+
+
+def test_long_names_are_cut_unless_that_makes_them_one():
+    names = ("a drug that has a name", "dose 1 of a long one @1", "dose 1 of a long one @2")
+    grid = pair_grid([names[:2], names[1:]], [1.0, 2.0], [False, False])
+    assert pairs.tick_names(grid) == ["a drug that has a…", *names[1:]]
 
 
 def test_where_smaller_is_better_the_colours_are_turned_round():

@@ -70,3 +70,20 @@ def test_a_link_stays_and_what_it_points_at_is_replaced(tmp_path):
     assert (tmp_path / "link.csv").is_symlink()
     assert (tmp_path / "elsewhere" / "real.csv").read_text() == "x"
     assert [path.name for path in (tmp_path / "elsewhere").iterdir()] == ["real.csv"]
+
+
+@pytest.mark.parametrize("error", [OSError(28, "No space left on device"), OSError("Can't write data")])
+def test_what_fails_while_writing_names_the_file(tmp_path, error):
+    def full(temporary):
+        raise error
+
+    with pytest.raises(OSError, match=str(error.args[-1])) as told:
+        write_with(tmp_path / "a.h5ad", full)
+    assert told.value.filename == str(tmp_path / "a.h5ad")
+    assert told.value.errno == error.errno
+
+
+def test_an_error_that_names_another_file_stays_as_it_is(tmp_path):
+    with pytest.raises(FileNotFoundError) as told:
+        write_with(tmp_path / "a.txt", lambda temporary: temporary.write_bytes((tmp_path / "none").read_bytes()))
+    assert told.value.filename == str(tmp_path / "none")

@@ -9,15 +9,17 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 CORE = sorted((ROOT / "primeflow_core").rglob("*.py"))
 PAGES = [ROOT / "app.py", *sorted((ROOT / "pages").rglob("*.py"))]
-SLOW = ("scanpy", "umap", "matplotlib", "dask", "distributed")
+SLOW = ("scanpy", "umap", "matplotlib", "dask", "distributed", "ot")
 WITHOUT_TORCH = (
-    "actions", "anndata_file", "catalogue", "cells", "comparison", "condition_table", "conditions", "conventions",
-    "datasets", "download", "errors", "figures.agreement", "figures.expression", "figures.genes",
-    "figures.interaction", "figures.labels", "figures.losses", "figures.maps", "figures.pairs", "figures.ranking",
-    "figures.style", "files", "hdf5", "holdout", "job_queue", "jobs", "library", "prediction", "prints.agreement",
+    "actions", "anndata_file", "benchmark.about", "benchmark.by_condition", "benchmark.pictured_cells",
+    "benchmark.shipped", "benchmark.verdict", "catalogue", "cells", "comparison", "condition_table", "conditions",
+    "conventions", "datasets", "download", "errors", "figures.agreement", "figures.benchmark", "figures.condition_grid",
+    "figures.expression", "figures.genes", "figures.interaction", "figures.labels", "figures.losses", "figures.maps",
+    "figures.pairs", "figures.pictured", "figures.ranking", "figures.style", "files", "hdf5", "holdout", "job_queue",
+    "jobs", "library", "prediction", "prints.agreement", "prints.benchmark", "prints.condition_grid",
     "prints.expression", "prints.genes", "prints.interaction", "prints.maps", "prints.pairs", "prints.paper",
-    "prints.ranking", "problem", "projection", "provenance", "sampling_plan", "screening.screen_job", "separator",
-    "simulate", "simulated_world", "splits", "training_job", "validation",
+    "prints.pictured", "prints.ranking", "problem", "projection", "provenance", "sampling_plan", "screening.screen_job",
+    "separator", "simulate", "simulated_world", "splits", "training_job", "validation",
 )  # fmt: skip
 
 

@@ -7,7 +7,16 @@ import pytest
 from primeflow_core.evaluation.bootstrap import interval
 from primeflow_core.screening.goal import Goal, GoalKind
 from primeflow_core.screening.placing import placed, quantiles
-from primeflow_core.screening.ranking import best_first, columns, matrix, ranked, told_apart, without_score
+from primeflow_core.screening.ranking import (
+    best_first,
+    by_predicted_parts,
+    columns,
+    contains_target,
+    matrix,
+    ranked,
+    told_apart,
+    without_score,
+)
 from tests import screens
 
 NAMES = ("A+B", "A+C", "B+C", "C+D")
@@ -140,3 +149,27 @@ def test_quantiles_are_those_of_the_numbers_in_a_row():
     with pytest.warns(RuntimeWarning, match="All-NaN"):
         expected = np.nanquantile(values, [0.025, 0.5, 1.0], axis=1)
     np.testing.assert_allclose(quantiles(values, (0.025, 0.5, 1.0)), expected)
+
+
+def test_one_candidate_is_a_candidate():
+    said = without_score(table_of([np.nan], names=("A+B",), goal=screens.SUPPRESSION), screens.SUPPRESSION)
+    assert said.startswith("1 of 1 candidate has no score")
+
+
+def test_what_has_all_parts_of_the_target_contains_it():
+    labels = ["A+B", "A+B+C", "A+C", "A@2+B"]
+    goal = Goal(GoalKind.TARGET, target=screens.condition("A+B"))
+    assert contains_target(labels, goal).tolist() == [True, True, False, True]
+    assert not contains_target(labels, Goal(GoalKind.TARGET, target=screens.condition("D"))).any()
+    assert not contains_target(labels, screens.EFFECT).any()
+
+
+def test_unperturbed_cells_as_a_target_are_contained_in_nothing():
+    control = Goal(GoalKind.TARGET, target=screens.condition("A+B").control())
+    assert not contains_target(["A", "A+B"], control).any()
+
+
+def test_a_combination_with_a_score_and_no_measured_parts_was_scored_by_predicted_ones():
+    table = table_of([1.0, 2.0, 3.0, np.nan], goal=screens.SUPPRESSION).assign(magnitude=[1.0, np.nan, 2.0, np.nan])
+    assert by_predicted_parts(table, screens.SUPPRESSION).tolist() == [False, True, False, False]
+    assert not by_predicted_parts(table, screens.EFFECT).any()

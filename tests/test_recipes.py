@@ -1,10 +1,12 @@
 """Recipes: the paper's numbers, and settings given as text."""
 
 import json
+from dataclasses import asdict
 
 import pytest
 
 from primeflow_core.errors import SettingError
+from primeflow_core.models import rows_of
 from primeflow_core.recipes import RECIPES, adjusted, recipe_named
 
 
@@ -13,10 +15,22 @@ from primeflow_core.recipes import RECIPES, adjusted, recipe_named
 )
 def test_the_paper_rows(name, mult, batch):
     recipe = recipe_named(name)
-    assert recipe.field.channel_mult == mult
-    assert (recipe.field.channels, recipe.field.num_res_blocks, recipe.field.heads) == (256, 2, 8)
-    assert (recipe.field.attention_at, recipe.field.dropout, recipe.field.fold) == ((16,), 0.1, 1)
-    assert (recipe.flow.path, recipe.flow.sigma, recipe.flow.prob_unconditional) == ("linear", 0.0, 0.2)
+    assert recipe.rows["field"].channel_mult == mult
+    assert (recipe.rows["field"].channels, recipe.rows["field"].num_res_blocks, recipe.rows["field"].heads) == (
+        256,
+        2,
+        8,
+    )
+    assert (recipe.rows["field"].attention_at, recipe.rows["field"].dropout, recipe.rows["field"].fold) == (
+        (16,),
+        0.1,
+        1,
+    )
+    assert (recipe.rows["flow"].path, recipe.rows["flow"].sigma, recipe.rows["flow"].prob_unconditional) == (
+        "linear",
+        0.0,
+        0.2,
+    )
     training = recipe.training
     assert (training.batch_size, training.accumulation, training.clip) == (batch, 4, 5.0)
     assert (training.learning_rate, training.weight_decay) == (5e-5, 0.0)
@@ -25,7 +39,9 @@ def test_the_paper_rows(name, mult, batch):
 def test_names_are_unique_and_settings_survive_json():
     assert len({recipe.name for recipe in RECIPES}) == len(RECIPES)
     for recipe in RECIPES:
-        assert json.loads(json.dumps(recipe.settings()))["training"]["clip"] == 5.0
+        settings = json.loads(json.dumps(recipe.settings()))
+        assert rows_of(settings) == recipe.rows
+        assert settings["training"] == asdict(recipe.training)
 
 
 def test_settings_are_found_in_the_row_they_belong_to():
@@ -35,8 +51,8 @@ def test_settings_are_found_in_the_row_they_belong_to():
     )
     assert recipe.training.batch_size == 8
     assert recipe.training.learning_rate == 1e-4
-    assert recipe.field.channel_mult == (1, 3)
-    assert (recipe.flow.path, recipe.flow.sigma) == ("trigonometric", 1.0)
+    assert recipe.rows["field"].channel_mult == (1, 3)
+    assert (recipe.rows["flow"].path, recipe.rows["flow"].sigma) == ("trigonometric", 1.0)
 
 
 @pytest.mark.parametrize(

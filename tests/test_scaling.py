@@ -1,5 +1,7 @@
 """What pairs tell of similar pairs: closed forms, what must not be carried over, and the Gaussian that uses it."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -117,20 +119,37 @@ def test_without_interplay_a_model_has_no_scalings():
     assert GaussianVelocity(GENES, 3, 4, "linear", 2).state_dict()["scalings"].shape == (2, 2)
 
 
-def test_composed_pairs_scale_their_parts_only_where_that_is_asked_for():
+def training_whose_pairs_do_more():
+    """Every single, and all crossing pairs but P0+P4, whose parts do 1.5 times what they do alone."""
     draw = np.random.default_rng(0)
     alone, pairs = np.abs(singles(draw)), crossing_pairs()
     means = {"control": np.ones(GENES), **{f"P{a}": 1 + alone[a] for a in range(SIZE)}}
     means |= {f"P{a}+P{b}": 1 + 1.5 * (alone[a] + alone[b]) for a, b in pairs[1:]}
     cells = [mean + 0.05 * np.abs(draw.normal(0, 1, (20, GENES))) for mean in means.values()]
-    training = Cells(
+    return Cells(
         np.concatenate(cells).astype(np.float32), tuple(map(str, range(GENES))), np.arange(20 * len(means)).astype(str),
         tuple(Condition(parse_perturbations(label)) for label in means), np.repeat(np.arange(len(means)), 20),
     )  # fmt: skip
-    left_out = Condition(parse_perturbations("P0+P4"))
-    of = {scaled: composer(training, 0, scaled=scaled).pairs for scaled in (False, True)}
-    factors = {
-        scaled: next(pair.factors for pair in found if pair.condition == left_out) for scaled, found in of.items()
-    }
-    assert factors[False] == (1.0, 1.0)
-    assert factors[True] == pytest.approx((1.5, 1.5), abs=0.15)
+
+
+def composed_pair(label, *, scaled):
+    asked = Condition(parse_perturbations(label))
+    pairs = composer(training_whose_pairs_do_more(), 0, scaled=scaled).pairs
+    return next(pair for pair in pairs if pair.condition == asked)
+
+
+def test_composed_pairs_scale_their_parts_only_where_that_is_asked_for():
+    assert composed_pair("P0+P4", scaled=False).factors == (1.0, 1.0)
+    assert composed_pair("P0+P4", scaled=True).factors == pytest.approx((1.5, 1.5), abs=0.15)
+
+
+def test_scaled_values_of_one_part_stay_within_those_of_measured_cells():
+    pair = replace(composed_pair("P0+P4", scaled=True), factors=(2.0, 2.0))
+    only_the_first = replace(pair.parts[0], moves=np.ones(GENES, np.float32))
+    still = replace(pair.parts[1], moves=np.zeros(GENES, np.float32))
+    pair = replace(pair, parts=(only_the_first, still))
+    draw = np.random.default_rng(0)
+    highest = np.max([start.cells.max(axis=0) for start in pair.starts], axis=0)
+    cells = np.stack([pair.drawn(draw) for _ in range(50)])
+    assert (cells <= highest + 1e-6).all()
+    assert np.isclose(cells, highest).any()

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -21,9 +22,12 @@ from primeflow_core.comparison import control_rows, in_training
 from primeflow_core.conditions import Condition, parse_perturbations
 from primeflow_core.errors import SettingError
 from primeflow_core.screening import bench as screening_bench
+from primeflow_core.screening import engine
 from primeflow_core.screening.goal import Goal, GoalKind
-from primeflow_core.screening.hits import read_screen
+from primeflow_core.screening.hits import moves, read_screen, write_screen
 from primeflow_core.screening.request import Request, foreseen_seconds, prepared
+from primeflow_core.screening.screen_job import UNFINISHED
+from primeflow_core.screening.shards import Parts
 from primeflow_core.splits import Split
 from primeflow_core.training import train
 from primeflow_core.training_run import Source, prepare
@@ -83,7 +87,7 @@ def test_pairs_are_ranked_with_trust_above_and_next_experiments_below(place, tmp
     assert [path.name for path in tmp_path.iterdir()] == ["hits.parquet"]
 
 
-def test_the_same_command_again_screens_nothing_and_another_order_does(place, tmp_path, capsys, monkeypatch):
+def test_the_same_command_again_screens_nothing(place, tmp_path, capsys, monkeypatch):
     out = tmp_path / "hits.parquet"
     assert screen(place, out, *PARTS) == 0
     bytes_before, told = out.read_bytes(), capsys.readouterr().out
@@ -97,9 +101,59 @@ def test_the_same_command_again_screens_nothing_and_another_order_does(place, tm
     assert "holds this very screen already" in again.err
     assert again.out == told
     assert (out.read_bytes(), screened) == (bytes_before, [])
-    assert screen(place, out, *PARTS, "--seed", "5") == 0
-    assert screened
-    assert out.read_bytes() != bytes_before
+
+
+def test_another_order_and_a_file_of_something_else_are_refused_and_left_as_they_are(place, tmp_path, capsys):
+    out, thesis = tmp_path / "hits.parquet", tmp_path / "thesis.parquet"
+    assert screen(place, out, *PARTS) == 0
+    thesis.write_text("mine")
+    kept = out.read_bytes()
+    capsys.readouterr()
+    assert screen(place, out, *PARTS, "--seed", "5") == 2
+    assert "holds the table of another screen (3 candidates, model: Which" in capsys.readouterr().err
+    assert screen(place, thesis, *PARTS) == 2
+    assert "is there and no table of a screen" in capsys.readouterr().err
+    assert (out.read_bytes(), thesis.read_text()) == (kept, "mine")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["hits.parquet", "thesis.parquet"]
+
+
+def test_a_csv_of_something_else_is_refused_and_that_of_a_screen_written_again(place, tmp_path, capsys):
+    out = tmp_path / "hits.csv"
+    out.write_text("mine\n")
+    assert screen(place, out, *PARTS) == 2
+    assert "is there and no screen beside it" in capsys.readouterr().err
+    assert out.read_text() == "mine\n"
+    out.unlink()
+    assert screen(place, out, *PARTS) == screen(place, out, *PARTS) == 0
+    assert list(pd.read_csv(out)["rank"]) == [1, 2, 3]
+
+
+def test_what_moves_a_gene_out_of_this_screen_is_not_this_screen(place, tmp_path, capsys):
+    out = tmp_path / "hits.parquet"
+    assert screen(place, out, *PARTS, "--changes") == 0
+    write_screen(out, moves(read_screen(out), "G1"))
+    assert screen(place, out, *PARTS) == 2
+    assert "What moves G1?" in capsys.readouterr().err
+
+
+def test_a_ranking_that_was_cancelled_is_made_whole(place, tmp_path):
+    out = tmp_path / "hits.parquet"
+    assert screen(place, out, *PARTS) == 0
+    whole, bytes_before = read_screen(out), out.read_bytes()
+    cut = replace(whole, table=whole.table.head(1), about={**whole.about, UNFINISHED: [1, 3]})
+    write_screen(out, cut)
+    assert screen(place, out, *PARTS) == 0
+    assert out.read_bytes() == bytes_before
+
+
+def test_a_folder_left_behind_beside_its_table_is_removed(place, tmp_path, monkeypatch):
+    out = tmp_path / "hits.parquet"
+    with monkeypatch.context() as patch:
+        patch.setattr(Parts, "remove", Parts.close)
+        assert screen(place, out, *PARTS) == 0
+    assert (tmp_path / "hits.parquet.parts").is_dir()
+    assert screen(place, out, *PARTS) == 0
+    assert [path.name for path in tmp_path.iterdir()] == ["hits.parquet"]
 
 
 def test_a_run_that_was_interrupted_goes_on(place, tmp_path, capsys, monkeypatch):
@@ -194,7 +248,9 @@ def test_without_measured_cells_controls_are_predicted_and_nothing_is_checked(pl
     assert screen(place, tmp_path / "hits.parquet", *PARTS, data=False) == 0
     told = capsys.readouterr()
     assert "measured from predicted control cells" in told.err
-    assert "cannot be told: the cells of screen.h5ad are not on this machine" in told.out
+    said = " ".join(told.out.split())
+    assert "Nothing simulated backs this ranking: the cells of screen.h5ad are not on this machine." in said
+    assert "How far to trust it cannot be told" in said
     found = read_screen(tmp_path / "hits.parquet")
     assert (found.about["controls"], found.trust) == ("predicted", None)
     target = ["--goal", "target", "--target", "C"]
@@ -224,7 +280,15 @@ def test_without_measured_cells_controls_are_predicted_and_nothing_is_checked(pl
         (["--covariate", "cell_type=a549"], "is not a cell_type this model knows"),
         (["--doses", "much"], "--doses 'much' must be"),
         (["--cells", "3"], "10 to 100,000 cells"),
-        (["--noise-seeds", "1"], "2 different noise seeds"),
+        (["--noise-seeds", "1"], "--noise-seeds is 1; it must be 2 to 64"),
+        (["--noise-seeds", "65"], "it must be 2 to 64"),
+        (["--seed", "-1"], "--seed is -1; it must be 0 or more"),
+        (["--seed", str(2**62)], "below 4,611,686,018,427,387,904"),
+        (["--scheduler", "my cluster"], "is no address of a Dask scheduler"),
+        (["--goal", "genes", "--raise", "/dev/null/none,"], "None of these genes"),
+        (["--goal", "genes", "--raise", ","], "names no gene"),
+        (["--goal", "genes", "--raise", ",".join(f"NOSUCH{i}" for i in range(99))], "None of these genes"),
+        (["--parts", ",".join(f"NOSUCH{i}" for i in range(99))], "no candidate left"),
         (["--goal", "synergy", "--candidates", "all-singles"], "ranks combinations"),
         (["--sampler", "student"], "no student yet"),
     ],
@@ -236,6 +300,113 @@ def test_what_cannot_be_screened_is_said_in_a_line_and_leaves_nothing(place, tmp
     assert said in told.splitlines()[-1]
     assert "Traceback" not in told
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("which", ["", "folder", "none.csv"])
+def test_what_is_no_file_of_candidates_is_named_with_what_there_is_to_say(place, tmp_path, capsys, monkeypatch, which):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "folder").mkdir()
+    assert screen(place, "hits.parquet", "--candidates", which) == 2
+    assert f"no file {which or '.'!r} of candidates" in (said := capsys.readouterr().err)
+    assert "all-singles, all-pairs or all-triples" in said
+
+
+def test_a_file_without_genes_and_a_file_for_a_folder_of_cells_are_refused(place, tmp_path, capsys):
+    empty = tmp_path / "genes.txt"
+    empty.write_text("\n")
+    assert screen(place, tmp_path / "hits.parquet", *PARTS, "--goal", "genes", "--raise", str(empty)) == 2
+    assert "names no gene" in capsys.readouterr().err
+    assert screen(place, tmp_path / "hits.parquet", *PARTS, "--keep-cells", str(empty)) == 2
+    assert "is a file; name a folder" in capsys.readouterr().err
+
+
+def test_a_long_list_of_parts_is_no_name_of_a_file(place, tmp_path):
+    parts = ",".join(["A", "B", *["a", "b"] * 200])
+    assert screen(place, tmp_path / "hits.parquet", "--candidates", "all-pairs", "--parts", parts) == 0
+    assert read_screen(tmp_path / "hits.parquet").table["perturbation"].tolist() == ["A+B"]
+
+
+def test_a_model_without_a_readable_split_is_refused_before_anything_is_predicted(place, tmp_path, capsys, monkeypatch):
+    shutil.copytree(place / "model", tmp_path / "model")
+    (tmp_path / "model" / checkpoint.SPLIT).write_bytes(b"no gzip")
+    monkeypatch.setattr(screening_bench.Bench, "opened", lambda *_: pytest.fail("it began"))
+    out = tmp_path / "hits.parquet"
+    assert screen(place, out, *PARTS, "--model", str(tmp_path / "model")) == 2
+    said = capsys.readouterr().err.splitlines()[-1]
+    assert "does not tell which cells were for training: split.csv.gz is not a csv" in said
+    assert [path.name for path in tmp_path.iterdir()] == ["model"]
+
+
+def test_no_more_workers_start_than_there_are_cores(place, tmp_path, capsys, monkeypatch):
+    asked = []
+
+    def here(parts, model, on_done, *, workers, scheduler):
+        asked.append(workers)
+        engine.run_here(parts, model, on_done)
+
+    monkeypatch.setattr(os, "cpu_count", lambda: 2)
+    monkeypatch.setattr(engine, "run_on_workers", here)
+    assert screen(place, tmp_path / "a.parquet", *PARTS, "--workers", "2") == 0
+    assert "cores" not in capsys.readouterr().err
+    assert screen(place, tmp_path / "b.parquet", *PARTS, "--workers", "64") == 0
+    assert "--workers 64 is more than this machine has cores; 2 workers will do." in capsys.readouterr().err
+    assert asked == [2, 2]
+
+
+def test_one_of_a_kind_is_said_in_the_singular(place, tmp_path, capsys):
+    asked = ["--candidates", "all-pairs", "--parts", "A,B", "--covariate", "cell_type=hela"]
+    assert screen(place, tmp_path / "hits.parquet", *asked) == 0
+    told = capsys.readouterr()
+    assert "most? 1 candidate, 10 cells" in told.err
+    assert "1 candidate ranked." in told.out
+    assert "The only candidate left to choose" in told.out
+
+
+def test_a_candidate_that_contains_the_target_is_marked(place, tmp_path, capsys):
+    asked = ["--candidates", "all-pairs", "--parts", "A,B,C,D", "--goal", "target", "--target", "D"]
+    assert screen(place, tmp_path / "hits.parquet", *asked) == 0
+    told = capsys.readouterr().out
+    assert all(f"{pair} †" in told for pair in ("A+D", "B+D", "C+D"))
+    assert "A+B †" not in told
+    assert "† 3 of 6 candidates: contains the target, D" in told
+    assert screen(place, tmp_path / "next.parquet", *PARTS, "--goal", "target", "--target", "E") == 0
+    assert "It contains the target." in " ".join(capsys.readouterr().out.split())
+
+
+def test_a_score_against_predicted_parts_is_marked(place, tmp_path, capsys):
+    out = tmp_path / "hits.parquet"
+    assert screen(place, out, *PARTS, "--goal", "synergy") == 0
+    assert " *" not in capsys.readouterr().out
+    found = read_screen(out)
+    table = found.table.assign(magnitude=[np.nan, *found.table["magnitude"][1:]])
+    show(replace(found, table=table), out)
+    told = capsys.readouterr().out
+    assert sum(line.count(" *") for line in told.splitlines()) == 2
+    assert "* 1 of 3 candidates: against the parts as the model predicts them" in told
+    assert "compare the two with care" in told
+
+
+def test_what_all_pairs_passes_over_is_counted_and_named(tmp_path, capsys, monkeypatch):
+    """More cells than a screen makes, so that it ends when all is said."""
+    monkeypatch.setenv("PRIMEFLOW_CACHE", str(tmp_path))
+    monkeypatch.delenv("PRIMEFLOW_MIRROR", raising=False)
+    asked = ["screen", "--model", str(SHIPPED / "perturbench-devel"), "--candidates", "all-pairs", "--cells", "3"]
+    assert main([*asked, "--out", str(tmp_path / "hits.parquet")]) == 2
+    said = "Not combined, 13 perturbations not met alone here: BPGM, CBL, CEBPE, CNN1, FOXL2 and 8 more. --parts"
+    assert said in capsys.readouterr().err
+
+
+def test_what_is_refused_says_where_it_is_listed(place, tmp_path, capsys):
+    listed, out = tmp_path / "pairs.csv", tmp_path / "hits.parquet"
+    listed.write_text("perturbation\nA+B\n" + "".join(f"NO\x1b[2J{i}\n" for i in range(10)), encoding="utf-8")
+    assert screen(place, out, "--candidates", str(listed)) == 0
+    told = capsys.readouterr()
+    assert "Left out 2 more; the file of --out names them all" in told.err
+    assert "10 refused (named in the file" in told.out
+    assert "see the list" not in told.err
+    assert r"NO\x1b[2J0 is not a perturbation" in told.err
+    assert "\x1b" not in told.err + told.out
+    assert len(read_screen(out).about["refused"]) == 10
 
 
 def test_candidates_are_never_overwritten(place, tmp_path, capsys):

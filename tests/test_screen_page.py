@@ -5,10 +5,12 @@ import shlex
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -17,17 +19,23 @@ import pages
 from pages.parts import rank_answer
 from primeflow_core import checkpoint
 from primeflow_core.__main__ import parser
+from primeflow_core.cells import Cells
 from primeflow_core.checkpoint import read_manifest
 from primeflow_core.commands.screen_question import goal_kind, question
+from primeflow_core.conditions import Condition, Perturbation
 from primeflow_core.errors import PrimeflowError
 from primeflow_core.jobs import BusyError, JobManager
+from primeflow_core.library import Model
 from primeflow_core.methods import methods_paragraph
 from primeflow_core.screening import hits
 from primeflow_core.screening.goal import Goal, GoalKind
+from primeflow_core.screening.request import Request
+from primeflow_core.screening.request import cells_of as cells_of_data
 from primeflow_core.screening.trust import Checked
 from tests.app import ROOT, drawn, labels, opened, page, table_with, text_of, until_done
 from tests.app_models import NAME
 from tests.app_screens import made_up, pairs_of, ship, without_truth
+from tests.screens import CONTEXT
 
 
 @pytest.fixture(scope="module")
@@ -178,6 +186,8 @@ def test_unknown_genes_are_listed_back_with_guesses(ranked):
     app = page("screen", goal="genes", **{"raise": f"{known} {known}x, nonsense"})
     assert f"1 of 3 genes are known to the model; left out: {known}x (did you mean {known}" in text_of(app)
     assert f"Which pairs raise {known}?" in text_of(app)
+    app.text_area(key="rank_raise").set_value("nonsense").run()
+    assert "0 of 1 gene is known to the model" in text_of(app)
 
 
 def test_a_list_of_genes_can_be_uploaded(ranked):
@@ -212,6 +222,20 @@ def test_a_list_too_long_for_the_page_is_said_and_not_cut(ranked):
 def test_one_candidate_is_called_one(ranked):
     app = page("screen", rank="list", list=pairs_of(read_manifest(ranked))[0].label)
     assert "1 candidate, 400 cells each" in text_of(app)
+    assert "1 candidates" not in text_of(app)
+
+
+def test_a_ranking_of_one_speaks_of_one(ranked, tmp_path, monkeypatch):
+    one, *_ = pairs_of(read_manifest(ranked))
+    made = made_up(ranked, [one], Goal(GoalKind.MOVES, (read_manifest(ranked).genes[0],)))
+    made.table.loc[0, ["rank", "tier", "score"]] = None
+    shutil.copytree(ranked, tmp_path / NAME)
+    ship(tmp_path / NAME, made, "moves")
+    monkeypatch.setenv("PRIMEFLOW_CHECKPOINTS", str(tmp_path))
+    app = page("screen", goal="moves", gene=read_manifest(ranked).genes[0], rank="list", list=one.label)
+    assert "1 of 1 candidate has no score" in text_of(app)
+    assert "PREDICTED 1 candidate," in text_of(app)
+    assert "1 candidates" not in text_of(app)
 
 
 def test_filters_outlive_a_presentation(ranked):
@@ -256,6 +280,93 @@ def test_what_has_no_score_is_counted_with_the_reason(ranked, tmp_path, monkeypa
     assert "Sum of its parts" not in table_with(app, "Promising")
 
 
+def test_parts_that_were_predicted_are_marked(ranked, tmp_path, monkeypatch):
+    """A synergy is a share of the sum of the parts alone, all as measured or all as predicted."""
+    made = made_up(ranked, goal=Goal(GoalKind.SYNERGY))
+    made.table.loc[made.table.index[:2], "magnitude"] = np.nan
+    made.table.loc[made.table.index[:2], "interaction"] = ""
+    made.table.loc[made.table.index[-1], ["rank", "tier", "score", "magnitude"]] = None
+    shutil.copytree(ranked, tmp_path / NAME)
+    ship(tmp_path / NAME, made, "synergy")
+    monkeypatch.setenv("PRIMEFLOW_CHECKPOINTS", str(tmp_path))
+    app = page("screen", goal="synergy")
+    assert rows(app)["Parts"].tolist() == ["predicted"] * 2 + ["simulated"] * 777 + [None]
+    assert "all of that combination's are predicted" in text_of(app)
+    assert "simulated alone, or all of a pair predicted where one was not" in text_of(app)
+    assert "Parts" not in rows(page("screen", goal="effect"))
+
+
+def test_the_two_measures_beside_the_parts_are_told_apart(ranked):
+    told = text_of(page("screen"))
+    assert "The ranking uses Score. Sum of its parts is the same score of control cells" in told
+    assert "log2 changes of mean expression of parts that were simulated alone" in told
+    assert "They can disagree" in told
+
+
+def test_what_contains_the_target_is_marked_and_is_not_the_news(ranked, tmp_path, monkeypatch):
+    target = pairs_of(read_manifest(ranked))[390].parts[0]
+    made = made_up(ranked, goal=Goal(GoalKind.DIRECTION, target=target))
+    shutil.copytree(ranked, tmp_path / NAME)
+    ship(tmp_path / NAME, made, "direction")
+    monkeypatch.setenv("PRIMEFLOW_CHECKPOINTS", str(tmp_path))
+    app = page("screen", goal="target", by="direction", target=target.label)
+    marked = rows(app)[rows(app)["Target"] == "contains the target"]
+    assert len(marked) == 39
+    assert marked["Perturbation"].str.split("+").map(lambda names: target.label in names).all()
+    first, *_ = (row for row in rows(app).itertuples() if row.Target is None)
+    assert "It contains the target itself; the first without it is " in text_of(app)
+    assert f"the first without it is {first.Perturbation}, rank {first.Rank}." in text_of(app)
+    assert "Target" not in rows(page("screen", goal="effect"))
+
+
+def test_rankings_that_came_with_the_model_are_offered(ranked, tmp_path, monkeypatch):
+    made = made_up(ranked, goal=Goal(GoalKind.SYNERGY))
+    order = {**made.about["order"], "cells": 60, "seeds": [4, 5]}
+    shutil.copytree(ranked, tmp_path / NAME)
+    ship(tmp_path / NAME, replace(made, about={**made.about, "order": order}), "synergy")
+    monkeypatch.setenv("PRIMEFLOW_CHECKPOINTS", str(tmp_path))
+    app = page("screen", goal="suppression")
+    assert "SIMULATED data. These rankings came with the model:" in text_of(app)
+    assert app.button(key="shipped-effect").label == "Which pairs change the cells most?"
+    app.button(key="shipped-synergy").click().run()
+    assert "Which pairs do more than the sum of their parts?" in text_of(app)
+    assert len(rows(app)) == 780
+    assert (app.query_params["cells"], app.query_params["seed"]) == ("60", "4")
+
+
+def test_it_opens_on_what_came_with_the_model_whatever_that_is(ranked, tmp_path, monkeypatch):
+    manifest = read_manifest(ranked)
+    gene = manifest.genes[3]
+    made = made_up(ranked, goal=Goal(GoalKind.GENES, (gene,), (manifest.genes[5],)))
+    shutil.copytree(ranked, tmp_path / NAME, ignore=shutil.ignore_patterns("screens"))
+    ship(tmp_path / NAME, made, "genes")
+    monkeypatch.setenv("PRIMEFLOW_CHECKPOINTS", str(tmp_path))
+    app = page("screen")
+    assert f"Which pairs raise {gene} and lower {manifest.genes[5]}?" in text_of(app)
+    assert len(rows(app)) == 780
+
+
+@pytest.mark.parametrize(
+    "goal",
+    [
+        Goal(GoalKind.MOVES, ("g1",)),
+        Goal(GoalKind.GENES, ("g1", "g2"), ("g3",)),
+        Goal(GoalKind.TARGET, target=Condition((Perturbation("drug", 0.5),), CONTEXT)),
+        Goal(GoalKind.SUPPRESSION),
+    ],
+)
+def test_a_stored_ranking_says_what_a_link_to_it_says(ranked, goal):
+    made = made_up(ranked)
+    order = {**made.about["order"], "goal": goal.to_json()}
+    said = rank_answer.address_of(replace(made, about={**made.about, "order": order}))
+    assert (said["rank"], said["cells"], said["context"]) == ("pairs", "200", "sim-A")
+    assert said["goal"] == ("target" if goal.target else str(goal.kind))
+    assert said.get("raise", said.get("gene", "")).split() == list(goal.raised)
+    assert said.get("lower", "").split() == list(goal.lowered)
+    assert said.get("target", "") == (goal.target.label if goal.target else "")
+    assert rank_answer.address_of(replace(made, table=made.table.head(0))) == {}
+
+
 def test_signed_scores_are_coloured_around_nought(ranked):
     heat = drawn(page("screen", goal="moves", gene=read_manifest(ranked).genes[3]), "all-pairs")["data"][0]
     assert heat["zmin"] == -heat["zmax"]
@@ -296,6 +407,9 @@ def test_another_setting_is_another_question(ranked):
 def test_a_ranking_too_long_for_a_tab_names_the_command(ranked):
     app = page("screen", cells="2000", seed="3", w="2")
     assert "That is long for a browser tab." in text_of(app)
+    assert "--workers 2" in text_of(app)
+    assert (app.button(key="rank").proto.type, app.button(key="rank").disabled) == ("secondary", False)
+    assert page("screen", cells="10").button(key="rank").proto.type == "primary"
     (said,) = [block.value for block in app.code if block.value.startswith("primeflow screen")]
     assert f"--model {ranked}" in said
     assert "--candidates all-pairs --covariate cell_type=sim-A --goal effect --cells 2000" in said
@@ -384,15 +498,72 @@ def test_a_busy_queue_is_answered_in_words(ranked, monkeypatch):
 
 
 def test_a_failed_ranking_is_said_plainly(ranked, monkeypatch):
+    def broken(*_: object) -> None:
+        raise PrimeflowError("Its weights are damaged: copy them again.")
+
+    app = page("screen", cells="10")
+    monkeypatch.setattr(rank_answer, "screen", broken)
+    until_done(app.button(key="rank").click().run())
+    assert "Its weights are damaged: copy them again." in text_of(app)
+    assert "It ended before anything was ranked." in text_of(app)
+
+
+def test_cells_that_cannot_be_read_are_said_plainly(ranked, monkeypatch):
     def broken(model: object) -> None:
         raise PrimeflowError("screen.h5ad is damaged: delete it.")
 
-    first, second, *_ = pairs_of(read_manifest(ranked))
-    app = page("screen", rank="list", list=f"{first.label}\n{second.label}", cells="10")
+    app = page("screen", cells="10")
     monkeypatch.setattr(pages, "cells_of", broken)
-    until_done(app.button(key="rank").click().run())
+    app.button(key="rank").click().run()
+    assert not app.exception
     assert "screen.h5ad is damaged: delete it." in text_of(app)
-    assert "It ended before anything was ranked." in text_of(app)
+    assert "job" not in app.query_params
+
+
+def test_the_thread_of_a_job_asks_no_cache_of_the_page(ranked, monkeypatch):
+    """Streamlit's caches belong to a session, which that thread does not have."""
+    asked_by, read_by = set(), []
+    cells_of = pages.cells_of
+
+    def watched(model: Model) -> Cells | None:
+        asked_by.add(threading.current_thread().name)
+        return cells_of(model)
+
+    def work(request: Request, refused: object, read: Callable[[], Cells | None], *_: object) -> None:
+        read_by.append((threading.current_thread().name, read()))
+        raise PrimeflowError("Enough.")
+
+    monkeypatch.setattr(pages, "cells_of", watched)
+    monkeypatch.setattr(rank_answer, "screen", work)
+    app = page("screen", cells="10", seed="8")
+    until_done(app.button(key="rank").click().run())
+    ((thread, cells),) = read_by
+    assert thread == "primeflow-screen-jobs"
+    assert asked_by
+    assert thread not in asked_by
+    assert cells.genes == read_manifest(ranked).genes
+
+
+@pytest.mark.parametrize("by", ["target", "direction"])
+def test_a_target_without_cells_is_refused_before_it_is_asked_for(ranked, monkeypatch, by):
+    monkeypatch.setattr(pages, "cells_of", lambda model: None)
+    app = page("screen", goal="target", by=by, cells="10")
+    for key in ("rank", "rank-here"):
+        assert app.button(key=key).disabled
+        assert "whose cells are not on this machine" in app.button(key=key).help.replace("\\", "")
+    assert "Bring them here, or choose another goal." in text_of(app)
+    assert not page("screen", goal="effect", cells="10").button(key="rank").disabled
+
+
+def test_a_target_with_too_few_cells_is_refused_before_it_is_asked_for(ranked, monkeypatch):
+    everything = cells_of_data(read_manifest(ranked))
+    target, other = pairs_of(read_manifest(ranked))[5].parts
+    few = np.setdiff1d(np.arange(len(everything)), everything.where(target)[3:])
+    monkeypatch.setattr(pages, "cells_of", lambda model: everything.subset(few))
+    app = page("screen", goal="target", target=target.label, cells="10")
+    assert app.button(key="rank").disabled
+    assert f"has 3 cells of {target.label}" in text_of(app)
+    assert not page("screen", goal="target", target=other.label, cells="10").button(key="rank").disabled
 
 
 @pytest.mark.slow
@@ -460,7 +631,7 @@ def test_the_saved_ranking_is_read_again(ranked, tmp_path):
     screen = made_up(ranked)
 
     class Kept:
-        ranking = Ranking("k", screen, True, 1, 1)
+        ranking = Ranking(screen, 1, 1, "k", shipped=True)
 
     (tmp_path / "r.parquet").write_bytes(parquet_of(Kept()))
     assert hits.read_screen(tmp_path / "r.parquet").table.equals(screen.table)

@@ -14,7 +14,7 @@ from primeflow_core.conditions import Condition
 from primeflow_core.errors import CheckpointError, DataError
 from primeflow_core.evaluation.profiles import log_fold_change
 from primeflow_core.evaluation.response import Cloud, response
-from primeflow_core.predictor import PRiMeFlow
+from primeflow_core.primeflow import PRiMeFlow
 from primeflow_core.sampling_plan import SamplingPlan
 from primeflow_core.screening.bench import Bench
 from primeflow_core.screening.engine import one_thread

@@ -9,7 +9,6 @@ import signal
 import subprocess
 import sys
 import time
-from contextlib import contextmanager
 from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
@@ -19,12 +18,13 @@ import psutil
 import pyarrow as pa
 import pytest
 import torch
-from distributed import Client, LocalCluster
+from distributed import LocalCluster
 
+from primeflow_core import workers
 from primeflow_core.cells import Cells
 from primeflow_core.conditions import Condition, Perturbation
 from primeflow_core.errors import DataError, SettingError
-from primeflow_core.screening import engine, order, workers
+from primeflow_core.screening import engine, order
 from primeflow_core.screening.bench import Bench, weights_of
 from primeflow_core.screening.engine import one_thread, run_here, run_on_workers
 from primeflow_core.screening.order import ScreenOrder
@@ -34,6 +34,7 @@ from primeflow_core.splits import Split
 from primeflow_core.training import train
 from primeflow_core.training_run import Source, prepare
 from tests import screens
+from tests.thread_workers import thread_workers
 from tests.tiny import RECIPE
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -180,6 +181,54 @@ def test_a_folder_killed_before_its_order_was_whole_is_begun_anew(parts, asked, 
         assert again.missing == list(range(FEW))
 
 
+def test_a_fingerprint_that_is_no_text_is_told_from_the_order(parts, asked, tmp_path):
+    fill(parts, (0, 3))
+    parts.close()
+    (parts.folder / "fingerprint.txt").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(SettingError, match=r"another screen .*6 candidates, tiny"):
+        Parts.begun(tmp_path / "hits.parquet", replace(asked, cells=11), NoReference())
+    with Parts.begun(tmp_path / "hits.parquet", asked, NoReference()) as again:
+        assert again.present == [0, 3]
+        assert Parts.opened(again.folder).present == [0, 3]
+
+
+def test_without_a_readable_fingerprint_and_order_a_folder_is_refused(parts, asked, tmp_path):
+    parts.close()
+    for name in ("fingerprint.txt", "order.json"):
+        (parts.folder / name).write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(SettingError, match=r"another screen \(unknown: its order cannot be read\).*delete that folder"):
+        Parts.begun(tmp_path / "hits.parquet", asked, NoReference())
+
+
+@pytest.mark.parametrize("name", ["order.json", "reference.npz"])
+def test_what_workers_read_is_written_anew_when_a_screen_is_taken_up(parts, asked, tmp_path, name):
+    fill(parts, (0,))
+    parts.close()
+    whole = contents(parts.folder)
+    (parts.folder / name).write_bytes(b"damaged")
+    with Parts.begun(tmp_path / "hits.parquet", asked, NoReference()) as again:
+        assert contents(again.folder) == whole
+
+
+def test_another_screen_says_how_it_differs(parts, asked, tmp_path):
+    parts.close()
+    with pytest.raises(SettingError, match=r"noise seeds 0, 1\).*1 candidate, tiny, effect, 10 cells .* seeds 0, 2"):
+        Parts.begun(
+            tmp_path / "hits.parquet", replace(asked, candidates=asked.candidates[:1], seeds=(0, 2)), NoReference()
+        )
+
+
+def test_a_folder_left_behind_is_that_of_the_very_screen(parts, asked, tmp_path):
+    out = tmp_path / "hits.parquet"
+    parts.close()
+    assert Parts.left_behind(out, replace(asked, cells=11)) is None
+    assert Parts.left_behind(tmp_path / "none.parquet", asked) is None
+    found = Parts.left_behind(out, asked)
+    assert found is not None
+    found.remove()
+    assert not parts.folder.exists()
+
+
 def test_a_folder_of_something_else_is_left_alone(asked, tmp_path):
     folder = tmp_path / "hits.parquet.parts"
     folder.mkdir()
@@ -267,17 +316,7 @@ def test_one_thread_and_then_as_before():
 
 @pytest.fixture
 def threads(monkeypatch):
-    """Workers that are threads of this process, for what does not hang on processes."""
-
-    @contextmanager
-    def some(count):
-        with (
-            LocalCluster(n_workers=count, threads_per_worker=1, processes=False, dashboard_address=None) as cluster,
-            Client(cluster, set_as_default=False) as client,
-        ):
-            yield client
-
-    monkeypatch.setattr(engine, "local_workers", some)
+    monkeypatch.setattr(engine, "local_workers", thread_workers)
 
 
 @pytest.mark.usefixtures("threads")
@@ -308,11 +347,18 @@ def test_a_screen_runs_in_one_place(parts, where):
         run_on_workers(parts, Path("model"), lambda done: None, **where)
 
 
-@pytest.mark.parametrize("address", ["tcp://127.0.0.1:1", "no address", "http://127.0.0.1:1"])
-def test_a_scheduler_that_does_not_answer(parts, monkeypatch, address):
+def test_a_scheduler_that_does_not_answer(parts, monkeypatch):
     monkeypatch.setattr(workers, "SECONDS_TO_ANSWER", 0.3)
     with pytest.raises(SettingError, match="No Dask scheduler answers"):
+        run_on_workers(parts, Path("model"), lambda done: None, scheduler="tcp://127.0.0.1:1")
+
+
+@pytest.mark.parametrize("address", ["no address", "http://127.0.0.1:1", "127.0.0.1:8786", "tcp://host", ""])
+def test_what_is_no_address_is_not_looked_for(parts, address):
+    began = time.monotonic()
+    with pytest.raises(SettingError, match="is no address of a Dask scheduler"):
         run_on_workers(parts, Path("model"), lambda done: None, scheduler=address)
+    assert time.monotonic() - began < 5
 
 
 def test_workers_of_other_versions_are_refused():

@@ -27,7 +27,8 @@ SECONDS = 60.0
 @pytest.fixture(autouse=True)
 def _tiny(monkeypatch: pytest.MonkeyPatch) -> None:
     training = replace(RECIPE.training, patience=1000)
-    tiny = replace(RECIPE, flow=replace(RECIPE.flow, factors=4), field=replace(FIELD, dropout=0.1), training=training)
+    rows = {"field": replace(FIELD, dropout=0.1), "flow": replace(RECIPE.rows["flow"], factors=4)}
+    tiny = replace(RECIPE, rows=rows, training=training)
     monkeypatch.setattr(recipes, "RECIPES", (tiny,))
     monkeypatch.setattr(training_job, "MOST_TIMES_THE_RECIPE", 1)
 

@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 
 from primeflow_core.errors import ConditionError
+from primeflow_core.screening.goal import Goal, GoalKind
 from primeflow_core.screening.rank_agreement import Side, best_of, rank_agreement, spearman, top_hits
 from primeflow_core.screening.scoring import Scored
 from primeflow_core.screening.trust import Trust, trust_of
-from primeflow_core.screening.trust_words import sentences
+from primeflow_core.screening.trust_words import sentences, without_trust
 from tests import screens
 
 LABELS = ("A+B", "A+C", "A+D", "B+C", "B+D", "C+D", "D+E", "D+F")
@@ -87,6 +88,30 @@ def test_a_goal_where_less_is_better_turns_both_rankings():
     assert (row.spearman, row.hits) == (1, 2)
     assert told(TRUTH, goal=screens.SUPPRESSION).scores()["perturbation"][0] == "D+F"
     assert told(TRUTH).scores()["perturbation"][0] == "A+B"
+
+
+def test_a_wrong_sign_is_no_agreement_where_scores_count_either_way():
+    goal = Goal(GoalKind.MOVES, ("g",))
+    assert told(TRUTH, goal=goal).rows[0].spearman == 1
+    reverse = told(-TRUTH, goal=goal).rows[0]
+    assert (reverse.spearman, reverse.high < 0, reverse.hits) == (-1, True, 2)
+
+
+def test_a_replicate_without_a_number_is_the_worst_whatever_is_better():
+    drawn = np.array([[1.0, np.nan, 1.0], [2.0, 2.0, 2.0]])
+    for goal, best in ((screens.EFFECT, 1), (screens.SUPPRESSION, 0)):
+        side = Side(goal, np.array([1.0, 2.0]), drawn)
+        one = side.resampled(np.array([[0, 1], [0, 1]]))
+        assert one.argmax(axis=1).tolist() == [best, 1]
+
+
+def test_without_anything_measured_it_is_said_that_nothing_backs_the_ranking():
+    said = without_trust("screen.h5ad", 3, predicted_controls=False, simulated=False)
+    assert said.startswith("Nothing measured backs this ranking: fewer than 3 held-out conditions")
+    assert "cannot be told" in said
+    there = without_trust("screen.h5ad", 3, predicted_controls=True, simulated=True)
+    assert "Nothing simulated backs this ranking: the cells of screen.h5ad are not on this machine" in there
+    assert "measured" not in there
 
 
 def test_spearman_by_hand_with_ties():

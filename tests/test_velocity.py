@@ -39,7 +39,7 @@ def parameters(module: nn.Module) -> int:
 @pytest.mark.parametrize("genes", [5666, 9216])
 def test_paper_sizes_match_the_guided_diffusion_trunk_plus_embeddings(recipe, trunk, genes):
     with torch.device("meta"):
-        field = UNetField(recipe_named(recipe).field, genes, 3)
+        field = UNetField(recipe_named(recipe).rows["field"], genes, 3)
     embeddings = parameters(field.tokens) + parameters(field.modulation.condition) + field.modulation.null.numel()
     assert parameters(field) - embeddings == pytest.approx(trunk, rel=0.001)
     assert field(*(entry.to("meta") for entry in asked(genes, cells=2))).shape == (2, genes)

@@ -5,7 +5,7 @@ import numpy as np
 from primeflow_core.cells import Cells
 from primeflow_core.conditions import Condition, Perturbation, Vocabulary
 from primeflow_core.objective import FlowConfig
-from primeflow_core.predictor import PRiMeFlow
+from primeflow_core.primeflow import PRiMeFlow
 from primeflow_core.recipes import Recipe
 from primeflow_core.training import TrainingConfig
 from primeflow_core.velocity.unet import UNetConfig
@@ -22,7 +22,10 @@ FIELD = UNetConfig(
     readout="gene",
 )
 RECIPE = Recipe(
-    "tiny", "", FIELD, FlowConfig(), TrainingConfig(batch_size=16, learning_rate=1e-3, steps=40, validate_every=10)
+    "tiny",
+    "",
+    {"field": FIELD, "flow": FlowConfig()},
+    TrainingConfig(batch_size=16, learning_rate=1e-3, steps=40, validate_every=10),
 )
 
 

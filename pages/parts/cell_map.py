@@ -16,6 +16,7 @@ from primeflow_core.cell_groups import Placed
 from primeflow_core.figures.maps import live_map, overlay
 from primeflow_core.figures.style import Group, Role, name_of
 from primeflow_core.jobs import JobState
+from primeflow_core.model_kind import from_noise, is_flow
 from primeflow_core.prints import maps as print_maps
 from primeflow_core.projection import Map, UMAPMap
 
@@ -68,8 +69,17 @@ def live(view: View, job_id: str) -> None:
         live_map([*measured, Group(Role.PREDICTED, points)], view.pca.axes, view.pca.extent, simulated=view.simulated),
         key="live-map",
         height=HEIGHT - 30,
-        alt="Predicted cells on their way from noise to their place among the measured cells",
+        alt=motion(view),
     )
+
+
+def motion(view: View) -> str:
+    """What the live map shows, in words."""
+    manifest = view.model.manifest
+    if not is_flow(manifest):
+        return "Predicted cells appear at their place among the measured cells, a batch at a time"
+    source = "noise" if from_noise(manifest) else "control cells"
+    return f"Predicted cells on their way from {source} to their place among the measured cells"
 
 
 def show_title() -> tuple[str, str]:

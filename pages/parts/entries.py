@@ -22,6 +22,7 @@ from primeflow_core.errors import ConditionError, PrimeflowError, SettingError
 from primeflow_core.expression import Column
 from primeflow_core.figures.style import Role
 from primeflow_core.library import Library, Model
+from primeflow_core.model_kind import is_guided
 from primeflow_core.prediction import Question
 
 ENTRIES, NOTHING = "entries", "[]"
@@ -135,7 +136,8 @@ def entry_of(library: Library, said: Any) -> Entry:
     if model is None:
         raise SettingError(f"The model {name} of this link is not on this machine.")
     condition = _condition(model, pairs, covariates)
-    plan = replace(model.manifest.sampling, guidance=_within(numbers[0], WEIGHTS), seed=int(_within(numbers[2], SEEDS)))
+    weight = _within(numbers[0], WEIGHTS) if is_guided(model.manifest) else 1.0
+    plan = replace(model.manifest.sampling, guidance=weight, seed=int(_within(numbers[2], SEEDS)))
     count = int(_within(numbers[1], (LEAST_CELLS, MOST_CELLS)))
     return Entry(model.key, Question(model.folder, model.version, condition, count, plan), _outline(outline))
 

@@ -15,6 +15,7 @@ from primeflow_core.catalogue import Catalogue, Choice, Covariates
 from primeflow_core.conditions import Condition, Perturbation
 from primeflow_core.errors import ConditionError
 from primeflow_core.library import Library, Model
+from primeflow_core.model_kind import is_guided
 from primeflow_core.own_cells import Purpose
 from primeflow_core.prediction import Question
 
@@ -48,7 +49,7 @@ def asked(library: Library) -> Asked:
         covariates = choose_context(catalogue)
         show_own(model, covariates)
         parts = choose_parts(catalogue, covariates)
-        weight = choose_weight()
+        weight = choose_weight(model)
         cells, seed = choose_numbers(model)
         below = st.container()
         pages.offer_download(library.to_download)
@@ -268,7 +269,10 @@ def usual_number(model: Model) -> int:
     return min(answers.usual_cells(model), MOST_CELLS)
 
 
-def choose_weight() -> float:
+def choose_weight(model: Model) -> float:
+    """1, without a choice, where the model has no guidance."""
+    if not is_guided(model.manifest):
+        return 1.0
     st.session_state.setdefault("w", 1.0)
     weight = st.slider("Guidance weight", *LIMITS["w"], step=0.5, format="%.1f", key="w")
     st.caption("1 shows the response as the model learned it; more exaggerates it and makes cells less real.")

@@ -13,47 +13,60 @@ import streamlit as st
 
 import pages
 from pages.parts import answers
-from primeflow_core.cells import Cells
-from primeflow_core.errors import CheckpointError, DataError
-from primeflow_core.jobs import BusyError, JobStatus
+from primeflow_core.conditions import Condition, parse_perturbations
+from primeflow_core.errors import CheckpointError, ConditionError, DataError, PrimeflowError
+from primeflow_core.jobs import JobStatus
 from primeflow_core.library import Model
 from primeflow_core.screening import hits
 from primeflow_core.screening.candidates import LABEL, Doses, Refusal
-from primeflow_core.screening.goal import Goal, GoalKind
+from primeflow_core.screening.goal import TOWARDS, Goal, GoalKind
 from primeflow_core.screening.hits import Screen
 from primeflow_core.screening.order import weights_of
-from primeflow_core.screening.request import Request
-from primeflow_core.screening.screen_job import RankedSoFar, ScreenSubject, screen
+from primeflow_core.screening.request import Request, foreseen_seconds
+from primeflow_core.screening.screen_job import RankedSoFar, ScreenSubject, beside, screen, target_refusal
 
 SCREENS = "screens"
-USUAL_CELLS = 200
-# Beside making cells: their scores, intervals and products.
-SCORING = 1.2
 _REFUSED = "_rank_refused"
 
 
 @dataclass(frozen=True)
-class Ranking:
-    """A ranking to show. ``key`` names it; ``shipped``: it came with the model; ``done`` of ``total`` candidates."""
+class Ranking(RankedSoFar):
+    """A ranking to show. ``key`` names it; ``shipped``: it came with the model."""
 
     key: str
-    screen: Screen
     shipped: bool
-    done: int
-    total: int
-
-    @property
-    def is_whole(self) -> bool:
-        return self.done == self.total
 
     @property
     def simulated(self) -> bool:
         return bool(self.screen.about["simulated"])
 
 
-def usual_cells(model: Model) -> int:
-    """How many cells are asked for at first: as many as the rankings that came with the model have."""
-    return next((int(found.about["order"]["cells"]) for found in shipped(model).values()), USUAL_CELLS)
+def address_of(found: Screen) -> dict[str, str]:
+    """What a link to a stored ranking says; empty for one without candidates."""
+    if found.table.empty:
+        return {}
+    goal, order, first = found.goal, found.about["order"], found.table.iloc[0]
+    said = {
+        "context": Condition((), tuple((name, str(first[name])) for name in found.covariates)).context,
+        "goal": "target" if goal.kind in TOWARDS else str(goal.kind),
+        "by": str(goal.kind) if goal.kind in TOWARDS else "",
+        "target": goal.target.label if goal.target is not None else "",
+        "gene": goal.raised[0] if goal.kind is GoalKind.MOVES else "",
+        "raise": " ".join(goal.raised) if goal.kind is GoalKind.GENES else "",
+        "lower": " ".join(goal.lowered),
+        "rank": "pairs" if is_combination(str(first[LABEL])) else "singles",
+        "cells": str(order["cells"]),
+        "seed": str(min(order["seeds"])),
+        "w": f"{order['plan']['guidance']:g}",
+    }
+    return {name: text for name, text in said.items() if text}
+
+
+def is_combination(label: str) -> bool:
+    try:
+        return len(parse_perturbations(label)) > 1
+    except ConditionError:
+        return False
 
 
 def shipped(model: Model) -> Mapping[str, Screen]:
@@ -112,7 +125,7 @@ def _moving(request: Request, model: Model) -> Ranking | None:
 
 
 def _whole(key: str, found: Screen, *, shipped: bool) -> Ranking:
-    return Ranking(key, found, shipped, len(found.table), len(found.table))
+    return Ranking(found, len(found.table), len(found.table), key, shipped)
 
 
 def of_job(status: JobStatus) -> Ranking | None:
@@ -120,7 +133,7 @@ def of_job(status: JobStatus) -> Ranking | None:
     result = status.result
     if not isinstance(result, RankedSoFar) or result.screen.table.empty:
         return None
-    return Ranking(f"{status.id}-{result.done}", result.screen, False, result.done, result.total)
+    return Ranking(result.screen, result.done, result.total, f"{status.id}-{result.done}", shipped=False)
 
 
 def answers_it(found: Screen, request: Request) -> bool:
@@ -144,25 +157,38 @@ def labels_of(found: Screen) -> set[tuple[str, ...]]:
 
 
 def expected_seconds(request: Request, model: Model) -> float:
-    """About how long the candidates take here."""
-    cells = request.cells * request.seeds * len(request.candidates)
-    seconds = SCORING * pages.shelf().expected_seconds(request.folder, model.manifest, cells, request.plan)
+    """About how long the candidates take here, with what is checked beside them."""
+    conditions = len(request.candidates) + beside(request, model.manifest)
+    seconds = foreseen_seconds(request, model.manifest, conditions)
     return seconds if math.isfinite(seconds) else 0.0
 
 
-def ask(request: Request, refused: tuple[Refusal, ...], model: Model) -> None:
-    """Queue a ranking and put its job into the address."""
-
-    def read() -> Cells | None:
-        return pages.cells_of(model)
-
-    subject = ScreenSubject(request, model.version)
-    work = partial(screen, request, refused, read, pages.shelf())
+def blocked(request: Request, model: Model) -> str:
+    """Why a ranking by this target could not be made here; empty where it can, or has no target."""
+    if request.goal.target is None:
+        return ""
     try:
+        cells = pages.cells_of(model)
+        found = None if cells is None else (cells.sha256, len(cells))
+        key = ("target", *pages.name_of(model), request.goal, found)
+        return pages.kept(key, partial(target_refusal, request, cells))
+    except PrimeflowError as error:
+        return str(error)
+
+
+def ask(request: Request, refused: tuple[Refusal, ...], model: Model) -> None:
+    """Queue a ranking and put its job into the address.
+
+    The cells are read here: the thread of a job has no session, and may not ask a cache of Streamlit.
+    """
+    subject = ScreenSubject(request, model.version)
+    try:
+        cells = pages.cells_of(model)
+        work = partial(screen, request, refused, lambda: cells, pages.shelf())
         st.query_params["job"] = pages.jobs().submit(
             pages.session(), work, subject=subject, expected_seconds=expected_seconds(request, model), lane="screen"
         )
-    except BusyError as error:
+    except PrimeflowError as error:
         st.session_state[_REFUSED] = str(error)
 
 

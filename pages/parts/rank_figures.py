@@ -141,12 +141,22 @@ def choose_colour(shown: Shown) -> None:
 def pairs_told(shown: Shown, grid: PairGrid, scale: Scale) -> str:
     told = f"Names in the order of their best pair; a ring marks pairs that were {shown.truth}."
     if scale == "interaction":
-        beside = "predicted, as none was measured" if interaction_column(shown) != "magnitude" else shown.truth
-        told += f" 1 is the sum of the parts ({beside} alone): blue does less, orange more; grey where that sum is no "
-        told += "larger than its noise."
+        told += (
+            f" 1 is the sum of the parts' log2 changes ({parts_told(shown)}): blue does less, orange more; grey where "
+            "that sum is no larger than its noise."
+        )
     if grid.left_out:
-        told += f" The {len(grid.names)} names of the best pairs; {grid.left_out:,} others are in the table only."
+        others = "1 other is" if grid.left_out == 1 else f"{grid.left_out:,} others are"
+        told += f" The {len(grid.names)} names of the best pairs; {others} in the table only."
     return told
+
+
+def parts_told(shown: Shown) -> str:
+    """Which parts the interactions of the heat map are beside."""
+    if shown.goal.kind in OF_COMBINATIONS and shown.parts.nunique() > 1:
+        return f"{shown.truth} alone, or all of a pair predicted where one was not"
+    none = interaction_column(shown) != "magnitude"
+    return f"predicted, as none was {shown.truth}" if none else f"{shown.truth} alone"
 
 
 def show_next(shown: Shown) -> None:

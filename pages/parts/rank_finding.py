@@ -21,7 +21,7 @@ from pages.parts.rank_figures import (
     scale_of,
     title_of,
 )
-from pages.parts.rank_headline import COLUMNS, Shown, heading, labels, take_home, without_trust
+from pages.parts.rank_headline import COLUMNS, CONTAINS, Shown, heading, labels, take_home, without_trust
 from pages.parts.saving import offer_link, offer_table, query_of
 from primeflow_core.conditions import Condition
 from primeflow_core.figures.ranking import first_rows
@@ -37,14 +37,14 @@ if TYPE_CHECKING:
 
 REPORTED = 50
 KEPT = (
-    "rank", "rank_low", "rank_high", "perturbation", "standing", "score", "low", "high", "measured_score", "sum_score",
-    "genes_up", "genes_down", "interaction",
+    "rank", "rank_low", "rank_high", "perturbation", "target", "standing", "score", "low", "high", "measured_score",
+    "sum_score", "genes_up", "genes_down", "interaction", "parts",
 )  # fmt: skip
 METHODS = (
-    "{count} {noun}{context} were ranked by {unit}. Each was predicted as {cells} cells of each of {seeds} noise seeds,"
+    "{count}{context} {were} ranked by {unit}. Each was predicted as {cells} cells of each of {seeds} noise seeds,"
     " the same for all candidates; intervals are 95 % over {resamples} bootstrap samples of cells and noise seeds, and "
     "candidates are told apart by paired differences. Predicted changes are measured from the control cells of "
-    "training, measured ones from control cells that training did not use. {trust}"
+    "training, {truth} ones from control cells that training did not use. {trust}"
 )
 
 
@@ -93,7 +93,8 @@ def finding_of(shown: Shown) -> Finding:
 def reported(shown: Shown) -> Table:
     """The first of the ranking with what a meeting asks for; files of the ranking hold every column."""
     truth = shown.truth.capitalize()
-    table = shown.table.assign(measured_score=shown.truths)[list(KEPT)]
+    contains = shown.containing.map({True: CONTAINS, False: None})
+    table = shown.table.assign(measured_score=shown.truths, parts=shown.parts, target=contains)[list(KEPT)]
     headings = {
         "score": f"Predicted score: {shown.axis}", "low": "Score, 95 % from", "high": "to",
         "measured_score": f"{truth} score", "rank_low": "Rank, 95 % from", "rank_high": "to",
@@ -110,7 +111,8 @@ def methods(shown: Shown) -> str:
     order = shown.ranking.screen.about["order"]
     context = Condition((), shown.asked.covariates).context
     return METHODS.format(
-        count=f"{shown.ranking.done:,}", noun=shown.asked.noun, context=f" in {context}" if context else "",
+        count=shown.asked.counted(shown.ranking.done), were="was" if shown.ranking.done == 1 else "were",
+        context=f" in {context}" if context else "", truth=shown.truth,
         unit=shown.unit, cells=order["cells"], seeds=len(order["seeds"]), resamples=order["resamples"],
         trust=trust_told(shown),
     )  # fmt: skip

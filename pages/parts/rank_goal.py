@@ -100,9 +100,10 @@ def show_unknown(found: Sequence[str], unknown: Sequence[str], genes: Sequence[s
         st.caption(f"{total} of {total} {'gene' if total == 1 else 'genes'} known to the model.")
         return
     listed = [guessed(name, genes) for name in unknown[:LISTED_BACK]]
+    are = "gene is" if total == 1 else "genes are"
     more = f" and {len(unknown) - LISTED_BACK} more" if len(unknown) > LISTED_BACK else ""
     st.warning(
-        plain(f"{len(found)} of {total} genes are known to the model; left out: {', '.join(listed)}{more}."),
+        plain(f"{len(found)} of {total} {are} known to the model; left out: {', '.join(listed)}{more}."),
         icon=":material/search_off:",
     )
 

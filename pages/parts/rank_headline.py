@@ -21,7 +21,7 @@ from primeflow_core.errors import PrimeflowError
 from primeflow_core.jobs import JobState, JobStatus
 from primeflow_core.screening.candidates import Refusal
 from primeflow_core.screening.goal import OF_COMBINATIONS, Goal, GoalKind
-from primeflow_core.screening.ranking import told_apart, without_score
+from primeflow_core.screening.ranking import by_predicted_parts, contains_target, told_apart, without_score
 from primeflow_core.screening.trust import FEWEST, Trust
 
 MEASURED = (Standing.TRAINED, Standing.HELD_OUT)
@@ -33,6 +33,7 @@ COLUMNS = {
     "high": "to", "hits": "Hits among the best", "best": "Best looked at", "chance": "Hits by chance",
     "p": "Chance of so many hits",
 }  # fmt: skip
+CONTAINS = "contains the target"
 CHECKED = ("perturbation", "measured", "predicted")
 
 
@@ -90,6 +91,21 @@ class Shown:
         return self.table["perturbation"].map(known).astype(np.float64)
 
     @property
+    def parts(self) -> pd.Series:
+        """(N,) whether the parts that a combination's score is a share of were measured alone, or predicted for want of
+        one of them; None without a score, and for other goals."""
+        predicted = by_predicted_parts(self.table, self.goal)
+        told = ["predicted" if each else self.truth for each in predicted]
+        known = self.table["score"].notna() & (self.goal.kind in OF_COMBINATIONS)
+        found = [one if scored else None for one, scored in zip(told, known, strict=True)]
+        return pd.Series(found, index=self.table.index, dtype=object)
+
+    @property
+    def containing(self) -> pd.Series:
+        """(N,) whether a candidate has every perturbation of the target: that it comes near is no news."""
+        return pd.Series(contains_target(self.table["perturbation"], self.goal), index=self.table.index)
+
+    @property
     def conditions(self) -> dict[str, Condition]:
         """The candidates by label; the page ranks one context at a time."""
         request = self.asked.request
@@ -110,8 +126,20 @@ def first_told(shown: Shown) -> str:
     number = shown.number
     return (
         f"{best['perturbation']} comes first: {shown.unit} {number(best['score'])} ({number(best['low'])} to "
-        f"{number(best['high'])})."
+        f"{number(best['high'])}).{first_without_target(shown, scored)}"
     )
+
+
+def first_without_target(shown: Shown, scored: pd.DataFrame) -> str:
+    """Where the first of the ranked rows ``scored`` holds the target: that it does, and the first that does not."""
+    holds = shown.containing[scored.index]
+    if not holds.iloc[0]:
+        return ""
+    said = " It contains the target itself"
+    if holds.all():
+        return f"{said}, as all of them do."
+    other = scored[~holds].iloc[0]
+    return f"{said}; the first without it is {other['perturbation']}, rank {other['rank']:,}."
 
 
 def take_home(shown: Shown) -> str:
@@ -122,7 +150,7 @@ def take_home(shown: Shown) -> str:
 def left_without(shown: Shown) -> str:
     """How many have no score, and why; empty where all have one."""
     said = without_score(shown.table, shown.goal)
-    return said.replace(" candidates ", f" {shown.asked.noun} ", 1)
+    return re.sub(r" of [\d,]+ candidates? ", f" of {shown.asked.counted(len(shown.table))} ", said, count=1)
 
 
 def labels(shown: Shown) -> tuple[str, ...]:
@@ -228,8 +256,8 @@ def without_trust(shown: Shown) -> str:
     """Why nothing can be told of the trust."""
     if shown.ranking.screen.about["controls"] == "predicted":
         return (
-            "There are no measured cells of this model on this machine: changes are measured from predicted control "
-            "cells, and how far the ranking can be trusted is not known."
+            f"There are no {shown.truth} cells of this model on this machine: changes are measured from predicted "
+            "control cells, and how far the ranking can be trusted is not known."
         )
     if "read_from" in shown.ranking.screen.about:
         return (

@@ -34,14 +34,17 @@ DOSES: Mapping[str, tuple[str, Doses]] = {
     "all": ("All measured", "all"),
 }
 USUAL_CELLS, SEEDS = 200, 2
+USUAL: Mapping[str, float] = {"cells": USUAL_CELLS, "seed": 0, "w": 1.0}
+# What a link may leave out of how a ranking that came with the model was made.
+MAKING = ("context", *LIMITS)
 MOST_LINES = 200
 _SHARED = ("context", "w")
 
 
 @dataclass(frozen=True)
 class Asked:
-    """What is asked; ``request`` None with the ``problem`` where something is missing. ``below``: the place in the
-    sidebar for the button."""
+    """What is asked; ``request`` None with the ``problem`` where something is missing. ``blocked``: why it cannot be
+    ranked on this machine, though it can be asked. ``below``: the place in the sidebar for the button."""
 
     model: Model
     covariates: Covariates
@@ -50,6 +53,7 @@ class Asked:
     request: Request | None
     refused: tuple[Refusal, ...]
     problem: str
+    blocked: str
     below: DeltaGenerator
 
     @property
@@ -78,7 +82,7 @@ def asked(library: Library) -> Asked:
         goal, problem = choose_goal(model, covariates)
         ranked = choose_ranked(model, covariates, goal)
         found, doses, refusal = choose_candidates(model, covariates, ranked)
-        cells, seed, weight = choose_making()
+        cells, seed, weight = choose_making(model)
         below = st.container()
         pages.offer_download(library.to_download)
     write_address(cells, seed, weight)
@@ -86,7 +90,8 @@ def asked(library: Library) -> Asked:
     request = None
     if goal is not None and not problem:
         request, problem = request_of(model, goal, found, cells, seed, weight)
-    return Asked(model, covariates, ranked, doses, request, found.refused, problem, below)
+    blocked = "" if request is None else rank_answer.blocked(request, model)
+    return Asked(model, covariates, ranked, doses, request, found.refused, problem, blocked, below)
 
 
 def request_of(
@@ -123,12 +128,13 @@ def follow_address(library: Library) -> None:
 
 def open_on(model: Model, said: Mapping[str, str] | None = None) -> None:
     """Fill the boxes with what a link says of this model, else with what was ranked beforehand."""
-    said = said or {}
+    came = next(map(rank_answer.address_of, rank_answer.shipped(model).values()), {})
+    said = {name: came[name] for name in came if not (said and "goal" in said) or name in MAKING} | dict(said or {})
     state: Any = st.session_state
     forget_complaints()
     contexts = [context_of(Condition((), covariates)) for covariates in Catalogue(model.manifest).contexts()]
-    usual_context = context_of(model.manifest.first_view)
-    state["context"] = next((one for one in (said.get("context"), usual_context) if one in contexts), contexts[0])
+    wanted = (said.get("context"), came.get("context"), context_of(model.manifest.first_view))
+    state["context"] = next((one for one in wanted if one in contexts), contexts[0])
     state[key_of("goal")] = said["goal"] if said.get("goal") in GOALS else next(iter(GOALS))
     state[key_of("by")] = said["by"] if said.get("by") in BY else next(iter(BY))
     state[key_of("rank")] = said["rank"] if said.get("rank") in RANKED else PAIRS
@@ -139,9 +145,9 @@ def open_on(model: Model, said: Mapping[str, str] | None = None) -> None:
         state[key_of(name)] = said.get(name, "")[:LONGEST_LIST]
     for name in FILTERS:
         state[key_of(name)] = said.get(name, "")
-    usual = {"cells": rank_answer.usual_cells(model), "seed": 0, "w": 1.0}
     for name, (least, most) in LIMITS.items():
-        state[key_of(name)] = number_in(said.get(name, ""), least, most, usual[name])
+        usual = number_in(came.get(name, ""), least, most, USUAL[name])
+        state[key_of(name)] = number_in(said.get(name, ""), least, most, usual)
 
 
 def write_address(cells: int, seed: int, weight: float) -> None:
@@ -232,7 +238,7 @@ def choose_doses(model: Model) -> Doses:
     return DOSES[str(name or next(iter(DOSES)))][1]
 
 
-def choose_making() -> tuple[int, int, float]:
+def choose_making(model: Model) -> tuple[int, int, float]:
     """How many cells of each of the two noise seeds, the first of them, and the guidance weight."""
     with st.expander("How cells are made"):
         st.session_state.setdefault(key_of("cells"), USUAL_CELLS)
@@ -244,5 +250,5 @@ def choose_making() -> tuple[int, int, float]:
         seed = st.number_input(
             "Noise seed", *LIMITS["seed"], step=1, key=key_of("seed"), help="The same seed gives the same ranking."
         )
-        weight = choose_weight()
+        weight = choose_weight(model)
     return int(cells), int(seed), weight

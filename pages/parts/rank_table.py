@@ -13,7 +13,7 @@ from pages import plain
 from pages.parts import address, answers, entries
 from pages.parts.entries import Entry
 from pages.parts.question import BOXES
-from pages.parts.rank_headline import Shown, left_without
+from pages.parts.rank_headline import CONTAINS, Shown, left_without
 from pages.parts.rank_question import key_of
 from primeflow_core.catalogue import Standing
 from primeflow_core.conditions import Condition
@@ -34,7 +34,6 @@ BADGES = {
     "parts seen": "◆ each part seen",
     GUESS: "? a guess",
 }
-MEASURED, NOT_MEASURED = "measured", "not measured"
 BETWEEN = ","
 HEIGHT, FEW = 460, 12
 NARROWEST, WIDEST = 100, 210
@@ -58,10 +57,12 @@ def show_ranking(shown: Shown) -> None:
         event = st.dataframe(
             readable(rows, shown), hide_index=True, height=HEIGHT if len(rows) > FEW else "auto", key=key,
             column_config=columns(shown), on_select="rerun", selection_mode="multi-row",
-            alt=f"Ranking of {len(rows):,} {shown.asked.noun}", placeholder="",
+            alt=f"Ranking of {shown.asked.counted(len(rows))}", placeholder="",
         )  # fmt: skip
-    few = f"{len(rows):,} of {len(shown.table):,} {shown.asked.noun}. " if len(rows) < len(shown.table) else ""
+    few = f"{len(rows):,} of {shown.asked.counted(len(shown.table))}. " if len(rows) < len(shown.table) else ""
     st.caption(plain(f"{few}{explanation(shown)}"))
+    if sums := sums_told(shown):
+        st.caption(plain(sums))
     show_actions(shown, chosen(rows, event, shown))
 
 
@@ -114,11 +115,13 @@ def readable(rows: pd.DataFrame, shown: Shown) -> pd.DataFrame:
     found = {
         "Rank": rows["rank"],
         "Perturbation": rows["perturbation"],
+        "Target": [CONTAINS if holds else None for holds in shown.containing[rows.index]],
         "Score": rows["score"],
         "95 % interval": between(rows["low"], rows["high"], shown.number),
         f"{shown.truth.capitalize()} score": shown.truths[rows.index],
         "How well known": [BADGES[known_of(standing)] for standing in rows["standing"]],
         "Interaction": rows["interaction"].replace("", None),
+        "Parts": shown.parts[rows.index],
         "Genes up": rows["genes_up"],
         "Genes down": rows["genes_down"],
         "95 % of ranks": between(rows["rank_low"], rows["rank_high"], "{:.0f}".format),
@@ -160,6 +163,7 @@ def columns(shown: Shown) -> Mapping[str, Any]:
         "95 % of ranks": column.TextColumn(width=85),
         "Perturbation": column.TextColumn(width=name_width(shown), pinned=True),
         "Score": score,
+        "Target": column.TextColumn(width=125, help="It holds what makes the target, so it comes near by itself."),
         "95 % interval": column.TextColumn(width=100),
         f"{shown.truth.capitalize()} score": column.NumberColumn(
             format="%.3f", width=105, help=f"{shown.axis}; of held-out conditions"
@@ -168,6 +172,7 @@ def columns(shown: Shown) -> Mapping[str, Any]:
         "Genes up": column.NumberColumn(format="%d", width=70),
         "Genes down": column.NumberColumn(format="%d", width=80),
         "Interaction": column.TextColumn(width=95),
+        "Parts": column.TextColumn(width=85, help="Of the parts alone, which the score is a share of."),
         "Share of the sum": column.TextColumn(width=140),
         "Sum of its parts": column.NumberColumn(format="%.3f"),
         "Seeds differ by": column.NumberColumn(format="%.3f"),
@@ -190,6 +195,27 @@ def explanation(shown: Shown) -> str:
     return (
         f"Score, predicted: {shown.axis}; {better}. Intervals are over cells and "
         f"{len(order['seeds'])} noise seeds of {order['cells']:,} cells each, which all candidates share.{share}"
+    )
+
+
+def sums_told(shown: Shown) -> str:
+    """What is set beside the parts of a combination, why two such measures can disagree, which one ranks."""
+    table = shown.table
+    beside = f"parts that were {shown.truth} alone"
+    if shown.goal.kind in OF_COMBINATIONS:
+        told = (
+            "The ranking uses Score: log2 changes of mean expression, beside the sum of those of the parts. "
+            f"Interaction names what a combination does beside {beside}."
+        )
+        mixed = " Parts: where one was not, all of that combination's are predicted, and there is no name."
+        return told + mixed if "predicted" in set(shown.parts) else told
+    if (table["interaction"] == "").all() or table["sum_score"].isna().all():
+        return ""
+    return (
+        "The ranking uses Score. Sum of its parts is the same score of control cells, each moved in expression by the "
+        f"sum of what the parts do alone. Interaction adds up something else: log2 changes of mean expression of "
+        f"{beside}. They can disagree, most where a gene is low: expression adds up and stops at 0, log2 changes "
+        "multiply."
     )
 
 

@@ -19,7 +19,7 @@ RIVALS: tuple[str, ...] = tuple(
 def fit_rivals(training: Cells) -> dict[str, Rival]:
     """Every rival by name, in the order of ``RIVALS``; ``training`` holds training cells only."""
     measured = Measured.of(training)
-    ridge = _ridge(measured)
+    ridge = ridge_of(measured)
     rivals: tuple[Rival, ...] = (
         NoChange(measured),
         SumOfSingles(measured),
@@ -31,7 +31,7 @@ def fit_rivals(training: Cells) -> dict[str, Rival]:
     return {rival.name: rival for rival in rivals}
 
 
-def _ridge(measured: Measured) -> RidgeFit:
+def ridge_of(measured: Measured) -> RidgeFit:
     conditions = measured.with_shift()
     shifts = np.array([measured.shift(c) for c in conditions]).reshape(len(conditions), len(measured.cells.genes))
     counts = np.array([measured.counts[measured.position[c]] for c in conditions])

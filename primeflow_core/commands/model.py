@@ -39,7 +39,11 @@ def _add_train(commands: Subcommands) -> None:
         "primeflow train screen.h5ad --recipe unet-tiny --split split.csv --out runs/screen --minutes 20",
     )
     parser.add_argument("data", help=".h5ad file, or the name of a data set in the cache")
-    parser.add_argument("--recipe", default="unet-tiny", help="what to train (default: %(default)s); `list` lists them")
+    parser.add_argument(
+        "--recipe",
+        default="unet-tiny",
+        help="what to train, a name or a recipe file (default: %(default)s); `list` lists them",
+    )
     parser.add_argument("--split", type=Path, required=False, help="csv with columns cell, split (train, val, test)")
     parser.add_argument(
         "--unlisted", choices=("train", "leave-out"), help="cells that the split file does not list (default: an error)"
@@ -58,21 +62,20 @@ def _add_train(commands: Subcommands) -> None:
 
 
 def train_command(given: argparse.Namespace) -> None:
-    from primeflow_core.recipes import RECIPES, adjusted, recipe_named
+    from primeflow_core.recipes import adjusted, recipe_given
     from primeflow_core.splits import read_split
     from primeflow_core.training import train
     from primeflow_core.training_run import Source, prepare
 
     if given.recipe == "list":
-        for recipe in RECIPES:
-            say(f"{recipe.name:12} {recipe.summary}")
+        _list_recipes()
         return
     if given.out is None or given.split is None:
         raise SettingError("train needs --split (make one with `primeflow split`) and --out (a folder for the model).")
     if given.seed < 0 or not given.minutes > 0:
         raise SettingError("--seed must be 0 or more and --minutes above 0.")
     settings = [*given.set, *([f"steps={given.steps}"] if given.steps is not None else [])]
-    recipe = adjusted(recipe_named(given.recipe), settings)
+    recipe = adjusted(recipe_given(given.recipe), settings)
     file = data_file(given.data)
     cells = read_given(file, given)
     split = read_split(given.split, cells, unlisted=given.unlisted)
@@ -81,7 +84,7 @@ def train_command(given: argparse.Namespace) -> None:
         source, recipe, given.out, seed=given.seed, device=given.device, resume=given.resume, command=as_typed()
     )
     _report_start(trainer, recipe.name)
-    bar = ProgressLine("training", recipe.training.steps)
+    bar = ProgressLine("training", trainer.config.steps)
     progress = train(trainer, given.out, minutes=given.minutes, on_log=lambda line: bar.at(line.step, _described(line)))
     bar.close()
     best = (
@@ -90,6 +93,16 @@ def train_command(given: argparse.Namespace) -> None:
         else f", best validation loss {progress.best:.4f} at step {progress.best_step:,}"
     )
     say(f"{given.out}: {progress.step:,} steps in {minutes_and_seconds(progress.seconds)}{best}.")
+
+
+def _list_recipes() -> None:
+    from primeflow_core.recipes import GROUPS
+
+    widest = max(len(recipe.name) for _, group in GROUPS for recipe in group)
+    for i, (title, group) in enumerate(GROUPS):
+        say(f"{chr(10) * bool(i)}{title}")
+        for recipe in group:
+            say(f"  {recipe.name:{widest}}  {recipe.summary}")
 
 
 def _report_start(trainer: "Trainer", recipe: str) -> None:

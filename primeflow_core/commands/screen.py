@@ -1,9 +1,9 @@
 """The command screen: rank every candidate by a goal, on this machine or on many, and say how far to trust it."""
 
 import argparse
+import os
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,9 +18,11 @@ from primeflow_core.commands.terminal import (
     note,
     say,
 )
-from primeflow_core.errors import DataError, PrimeflowError, SettingError
+from primeflow_core.counted import counted
+from primeflow_core.errors import PrimeflowError, SettingError
 from primeflow_core.files import check_can_write, write_with
 from primeflow_core.screening.goal import GoalKind
+from primeflow_core.workers import check_address
 
 if TYPE_CHECKING:
     from primeflow_core.commands.screen_question import ScreenQuestion
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
     from primeflow_core.screening.shards import Parts
 
 INTERACTION = "interaction"
+FEWEST_SEEDS, MOST_SEEDS, HIGHEST_SEED = 2, 64, 2**62
 
 
 def add_commands(commands: Subcommands) -> None:
@@ -109,8 +112,10 @@ def screen_command(given: argparse.Namespace) -> None:
     """What cannot be done is refused before anything heavy is imported or read."""
     _check(given)
     manifest = checkpoint.read_manifest(given.model)
-    check_can_write(given.out)
+    _check_places(given)
+    _cap_workers(given)
 
+    from primeflow_core.commands.kept_screen import clear_left_behind, there, with_next
     from primeflow_core.commands.ranking_shown import show
     from primeflow_core.commands.screen_question import goal_kind, question
 
@@ -121,12 +126,13 @@ def screen_command(given: argparse.Namespace) -> None:
 
     order, reference = prepared(asked.request, asked.data, lambda: checkpoint.load(given.model), asked.target_cells)
     out = given.out.with_suffix(".parquet")
-    found = _there(out, order, given.changes)
+    found = there(out, order, given.changes)
     if found is None:
         found = _screened(given, asked, order, reference, out)
     else:
         note(f"{out} holds this very screen already; nothing was screened again.")
-        found = _with_next(found, given.next, out)
+        clear_left_behind(out, order)
+        found = with_next(found, given.next, out)
     if given.out.suffix == ".csv":
         write_with(given.out, lambda temporary: found.table.to_csv(temporary, index=False))
     if given.keep_cells is not None:
@@ -141,42 +147,37 @@ def _check(given: argparse.Namespace) -> None:
         raise SettingError("--workers starts workers here, --scheduler uses those of another: give one of them.")
     if given.workers is not None and given.workers < 1:
         raise SettingError(f"--workers is {given.workers}; it must be 1 or more.")
+    if given.scheduler is not None:
+        check_address(given.scheduler)
     if Path(given.candidates).resolve() in (given.out.resolve(), given.out.resolve().with_suffix(".parquet")):
         raise SettingError(f"--out {given.out} would overwrite the candidates. Choose another name.")
+    if not FEWEST_SEEDS <= given.noise_seeds <= MOST_SEEDS:
+        raise SettingError(f"--noise-seeds is {given.noise_seeds}; it must be {FEWEST_SEEDS} to {MOST_SEEDS}.")
+    if not 0 <= given.seed < HIGHEST_SEED:
+        raise SettingError(f"--seed is {given.seed}; it must be 0 or more, and below {HIGHEST_SEED:,}.")
     if given.next < 0:
         raise SettingError(f"--next is {given.next}; it must be 0 or more.")
 
 
-def _there(out: Path, order: "ScreenOrder", changes: bool) -> "Screen | None":
-    """The finished table of this very order; None where the file is not there or another one."""
-    from primeflow_core.screening.hits import read_screen
-
-    if not out.is_file():
-        return None
-    try:
-        found = read_screen(out)
-    except DataError:
-        return None
-    return found if found.about["fingerprint"] == order.fingerprint and (len(found.changes) or not changes) else None
+def _cap_workers(given: argparse.Namespace) -> None:
+    """Each screens on one core; more would only take memory."""
+    cores = os.cpu_count() or 1
+    if given.workers is not None and given.workers > cores:
+        note(f"--workers {given.workers} is more than this machine has cores; {counted(cores, 'worker')} will do.")
+        given.workers = cores
 
 
-def _with_next(found: "Screen", count: int, out: Path) -> "Screen":
-    """With ``count`` experiments to measure next, where the table in ``out`` kept what choosing them needs."""
-    from primeflow_core.screening.hits import write_screen
-    from primeflow_core.screening.next_experiments import next_experiments
-
-    chosen = next_experiments(found.table, found.changes, count, found.goal)
-    if len(chosen) == len(found.next):
-        return found
-    if not len(found.changes):
-        note(
-            f"It names {len(found.next)} experiments to measure next, not {len(chosen)}: choosing them anew needs the "
-            "change of every gene. Add --changes, or choose another --out."
-        )
-        return found
-    found = replace(found, next=chosen)
-    write_screen(out, found)
-    return found
+def _check_places(given: argparse.Namespace) -> None:
+    """Before hours are spent on what cannot be kept."""
+    table = given.out.with_suffix(".parquet")
+    for place in (given.out, table):
+        check_can_write(place)
+    if given.out != table and given.out.is_file() and not table.is_file():
+        raise SettingError(f"{given.out} is there and no screen beside it. Choose another --out, or delete it.")
+    if given.keep_cells is not None:
+        if given.keep_cells.is_file():
+            raise SettingError(f"--keep-cells {given.keep_cells} is a file; name a folder.")
+        check_can_write(given.keep_cells / "cells.h5ad")
 
 
 def _screened(
@@ -209,9 +210,9 @@ def _screened(
 def _announce(given: argparse.Namespace, asked: "ScreenQuestion", order: "ScreenOrder", parts: "Parts") -> None:
     from primeflow_core.screening.request import foreseen_seconds
 
-    beside = f" and {len(order.checked)} held-out conditions" if order.checked else ""
+    beside = f" and {counted(len(order.checked), 'held-out condition')}" if order.checked else ""
     note(
-        f"{order.goal.sentence} {len(order.candidates):,} candidates{beside}, {order.cells} cells for each of "
+        f"{order.goal.sentence} {counted(len(order.candidates), 'candidate')}{beside}, {order.cells} cells for each of "
         f"{len(order.seeds)} noise seeds."
     )
     left = len(parts.missing)
@@ -265,4 +266,4 @@ def _keep_cells(order: "ScreenOrder", model: Path, folder: Path) -> None:
     bar = ProgressLine("files of cells", len(order.shards) * len(order.seeds))
     files = whole_cells(order, model, folder, lambda done: bar.at(done))
     bar.close()
-    say(f"{folder}: {files} files of predicted cells, {order.cells} of each condition and noise seed.")
+    say(f"{folder}: {counted(files, 'file')} of predicted cells, {order.cells} of each condition and noise seed.")

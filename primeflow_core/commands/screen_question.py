@@ -1,6 +1,7 @@
 """What `screen` is asked: which candidates of which model are ranked by what, beside which measured cells."""
 
 import argparse
+import errno
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ from primeflow_core.commands.reading import covariate_values, data_file, read_gi
 from primeflow_core.commands.sampling_options import plan_of
 from primeflow_core.commands.terminal import note
 from primeflow_core.conditions import Condition, Perturbation, parse_perturbations
+from primeflow_core.counted import counted
 from primeflow_core.errors import ConditionError, DataError, SettingError
 from primeflow_core.gene_search import NameSearch, found_genes
 from primeflow_core.screening.candidates import (
@@ -33,7 +35,7 @@ from primeflow_core.screening.target_file import read_target
 ALL_SINGLES, ALL_PAIRS, ALL_TRIPLES = "all-singles", "all-pairs", "all-triples"
 INTERACTION = "interaction"
 ALL = "all"
-MOST_REFUSED = 8
+MOST_REFUSED, MOST_NAMED = 8, 5
 
 
 @dataclass(frozen=True)
@@ -86,11 +88,25 @@ def question(given: argparse.Namespace, kind: GoalKind, manifest: Manifest) -> S
 
 def _tell_refused(candidates: Candidates) -> None:
     for refusal in candidates.refused[:MOST_REFUSED]:
-        note(f"Left out {refusal.label}: {refusal.why}")
+        note(" ".join(f"Left out {refusal.label}: {refusal.why}".split()))
     if len(candidates.refused) > MOST_REFUSED:
-        note(f"Left out {len(candidates.refused) - MOST_REFUSED:,} more; the table's description lists them all.")
+        more = f"Left out {len(candidates.refused) - MOST_REFUSED:,} more"
+        note(
+            f"{more}; the file of --out names them all, under about, refused." if candidates.conditions else f"{more}."
+        )
+    if candidates.unseen:
+        count = counted(len(candidates.unseen), "perturbation")
+        note(f"Left out {count} that training never met and the model cannot predict: {_first(candidates.unseen)}.")
+    if candidates.not_alone:
+        count = counted(len(candidates.not_alone), "perturbation")
+        note(f"Not combined, {count} not met alone here: {_first(candidates.not_alone)}. --parts takes any by name.")
     if not candidates.conditions:
         raise SettingError("There is no candidate left to screen. Name other parts, doses or contexts.")
+
+
+def _first(names: Sequence[str]) -> str:
+    more = f" and {len(names) - MOST_NAMED:,} more" if len(names) > MOST_NAMED else ""
+    return ", ".join(names[:MOST_NAMED]) + more
 
 
 def _contexts(texts: Sequence[str], manifest: Manifest) -> tuple[Covariates, ...]:
@@ -157,6 +173,10 @@ def _of_file(text: str) -> str | None:
     """The text of a file; None where there is none of this name."""
     try:
         return Path(text).read_text(encoding="utf-8-sig") if Path(text).is_file() else None
+    except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:  # a list, no name
+            return None
+        raise
     except UnicodeDecodeError as error:
         raise DataError(f"{text} is no text in UTF-8. Save the names as plain text, one a line.") from error
 
@@ -167,6 +187,8 @@ def _genes(text: str | None, genes: Sequence[str]) -> tuple[str, ...]:
         return ()
     content = _of_file(text)
     found = found_genes(text if content is None else content, genes)
+    if not found.matched and not found.unknown:
+        raise DataError(f"{text!r} names no gene. Give names, A,B,C, or a file with one a line.")
     search = NameSearch(genes)
     said = [
         name + (f" (did you mean {' or '.join(guesses)}?)" if (guesses := search.suggestions(name)) else "")

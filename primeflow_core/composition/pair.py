@@ -7,7 +7,8 @@ plus the mean shift by B, at least 0; one that only the cell's own single moved 
 gene stays. Starting from all singles, and not from the few controls, keeps the error of the controls' mean out of
 every pair.
 
-Where measured pairs show that one scales what the other does (scaling.py), what a part does is taken so many times.
+Where measured pairs show that one scales what the other does (scaling.py), what a part does is taken so many times, up
+to the highest value that any of these cells has.
 """
 
 from dataclasses import dataclass
@@ -40,16 +41,18 @@ class Sum:
         values, taken = base, np.zeros(len(genes), dtype=bool)
         for i in draw.permutation(len(self.parts)):
             part, factor, here = self.parts[i], self.factors[i], moved[i][genes]
-            alone = _scaled(part.at(ranks, genes), base, factor)
+            alone = self._scaled(part.at(ranks, genes), base, factor, genes)
             values = np.where(here, np.where(taken, values + factor * part.shift[genes], alone), values)
             taken |= here
         cell[genes] = np.maximum(values, 0)
         return cell
 
-
-def _scaled(moved: np.ndarray, base: np.ndarray, factor: float) -> np.ndarray:
-    # What is not scaled stays exactly as it was measured, its zeros too.
-    return moved if factor == 1.0 else base + np.float32(factor) * (moved - base)
+    def _scaled(self, moved: np.ndarray, base: np.ndarray, factor: float, genes: np.ndarray) -> np.ndarray:
+        # What is not scaled stays exactly as it was measured, its zeros too.
+        if factor == 1.0:
+            return moved
+        highest = np.max([start.ordered[-1, genes] for start in self.starts], axis=0)
+        return np.minimum(base + np.float32(factor) * (moved - base), highest)
 
 
 def pair_of(one: Condition, other: Condition) -> Condition | None:

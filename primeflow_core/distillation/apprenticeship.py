@@ -10,7 +10,7 @@ from primeflow_core.cells import Cells
 from primeflow_core.distillation.teaching import DistillationConfig, OnStep, distill
 from primeflow_core.distillation.verdict import Judged, judge
 from primeflow_core.errors import DataError, SettingError
-from primeflow_core.predictor import PRiMeFlow
+from primeflow_core.primeflow import PRiMeFlow
 from primeflow_core.provenance import now, versions
 from primeflow_core.sampling_plan import EXPONENTIAL, STUDENT, USUAL_STEPS
 from primeflow_core.splits import TRAIN, read_split

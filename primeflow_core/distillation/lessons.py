@@ -12,7 +12,7 @@ from primeflow_core.composition.composer import Composer, composer
 from primeflow_core.conditions import Condition
 from primeflow_core.distillation.questions import Question, question
 from primeflow_core.errors import DataError
-from primeflow_core.predictor import PRiMeFlow
+from primeflow_core.primeflow import PRiMeFlow
 from primeflow_core.sampling_plan import EXPONENTIAL, USUAL_STEPS, SamplingPlan
 
 

@@ -21,10 +21,11 @@ from primeflow_core.conditions import Condition
 from primeflow_core.distillation.lessons import KnownCells, Lesson, TeachersCells
 from primeflow_core.errors import SettingError
 from primeflow_core.precision import AUTO, products
-from primeflow_core.predictor import PRiMeFlow
+from primeflow_core.primeflow import PRiMeFlow
 from primeflow_core.space import to_expression
 from primeflow_core.velocity.gaussian import GaussianVelocity
 from primeflow_core.velocity.student import Student
+from primeflow_core.velocity.unet import UNetField
 
 STEPS = 1
 """Tells the draws of the steps from those of the questions, which count from (seed, 0)."""
@@ -76,12 +77,14 @@ def distill(
     """A student of ``predictor``, which stays as it is; ``training`` are the cells that it was trained on.
 
     ``zeros``: how values become exact zeros, as in ``SamplingPlan``. The same seed gives the same student on the same
-    machine. Raises SettingError for a model without a Gaussian part, DataError without training cells.
+    machine. Raises SettingError for a model without a Gaussian part or U-Net, DataError without training cells.
     """
     if predictor.gaussian is None:
         raise SettingError(
             "A student starts from the Gaussian part of the velocity, and this model was trained without (factors=0)."
         )
+    if not isinstance(predictor.field, UNetField):
+        raise SettingError("A student is a U-Net that starts as its teacher's, and the field of this model is none.")
     teacher = TeachersCells(predictor, trained_on, seed, config.answers)
     known = KnownCells(predictor, training, config.composed, seed)
     teacher.make(config.questions, lambda made: on_step("the teacher's cells", made, config.questions))

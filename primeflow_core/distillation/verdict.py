@@ -12,7 +12,7 @@ import numpy as np
 from primeflow_core.cells import Cells
 from primeflow_core.conditions import Condition
 from primeflow_core.evaluation.distances import energy_distance
-from primeflow_core.predictor import PRiMeFlow
+from primeflow_core.primeflow import PRiMeFlow
 from primeflow_core.sampling_plan import STUDENT, SamplingPlan
 from primeflow_core.splits import TEST, TRAIN, VAL, Split
 

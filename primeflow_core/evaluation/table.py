@@ -9,6 +9,7 @@ from primeflow_core.evaluation.ranks import tie_average_ranks
 from primeflow_core.evaluation.scores import LARGER_IS_BETTER, PCS, TOP_GENES, Scored, score
 
 METRICS = ("cosine_logfc", "rmse_mean", "mmd_gex", "mmd_pca", "deg_recall")
+RANKS = tuple(f"{name}_rank" for name in METRICS)
 MEAN = "mean"
 
 

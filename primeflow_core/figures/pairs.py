@@ -80,31 +80,39 @@ def heat_map(
 ) -> go.Figure:
     """``title`` names the values with their unit; measured pairs have a ring, and pairs without a value are grey."""
     low, high = colours_of(grid, scale)
-    names = [escaped(shortened(name, LONGEST_NAME)) for name in grid.names]
+    names = tick_names(grid)
     sequential = "Viridis_r" if smaller_is_better else "Viridis"
     figure = go.Figure(
         go.Heatmap(
-            z=grid.values, x=list(range(len(names))), y=list(range(len(names))), zmin=low, zmax=high,
+            z=grid.values, x=names, y=names, zmin=low, zmax=high,
             colorscale=[[i / 2, colour] for i, colour in enumerate(TWO_SIDED)] if scale in MIDDLE else sequential,
             colorbar={"title": {"text": escaped(title), "side": "right"}, "thickness": 12, "tickformat": ".3~g"},
             customdata=[[f"{escaped(one)} + {escaped(other)}" for other in grid.names] for one in grid.names],
             hovertemplate="%{customdata}: %{z:.3g}<extra></extra>", hoverongaps=False, xgap=1, ygap=1,
         )
     )  # fmt: skip
-    figure.add_trace(_rings(grid, simulated))
+    figure.add_trace(_rings(grid, names, simulated))
     figure.add_trace(_key(NO_VALUE, {"symbol": "square", "size": 12, "color": NOTHING}))
+    crowded = len(names) > FEW_NAMES
+    # Without ticks of its own an axis of categories shows as many names as have room, more when zoomed in.
     axis = {
-        "tickvals": list(range(len(names))), "ticktext": names, "showgrid": False, "zeroline": False,
-        "tickfont": {"size": 11} if len(names) > FEW_NAMES else None, "range": [-0.5, len(names) - 0.5],
+        "type": "category", "categoryorder": "array", "categoryarray": names, "showgrid": False, "zeroline": False,
+        "tickfont": {"size": 11} if crowded else None, "range": [-0.5, len(names) - 0.5],
     }  # fmt: skip
     figure.update_layout(
         **layout(height=height_of(grid)) | {"plot_bgcolor": NOTHING},
         showlegend=True,
         legend={**LEGEND, "y": 1.01},
-        xaxis=axis | {"tickangle": -50},
+        xaxis=axis | {"tickangle": -90 if crowded else -50},
         yaxis=axis | {"range": [len(names) - 0.5, -0.5]},
     )
     return figure
+
+
+def tick_names(grid: PairGrid) -> list[str]:
+    """(n,) different from each other: names that would be cut to the same text stay whole."""
+    short = [shortened(name, LONGEST_NAME) for name in grid.names]
+    return [escaped(one if short.count(one) == 1 else name) for one, name in zip(short, grid.names, strict=True)]
 
 
 def ring_size(grid: PairGrid) -> float:
@@ -116,11 +124,12 @@ def ring_name(*, simulated: bool) -> str:
     return name_of(Role.MEASURED, simulated=simulated)
 
 
-def _rings(grid: PairGrid, simulated: bool) -> go.Scatter:
+def _rings(grid: PairGrid, names: Sequence[str], simulated: bool) -> go.Scatter:
     """White with a blue edge, which stands out on every colour of both scales."""
     rows, columns = np.nonzero(grid.measured)
     return go.Scatter(
-        x=columns, y=rows, mode="markers", name=ring_name(simulated=simulated), hoverinfo="skip",
+        x=[names[j] for j in columns.tolist()], y=[names[i] for i in rows.tolist()], mode="markers",
+        name=ring_name(simulated=simulated), hoverinfo="skip",
         marker={
             "symbol": "circle", "size": ring_size(grid), "color": "#FFFFFF",
             "line": {"width": 2, "color": STYLES[Role.MEASURED].colour},

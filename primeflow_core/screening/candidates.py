@@ -2,10 +2,10 @@
 
 import csv
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations, islice, product
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from primeflow_core.catalogue import Catalogue, Covariates
 from primeflow_core.checkpoint import Manifest
@@ -15,7 +15,10 @@ from primeflow_core.errors import ConditionError, DataError, SettingError
 Doses = Literal["highest", "all"] | tuple[float, ...]
 """The highest dose measured, all measured ones, or these, of every perturbation that has doses."""
 LABEL = "perturbation"
+SEPARATED_BY = (",", ";", "\t")
 MOST_PARTS, MOST_CANDIDATES = 3, 500_000
+BESIDE = " (see the list)"
+"""What the catalogue says of the list that a page shows beside its message; beside a refusal there is none."""
 _Measured = Mapping[Covariates, Mapping[str, set[float]]]
 
 
@@ -29,10 +32,16 @@ class Refusal:
 
 @dataclass(frozen=True)
 class Candidates:
-    """``conditions``, each once, in the order asked for."""
+    """``conditions``, each once, in the order asked for.
+
+    What all singles, pairs or triples pass over: ``unseen`` perturbations, which training never met, so that the model
+    cannot predict them, and those that training met, but ``not_alone`` in any of the contexts.
+    """
 
     conditions: tuple[Condition, ...]
     refused: tuple[Refusal, ...] = ()
+    unseen: tuple[str, ...] = ()
+    not_alone: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -48,12 +57,13 @@ def all_singles(
 ) -> Candidates:
     """Each perturbation that training met, in each context; ``names`` keeps to some. Raises SettingError."""
     asking = _Asking(manifest, doses)
-    return asking.candidates(
+    found = asking.candidates(
         Condition((part,), covariates)
         for covariates in contexts
         for name in asking.named(names, asking.met)
         for part in asking.parts(name, covariates, asking.measured)
     )
+    return found if names is not None else replace(found, unseen=asking.unseen)
 
 
 def all_pairs(
@@ -72,12 +82,13 @@ def _combined(
     size: int, manifest: Manifest, contexts: Sequence[Covariates], doses: Doses, names: Sequence[str] | None
 ) -> Candidates:
     asking = _Asking(manifest, doses)
-    return asking.candidates(
+    found = asking.candidates(
         Condition(parts, covariates)
         for covariates in contexts
         for together in combinations(asking.named(names, sorted(asking.alone.get(covariates, ()))), size)
         for parts in product(*(asking.parts(name, covariates, asking.alone) for name in together))
     )
+    return found if names is not None else replace(found, unseen=asking.unseen, not_alone=asking.not_alone(contexts))
 
 
 def listed(
@@ -112,14 +123,33 @@ def read_file(path: Path, columns: Sequence[str]) -> tuple[Asked, ...]:
 def _csv_rows(path: Path) -> list[dict[str, str]]:
     try:
         with path.open(newline="", encoding="utf-8-sig") as stream:
-            lines = csv.DictReader(stream, restval="")
-            rows = [{str(name).strip(): value for name, value in row.items()} for row in lines]
+            header = stream.readline()
+            stream.seek(0)
+            lines = csv.DictReader(stream, restval="", delimiter=max(SEPARATED_BY, key=header.count))
+            rows = [_named(path, lines.line_num, row) for row in lines]
             names = [name.strip() for name in lines.fieldnames or ()]
-    except FileNotFoundError:
-        raise DataError(f"There is no file {path} of candidates. Check the name and the folder.") from None
+    except (FileNotFoundError, IsADirectoryError):
+        raise DataError(_no_file(path)) from None
     except (UnicodeDecodeError, csv.Error) as error:
         raise DataError(f"{path.name} is not a readable csv. Save the candidates as csv, UTF-8.") from error
     return _with_labels(path, names, rows)
+
+
+def _no_file(path: Path) -> str:
+    return (
+        f"There is no file {str(path)!r} of candidates. Name a csv with the column {LABEL}, or write all-singles, "
+        "all-pairs or all-triples."
+    )
+
+
+def _named(path: Path, number: int, row: dict[str | None, Any]) -> dict[str, str]:
+    """One line by the names of its columns. Raises DataError where it has more values than there are columns."""
+    if any(map(str.strip, row.pop(None, ()))):
+        raise DataError(
+            f"Line {number} of {path.name} has more values than there are columns. Join the parts of a combination "
+            f"with {SEPARATOR}: A{SEPARATOR}B."
+        )
+    return {str(name).strip(): value for name, value in row.items()}
 
 
 def _parquet_rows(path: Path, columns: Sequence[str]) -> list[dict[str, str]]:
@@ -129,8 +159,8 @@ def _parquet_rows(path: Path, columns: Sequence[str]) -> list[dict[str, str]]:
     try:
         names = pq.read_schema(path).names
         table = pq.read_table(path, columns=[name for name in (LABEL, *columns) if name in names])
-    except FileNotFoundError:
-        raise DataError(f"There is no file {path} of candidates. Check the name and the folder.") from None
+    except (FileNotFoundError, IsADirectoryError):
+        raise DataError(_no_file(path)) from None
     except pa.ArrowException as error:
         raise DataError(f"{path.name} is not a readable parquet file. Screen again, or give a csv.") from error
     texts = [{name: "" if value is None else str(value) for name, value in row.items()} for row in table.to_pylist()]
@@ -161,6 +191,8 @@ class _Asking:
         self._highest = dict(zip(manifest.vocabulary.perturbations, manifest.vocabulary.highest_dose, strict=True))
         met = {part.name for condition in manifest.trained_on for part in condition.perturbations}
         self.met = tuple(name for name in manifest.vocabulary.perturbations if name in met)
+        everything = {part.name for condition in manifest.held_out for part in condition.perturbations}
+        self.unseen = tuple(sorted(everything.union(manifest.vocabulary.perturbations) - met))
         self.alone = _doses_by_name(c for c in manifest.trained_on if len(c.perturbations) == 1)
         self.measured = _doses_by_name((*manifest.trained_on, *manifest.held_out))
         self._refused: dict[Refusal, None] = {}
@@ -180,8 +212,13 @@ class _Asking:
             )
         return Candidates(tuple(kept), tuple(self._refused))
 
+    def not_alone(self, contexts: Sequence[Covariates]) -> tuple[str, ...]:
+        """Perturbations that training met, but not alone in any of these contexts."""
+        alone = {name for covariates in contexts for name in self.alone.get(covariates, ())}
+        return tuple(sorted(set(self.met) - alone))
+
     def _refuse(self, label: str, why: str) -> None:
-        self._refused[Refusal(label, why)] = None
+        self._refused[Refusal(label, why.replace(BESIDE, ""))] = None
 
     def named(self, names: Sequence[str] | None, otherwise: Sequence[str]) -> list[str]:
         """``names`` as the model writes them, those that training met, sorted; ``otherwise`` where there are none."""
@@ -232,7 +269,7 @@ class _Asking:
 
     def contexts(self, line: Asked, contexts: Sequence[Covariates]) -> list[Covariates]:
         """Where a line of a list is screened."""
-        stated = dict(line.covariates)
+        stated = {name: self._value(name, value) for name, value in line.covariates}
         meant = dict.fromkeys(tuple((name, stated.get(name, value)) for name, value in one) for one in contexts)
         for covariates in meant:
             if covariates not in self._contexts:
@@ -240,6 +277,11 @@ class _Asking:
                 known = ", ".join(sorted(Condition((), one).context for one in self._contexts))
                 self._refuse(line.label, f"The model knows no cells of {here!r}. It knows: {known}.")
         return [covariates for covariates in meant if covariates in self._contexts]
+
+    def _value(self, column: str, said: str) -> str:
+        """As the model writes it, whatever the case."""
+        known = {value for one in self._contexts for name, value in one if name == column}
+        return said if said in known else {value.casefold(): value for value in known}.get(said.casefold(), said)
 
     def read(self, line: Asked, covariates: Covariates) -> Iterator[Condition]:
         """The conditions that a label stands for, one for each dose; none where it is refused."""

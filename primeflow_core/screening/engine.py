@@ -16,10 +16,11 @@ from typing import TYPE_CHECKING
 
 from threadpoolctl import threadpool_limits
 
+from primeflow_core.counted import counted
 from primeflow_core.errors import SettingError
 from primeflow_core.evaluation.parallel import single_threaded_blas
 from primeflow_core.screening.shards import Parts, fingerprint_in
-from primeflow_core.screening.workers import local_workers, remote_workers
+from primeflow_core.workers import local_workers, remote_workers
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -147,7 +148,7 @@ def _wait_to_see(parts: Parts) -> None:
     while absent := set(range(len(parts.order.shards))) - parts.listed():
         if time.monotonic() > until:
             raise SettingError(
-                f"{len(absent)} shards were written by workers and are not in {parts.folder} as this machine sees it. "
-                "Choose an --out that all machines share."
+                f"{counted(len(absent), 'shard')} written by workers cannot be found in {parts.folder} as this machine "
+                "sees it. Choose an --out that all machines share."
             )
         time.sleep(1.0)

@@ -53,7 +53,7 @@ def next_experiments(table: pd.DataFrame, changes: np.ndarray, k: int, goal: Goa
     found = found.iloc[chosen].reset_index(drop=True)
     reasons = dict(zip(REASONS, (promising[chosen], uncertain[chosen], different), strict=True))
     found = found.assign(place=np.arange(1, len(found) + 1), **reasons)
-    whys = [_why(row, by_changes=len(changes) > 0) for row in found.to_dict("records")]
+    whys = [_why(row, others=len(pool) - 1, by_changes=len(changes) > 0) for row in found.to_dict("records")]
     return found.assign(why=pd.Series(whys, dtype=object))[list(columns(covariates))]
 
 
@@ -119,8 +119,17 @@ def _greedy(
     return chosen, np.array(when_chosen)
 
 
-def _why(row: Mapping[Hashable, Any], *, by_changes: bool) -> str:
-    said = [f"May be better than {100 * row['promising']:.0f} % of the others looked at"]
+def _promise(promising: float, others: int) -> str:
+    if not others:
+        return "The only candidate left to choose"
+    share = f"{100 * promising:.0f}"
+    return (
+        "Promises least of those looked at" if share == "0" else f"May be better than {share} % of the others looked at"
+    )
+
+
+def _why(row: Mapping[Hashable, Any], *, others: int, by_changes: bool) -> str:
+    said = [_promise(row["promising"], others)]
     if np.isfinite(row["sum_score"]):
         said.append(f"the sum of single effects says {row['sum_score']:.3g}, the model {row['score']:.3g}")
     elif np.isfinite(row["low"]):

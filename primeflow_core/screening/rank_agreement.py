@@ -21,22 +21,22 @@ class Side:
     value: np.ndarray
     drawn: np.ndarray
 
+    @property
+    def turned(self) -> np.ndarray:
+        """(n,) the larger, the better; with their sign where scores count either way."""
+        return _turned(self.value, self.goal)
+
     def of(self, kept: np.ndarray) -> "Side":
         """Of some of the conditions, by a mask (n,)."""
         return Side(self.goal, self.value[kept], self.drawn[kept])
 
-    @property
-    def good(self) -> np.ndarray:
-        """(n,) the larger, the better."""
-        return goodness(self.value, self.goal)
-
     def resampled(self, picks: np.ndarray) -> np.ndarray:
-        """``good`` of the conditions picked (P, n), each row with one replicate of the scores."""
-        good = self.good
+        """``turned`` scores of the conditions picked (P, n), each row with one replicate of them."""
+        value = self.turned
         if not np.isfinite(self.drawn).any():
-            unmoved: np.ndarray = good[picks]
+            unmoved: np.ndarray = value[picks]
             return unmoved
-        of_replicates = moved(good, goodness(self.drawn, self.goal)).T
+        of_replicates = moved(value, _turned(self.drawn, self.goal)).T
         turn = np.arange(len(picks)) % len(of_replicates)
         found: np.ndarray = of_replicates[turn[:, None], picks]
         return found
@@ -44,8 +44,9 @@ class Side:
 
 @dataclass(frozen=True)
 class RankAgreement:
-    """``spearman``: -1 to 1, NaN where a side gives all the same score. ``hits``: of ``best``, how many of the one
-    side's best the other has among its best too.
+    """``spearman``: -1 to 1, NaN where a side gives all the same score; where scores count either way it is that of the
+    signed ones, for a wrong sign is no agreement. ``hits``: of ``best``, how many of the one side's best the other has
+    among its best too.
 
     ``p``: how often chance alone has at least so many whole hits. The intervals hold 95 % of the replicates, and the
     value: ``hits_low`` and ``hits_high`` are shares of ``best``. ``drawn``: (B,) replicates of ``spearman``.
@@ -69,14 +70,15 @@ def rank_agreement(measured: Side, predicted: Side, picks: np.ndarray) -> RankAg
     The interval of the correlation is moved as every interval over cells (evaluation.bootstrap); that of the hits, a
     few whole numbers, stays where it is and is widened to hold the value.
     """
-    n = len(measured.value)
+    n, goal = len(measured.value), measured.goal
     best = best_of(n)
-    value = float(spearman(measured.good, predicted.good))
-    hits = float(top_hits(measured.good, predicted.good, best))
+    value = float(spearman(measured.turned, predicted.turned))
+    hits = float(top_hits(_size(measured.turned, goal), _size(predicted.turned, goal), best))
     one, other = (side.resampled(picks) for side in (measured, predicted))
     drawn = spearman(one, other)
     low, high = interval(value, drawn, "spearman")
-    hits_low, hits_high = _holding(hits / best, top_hits(one, other, best) / best)
+    drawn_hits = top_hits(_size(one, goal), _size(other, goal), best)
+    hits_low, hits_high = _holding(hits / best, drawn_hits / best)
     return RankAgreement(
         conditions=n,
         best=best,
@@ -134,3 +136,12 @@ def _chance_of(hits: float, conditions: int, best: int) -> float:
     from scipy.stats import hypergeom
 
     return float(hypergeom.sf(np.floor(hits + 1e-9) - 1, conditions, best, best))
+
+
+def _turned(scores: np.ndarray, goal: Goal) -> np.ndarray:
+    return scores if goal.both_ways else goodness(scores, goal)
+
+
+def _size(turned: np.ndarray, goal: Goal) -> np.ndarray:
+    """What counts; a replicate without a number stays the worst."""
+    return np.where(np.isneginf(turned), turned, np.abs(turned)) if goal.both_ways else turned

@@ -1,14 +1,15 @@
 """The ranking of a screen: one row a candidate, best first, with how sure its place is."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from primeflow_core.conditions import Condition
-from primeflow_core.screening.goal import UNSCORED, Goal
+from primeflow_core.conditions import Condition, parse_perturbations
+from primeflow_core.counted import counted
+from primeflow_core.screening.goal import OF_COMBINATIONS, UNSCORED, Goal
 from primeflow_core.screening.order import ScreenOrder
 from primeflow_core.screening.placing import Placing, placed
 
@@ -94,7 +95,22 @@ def without_score(table: pd.DataFrame, goal: Goal) -> str:
         return ""
     why = f": {UNSCORED[goal.kind]}" if goal.kind in UNSCORED else ""
     verb = "has" if count == 1 else "have"
-    return f"{count:,} of {len(table):,} candidates {verb} no score, and so no rank{why}."
+    return f"{count:,} of {counted(len(table), 'candidate')} {verb} no score, and so no rank{why}."
+
+
+def contains_target(labels: Iterable[str], goal: Goal) -> np.ndarray:
+    """(N,) whether each candidate has all perturbations of the goal's target: that it comes near to it is no news."""
+    wanted = {part.name for part in goal.target.perturbations} if goal.target is not None else set()
+    held = ({part.name for part in parse_perturbations(label)} for label in labels)
+    return np.array([bool(wanted) and wanted <= names for names in held], dtype=bool)
+
+
+def by_predicted_parts(table: pd.DataFrame, goal: Goal) -> np.ndarray:
+    """(N,) whether a combination was scored against its parts as the model predicts them, since not all of them were
+    measured alone."""
+    scored, measured = (np.isfinite(table[name].to_numpy(np.float64)) for name in ("score", "magnitude"))
+    found: np.ndarray = scored & ~measured & (goal.kind in OF_COMBINATIONS)
+    return found
 
 
 def matrix(rows: pa.Table, name: str) -> np.ndarray:

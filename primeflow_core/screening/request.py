@@ -15,7 +15,7 @@ from primeflow_core.cells import Cells
 from primeflow_core.checkpoint import Manifest
 from primeflow_core.conditions import Condition
 from primeflow_core.datasets import DATASETS, local_path, open_cells
-from primeflow_core.errors import SettingError
+from primeflow_core.errors import DataError, SettingError
 from primeflow_core.prediction import ModelShelf
 from primeflow_core.sampling_plan import SamplingPlan
 from primeflow_core.screening import hits
@@ -28,6 +28,7 @@ from primeflow_core.screening.order import ScreenOrder, weights_of
 from primeflow_core.screening.ranking import best_first, matrix, ranked
 from primeflow_core.screening.ranking import columns as ranking_columns
 from primeflow_core.screening.rows import schema
+from primeflow_core.splits import read_split
 
 if TYPE_CHECKING:
     from primeflow_core.predictor import Predictor
@@ -73,7 +74,7 @@ def prepared(
 
     Without them control cells are predicted by the model, which ``load`` then gives, and nothing can be checked.
     ``target_cells`` (m, G) stand for the goal's target where the data do not have it. Raises SettingError, DataError
-    for data of another model or a target without cells, CheckpointError.
+    for data of another model, a model folder without a readable split or a target without cells, CheckpointError.
     """
     import torch
 
@@ -83,6 +84,8 @@ def prepared(
 
     manifest = checkpoint.read_manifest(request.folder)
     _check_columns(manifest)
+    if data is not None:
+        _check_split(data, request.folder)
     plan = replace(request.plan, seed=0, precision=chosen(request.plan.precision, torch.device("cpu")))
     checked = () if data is None else checked_conditions(manifest, data, request.candidates, request.goal)
     order = ScreenOrder(
@@ -110,6 +113,17 @@ def _check_columns(manifest: Manifest) -> None:
                 f"The covariate {column!r} of {manifest.name} has the name of a column of rankings. Rename that column "
                 "of the data, and train again."
             )
+
+
+def _check_split(data: Cells, folder: Path) -> None:
+    """Which cells were for training decides what scores are relative to, and what the rivals learn from at the end."""
+    try:
+        read_split(folder / checkpoint.SPLIT, data, unlisted="leave-out")
+    except DataError as error:
+        raise DataError(
+            f"{folder} does not tell which cells were for training: {error} Copy the model's folder again, with its "
+            f"{checkpoint.SPLIT}."
+        ) from error
 
 
 def _check_needs_no_cells(goal: Goal, manifest: Manifest, target_cells: np.ndarray | None) -> None:

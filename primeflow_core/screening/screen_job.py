@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from primeflow_core.cells import Cells
-from primeflow_core.checkpoint import read_manifest
+from primeflow_core.checkpoint import Manifest, read_manifest
+from primeflow_core.comparison import control_rows, in_training
+from primeflow_core.evaluation.interaction import FEWEST_CELLS
 from primeflow_core.jobs import JobContext, Snapshot
 from primeflow_core.prediction import ModelShelf
 from primeflow_core.screening.candidates import Refusal
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
     from primeflow_core.screening.reference import Reference
     from primeflow_core.screening.trust import Trust
 
-PREPARING, CHECKING, RANKING = "Preparing", "Checking against what was measured", "Ranking"
+PREPARING, CHECKING, RANKING = "Preparing", "Checking what was held out", "Ranking"
 UNFINISHED = "unfinished"
 # Ranking what is there must not take more than this share of the time.
 _SHARE_OF_RANKING, _SHORTEST_WAIT = 0.1, 1.0
@@ -55,6 +57,35 @@ class RankedSoFar:
         return int(changes + self.screen.table.memory_usage(deep=True).sum())
 
 
+def beside(request: Request, manifest: Manifest) -> int:
+    """How many conditions at most are screened beside the candidates: those held out, to be checked."""
+    alike = {(condition.covariates, len(condition.perturbations)) for condition in request.candidates}
+    held_out = {c for c in manifest.held_out if (c.covariates, len(c.perturbations)) in alike}
+    return len(held_out.difference(request.candidates))
+
+
+def target_refusal(request: Request, cells: Cells | None) -> str:
+    """Why a screen by the target of ``request`` would be refused, before anything is computed; empty where it would
+    not. ``cells``: those that the model was trained on. Raises DataError for too few controls."""
+    target = request.goal.target
+    if target is None:
+        return ""
+    if cells is None:
+        name = read_manifest(request.folder).dataset
+        return (
+            f"{target.label} was measured in {name}, whose cells are not on this machine, and a target needs its cells."
+            " Bring them here, or choose another goal."
+        )
+    rows = cells.where(target)
+    others = control_rows(cells, target, in_training(cells, request.folder))[1]
+    if min(len(rows), len(others)) < FEWEST_CELLS:
+        return (
+            f"{cells.source} has {len(rows)} cells of {target.label} and {len(others)} controls beside them; a target "
+            f"needs {FEWEST_CELLS} of each at least. Choose one that was measured."
+        )
+    return ""
+
+
 def screen(
     request: Request,
     refused: Sequence[Refusal],
@@ -62,7 +93,8 @@ def screen(
     shelf: ModelShelf,
     context: JobContext,
 ) -> RankedSoFar:
-    """The work of a job of the screen lane. ``read`` gives the cells the model was trained on, where they are here.
+    """The work of a job of the screen lane. ``read`` gives the cells the model was trained on, where they are here; it
+    is called on the job's own thread.
 
     Ends before the next candidate once it was cancelled; the ranking kept last remains. On one thread, as the engine
     screens, so that the scores are the same and other lanes keep a core. Raises PrimeflowError.

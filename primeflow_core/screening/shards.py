@@ -4,9 +4,7 @@
 shard of it, and a screen that was killed goes on where its files end.
 """
 
-import fcntl
 import json
-import os
 import re
 import socket
 import weakref
@@ -18,8 +16,10 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from primeflow_core.errors import DataError, SettingError
+from primeflow_core.counted import counted
+from primeflow_core.errors import DataError, PrimeflowError, SettingError
 from primeflow_core.files import check_can_write, remove_partial, replaced, write_json, write_text
+from primeflow_core.folder_lock import let_go, locked
 from primeflow_core.screening.order import ScreenOrder
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ class Parts:
     def __init__(self, folder: Path, order: ScreenOrder, lock: int | None = None) -> None:
         self.folder, self.order = folder, order
         self._fingerprint = order.fingerprint
-        self._unlock = weakref.finalize(self, _closed, lock)
+        self._unlock = weakref.finalize(self, let_go, lock)
 
     @staticmethod
     def begun(out: Path, order: ScreenOrder, reference: "Reference") -> "Parts":
@@ -52,13 +52,19 @@ class Parts:
         """
         folder = out.resolve().with_name(f"{out.name}.parts")
         check_can_write(folder / ORDER)
-        parts = Parts(folder, order, _locked(folder))
+        parts = Parts(folder, order, locked(folder))
         try:
             parts._take_up(reference)
         except BaseException:
             parts.close()
             raise
         return parts
+
+    @staticmethod
+    def left_behind(out: Path, order: ScreenOrder) -> "Parts | None":
+        """The folder of this very screen, whose run was killed when its table stood already."""
+        folder = out.resolve().with_name(f"{out.name}.parts")
+        return Parts(folder, order, locked(folder)) if fingerprint_in(folder) == order.fingerprint else None
 
     @staticmethod
     def opened(folder: Path) -> "Parts":
@@ -79,27 +85,31 @@ class Parts:
             self._check_same_screen()
         else:
             self._clear_beginnings()
-            reference.write(self.folder / REFERENCE)
-            write_json(self.folder / ORDER, self.order.to_json())
-            write_text(self.folder / FINGERPRINT, self._fingerprint + "\n")
+        # Anew when taken up too, since workers read them and this process knows them anyway.
+        reference.write(self.folder / REFERENCE)
+        write_json(self.folder / ORDER, self.order.to_json())
+        write_text(self.folder / FINGERPRINT, self._fingerprint + "\n")
         remove_partial(self.folder)
 
     def _check_same_screen(self) -> None:
-        found = fingerprint_in(self.folder)
+        begun = self._begun_for()
+        # Where the one file is damaged the other tells.
+        found = fingerprint_in(self.folder) or (begun.fingerprint if begun else "")
         if found == self._fingerprint:
             return
+        told = _summary(begun) if begun else "its order cannot be read"
         raise SettingError(
-            f"{self.folder} holds shards of another screen ({_shown(found)}: {self._told()}); this one is "
+            f"{self.folder} holds shards of another screen ({_shown(found)}: {told}); this one is "
             f"{_shown(self._fingerprint)}: {_summary(self.order)}. Choose another --out, finish the other screen with "
             "the command that began it, or delete that folder."
         )
 
-    def _told(self) -> str:
-        """What the folder was begun for."""
+    def _begun_for(self) -> ScreenOrder | None:
+        """What the folder was begun for; None where that cannot be read."""
         try:
-            return _summary(ScreenOrder.from_json(json.loads((self.folder / ORDER).read_text(encoding="utf-8"))))
-        except (OSError, ValueError, KeyError, TypeError, SettingError):
-            return "its order cannot be read"
+            return ScreenOrder.from_json(json.loads((self.folder / ORDER).read_text(encoding="utf-8")))
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, PrimeflowError):
+            return None
 
     def _clear_beginnings(self) -> None:
         """Of a run that was killed before its order was whole; any shards would be of another."""
@@ -193,35 +203,15 @@ class Parts:
 
 def fingerprint_in(folder: Path) -> str:
     """That of the screen that works in ``folder``; empty where there is none."""
-    with suppress(OSError):
+    with suppress(OSError, UnicodeDecodeError):
         return (folder / FINGERPRINT).read_text(encoding="utf-8").strip()
     return ""
 
 
-def _locked(folder: Path) -> int | None:
-    """An open descriptor that holds the lock on ``folder``: it ends with the process, however that ends."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        os.close(descriptor)
-        raise SettingError(
-            f"Another process works in {folder}. Wait for it to finish, stop it, or choose another --out."
-        ) from error
-    except OSError:
-        os.close(descriptor)
-        return None
-    return descriptor
-
-
-def _closed(lock: int | None) -> None:
-    if lock is not None:
-        os.close(lock)
-
-
 def _shown(fingerprint: str) -> str:
-    return fingerprint[:8]
+    return fingerprint[:8] or "unknown"
 
 
 def _summary(order: ScreenOrder) -> str:
-    return f"{len(order.candidates):,} candidates, {order.model}, {order.goal.kind}"
+    candidates, seeds = counted(len(order.candidates), "candidate"), ", ".join(map(str, order.seeds))
+    return f"{candidates}, {order.model}, {order.goal.kind}, {order.cells} cells of each of the noise seeds {seeds}"

@@ -19,6 +19,21 @@ LABELS: dict[str, str] = {
 }
 
 
+def without_trust(data: str, fewest: int, *, predicted_controls: bool, simulated: bool) -> str:
+    """What stands above a ranking whose trust cannot be told. ``data``: what the model was trained on; ``fewest``: how
+    many held-out conditions would be needed."""
+    measured = "simulated" if simulated else "measured"
+    why = (
+        f"the cells of {data} are not on this machine"
+        if predicted_controls
+        else f"fewer than {fewest} held-out conditions like the candidates were {measured} and have a score"
+    )
+    return (
+        f"Nothing {measured} backs this ranking: {why}. How far to trust it cannot be told; take it as the model's "
+        "guess."
+    )
+
+
 def label_of(name: str) -> str:
     """What people call the model or a rival."""
     return LABELS.get(name, name)

@@ -53,8 +53,14 @@ class UNetConfig:
             raise SettingError(f"gene_join is {self.gene_join!r}; it must be add or concat.")
         if self.readout not in ("position", "gene"):
             raise SettingError(f"readout is {self.readout!r}; it must be position or gene.")
+        if self.heads < 1:
+            raise SettingError(f"heads is {self.heads}; it must be 1 or more.")
         if any(self.channels * mult % self.heads for mult in self.channel_mult):
             raise SettingError(f"every level's channels must divide into {self.heads} heads.")
+
+    def build(self, outputs: int, condition_channels: int) -> "UNetField":
+        """The field with fresh weights."""
+        return UNetField(self, outputs, condition_channels)
 
     @property
     def positions_multiple(self) -> int:

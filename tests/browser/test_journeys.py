@@ -63,6 +63,9 @@ def test_from_a_first_look_over_a_comparison_to_a_report(watched, newcomer, tmp_
     expect(page.get_by_role("heading", name="Differential expression")).to_be_visible()
     page.get_by_role("button", name="Remove").first.click()
     expect(page.get_by_role("button", name="Remove")).to_have_count(3)
+    # Until the rest of the page is drawn anew, the old one stands beside it.
+    expect(page.get_by_role("button", name="Add to report")).to_have_count(1)
+    wait_until_drawn(page)
     page.get_by_role("button", name="Add to report").click()
     expect(page.get_by_role("link", name=re.compile(r"In the report \(2\)"))).to_be_visible()
     go(page, "report")

@@ -1,6 +1,7 @@
-"""Dask workers to screen on: processes of this machine, or those of a scheduler that runs already."""
+"""Dask workers to share work among: processes of this machine, or those of a scheduler that runs already."""
 
 import logging
+import re
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,11 +14,15 @@ if TYPE_CHECKING:
     from distributed import Client
 
 LOSSES = 10
-"""Workers of this machine that may die over the same shard before it is given up."""
+"""Workers of this machine that may die over the same task before it is given up."""
 SECONDS_TO_ANSWER = 20.0
+ADDRESS = re.compile(r"(tcp|tls|ws|wss)://\S+:\d{1,5}")
 LOGGERS = ("distributed", "distributed.client")
 SAME_EVERYWHERE = ("primeflow", "torch", "numpy")
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
+KEPT_FOR_REUSE = str(2**28)
+OF_WORKERS = {**ONE_THREAD, **dict.fromkeys(("MALLOC_TRIM_THRESHOLD_", "MALLOC_MMAP_THRESHOLD_"), KEPT_FOR_REUSE)}
+"""Dask's own settings give freed memory back to the system at once, and every array of a score is paid for anew."""
 
 
 @contextmanager
@@ -25,7 +30,8 @@ def local_workers(count: int) -> Iterator["Client"]:
     """Processes of one thread each, that listen to this machine only and end with this process, however it ends."""
     import dask
 
-    with dask.config.set({"distributed.scheduler.allowed-failures": LOSSES}), _dask_unheard():
+    settings = {"distributed.scheduler.allowed-failures": LOSSES, "distributed.nanny.pre-spawn-environ": OF_WORKERS}
+    with dask.config.set(settings), _dask_unheard():
         from distributed import Client, LocalCluster
 
         with _ctrl_c_waits():
@@ -38,7 +44,6 @@ def local_workers(count: int) -> Iterator["Client"]:
                 scheduler_kwargs={"dashboard_address": "127.0.0.1:0"},
                 memory_limit=None,
                 silence_logs=logging.CRITICAL,
-                env=ONE_THREAD,
             )
         with cluster, Client(cluster, set_as_default=False) as client:
             yield client
@@ -71,6 +76,12 @@ def _ctrl_c_waits() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
+def check_address(scheduler: str) -> None:
+    """Raises SettingError for what cannot be the address of a scheduler; Dask would look for it for long."""
+    if not ADDRESS.fullmatch(scheduler):
+        raise SettingError(f"{scheduler!r} is no address of a Dask scheduler. Give it as tcp://HOST:PORT.")
+
+
 @contextmanager
 def remote_workers(scheduler: str) -> Iterator["Client"]:
     """Those of the scheduler at this address. Raises SettingError where it does not answer or they do not match."""
@@ -82,6 +93,7 @@ def remote_workers(scheduler: str) -> Iterator["Client"]:
 def _client_of(scheduler: str) -> "Client":
     from distributed import Client
 
+    check_address(scheduler)
     try:
         return Client(scheduler, timeout=SECONDS_TO_ANSWER, set_as_default=False)
     except (OSError, ValueError) as error:

@@ -1,0 +1,120 @@
+"""Mean and spread over seeds of every metric, of every model, between floor and ceiling.
+
+A seed's figure is the mean over its conditions, as PerturBench takes it. Floor and ceiling are of the conditions
+themselves, whatever the model (evaluation/agreement.py).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from primeflow_core.evaluation.scores import LARGER_IS_BETTER
+from primeflow_core.evaluation.table import METRICS, RANKS
+
+SHOWN = (*METRICS, "energy_distance")
+SMALL = 0.1
+FLOOR, CEILING = "floor: control cells", "ceiling: half of the measured cells"
+
+
+@dataclass(frozen=True)
+class Figure:
+    """Of one metric of one model: mean and standard deviation over ``seeds``; NaN for the spread of a single one."""
+
+    mean: float
+    spread: float
+
+    @property
+    def text(self) -> str:
+        """Three decimals, and four where the mean is below 0.1."""
+        if not np.isfinite(self.mean):
+            return "-"
+        digits = 3 if abs(self.mean) >= SMALL else 4
+        mean = f"{self.mean:.{digits}f}"
+        return mean if not np.isfinite(self.spread) else f"{mean} ± {self.spread:.{digits}f}"
+
+
+def leaderboard(rows: pd.DataFrame) -> pd.DataFrame:
+    """One row a model and guidance weight: ``model``, ``guidance``, ``seeds``, ``conditions``, ``seconds``,
+    ``parameters``, and each metric and rank as NAME and NAME_sd; then the floor and the ceiling, without spread.
+
+    ``rows`` as ``Store.rows`` gives them. The order is that of the rows.
+    """
+    found = [_row(str(model), float(weight), group) for (model, weight), group in _by_model(rows)]
+    return pd.concat([pd.DataFrame(found), _bounds(rows)], ignore_index=True)
+
+
+def _by_model(rows: pd.DataFrame) -> Any:
+    return rows.groupby(["model", "guidance"], sort=False)
+
+
+def _row(model: str, weight: float, rows: pd.DataFrame) -> dict[str, object]:
+    by_seed = rows.groupby("seed", sort=False)
+    row: dict[str, object] = {
+        "model": model, "guidance": weight, "seeds": rows["seed"].nunique(),
+        "conditions": int(by_seed.size().max()), "seconds": float(by_seed["seconds"].first().mean()),
+        "parameters": int(rows["parameters"].max()),
+    }  # fmt: skip
+    for name in (*SHOWN, *RANKS):
+        if name in rows:
+            of_seeds = by_seed[name].mean()
+            row |= {name: float(of_seeds.mean()), f"{name}_sd": float(of_seeds.std(ddof=1))}
+    return row
+
+
+def _bounds(rows: pd.DataFrame) -> pd.DataFrame:
+    """Of every condition that any model was scored on, once."""
+    of_condition = rows.drop_duplicates(_keys(rows))
+    found = []
+    for label, suffix in ((FLOOR, "_floor"), (CEILING, "_ceiling")):
+        values = {name: float(of_condition[name + suffix].mean()) for name in SHOWN if name + suffix in of_condition}
+        found.append({"model": label, "conditions": len(of_condition), **values})
+    return pd.DataFrame(found)
+
+
+def _keys(rows: pd.DataFrame) -> list[str]:
+    """The columns that name a condition: what stands before the metrics."""
+    columns = list(rows.columns)
+    return columns[: min(columns.index(name) for name in SHOWN if name in columns)]
+
+
+def figure(row: pd.Series, name: str) -> Figure:
+    return Figure(float(row.get(name, np.nan)), float(row.get(f"{name}_sd", np.nan)))
+
+
+def best(table: pd.DataFrame, name: str) -> set[int]:
+    """Rows of the models whose figure is within one standard deviation of the best one's."""
+    models = table[~table["model"].isin([FLOOR, CEILING]) & table[name].notna()]
+    if models.empty:
+        return set()
+    goodness = models[name].to_numpy(np.float64) * (1.0 if LARGER_IS_BETTER.get(name, False) else -1.0)
+    first = int(goodness.argmax())
+    spread = float(np.nan_to_num(figure(models.iloc[first], name).spread))
+    return set(models.index[goodness >= goodness[first] - spread])
+
+
+def markdown(table: pd.DataFrame, names: Sequence[str] = SHOWN) -> str:
+    """The table in Markdown: mean ± standard deviation over seeds, the best and what is as good in bold."""
+    shown = [name for name in names if name in table]
+    leading = {name: best(table, name) for name in shown}
+    heads = [
+        "model",
+        "w",
+        "seeds",
+        "conditions",
+        *(f"{name} {'↑' if LARGER_IS_BETTER.get(name) else '↓'}" for name in shown),
+    ]
+    lines = ["| " + " | ".join(heads) + " |", "|" + "---|" * len(heads)]
+    for number, row in table.iterrows():
+        texts = [str(row["model"]), _plain(row["guidance"]), _plain(row["seeds"]), _plain(row["conditions"])]
+        for name in shown:
+            text = figure(row, name).text
+            texts.append(f"**{text}**" if number in leading[name] else text)
+        lines.append("| " + " | ".join(texts) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def _plain(value: float) -> str:
+    return "" if pd.isna(value) else f"{value:g}"

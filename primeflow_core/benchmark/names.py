@@ -1,0 +1,49 @@
+"""What the models of a benchmark are called before people: the paper's names in place of those of recipes."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+
+PRIMEFLOW = "PRiMeFlow"
+FAMILIES: Mapping[str, str] = MappingProxyType(
+    {
+        "unet": PRIMEFLOW,
+        "mlp": "PRiMeFlow MLP",
+        "fm": "FM PCA",
+        "fm-ot": "FM PCA OT",
+        "no-change": "No change",
+        "mean": "Mean of all cells",
+        "additive": "Sum of single effects",
+        "ridge": "Ridge",
+        "linear": "Linear Additive",
+        "latent": "Latent Additive",
+        "decoder-only": "Decoder-Only",
+        "cpa": "CPA",
+        "cpa-noadv": "CPA (noAdv)",
+        "sams-vae": "SAMS-VAE",
+        "sams-vae-s": "SAMS-VAE (S)",
+        "biolord": "Biolord",
+    }
+)
+"""By the beginning of a recipe's name; the longest that fits counts."""
+
+Entry = tuple[str, float]
+"""A recipe's name and a guidance weight: one row of the leaderboard."""
+
+
+def family(recipe: str) -> str:
+    """``PRiMeFlow`` for ``unet-tiny``; the recipe's own name where it is of no known family."""
+    fitting = [beginning for beginning in FAMILIES if recipe == beginning or recipe.startswith(f"{beginning}-")]
+    return FAMILIES[max(fitting, key=len)] if fitting else recipe
+
+
+def labels(entries: Sequence[Entry]) -> dict[Entry, str]:
+    """Of each entry a name that no other has: with the recipe's where a family has two, with the weight unless 1."""
+    recipes = dict.fromkeys(recipe for recipe, _ in entries)
+    shared = Counter(map(family, recipes))
+    found = {}
+    for recipe, weight in entries:
+        name = family(recipe)
+        name = f"{name} ({recipe})" if shared[name] > 1 else name
+        found[recipe, weight] = name if weight == 1 else f"{name}, w = {weight:g}"
+    return found

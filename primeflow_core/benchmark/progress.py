@@ -1,0 +1,93 @@
+"""How far the trainings of a benchmark are, from the logs that they write, and how long all of it still takes."""
+
+import json
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from primeflow_core.benchmark.grid import Entry
+from primeflow_core.benchmark.store import Store
+from primeflow_core.training import LOG
+
+TAIL = 4096
+"""Bytes at the end of a log in which its last line is looked for; a line has about 300."""
+
+
+@dataclass(frozen=True)
+class Stand:
+    """The last that a training told of itself; times in seconds, those of an earlier run of it among ``seconds``."""
+
+    step: int
+    steps: int
+    seconds: float
+    seconds_left: float
+
+
+def stand_of(model: Path) -> Stand | None:
+    """None where the training has told nothing yet, as it is with one that has no steps."""
+    try:
+        with (model / LOG).open("rb") as log:
+            log.seek(max(0, log.seek(0, 2) - TAIL))
+            lines = log.read().decode("utf-8", errors="replace").splitlines()
+    except OSError:
+        return None
+    # The last line may be half written, and the first half read.
+    return next((stand for line in reversed(lines) if (stand := _stand(line)) is not None), None)
+
+
+def _stand(line: str) -> Stand | None:
+    try:
+        said = json.loads(line)
+        return Stand(int(said["step"]), int(said["steps"]), float(said["seconds"]), float(said["seconds_left"]))
+    except (ValueError, KeyError, TypeError):
+        return None
+
+
+class Forecast:
+    """Seconds that a benchmark still takes: each training as those of its recipe took, or else as all did."""
+
+    def __init__(self, store: Store) -> None:
+        self._store, self._waiting = store, {entry.name: entry for entry in store.missing}
+        self._took: dict[str, list[float]] = defaultdict(list)
+        self._since: dict[str, float] = {}
+        for entry in store.grid.entries:
+            if entry.name not in self._waiting and (scored := store.read(entry)) is not None:
+                self._took[entry.recipe.name].append(scored.seconds)
+
+    def runs(self, entries: Sequence[Entry], now: float) -> dict[str, Stand | None]:
+        """Of ``entries``, which are known to run at ``now`` (seconds of any clock), how far each is."""
+        for entry in entries:
+            self._since.setdefault(entry.name, now)
+        return {entry.name: stand_of(self._store.model(entry)) for entry in entries}
+
+    def ended(self, entry: Entry, now: float, *, failed: bool) -> None:
+        """A training that was taken up again took longer than what was seen of it here."""
+        self._waiting.pop(entry.name, None)
+        seen = now - self._since.pop(entry.name, now)
+        stand = stand_of(self._store.model(entry))
+        if not failed:
+            self._took[entry.recipe.name].append(max(seen, stand.seconds if stand else 0.0))
+
+    def left(self, running: Mapping[str, Stand | None], now: float, workers: int) -> float | None:
+        """None while nothing is known of any training."""
+        took = self._expected(running)
+        if not took:
+            return None
+        usual = sum(took.values()) / len(took)
+        of_waiting = {name: took.get(entry.recipe.name, usual) for name, entry in self._waiting.items()}
+        of_running = [
+            max(of_waiting[name] - (now - self._since[name]), stand.seconds_left if stand else 0.0)
+            for name, stand in running.items()
+        ]
+        waiting = sum(seconds for name, seconds in of_waiting.items() if name not in running)
+        return max((waiting + sum(of_running)) / workers, *of_running, 0.0)
+
+    def _expected(self, running: Mapping[str, Stand | None]) -> dict[str, float]:
+        """Of each recipe that is known: the mean of those that ended, or else what a running one foresees."""
+        foreseen = {
+            self._waiting[name].recipe.name: stand.seconds + stand.seconds_left
+            for name, stand in running.items()
+            if stand is not None
+        }
+        return foreseen | {name: sum(all_of) / len(all_of) for name, all_of in self._took.items() if all_of}

@@ -1,0 +1,144 @@
+"""Running the missing entries of a benchmark: one after the other in this process, or shared among processes."""
+
+import threading
+import time
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from primeflow_core.benchmark.grid import Entry
+from primeflow_core.benchmark.scored_entry import scored_entry
+from primeflow_core.benchmark.store import Store
+from primeflow_core.errors import PrimeflowError
+from primeflow_core.training_run import Source
+from primeflow_core.workers import local_workers
+
+if TYPE_CHECKING:
+    from distributed import Future
+
+TOLD_EVERY, LOOKED_EVERY = 1.0, 0.2
+"""Seconds between two words on what runs, and two looks at what has ended."""
+DIED = (
+    "its worker ended again and again, most likely for want of memory. Run the same command with fewer workers; what "
+    "is finished is kept."
+)
+
+Read = Callable[[], Source]
+"""Reads the data anew; it is sent to processes, so it must be picklable."""
+OnRunning = Callable[[Sequence[Entry]], None]
+"""Told about once a second, from any thread, which entries are being trained or scored."""
+
+
+@dataclass(frozen=True)
+class Ended:
+    """An entry that is scored, or ``failed`` with what a user can mend; the others go on."""
+
+    entry: Entry
+    failed: str = ""
+
+
+def run_entries(
+    store: Store,
+    read: Read,
+    command: Sequence[str],
+    workers: int | None = None,
+    on_running: OnRunning = lambda entries: None,
+) -> Generator[Ended, None, None]:
+    """Train and score what is missing, and tell of each entry as it ends; closing it ends the workers.
+
+    ``workers``: so many processes of one thread each; None: here, on all cores.
+    """
+    missing = store.missing
+    if not missing:
+        return
+    if workers is None:
+        yield from _here(store, read, missing, command, on_running)
+    else:
+        yield from _on_workers(store, read, missing, command, workers, on_running)
+
+
+def _here(
+    store: Store, read: Read, missing: Sequence[Entry], command: Sequence[str], on_running: OnRunning
+) -> Iterator[Ended]:
+    source = read()
+    for entry in missing:
+        with _told(entry, on_running):
+            ended = run_entry(store, entry, lambda: source, command)
+        yield ended
+
+
+@contextmanager
+def _told(entry: Entry, on_running: OnRunning) -> Iterator[None]:
+    """``on_running`` hears of ``entry`` at once, and again and again while the block runs."""
+    over = threading.Event()
+
+    def tell() -> None:
+        while not over.wait(TOLD_EVERY):
+            on_running((entry,))
+
+    on_running((entry,))
+    teller = threading.Thread(target=tell, daemon=True)
+    teller.start()
+    try:
+        yield
+    finally:
+        over.set()
+        teller.join()
+
+
+def _on_workers(
+    store: Store,
+    read: Read,
+    missing: Sequence[Entry],
+    command: Sequence[str],
+    workers: int,
+    on_running: OnRunning,
+) -> Iterator[Ended]:
+    """One entry a worker at a time, so that it is known which run."""
+    waiting, running = iter(missing), dict["Future", Entry]()
+    with local_workers(min(workers, len(missing))) as client:
+
+        def send(count: int) -> None:
+            for entry in islice(waiting, count):
+                running[client.submit(run_entry, store, entry, read, command, pure=False)] = entry
+
+        send(workers)
+        while running:
+            for future in _first_ended(running, on_running):
+                entry = running.pop(future)
+                send(1)
+                yield _result(future, entry)
+
+
+def _first_ended(running: "dict[Future, Entry]", on_running: OnRunning) -> "list[Future]":
+    told = -TOLD_EVERY
+    while not (ended := [future for future in running if future.done()]):
+        if time.monotonic() - told >= TOLD_EVERY:
+            told = time.monotonic()
+            on_running(tuple(running.values()))
+        time.sleep(LOOKED_EVERY)
+    return ended
+
+
+def _result(future: "Future", entry: Entry) -> Ended:
+    from distributed import KilledWorker
+
+    try:
+        ended: Ended = future.result()
+    except KilledWorker:
+        return Ended(entry, DIED)
+    return ended
+
+
+def run_entry(store: Store, entry: Entry, read: Read, command: Sequence[str]) -> Ended:
+    """Train and score one entry, and keep its scores."""
+    try:
+        scored = scored_entry(
+            entry, read(), store.model(entry), cells=store.grid.cells, part=store.grid.part, command=command
+        )
+    except PrimeflowError as error:
+        return Ended(entry, str(error))
+    store.keep(entry, scored)
+    return Ended(entry)

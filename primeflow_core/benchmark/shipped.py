@@ -1,0 +1,210 @@
+"""Finished benchmarks on this machine, shipped and one's own, as front ends show them; nothing here trains or scores.
+
+A folder of ``primeflow benchmark`` holds
+
+    about.json           what was compared, on what data, and the command that makes it again
+    benchmark.csv        the leaderboard
+    conditions.parquet   every metric of every model, seed, guidance weight and condition
+    cells.parquet        where measured and predicted cells lie (it may lack)
+
+as tables.py writes them. Whatever stands in them is checked here, once.
+"""
+
+import os
+from collections.abc import Container, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from primeflow_core.benchmark.about import read_about
+from primeflow_core.benchmark.leaderboard import CEILING, FLOOR, SHOWN
+from primeflow_core.benchmark.names import Entry, labels
+from primeflow_core.benchmark.pictured_cells import PictureFile, Place, read_picture_file
+from primeflow_core.benchmark.tables import ABOUT, CELLS, CONDITIONS, LEADERBOARD, About
+from primeflow_core.datasets import cache_folder
+from primeflow_core.errors import DataError, PrimeflowError
+from primeflow_core.evaluation.scores import LARGER_IS_BETTER
+
+FILES = (ABOUT, LEADERBOARD, CONDITIONS, CELLS)
+OF_A_TABLE = ("model", "guidance", "seeds", "conditions", "seconds", "parameters")
+OF_ROWS = ("condition", "model", "guidance", "seed")
+BETWEEN = " · "
+UNGUIDED = 1.0
+
+
+@dataclass(frozen=True, eq=False)
+class Results:
+    """``table``: the models, in the order of the file; ``bounds``: floor and ceiling, as rows like those.
+
+    ``rows``: every condition of every training, with ``contexts`` (the same index) as conditions.py words them.
+    ``key``: its name among those on this machine; ``own``: somebody made it here.
+    """
+
+    key: str
+    folder: Path
+    about: About
+    table: pd.DataFrame
+    bounds: pd.DataFrame
+    rows: pd.DataFrame
+    contexts: pd.Series
+    picture: PictureFile | None
+    own: bool = False
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        return tuple(name for name in SHOWN if name in self.table)
+
+    @property
+    def entries(self) -> tuple[Entry, ...]:
+        return tuple(zip(self.table["model"], self.table["guidance"], strict=True))
+
+    @cached_property
+    def labels(self) -> dict[Entry, str]:
+        return labels(self.entries)
+
+    @cached_property
+    def places(self) -> tuple[Place, ...]:
+        """Every scored condition with its context, in the order of the file."""
+        return tuple(dict.fromkeys(zip(self.rows["condition"], self.contexts, strict=True)))
+
+    def rows_at(self, place: Place) -> pd.DataFrame:
+        condition, context = place
+        return self.rows[(self.rows["condition"] == condition) & (self.contexts == context)]
+
+    def named(self, rows: pd.DataFrame, metric: str) -> pd.DataFrame:
+        """``rows`` with names for people in place of recipes and weights, the best by ``metric`` first."""
+        order = self.table[metric].sort_values(ascending=not LARGER_IS_BETTER[metric], na_position="last").index
+        place = {self.entries[row]: i for i, row in enumerate(order)}
+        entries = list(zip(rows["model"], rows["guidance"], strict=True))
+        sorted_rows = rows.assign(model=[self.labels[entry] for entry in entries], guidance=UNGUIDED)
+        return sorted_rows.iloc[np.argsort([place[entry] for entry in entries], kind="stable")]
+
+
+@dataclass(frozen=True)
+class Shelf:
+    """Benchmarks by names that fit into an address, shipped ones first, and a sentence for each unreadable folder."""
+
+    results: dict[str, Results]
+    problems: tuple[str, ...]
+
+    @property
+    def first(self) -> str | None:
+        """What to open on: measured cells before simulated ones."""
+        measured = (key for key, one in self.results.items() if not one.about.simulated)
+        return next(measured, next(iter(self.results), None))
+
+
+def own_benchmarks() -> Path:
+    """Where one's own are looked for: ``PRIMEFLOW_BENCHMARKS``, or ``benchmarks`` in the cache."""
+    chosen = os.environ.get("PRIMEFLOW_BENCHMARKS", "")
+    return Path(chosen).expanduser() if chosen else cache_folder() / "benchmarks"
+
+
+def benchmark_folders(*places: Path) -> tuple[Path, ...]:
+    """The folders in these places that say what they are about, or the place itself where it is one."""
+    return tuple(folder for place in dict.fromkeys(places) for folder in _described(place))
+
+
+def _described(place: Path) -> Iterator[Path]:
+    if (place / ABOUT).is_file():
+        yield place
+    yield from (about.parent for about in sorted(place.glob(f"*/{ABOUT}")))
+
+
+def read_shelf(shipped: Path, *own: Path) -> Shelf:
+    """Every benchmark in these places; one that is damaged leaves the others as they are."""
+    found: dict[str, Results] = {}
+    problems: list[str] = []
+    for folder in benchmark_folders(shipped, *own):
+        key = _key(folder.name, found)
+        try:
+            found[key] = read_results(folder, key, own=shipped not in (folder, folder.parent))
+        except PrimeflowError as error:
+            problems.append(str(error))
+    return Shelf(found, tuple(problems))
+
+
+def _key(name: str, taken: Container[str]) -> str:
+    while name in taken:
+        name += "-yours"
+    return name
+
+
+def read_results(folder: Path, key: str = "", *, own: bool = False) -> Results:
+    """Raises DataError that names the file and what is wrong with it."""
+    about = read_about(folder / ABOUT)
+    table, rows = _table(folder / LEADERBOARD), _rows(folder / CONDITIONS)
+    bound = table["model"].isin([FLOOR, CEILING])
+    models, bounds = table[~bound].reset_index(drop=True), table[bound].reset_index(drop=True)
+    _check_same(folder, models, rows)
+    contexts = _contexts(rows)
+    cells = folder / CELLS
+    picture = read_picture_file(cells) if cells.is_file() else None
+    return Results(key or folder.name, folder, about, models, bounds, rows, contexts, picture, own)
+
+
+def _table(path: Path) -> pd.DataFrame:
+    try:
+        table = pd.read_csv(path, dtype={"model": str}, keep_default_na=True)
+    except (OSError, ValueError, pd.errors.ParserError) as error:
+        raise _damaged(path, str(error)) from error
+    _check_columns(path, table, OF_A_TABLE)
+    if table["model"].isna().any():
+        raise _damaged(path, "a row names no model")
+    return _as_numbers(path, table, [str(name) for name in table if name != "model"])
+
+
+def _rows(path: Path) -> pd.DataFrame:
+    try:
+        rows = pq.read_table(path).to_pandas()
+    except (pa.ArrowException, OSError, ValueError) as error:
+        raise _damaged(path, str(error)) from error
+    _check_columns(path, rows, OF_ROWS)
+    if rows.empty:
+        raise _damaged(path, "it has no row")
+    first = min(list(rows).index(name) for name in SHOWN if name in rows)
+    words = {*list(rows)[:first], "model"}
+    rows = rows.assign(**{name: rows[name].astype(str) for name in words})
+    return _as_numbers(path, rows, [str(name) for name in rows if name not in words])
+
+
+def _check_columns(path: Path, frame: pd.DataFrame, needed: tuple[str, ...]) -> None:
+    if lacking := [name for name in needed if name not in frame]:
+        raise _damaged(path, f"it has no column {lacking[0]}")
+    if not any(name in frame for name in SHOWN):
+        raise _damaged(path, f"it has none of the metrics {', '.join(SHOWN)}")
+
+
+def _as_numbers(path: Path, frame: pd.DataFrame, columns: list[str]) -> pd.DataFrame:
+    try:
+        return frame.assign(**{name: pd.to_numeric(frame[name]).astype(np.float64) for name in columns})
+    except (ValueError, TypeError) as error:
+        raise _damaged(path, str(error)) from error
+
+
+def _check_same(folder: Path, models: pd.DataFrame, rows: pd.DataFrame) -> None:
+    """Both files are of the same benchmark, and of each model and weight there is one row in the table."""
+    listed = list(zip(models["model"], models["guidance"], strict=True))
+    if not listed or len(set(listed)) < len(listed):
+        raise _damaged(folder / LEADERBOARD, "it names no model, or one of them twice")
+    if set(listed) != set(zip(rows["model"], rows["guidance"], strict=True)):
+        raise _damaged(folder / CONDITIONS, f"its models are not those of {LEADERBOARD}")
+
+
+def _contexts(rows: pd.DataFrame) -> pd.Series:
+    """The values of the columns between the condition and the first metric."""
+    columns = list(rows)
+    first = min(columns.index(name) for name in SHOWN if name in columns)
+    covariates = rows[columns[columns.index("condition") + 1 : first]]
+    texts = [BETWEEN.join(values) for values in covariates.to_numpy(dtype=object)]
+    return pd.Series(texts, index=rows.index, dtype=object)
+
+
+def _damaged(path: Path, why: str) -> DataError:
+    reason = " ".join(why.split()).rstrip(".")
+    return DataError(f"{path} cannot be read: {reason}. Run `primeflow benchmark` again, or take the folder away.")

@@ -1,0 +1,110 @@
+"""The folder of a benchmark: a model and a file of scores for each finished entry, and the tables of all of them.
+
+    DIR/models/RECIPE-seed-N/     what `train` makes
+    DIR/scores/RECIPE-seed-N.parquet
+    DIR/pictures/RECIPE-seed-N.parquet    of the first seed
+
+A file of scores appears under its name when it is whole, and says what it was made from; so a benchmark that was
+killed goes on with the entries that have none.
+"""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from primeflow_core.benchmark.grid import Entry, Grid
+from primeflow_core.benchmark.scored_entry import ScoredEntry
+from primeflow_core.errors import DataError
+from primeflow_core.files import remove_partial, replaced, write_with
+
+ABOUT = b"primeflow_benchmark"
+
+
+@dataclass(frozen=True)
+class Store:
+    """Scores of the entries of ``grid`` in ``folder``."""
+
+    folder: Path
+    grid: Grid
+
+    def model(self, entry: Entry) -> Path:
+        return self.folder / "models" / entry.name
+
+    def clear_beginnings(self) -> None:
+        """Delete files that a killed run had begun to write; only while no other run works here."""
+        for folder in (self.folder, self.folder / "scores", self.folder / "pictures"):
+            remove_partial(folder)
+
+    def _scores(self, entry: Entry) -> Path:
+        return self.folder / "scores" / f"{entry.name}.parquet"
+
+    def _picture(self, entry: Entry) -> Path:
+        return self.folder / "pictures" / f"{entry.name}.parquet"
+
+    def keep(self, entry: Entry, scored: ScoredEntry) -> None:
+        if entry.pictured:
+            write_with(self._picture(entry), lambda temporary: scored.picture.to_parquet(temporary, index=False))
+        about = {
+            "fingerprint": self.grid.fingerprint(entry), "seconds": scored.seconds,
+            "parameters": scored.parameters, "refused": [list(pair) for pair in scored.refused],
+        }  # fmt: skip
+        stored = pa.Table.from_pandas(scored.rows, preserve_index=False)
+        marked = stored.replace_schema_metadata({ABOUT: json.dumps(about, sort_keys=True).encode()})
+        with replaced(self._scores(entry)) as temporary:
+            pq.write_table(marked, temporary, compression="zstd")
+
+    def read(self, entry: Entry) -> ScoredEntry | None:
+        """None where there is none yet, or what is there was made from other data, settings or version.
+
+        Raises DataError for a file that is damaged.
+        """
+        path = self._scores(entry)
+        if not path.is_file() or (entry.pictured and not self._picture(entry).is_file()):
+            return None
+        try:
+            stored = pq.read_table(path)
+            about: dict[str, Any] = json.loads((stored.schema.metadata or {})[ABOUT])
+            if about["fingerprint"] != self.grid.fingerprint(entry):
+                return None
+            refused = tuple((str(label), str(why)) for label, why in about["refused"])
+            return ScoredEntry(stored.to_pandas(), refused, float(about["seconds"]), int(about["parameters"]))
+        except (pa.ArrowException, KeyError, TypeError, ValueError) as error:
+            raise DataError(f"{path} is damaged. Delete it, and run the same command again.") from error
+
+    @property
+    def missing(self) -> tuple[Entry, ...]:
+        return tuple(entry for entry in self.grid.entries if self.read(entry) is None)
+
+    def rows(self) -> pd.DataFrame:
+        """Of every finished entry the scores of each condition, with ``seconds`` and ``parameters`` beside them."""
+        found = [(entry, self.read(entry)) for entry in self.grid.entries]
+        tables = [
+            scored.rows.assign(seconds=scored.seconds, parameters=scored.parameters)
+            for _, scored in found
+            if scored is not None and len(scored.rows)
+        ]
+        return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
+
+    def picture(self) -> pd.DataFrame:
+        """Where the predicted cells of the first seed lie: ``kind``, ``model``, ``guidance``, ``condition``,
+        ``context``, ``x``, ``y``."""
+        found = [entry for entry in self.grid.entries if entry.pictured and self.read(entry) is not None]
+        tables = [table for entry in found if len(table := self._read_picture(entry))]
+        return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
+
+    def _read_picture(self, entry: Entry) -> pd.DataFrame:
+        path = self._picture(entry)
+        try:
+            return pd.read_parquet(path)
+        except (pa.ArrowException, ValueError) as error:
+            raise DataError(f"{path} is damaged. Delete it, and run the same command again.") from error
+
+    def refused(self) -> dict[str, tuple[tuple[str, str], ...]]:
+        """Of each recipe the conditions that it could not predict, with the reason."""
+        found = [(entry.recipe.name, self.read(entry)) for entry in self.grid.entries]
+        return {name: scored.refused for name, scored in found if scored is not None and scored.refused}

@@ -1,0 +1,180 @@
+"""The command benchmark: models times seeds, trained, predicted and scored on one split, as one table."""
+
+import argparse
+import hashlib
+from contextlib import closing
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from primeflow_core.commands.benchmark_progress import TrainingsLine
+from primeflow_core.commands.reading import DataFile, add_reading_options, data_file, read_given
+from primeflow_core.commands.terminal import Subcommands, add_command, as_typed, note, say
+from primeflow_core.errors import SettingError
+from primeflow_core.files import check_can_write
+from primeflow_core.folder_lock import alone_in
+from primeflow_core.provenance import now, versions
+
+if TYPE_CHECKING:
+    from primeflow_core.benchmark.grid import Grid
+    from primeflow_core.benchmark.store import Store
+    from primeflow_core.benchmark.tables import About
+    from primeflow_core.recipe import Recipe
+    from primeflow_core.training_run import Source
+
+EVERY = "every-small"
+MOST_SEEDS = 100
+
+
+def add_commands(commands: Subcommands) -> None:
+    parser = add_command(
+        commands,
+        "benchmark",
+        "Train, predict and score models with several seeds, and set them beside each other.",
+        "primeflow benchmark simulated-screen --split split.csv --recipes linear,unet-tiny --seeds 5 --out runs/bench",
+    )
+    parser.add_argument("data", nargs="?", help=".h5ad file, or the name of a data set in the cache")
+    parser.add_argument("--list", action="store_true", help="name every recipe, one a line")
+    parser.add_argument("--split", type=Path, help="csv with columns cell, split (train, val, test)")
+    parser.add_argument(
+        "--unlisted", choices=("train", "leave-out"), help="cells that the split file does not list (default: an error)"
+    )
+    parser.add_argument(
+        "--recipes",
+        default=EVERY,
+        metavar="A,B|" + EVERY,
+        help="what to train, names or recipe files (default: every small recipe)",
+    )
+    parser.add_argument("--seeds", type=int, default=5, help="trainings of each (default: %(default)s)")
+    parser.add_argument("--first-seed", type=int, default=0, help="the first of the seeds (default: %(default)s)")
+    parser.add_argument(
+        "--guidance", default="1", metavar="W,W", help="guidance weights of flows, a row each (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--cells", type=int, default=1000, help="most predicted cells a condition (default: %(default)s)"
+    )
+    parser.add_argument("--part", choices=("val", "test"), default="test", help="what is scored (default: %(default)s)")
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="KEY=VALUE", help="change a number of all recipes"
+    )
+    parser.add_argument("--workers", type=int, metavar="N", help="so many processes of one core (default: all in one)")
+    parser.add_argument("--title", help="of the table (default: the name of the data)")
+    parser.add_argument("--held-out", metavar="TEXT", help="what the split holds out, in words, for readers")
+    parser.add_argument("--out", type=Path, help="folder of models, scores and tables")
+    add_reading_options(parser)
+    parser.set_defaults(run=benchmark_command)
+
+
+def benchmark_command(given: argparse.Namespace) -> None:
+    """Finished entries are never made again; killed, the same command goes on."""
+    from primeflow_core.benchmark.store import Store
+    from primeflow_core.recipes import RECIPES
+
+    if given.list:
+        for recipe in RECIPES:
+            say(recipe.name)
+        return
+    _check(given)
+    file = data_file(given.data)
+    store = Store(given.out, _grid(given, file))
+    with alone_in(given.out):
+        store.clear_beginnings()
+        _run(given, file, store)
+        _show(given, store, file)
+
+
+def _check(given: argparse.Namespace) -> None:
+    if given.data is None or given.split is None or given.out is None:
+        raise SettingError("benchmark needs a data file, --split and --out, or --list.")
+    if not 1 <= given.seeds <= MOST_SEEDS:
+        raise SettingError(f"--seeds is {given.seeds}; it must be 1 to {MOST_SEEDS}.")
+    if given.workers is not None and given.workers < 1:
+        raise SettingError(f"--workers is {given.workers}; it must be 1 or more.")
+    if given.out.is_file():
+        raise SettingError(f"--out {given.out} is a file; name a folder.")
+    check_can_write(given.out / "benchmark.csv")
+
+
+def _grid(given: argparse.Namespace, file: DataFile) -> "Grid":
+    from primeflow_core.anndata_file import sha256_of
+    from primeflow_core.benchmark.grid import Grid
+
+    try:
+        weights = tuple(float(text) for text in given.guidance.split(","))
+    except ValueError as error:
+        raise SettingError(f"--guidance {given.guidance!r} must be numbers joined by commas, such as 1,3,5.") from error
+    seeds = tuple(range(given.first_seed, given.first_seed + given.seeds))
+    split = hashlib.sha256(given.split.read_bytes()).hexdigest()
+    return Grid(_recipes(given), seeds, weights, given.cells, sha256_of(file.path), split, given.part)
+
+
+def _recipes(given: argparse.Namespace) -> "tuple[Recipe, ...]":
+    from primeflow_core.recipes import SMALL_RECIPES, adjusted, recipe_given
+
+    if given.recipes == EVERY:
+        chosen = SMALL_RECIPES
+    else:
+        chosen = tuple(recipe_given(name.strip()) for name in given.recipes.split(",") if name.strip())
+    return tuple(adjusted(recipe, given.set) for recipe in chosen)
+
+
+def read_source(given: argparse.Namespace) -> "Source":
+    """The data of a benchmark, in whatever process works on it."""
+    from primeflow_core.splits import read_split
+    from primeflow_core.training_run import Source
+
+    file = data_file(given.data)
+    cells = read_given(file, given)
+    split = read_split(given.split, cells, unlisted=given.unlisted)
+    return Source(cells, split, file.name, file.simulated, {"normalise": given.normalise})
+
+
+def _run(given: argparse.Namespace, file: DataFile, store: "Store") -> None:
+    from primeflow_core.benchmark.run import run_entries
+
+    total, left = len(store.grid.entries), len(store.missing)
+    note(f"{file.name}: {total} trainings, {total - left} of them finished.")
+    if not left:
+        return
+    failed: dict[str, str] = {}
+    line = TrainingsLine(store, given.workers or 1)
+    ends = run_entries(store, partial(read_source, given), as_typed(), given.workers, line.running)
+    with closing(line), closing(ends):
+        for ended in ends:
+            if ended.failed:
+                failed[ended.entry.name] = ended.failed
+            line.ended(ended)
+    for name, why in failed.items():
+        note(f"{name} failed: {why}")
+
+
+def _show(given: argparse.Namespace, store: "Store", file: DataFile) -> None:
+    from primeflow_core.benchmark.leaderboard import markdown
+    from primeflow_core.benchmark.outcome import outcome
+
+    found = outcome(_about(given, store, file), [store], read_given(file, given))
+    say(markdown(found.write(store.folder)))
+    for name, conditions in store.refused().items():
+        note(f"{name} cannot predict {len(conditions)}: {', '.join(label for label, _ in conditions[:5])}")
+    say(f"{store.folder}: benchmark.csv, .md and .html, conditions.parquet, cells.parquet.")
+
+
+def _about(given: argparse.Namespace, store: "Store", file: DataFile) -> "About":
+    from primeflow_core.benchmark.tables import About
+
+    grid = store.grid
+    return About(
+        title=given.title or f"Models on {file.name}",
+        data=file.name,
+        simulated=file.simulated,
+        split=given.held_out or f"Held out by {given.split.name}",
+        command=" ".join(as_typed()),
+        cells=grid.cells,
+        seeds=grid.seeds,
+        part=grid.part,
+        data_sha256=grid.data_sha256,
+        split_sha256=(grid.split_sha256,),
+        recipes={recipe.name: recipe.summary for recipe in grid.recipes},
+        versions=versions(),
+        made=now(),
+    )

@@ -1,0 +1,91 @@
+"""The ranges that a setting is searched in, free of the library that searches them."""
+
+import json
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import Any
+
+Value = bool | int | float | str | tuple[int, ...]
+Point = dict[str, "int | float | str"]
+"""Of each setting where it lies in its range, as the search sees it."""
+DIGITS = 10
+"""Of a value on a grid: 0.3 and not 0.30000000000000004."""
+
+
+@dataclass(frozen=True)
+class Range(ABC):
+    """What a setting may be."""
+
+    @abstractmethod
+    def place(self, value: Value) -> int | float | str:
+        """Where ``value`` lies, moved into the range if it is outside."""
+
+    @abstractmethod
+    def value(self, place: Any) -> Value:
+        """The setting at ``place``."""
+
+
+@dataclass(frozen=True)
+class Real(Range):
+    """``low`` to ``high``, on a grid of ``step`` from ``low`` if one is given; ``log``: evenly in the logarithm."""
+
+    low: float
+    high: float
+    log: bool = False
+    step: float | None = None
+
+    def place(self, value: Any) -> float:
+        inside = min(max(float(value), self.low), self.high)
+        return inside if self.step is None else self._on_grid(inside, self.step)
+
+    def value(self, place: Any) -> float:
+        return float(place) if self.step is None else self._on_grid(float(place), self.step)
+
+    def _on_grid(self, inside: float, step: float) -> float:
+        return round(self.low + round((inside - self.low) / step) * step, DIGITS)
+
+
+@dataclass(frozen=True)
+class Whole(Range):
+    """Whole numbers ``low`` to ``high``, both included; a ``log`` range has no ``step``."""
+
+    low: int
+    high: int
+    step: int = 1
+    log: bool = False
+
+    def place(self, value: Any) -> int:
+        inside = min(max(value, self.low), self.high)
+        return self.low + round((inside - self.low) / self.step) * self.step
+
+    def value(self, place: Any) -> int:
+        return int(place)
+
+
+@dataclass(frozen=True)
+class Choice(Range):
+    """One of some ``options``, searched by name, since not all of them are numbers."""
+
+    options: tuple[Value, ...]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(map(_name, self.options))
+
+    def place(self, value: Any) -> str:
+        return _name(min(self.options, key=lambda option: _distance(option, value)))
+
+    def value(self, place: Any) -> Value:
+        return self.options[self.names.index(place)]
+
+
+def _name(option: Value) -> str:
+    return option if isinstance(option, str) else json.dumps(option)
+
+
+def _distance(option: Value, value: Value) -> float:
+    if option == value:
+        return 0.0
+    if isinstance(option, int | float) and isinstance(value, int | float):
+        return abs(option - value)
+    return float("inf")
