@@ -456,3 +456,10 @@ def test_the_interaction_card_says_a_class_with_its_interval(models):
     single = opened(b="")
     single.selectbox(key="b").set_value(None).run()
     assert "More or less than the sum of its parts?" not in text_of(single)
+
+
+def test_a_run_of_a_page_leaves_the_heap_alone():
+    """Searching all of torch for garbage twice a second, while a page waits for a job, starves the job."""
+    asked = "from streamlit import config; print(config.get_option('runner.postScriptGC'))"
+    said = subprocess.run([sys.executable, "-c", asked], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert said.stdout.split()[-1] == "False"
