@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -105,7 +106,7 @@ class Shown:
         """(N,) whether a candidate has every perturbation of the target: that it comes near is no news."""
         return pd.Series(contains_target(self.table["perturbation"], self.goal), index=self.table.index)
 
-    @property
+    @cached_property
     def conditions(self) -> dict[str, Condition]:
         """The candidates by label; the page ranks one context at a time."""
         request = self.asked.request
