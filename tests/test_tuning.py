@@ -410,7 +410,7 @@ def test_the_command_writes_the_table_and_a_recipe_that_trains(on_disk, tmp_path
     assert "trials: 3 of 3" in said.err
     assert "left" in said.err
     assert "energy_distance (smaller is better)" in said.out
-    rows = pd.read_csv(out / "trials.csv")
+    rows = pd.read_csv(out / "trials.csv", float_precision="round_trip")
     assert len(rows) == 3
     told = json.loads((out / "best.json").read_text())["provenance"]
     assert told["trials"] == 3
