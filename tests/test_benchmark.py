@@ -162,6 +162,7 @@ def test_models_of_all_kinds_are_trained_and_scored(two_models):
     assert not list(run_entries(two_models, source, []))
 
 
+@pytest.mark.slow
 def test_a_benchmark_that_was_killed_ends_with_the_same_table(two_models, tmp_path, monkeypatch):
     whole = Store(tmp_path / "whole", two_models.grid)
     list(run_entries(whole, source, []))

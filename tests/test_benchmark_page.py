@@ -272,6 +272,7 @@ print(*[name for name in ("torch", "scanpy", "umap", "numba") if name in sys.mod
 """
 
 
+@pytest.mark.slow
 def test_the_page_runs_alone_and_loads_nothing_heavy():
     done = subprocess.run(
         [sys.executable, "-c", ALONE], cwd=ROOT, capture_output=True, text=True, check=False, timeout=120

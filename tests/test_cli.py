@@ -109,6 +109,7 @@ def test_generate_twice_is_identical_and_another_seed_is_not(screen, tmp_path):
     assert not np.array_equal(a, c)
 
 
+@pytest.mark.slow
 def test_the_papers_setting_is_euler_with_100_steps(screen, tmp_path):
     assert generate(screen, tmp_path / "a.h5ad", "--sampler", "euler") == 0
     assert read_provenance(tmp_path / "a.h5ad")["sampling"]["steps"] == 100
@@ -153,6 +154,7 @@ def evaluated(screen, folder, *more):
     return main([*arguments, "--out", str(folder / "m.csv"), *more])
 
 
+@pytest.mark.slow
 def test_evaluate_writes_bounds_rivals_and_genes_beside_the_table(screen, tmp_path, capsys):
     files = [word for name in ("bounds", "rivals", "genes") for word in (f"--{name}", str(tmp_path / f"{name}.csv"))]
     assert evaluated(screen, tmp_path, "--split", str(screen / "split.csv"), *files) == 0
@@ -167,6 +169,7 @@ def test_evaluate_writes_bounds_rivals_and_genes_beside_the_table(screen, tmp_pa
     assert all(name in told for name in ("ceiling", "wrong", "sum-of-singles"))
 
 
+@pytest.mark.slow
 def test_evaluate_scores_the_virtual_cell_challenges_metrics(screen, tmp_path, capsys):
     assert evaluated(screen, tmp_path, "--suite", "vcc", "--split", str(screen / "split.csv")) == 0
     table = pd.read_csv(tmp_path / "m.csv")
@@ -317,6 +320,7 @@ def test_split_and_check_speak_of_the_file(screen, tmp_path, capsys):
     assert "too few" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_a_student_is_taught_judged_and_used(screen, tmp_path, capsys):
     folder = tmp_path / "model"
     shutil.copytree(screen / "model", folder)
@@ -341,6 +345,7 @@ def test_a_student_is_taught_judged_and_used(screen, tmp_path, capsys):
     assert "'stpes' is no setting" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_a_card_leaves_out_what_the_model_cannot_be_asked_for(screen, tmp_path, capsys):
     data, split, folder = str(screen / "data.h5ad"), str(tmp_path / "split.csv"), tmp_path / "model"
     reading = ["--covariates", "cell_type"]

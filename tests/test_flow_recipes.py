@@ -158,6 +158,7 @@ def test_a_last_batch_of_one_cell_and_a_resumed_training_work(tmp_path, name):
     assert again.predictor.loss(one, torch.Generator().manual_seed(0)).isfinite().all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(FLOWS))
 def test_the_validation_loss_falls(tmp_path, name):
     strong = source()

@@ -2,6 +2,7 @@
 
 import ast
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -28,10 +29,11 @@ def name_of(path: Path) -> str:
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
-def imports(path: Path, *, at_top: bool = False) -> set[str]:
+@cache
+def imports(path: Path, *, at_top: bool = False) -> frozenset[str]:
     """Modules that a file imports; ``at_top``: only what importing the file imports too."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
-    return {name for node in (_when_imported(tree) if at_top else ast.walk(tree)) for name in _names(node)}
+    return frozenset(name for node in (_when_imported(tree) if at_top else ast.walk(tree)) for name in _names(node))
 
 
 def _when_imported(node: ast.AST) -> Iterator[ast.AST]:
@@ -53,7 +55,7 @@ def _names(node: ast.AST) -> list[str]:
     return []
 
 
-def uses(names: set[str], package: str) -> bool:
+def uses(names: frozenset[str], package: str) -> bool:
     return any(name == package or name.startswith(f"{package}.") for name in names)
 
 

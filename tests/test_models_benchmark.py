@@ -29,6 +29,7 @@ def on_tiny_cells(monkeypatch):
     monkeypatch.setattr(datasets, "open_cells", lambda name: data)
 
 
+@pytest.mark.slow
 def test_two_splits_make_one_table_with_a_page(on_tiny_cells, monkeypatch, tmp_path, capsys):
     given = argparse.Namespace(work=tmp_path / "work", out=tmp_path / "out", seeds=2, workers=None)
     models.run(NAME, given)

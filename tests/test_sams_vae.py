@@ -18,6 +18,7 @@ TINY = SamsVaeConfig(width=32, latent=16, dropout=0.0, mask_prior=0.05)
 SHORT = TrainingConfig(batch_size=32, learning_rate=1e-2, warmup=0, ema=0.0, clip=1e9, steps=600)
 
 
+@pytest.mark.slow
 def test_the_mask_becomes_sparse_and_keeps_what_perturbations_move():
     cells = screen("none", "ABC", each=20)
     model = trained(TINY, cells, SHORT)
@@ -34,6 +35,7 @@ def test_the_mask_becomes_sparse_and_keeps_what_perturbations_move():
     assert (made["A+B"] - made["control"])[:4].min() > 0.7
 
 
+@pytest.mark.slow
 def test_a_larger_prior_leaves_more_of_the_mask():
     cells = screen("none", "ABC", each=10)
     short = replace(SHORT, steps=150)

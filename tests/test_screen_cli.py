@@ -136,6 +136,7 @@ def test_what_moves_a_gene_out_of_this_screen_is_not_this_screen(place, tmp_path
     assert "What moves G1?" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_a_ranking_that_was_cancelled_is_made_whole(place, tmp_path):
     out = tmp_path / "hits.parquet"
     assert screen(place, out, *PARTS) == 0
@@ -156,6 +157,7 @@ def test_a_folder_left_behind_beside_its_table_is_removed(place, tmp_path, monke
     assert [path.name for path in tmp_path.iterdir()] == ["hits.parquet"]
 
 
+@pytest.mark.slow
 def test_a_run_that_was_interrupted_goes_on(place, tmp_path, capsys, monkeypatch):
     whole, resumed = tmp_path / "whole.parquet", tmp_path / "resumed.parquet"
     assert screen(place, whole, *PARTS) == 0
@@ -417,6 +419,7 @@ def test_candidates_are_never_overwritten(place, tmp_path, capsys):
     assert listed.read_text() == "perturbation\nA+B\n"
 
 
+@pytest.mark.slow
 def test_another_number_of_next_experiments_is_chosen_anew_or_refused_in_words(place, tmp_path, capsys):
     out, asked = tmp_path / "hits.parquet", ["--candidates", "all-pairs", "--covariate", "cell_type=hela"]
     assert screen(place, out, *asked, "--next", "2") == 0

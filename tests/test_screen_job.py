@@ -81,6 +81,7 @@ def test_held_out_conditions_are_checked_first(models, manager):
     assert found.screen.trust.lines[0].startswith("On ")
 
 
+@pytest.mark.slow
 def test_the_same_question_gives_the_same_ranking(models, manager):
     one, other = (ended(manager, started(manager, asked(models))).result.screen for _ in range(2))
     assert one.table.equals(other.table)
@@ -88,6 +89,7 @@ def test_the_same_question_gives_the_same_ranking(models, manager):
     assert one.about == other.about
 
 
+@pytest.mark.slow
 def test_it_screens_on_one_thread(models, manager, monkeypatch):
     """Else many small products of several threads wait for each other on a busy machine."""
     seen, screened = set(), Bench.screened

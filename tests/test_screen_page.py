@@ -82,6 +82,7 @@ print(*[name for name in ("torch", "scanpy", "umap", "numba", "matplotlib", "dis
 """
 
 
+@pytest.mark.slow
 def test_the_first_view_loads_nothing_heavy(ranked):
     done = subprocess.run(
         [sys.executable, "-c", FIRST_VIEW], cwd=ROOT, env=os.environ, capture_output=True, text=True, timeout=120,

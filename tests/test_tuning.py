@@ -106,6 +106,7 @@ MOMENTS = [
 ]  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("owner", "name", "number", "when"), MOMENTS, ids=lambda one: getattr(one, "__name__", one))
 def test_a_search_that_was_interrupted_comes_to_the_same(
     source, whole, tmp_path, monkeypatch, owner, name, number, when
@@ -127,6 +128,7 @@ def test_a_search_that_was_interrupted_comes_to_the_same(
     assert outcome(searched(tmp_path / "search", source)) == whole
 
 
+@pytest.mark.slow
 def test_interrupted_again_and_again_it_comes_to_the_same(source, whole, tmp_path, monkeypatch):
     kept, calls = Trainer.step, []
 
@@ -146,12 +148,14 @@ def test_interrupted_again_and_again_it_comes_to_the_same(source, whole, tmp_pat
     pytest.fail("it never came to an end")
 
 
+@pytest.mark.slow
 def test_more_trials_go_on_from_those_that_are_there(source, whole, tmp_path):
     few = searched(tmp_path / "search", source, trials=3)
     assert [replace(trial, seconds=0.0) for trial in few.trials()] == whole[0][:3]
     assert outcome(searched(tmp_path / "search", source)) == whole
 
 
+@pytest.mark.slow
 def test_flows_are_searched_too(source, tmp_path):
     small = adjusted(recipe_named("mlp-tiny"), ["hidden=16", "steps=4", "batch_size=16", "validate_every=2"])
     asked = question(recipe=small, metric="cosine_logfc", fixed=frozenset({"hidden"}))
@@ -318,6 +322,7 @@ def test_a_trial_that_is_missing_before_others_is_named(source, tmp_path):
     assert len(store.trials()) == 1
 
 
+@pytest.mark.slow
 def test_damaged_early_scores_are_made_again(source, whole, tmp_path, monkeypatch):
     kept = Store.keep_early
 

@@ -35,6 +35,7 @@ def parameters(module: nn.Module) -> int:
     return sum(parameter.numel() for parameter in module.parameters())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("recipe", "trunk"), [("unet-a", 208.8e6), ("unet-b", 150.8e6)])
 @pytest.mark.parametrize("genes", [5666, 9216])
 def test_paper_sizes_match_the_guided_diffusion_trunk_plus_embeddings(recipe, trunk, genes):
