@@ -11,6 +11,7 @@ from primeflow_core import __version__
 from primeflow_core.commands import app, benchmark, data, distill, evaluate, model, screen, tune
 from primeflow_core.commands.terminal import note
 from primeflow_core.errors import PrimeflowError
+from primeflow_core.memory import lacks_memory
 
 INTERRUPTED = 130
 
@@ -44,6 +45,13 @@ def main(arguments: Sequence[str]) -> int:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return 0
         return _refused(f"{error.strerror or error}: {error.filename}" if error.filename else str(error))
+    except (RuntimeError, MemoryError) as error:
+        if not lacks_memory(error):
+            raise
+        return _refused(
+            "there was not enough memory for this; what was finished before stands. Ask for fewer cells, or give a "
+            "training a smaller batch or recipe (--set batch_size=N, --recipe)."
+        )
     except KeyboardInterrupt:
         sys.stderr.write("primeflow: interrupted; what was finished before stands.\n")
         return INTERRUPTED

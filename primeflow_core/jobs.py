@@ -21,6 +21,7 @@ import numpy as np
 
 from primeflow_core.errors import PrimeflowError
 from primeflow_core.job_queue import FairQueue, Limits
+from primeflow_core.memory import lacks_memory
 
 Lane = Literal["quick", "screen", "long"]
 QUICK = Limits(most_waiting=24, most_of_one=6, what="prediction")
@@ -344,12 +345,11 @@ class JobManager:
             state = JobState.CANCELLED
         except PrimeflowError as known:
             state, error = JobState.FAILED, str(known)
-        except MemoryError:
-            state, error = JobState.FAILED, "There was not enough memory for this. Ask for fewer cells."
         except Exception as unknown:  # noqa: BLE001, at the edge of the thread: or the worker dies and all wait forever
-            _log.exception("job %s failed", job.id[:6])
-            state = JobState.FAILED
-            error = f"Something went wrong inside PRiMeFlow ({type(unknown).__name__}). The server's log says more."
+            state, error = JobState.FAILED, "There was not enough memory for this. Ask for fewer cells."
+            if not lacks_memory(unknown):
+                _log.exception("job %s failed", job.id[:6])
+                error = f"Something went wrong inside PRiMeFlow ({type(unknown).__name__}). The server's log says more."
         with self._changed:
             job.result = result if state is JobState.DONE else job.result
             job.error = error

@@ -15,6 +15,7 @@ from primeflow_core.checkpoint import Manifest
 from primeflow_core.conditions import Condition
 from primeflow_core.errors import SettingError
 from primeflow_core.jobs import JobContext, Snapshot
+from primeflow_core.memory import lacks_memory
 from primeflow_core.model_kind import is_flow
 from primeflow_core.sampling_plan import STUDENT, Progress, SamplingPlan
 
@@ -115,8 +116,11 @@ def predict(question: Question, shelf: ModelShelf, place: Place | None, context:
     watch = _Watch(question, place, context)
     try:
         values = predictor.predict(question.condition, question.cells, question.plan, watch)
-    except RuntimeError as error:
-        raise _out_of_memory(question.cells, error) from error
+    except (RuntimeError, MemoryError) as error:
+        if not lacks_memory(error):
+            raise
+        fewer = max(1, question.cells // 4)
+        raise SettingError(f"There was not enough memory for {question.cells:,} cells. Try {fewer:,} cells.") from error
     finally:
         if watch.pace is not None:
             shelf.learn(question.folder, watch.pace)
@@ -165,13 +169,6 @@ class _Watch:
 def _done(progress: Progress) -> int:
     """Cell-steps so far."""
     return progress.first * progress.steps + len(progress.state) * progress.step
-
-
-def _out_of_memory(cells: int, error: RuntimeError) -> Exception:
-    """PyTorch reports lack of memory as a RuntimeError; anything else stays what it is."""
-    if "memory" not in str(error).lower():
-        return error
-    return SettingError(f"There was not enough memory for {cells:,} cells. Try {max(1, cells // 4):,} cells.")
 
 
 def _relative_size(manifest: Manifest) -> float:

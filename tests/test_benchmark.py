@@ -22,7 +22,7 @@ from primeflow_core.benchmark.scored_entry import ScoredEntry, scored_entry
 from primeflow_core.benchmark.store import Store
 from primeflow_core.card import write_card
 from primeflow_core.errors import DataError, SettingError
-from primeflow_core.recipes import RECIPES, SMALL_RECIPES, recipe_named
+from primeflow_core.recipes import RECIPES, SMALL_RECIPES, adjusted, recipe_named
 from primeflow_core.splits import TEST, TRAIN, held_out_split
 from primeflow_core.training import train
 from primeflow_core.training_run import Source, prepare
@@ -210,6 +210,14 @@ def on_disk(tmp_path):
     pair = next(one for one in read.conditions if one.label == PAIR.label)
     held_out_split(read, {pair: TEST}, seed=0).write(tmp_path / "split.csv")
     return tmp_path
+
+
+def test_a_model_too_large_for_the_memory_is_told_and_the_others_go_on(tmp_path):
+    large = adjusted(recipe_named("mlp-tiny"), [f"hidden={3 * 10**6}"])
+    store = Store(tmp_path, Grid((large, recipe_named("additive")), (0,), (1.0,), 16, "d", "s"))
+    failed = {one.entry.recipe.name: one.failed for one in run_entries(store, source, [])}
+    assert failed["additive"] == ""
+    assert "not enough memory" in failed["mlp-tiny"]
 
 
 def test_what_starts_from_controls_is_scored_on_each_of_them_once(tmp_path, monkeypatch):

@@ -245,6 +245,19 @@ def test_settings_that_make_no_model_fail_alone(source, tmp_path, monkeypatch):
     assert {(trial.state, trial.why) for trial in trials} == {(SCORED, ""), (FAILED, "no such model")}
 
 
+def test_a_model_too_large_for_the_memory_fails_alone(source, tmp_path, monkeypatch):
+    kept = trial_run.at
+
+    def at(recipe, space, point):
+        if point["use_covariates"] == "false":
+            return adjusted(recipe_named("mlp-tiny"), [f"hidden={3 * 10**6}"])
+        return kept(recipe, space, point)
+
+    monkeypatch.setattr(trial_run, "at", at)
+    trials = searched(tmp_path / "search", source, trials=5).trials()
+    assert {(trial.state, trial.why) for trial in trials} == {(SCORED, ""), (FAILED, trial_run.TOO_LARGE)}
+
+
 def test_what_a_user_can_mend_ends_the_search_and_nothing_is_kept(source, tmp_path):
     made = replace(bench(tmp_path / "search", source), device="cuda:99")
     with pytest.raises(SettingError, match="no CUDA device"):

@@ -12,6 +12,7 @@ from primeflow_core.benchmark.grid import Entry
 from primeflow_core.benchmark.scored_entry import scored_entry
 from primeflow_core.benchmark.store import Store
 from primeflow_core.errors import PrimeflowError
+from primeflow_core.memory import lacks_memory
 from primeflow_core.training_run import Source
 from primeflow_core.workers import local_workers
 
@@ -140,5 +141,11 @@ def run_entry(store: Store, entry: Entry, read: Read, command: Sequence[str]) ->
         )
     except PrimeflowError as error:
         return Ended(entry, str(error))
+    except (RuntimeError, MemoryError) as error:
+        if not lacks_memory(error):
+            raise
+        return Ended(
+            entry, "there was not enough memory for it. A smaller batch_size needs less, and so do fewer cells"
+        )
     store.keep(entry, scored)
     return Ended(entry)

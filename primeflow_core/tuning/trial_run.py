@@ -5,11 +5,10 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-import torch
-
 from primeflow_core import checkpoint
 from primeflow_core.checkpoint import WEIGHTS
 from primeflow_core.errors import SettingError
+from primeflow_core.memory import lacks_memory
 from primeflow_core.recipe import Recipe
 from primeflow_core.training import train
 from primeflow_core.training_run import Source, prepare, usual_sampling
@@ -21,6 +20,7 @@ from primeflow_core.tuning.validation import DivergedError, Validation
 
 CHECKPOINTS = (0.25, 0.5, 0.75)
 """Of the steps, where a training is scored on its way."""
+TOO_LARGE = "The memory of the device does not hold it."
 
 
 class PrunedError(Exception):
@@ -55,7 +55,12 @@ def run_trial(bench: Bench) -> Trial:
         recipe = at(question.recipe, question.space, proposal.point)
     except SettingError as error:
         return Trial(number, proposal.point, FAILED, None, (), 0, 0.0, str(error))
-    run = TrialRun(bench, proposal, number, recipe)
+    try:
+        run = TrialRun(bench, proposal, number, recipe)
+    except (RuntimeError, MemoryError) as error:
+        if not lacks_memory(error):
+            raise
+        return Trial(number, proposal.point, FAILED, None, (), 0, 0.0, TOO_LARGE)
     ended = run.to_its_end()
     return Trial(
         number, proposal.point, ended.state, ended.score, tuple(run.scores), run.trainer.progress.step,
@@ -97,8 +102,10 @@ class TrialRun:
             return Ended(PRUNED)
         except DivergedError:
             return Ended(DIVERGED)
-        except torch.OutOfMemoryError:
-            return Ended(FAILED, why="The memory of the device does not hold it.")
+        except (RuntimeError, MemoryError) as error:
+            if not lacks_memory(error):
+                raise
+            return Ended(FAILED, why=TOO_LARGE)
 
     def _watch(self) -> bool:
         """Asked after every step, and before its state is saved: so what is known of a checkpoint is never lost, and
