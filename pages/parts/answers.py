@@ -16,6 +16,8 @@ from primeflow_core.library import Model
 from primeflow_core.prediction import Place, Prediction, Question, predict
 
 USUAL_CELLS = 200
+LOOKED_AGAIN, LOOKED_AT_LEISURE, LONG = 0.5, 2.0, 20.0
+"""Seconds between two looks at a job, and of a job that is expected to take long: looking takes the time of the job."""
 R = TypeVar("R", bound=Result)
 _REFUSED = "_refused"
 
@@ -120,7 +122,7 @@ def result_of(subject: Hashable, work: Callable[[], R], kind: type[R], doing: st
     if isinstance(status.result, kind):
         return status.result
     if status.state.is_active:
-        st.fragment(run_every=0.5)(wait_for)(status.id, doing)
+        st.fragment(run_every=LOOKED_AGAIN if seconds < LONG else LOOKED_AT_LEISURE)(wait_for)(status.id, doing)
         return None
     st.error(pages.plain(status.error or f"It was cancelled before the {doing}."), icon=":material/error:")
     st.button("Try again", key=f"again-{mine}", on_click=st.session_state.pop, args=(mine, None))
