@@ -30,7 +30,12 @@ def local_workers(count: int) -> Iterator["Client"]:
     """Processes of one thread each, that listen to this machine only and end with this process, however it ends."""
     import dask
 
-    settings = {"distributed.scheduler.allowed-failures": LOSSES, "distributed.nanny.pre-spawn-environ": OF_WORKERS}
+    settings = {
+        "distributed.scheduler.allowed-failures": LOSSES,
+        "distributed.nanny.pre-spawn-environ": OF_WORKERS,
+        # The end of a process of this machine is noticed at once. One that is silent was stopped, as by Ctrl-Z.
+        "distributed.scheduler.worker-ttl": None,
+    }
     with dask.config.set(settings), _dask_unheard():
         from distributed import Client, LocalCluster
 
