@@ -1,6 +1,7 @@
 """Fixtures that several test files share."""
 
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -24,6 +25,14 @@ def mirror() -> Path:
     if not folder or not (Path(folder) / "perturbench-devel.h5ad").exists():
         pytest.skip("set PRIMEFLOW_MIRROR to a folder with perturbench-devel.h5ad and kang18-ifnb-pbmc.h5ad")
     return Path(folder)
+
+
+@pytest.fixture(autouse=True)
+def own_main_module() -> Iterator[None]:
+    """Streamlit leaves the page it ran in place of ``__main__``, and every process spawned later would run it again."""
+    before = sys.modules["__main__"]
+    yield
+    sys.modules["__main__"] = before
 
 
 @pytest.fixture(scope="session")
