@@ -152,6 +152,7 @@ def two_models(tmp_path):
     return Store(tmp_path / "bench", grid("tiny", "additive", weights=(1.0, 3.0)))
 
 
+@pytest.mark.slow
 def test_models_of_all_kinds_are_trained_and_scored(two_models):
     ended = list(run_entries(two_models, source, []))
     assert [one.failed for one in ended] == [""] * 4
@@ -212,6 +213,7 @@ def on_disk(tmp_path):
     return tmp_path
 
 
+@pytest.mark.slow
 def test_a_model_too_large_for_the_memory_is_told_and_the_others_go_on(tmp_path):
     large = adjusted(recipe_named("mlp-tiny"), [f"hidden={3 * 10**6}"])
     store = Store(tmp_path, Grid((large, recipe_named("additive")), (0,), (1.0,), 16, "d", "s"))
@@ -245,6 +247,7 @@ def test_small_figures_have_more_decimals(mean, spread, text):
     assert Figure(mean, spread).text == text
 
 
+@pytest.mark.slow
 def test_the_command_prints_and_writes_the_table_once(on_disk, capsys):
     asked = [
         "benchmark", str(on_disk / "d.h5ad"), "--split", str(on_disk / "split.csv"), "--recipes", "additive,ridge",

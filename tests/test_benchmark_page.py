@@ -15,6 +15,8 @@ from tests.app import ROOT, drawn, labels, page, table_with
 from tests.app import text_of as said_on
 from tests.shipped_benchmarks import CONTEXT, SCORES, rows, ship
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def folders(tmp_path_factory) -> Path:
@@ -272,7 +274,6 @@ print(*[name for name in ("torch", "scanpy", "umap", "numba") if name in sys.mod
 """
 
 
-@pytest.mark.slow
 def test_the_page_runs_alone_and_loads_nothing_heavy():
     done = subprocess.run(
         [sys.executable, "-c", ALONE], cwd=ROOT, capture_output=True, text=True, check=False, timeout=120

@@ -14,6 +14,8 @@ from tests.app import text_of
 from tests.app_models import NAME
 from tests.own_files import LABELS, brought, counts, table
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[1]
 WAIT = 60
 

@@ -11,6 +11,8 @@ from primeflow_core.library import read_library
 from tests.app import drawn, labels, mark_of_the_map, page, table_with, text_of, until_done
 from tests.app_models import NAME, SHIPPED
 
+pytestmark = pytest.mark.slow
+
 SHIPPED_MODELS = Path(__file__).resolve().parents[1] / "checkpoints"
 
 
@@ -52,7 +54,6 @@ def test_one_entry_says_how_to_go_on(models, first):
     assert "This response at guidance weights 1, 2 and 3" in labels(app, "button")
 
 
-@pytest.mark.slow
 def test_three_weights_with_one_click_then_predicted(models, first):
     app = page("compare")
     app.button(key="begin-weights").click().run()
@@ -82,14 +83,12 @@ def test_a_bad_entry_leaves_the_others(models, first):
     assert labels(app, "button").count("Remove") == 2
 
 
-@pytest.mark.slow
 def test_numbers_of_a_link_are_held_within_their_limits(models, first):
     app = page("compare", entries=compared(said(first, 99.0, 10**9, -5), said(first)))
     app.button(key="remove-1").click().run()
     assert json.loads(app.query_params["entries"])[0][3:6] == [5.0, 5000, 0]
 
 
-@pytest.mark.slow
 def test_groups_of_controls_alone_leave_the_page_whole(models, first):
     nothing = f"{mark_of_the_map(first)}:98,98;99,98;99,99"
     app = page(
@@ -98,7 +97,6 @@ def test_groups_of_controls_alone_leave_the_page_whole(models, first):
     assert not app.exception
 
 
-@pytest.mark.slow
 def test_six_are_the_most(models, first):
     app = page("compare", entries=compared(*(said(first, 1.0, 20, seed) for seed in range(1, 8))))
     assert len([label for label in labels(app, "button") if label == "Remove"]) == 6
@@ -106,7 +104,6 @@ def test_six_are_the_most(models, first):
     assert "6 are compared at most" in text_of(app)
 
 
-@pytest.mark.slow
 def test_cancelling_leaves_what_was_predicted(models, first):
     app = page("compare", entries=compared(said(first), said(first, 1.0, 5000, 3)))
     app.button(key="predict-missing").click().run()
@@ -128,7 +125,6 @@ def test_a_group_of_cells_is_an_entry(models, first):
     assert len(drawn(app, "agreement-of-entries")["data"]) == 1
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("entries", "answer"),
     [

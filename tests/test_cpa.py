@@ -50,6 +50,7 @@ def hiding(cells):
     return trained(TINY, cells, SHORT)
 
 
+@pytest.mark.slow
 def test_the_adversary_makes_z_basal_tell_less_of_the_perturbation(hiding, cells):
     plain = trained(replace(TINY, adversary=False), cells, replace(SHORT, steps=300))
     assert accuracy_on_z_basal(plain, cells) > 0.95

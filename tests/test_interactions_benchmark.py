@@ -33,6 +33,7 @@ def test_the_interval_of_an_auroc_holds_it_and_is_a_point_where_the_classes_lie_
     assert auroc_interval(np.array([3.0, 4.0]), np.array([1.0, 2.0])) == (1.0, 1.0)
 
 
+@pytest.mark.slow
 def test_suppression_scores_low_and_a_pair_without_a_score_is_left_out():
     pairs = pd.DataFrame({"class": ["synergistic", "additive", "suppressive", "suppressive"]})
     for name in DESCRIBED:

@@ -69,6 +69,7 @@ def screen(place, out, *more, data=True):
     return main(["screen", "--model", str(place / "model"), "--out", str(out), *FEW, *named, *more])
 
 
+@pytest.mark.slow
 def test_pairs_are_ranked_with_trust_above_and_next_experiments_below(place, tmp_path, capsys):
     out = tmp_path / "hits.parquet"
     assert screen(place, out, *PARTS) == 0

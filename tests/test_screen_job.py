@@ -49,6 +49,7 @@ def ended(manager: JobManager, job: str) -> JobStatus:
     return until(lambda: (status := manager.status(job)) and not status.state.is_active and status, SECONDS)
 
 
+@pytest.mark.slow
 def test_every_candidate_is_ranked_without_measured_cells(models, manager):
     status = ended(manager, started(manager, asked(models)))
     assert (status.state, status.error) == (JobState.DONE, "")
@@ -108,6 +109,7 @@ def test_it_screens_on_one_thread(models, manager, monkeypatch):
     assert seen == {1}
 
 
+@pytest.mark.slow
 def test_cancelling_keeps_what_is_ranked(models, manager, monkeypatch):
     monkeypatch.setattr(screen_job, "_SHORTEST_WAIT", 0.0)
     monkeypatch.setattr(screen_job, "_SHARE_OF_RANKING", 1e9)

@@ -37,6 +37,8 @@ from tests.app_models import NAME
 from tests.app_screens import made_up, pairs_of, ship, without_truth
 from tests.screens import CONTEXT
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def ranked(models: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
@@ -82,7 +84,6 @@ print(*[name for name in ("torch", "scanpy", "umap", "numba", "matplotlib", "dis
 """
 
 
-@pytest.mark.slow
 def test_the_first_view_loads_nothing_heavy(ranked):
     done = subprocess.run(
         [sys.executable, "-c", FIRST_VIEW], cwd=ROOT, env=os.environ, capture_output=True, text=True, timeout=120,
@@ -567,7 +568,6 @@ def test_a_target_with_too_few_cells_is_refused_before_it_is_asked_for(ranked, m
     assert not page("screen", goal="target", target=other.label, cells="10").button(key="rank").disabled
 
 
-@pytest.mark.slow
 def test_a_list_is_ranked_and_found_again(ranked):
     wanted = pairs_of(read_manifest(ranked))[:3]
     address = {"rank": "list", "list": "\n".join(one.label for one in wanted), "cells": "10"}
@@ -583,7 +583,6 @@ def test_a_list_is_ranked_and_found_again(ranked):
     assert page("screen", job=job, **address)
 
 
-@pytest.mark.slow
 def test_cancelling_keeps_the_rows(ranked):
     app = page("screen", cells="60", seed="5")
     app.button(key="rank").click().run()

@@ -87,6 +87,7 @@ def whole(source, tmp_path_factory):
     return outcome(store)
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_search_and_another_does_not(source, whole, tmp_path):
     assert outcome(searched(tmp_path / "again", source)) == whole
     other = searched(tmp_path / "other", source, question(seed=1), 2)
@@ -245,6 +246,7 @@ def test_settings_that_make_no_model_fail_alone(source, tmp_path, monkeypatch):
     assert {(trial.state, trial.why) for trial in trials} == {(SCORED, ""), (FAILED, "no such model")}
 
 
+@pytest.mark.slow
 def test_a_model_too_large_for_the_memory_fails_alone(source, tmp_path, monkeypatch):
     kept = trial_run.at
 

@@ -296,6 +296,7 @@ def test_a_baseline_that_does_not_fit_is_named(baseline, message):
         scored(screen(), screen(), baseline)
 
 
+@pytest.mark.slow
 def test_real_cells_have_the_naive_metrics(mirror):
     truth = read_labelled(mirror / "perturbench-devel.h5ad", "condition", ["cell_type"])
     k562 = truth.subset(np.array([i for i, group in enumerate(truth.groups) if group == ("k562",)]))
