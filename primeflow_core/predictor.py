@@ -74,6 +74,10 @@ class Predictor(nn.Module, ABC):
         """Whether it learns from perturbed cells alone, each with a control cell beside it."""
         return False
 
+    def idle(self, epochs: float) -> str:
+        """What of it learns nothing in a training of so many epochs, and why, for a message; nothing if all learns."""
+        return ""
+
     @property
     def interplay(self) -> bool:
         """Whether it is to learn from composed pairs whose parts scale each other, as measured pairs show it."""

@@ -147,9 +147,14 @@ def in_steps(config: TrainingConfig, cells: int) -> TrainingConfig:
     )
 
 
-def _check_fits(predictor: Predictor, config: TrainingConfig) -> None:
+def _check_fits(predictor: Predictor, config: TrainingConfig, epochs: float) -> None:
     if config.steps and not any(True for _ in predictor.parameters()):
         raise SettingError(f"This model is known in closed form and learns nothing in {config.steps:,} steps. Use 0.")
+    if idle := predictor.idle(epochs):
+        raise SettingError(
+            f"In {config.steps:,} steps, {epochs:.3g} epochs, one part of this model never learns: {idle}. Train "
+            "longer, or set it lower."
+        )
     if config.composed and predictor.pairs_with_controls:
         raise SettingError(
             "This model learns from pairs with a control cell, and composed cells have none. Use composed=0."
@@ -165,7 +170,7 @@ class Trainer:
         self.predictor, self.train_cells, self.validation = predictor, train, validation
         self.config, self.seed = in_steps(config, len(train)), seed
         self.averaged = copy.deepcopy(predictor).eval()
-        _check_fits(predictor, self.config)
+        _check_fits(predictor, self.config, self._epochs_in(self.config.steps))
         # An optimiser wants to be given something, and a model in closed form has nothing that learns.
         learned = list(predictor.parameters()) or [torch.nn.Parameter(torch.zeros(0))]
         self.optimizer = OPTIMIZERS[config.optimizer](
@@ -180,7 +185,10 @@ class Trainer:
 
     @property
     def epoch(self) -> float:
-        return self.progress.step * self.config.accumulation / self._batches_per_epoch
+        return self._epochs_in(self.progress.step)
+
+    def _epochs_in(self, steps: int) -> float:
+        return steps * self.config.accumulation / self._batches_per_epoch
 
     @property
     def _batches_per_epoch(self) -> int:
@@ -263,15 +271,19 @@ class Trainer:
                 losses.append(self.averaged.loss(self.validation.batch(rows, partners), draws))
         return float(torch.cat(losses).mean())
 
-    def note(self, validation_loss: float | None) -> bool:
-        """Take a validation into account; True when these averaged weights are the ones to keep."""
+    def note(self, validation_loss: float | None, *, due: bool = True) -> bool:
+        """Take a validation into account; True when these averaged weights are the ones to keep.
+
+        One that is not ``due``, at a step where somebody ended the training, takes nothing from the patience.
+        """
         if validation_loss is None or validation_loss < self.progress.best:
             self.progress.best = math.inf if validation_loss is None else validation_loss
             self.progress.best_step = self.progress.step
             self.progress.validations_since_best = 0
             return True
-        self.progress.validations_since_best += 1
-        self.progress.plateaus += self.progress.validations_since_best % (PLATEAU + 1) == 0
+        if due:
+            self.progress.validations_since_best += 1
+            self.progress.plateaus += self.progress.validations_since_best % (PLATEAU + 1) == 0
         return False
 
     @property
@@ -372,9 +384,10 @@ def _loop(
         last = progress.step == config.steps or progress.seconds >= seconds
         last = (asked_to_end is not None and asked_to_end()) or last
         validation_loss = None
-        if progress.step % config.validate_every == 0 or last:
+        due = progress.step % config.validate_every == 0
+        if due or last:
             validation_loss = trainer.validate()
-            if trainer.note(validation_loss):
+            if trainer.note(validation_loss, due=due):
                 _keep_weights(trainer, folder, validation_loss)
         if progress.step % config.log_every == 0 or validation_loss is not None or last:
             line = _log_line(trainer, window, norm, validation_loss, seconds)

@@ -1,6 +1,7 @@
 """One training of a recipe on a data file: what is trained on what, described in the model folder before it starts."""
 
 import json
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -14,14 +15,18 @@ from primeflow_core.cell_source import CellSource, Partners
 from primeflow_core.cells import Cells
 from primeflow_core.checkpoint import Manifest
 from primeflow_core.conditions import Condition, Novelty, Vocabulary, novelty
+from primeflow_core.counted import counted
 from primeflow_core.errors import DataError, SettingError
 from primeflow_core.models import FLOW
 from primeflow_core.objective import FlowConfig
+from primeflow_core.predictor import Predictor
 from primeflow_core.provenance import now, versions
 from primeflow_core.recipes import Recipe
 from primeflow_core.sampling_plan import DIRECT, EXPONENTIAL, USUAL_STEPS, SamplingPlan
-from primeflow_core.splits import Split
+from primeflow_core.splits import LEFT_OUT, TRAIN, Split
 from primeflow_core.training import Trainer
+
+log = logging.getLogger(__name__)
 
 # What may change between the start of a training and its resumption without making it another training; ``steps`` only
 # where the learning rate does not fall towards them.
@@ -47,14 +52,14 @@ def prepare(
     Raises SettingError when ``folder`` holds something and ``resume`` is not set, or holds another training;
     DataError when no training cell is left.
     """
-    manifest = _describe(source, recipe, folder, seed, command)
+    source, manifest, predictor = _described(source, recipe, folder, seed, command)
     settled = _settled(folder, manifest, resume)
     torch_device = _device(device)
-    predictor = checkpoint.build(manifest, seed).to(torch_device)
-    everything, known = source.split.indices(source.cells, "train"), _known(source, manifest)
+    predictor = predictor.to(torch_device)
+    everything, known = source.split.indices(source.cells, TRAIN), _known(source, manifest)
     partners = Partners(source.cells, everything) if predictor.pairs_with_controls else None
     if partners is not None:
-        everything, known = _paired(source, recipe, partners, everything), partners.among(known)
+        everything, known = partners.among(everything), partners.among(known)
     train = CellSource(source.cells, everything, manifest.vocabulary, torch_device, partners)
     validation = CellSource(source.cells, known, manifest.vocabulary, torch_device, partners) if len(known) else None
     trainer = Trainer(predictor, train, validation, recipe.training, seed)
@@ -65,21 +70,57 @@ def prepare(
     return trainer
 
 
-def _paired(source: Source, recipe: Recipe, partners: Partners, index: np.ndarray) -> np.ndarray:
-    found = partners.among(index)
-    if not len(found):
+def _described(
+    source: Source, recipe: Recipe, folder: Path, seed: int, command: Sequence[str]
+) -> tuple[Source, Manifest, Predictor]:
+    """What is learnt from, its description, and the model with fresh weights."""
+    manifest = _describe(source, recipe, folder, seed, command)
+    predictor = checkpoint.build(manifest, seed)
+    alone = _without_control(source) if predictor.pairs_with_controls else ()
+    if not alone:
+        return source, manifest, predictor
+    source = _leaving_out(source, recipe, alone)
+    manifest = _describe(source, recipe, folder, seed, command, alone)
+    return source, manifest, checkpoint.build(manifest, seed)
+
+
+def _without_control(source: Source) -> tuple[Condition, ...]:
+    trained_on = set(_conditions(source, TRAIN))
+    return tuple(c for c in _conditions(source, TRAIN) if c.control() not in trained_on)
+
+
+def _leaving_out(source: Source, recipe: Recipe, alone: Sequence[Condition]) -> Source:
+    """Without the training cells of ``alone``: a model of pairs has nothing to put beside them."""
+    kept = set(_conditions(source, TRAIN)) - set(alone)
+    if all(condition.is_control for condition in kept):
         raise DataError(
             f"{recipe.name} learns from perturbed cells beside control cells of the same context, and the training "
             f"cells of {source.cells.source} hold no such pair. Check the control and the split, or use another recipe."
         )
-    return found
+    contexts = ", ".join(dict.fromkeys(condition.context for condition in alone))
+    log.warning(
+        "%s learns from pairs with a control cell, and training has none of %s: %s left out.",
+        recipe.name, contexts, counted(len(alone), "condition"),
+    )  # fmt: skip
+    parts = source.split.part_of(source.cells)
+    number = [i for i, condition in enumerate(source.cells.conditions) if condition in set(alone)]
+    parts[(parts == TRAIN) & np.isin(source.cells.condition_of, number)] = LEFT_OUT
+    return replace(source, split=Split(source.cells.names, parts, source.split.source))
 
 
-def _describe(source: Source, recipe: Recipe, folder: Path, seed: int, command: Sequence[str]) -> Manifest:
-    trained_on = _conditions(source, "train")
-    if not trained_on:
+def _describe(
+    source: Source,
+    recipe: Recipe,
+    folder: Path,
+    seed: int,
+    command: Sequence[str],
+    left_out: Sequence[Condition] = (),
+) -> Manifest:
+    trained_on = _conditions(source, TRAIN)
+    if all(condition.is_control for condition in trained_on):
         raise DataError(
-            f"The split leaves no training cell of {source.cells.source}. Check the names in the split file."
+            f"The split leaves no {'perturbed ' if trained_on else ''}training cell of {source.cells.source}. Check "
+            "the names in the split file, and the control."
         )
     tested_on = _held_out(source, "test", trained_on)
     return Manifest(
@@ -104,6 +145,7 @@ def _describe(source: Source, recipe: Recipe, folder: Path, seed: int, command: 
             "command": list(command),
             "cells": len(source.cells),
             "reading": dict(source.reading),
+            "left_out": [condition.label for condition in left_out],
         },
     )
 
@@ -120,8 +162,7 @@ def usual_sampling(recipe: Recipe) -> SamplingPlan:
 
 def _conditions(source: Source, part: str) -> tuple[Condition, ...]:
     """Conditions of a part of the split, in the order in which the file names them first."""
-    rows = source.cells.condition_of[source.split.indices(source.cells, part)]
-    return tuple(source.cells.conditions[i] for i in np.unique(rows))
+    return source.split.conditions(source.cells, part)
 
 
 def _held_out(source: Source, part: str, trained_on: Sequence[Condition]) -> tuple[Condition, ...]:

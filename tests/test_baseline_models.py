@@ -277,7 +277,7 @@ def test_the_mean_is_that_of_all_training_cells_whatever_is_asked():
 @pytest.mark.parametrize(
     ("row", "condition", "message"),
     [
-        ("additive", asked("C", dose=1.0), r"no training cells with C@1 .*Measured alone: C@0\.1, C@10"),
+        ("additive", asked("C", dose=1.0), r"no training cells with C@1 .*ask for one of: C@0\.1, C@10"),
         ("ridge", asked("C", dose=1.0), r"C@1 is in none .* Measured: C@0\.1, C@10"),
     ],
 )

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -17,8 +18,8 @@ from primeflow_core.training import Trainer, TrainingConfig
 from tests.variational import CONTEXTS, batch_of, built, screen, seeded, source_of, trained, vocabulary_of
 
 TINY = CPAConfig(
-    width=32, latent=4, dropout=0.0, kl_weight=0.001, adversary_width=32, adversary_weight=5.0, penalty=0.1,
-    adversary_steps=3, warmup_epochs=2,
+    width=32, latent=4, dropout=0.0, kl_weight=0.001, adversary_width=32, adversary_weight=5.0, penalty=1.0,
+    adversary_steps=5, warmup_epochs=2,
 )  # fmt: skip
 SHORT = TrainingConfig(batch_size=32, learning_rate=5e-3, warmup=0, ema=0.0, clip=1e9, steps=600)
 
@@ -76,7 +77,7 @@ def test_turns_after_the_warm_up():
 
     for step in range(6):
         assert learning(step, 1.99) == everything - adversary
-        assert learning(step, 2.0) == (everything - adversary if step % 3 == 0 else adversary)
+        assert learning(step, 2.0) == (everything - adversary if step % 5 == 0 else adversary)
 
 
 def test_without_an_adversary_everything_learns_from_the_loss():
@@ -137,18 +138,30 @@ def test_the_cross_entropy_and_its_penalty_by_hand():
     z = torch.randn(len(condition), 3, generator=seeded())
     expected = torch.full((len(condition),), 3 * math.log(2))  # two perturbations, there or not, and two cell types
     torch.testing.assert_close(adversary.cross_entropy(z, condition), expected)
-    torch.testing.assert_close(adversary.penalised(z, condition, 10.0), expected)
+    torch.testing.assert_close(adversary.penalised(z, condition, 2.0, 10.0), 2 * expected)
 
 
-def test_the_penalty_is_the_squared_slope():
+def test_the_penalty_is_the_mean_squared_slope_of_the_guesses_of_each_network():
     parts = ConditionParts(vocabulary_of(screen("two")))
     torch.manual_seed(0)
     adversary = Adversary(3, 8, 1, parts)
     condition = batch_of(screen("two"), [30]).condition
     z = torch.tensor([[0.3, -0.8, 0.5]])
-    slope = torch.autograd.functional.jacobian(lambda point: adversary.cross_entropy(point, condition), z)
-    expected = adversary.cross_entropy(z, condition) + 2.5 * slope.square().sum()
-    torch.testing.assert_close(adversary.penalised(z, condition, 2.5), expected)
+    networks = (adversary.perturbations, *adversary.covariates)
+    assert len(networks) == 3
+    slopes = [torch.autograd.functional.jacobian(lambda point, net=net: net(point).sum(), z) for net in networks]
+    expected = 4.0 * adversary.cross_entropy(z, condition) + 2.5 * sum(slope.square().mean() for slope in slopes)
+    torch.testing.assert_close(adversary.penalised(z, condition, 4.0, 2.5), expected)
+
+
+def test_an_adversary_whose_warm_up_outlasts_the_training_is_refused():
+    cells = screen()
+    trainer = partial(Trainer, built(TINY, cells), source_of(cells), None)
+    an_epoch = len(cells) // SHORT.batch_size
+    with pytest.raises(SettingError, match=r"2 epochs.*the adversary, whose warm-up \(warmup_epochs\) takes 2"):
+        trainer(replace(SHORT, steps=2 * an_epoch), 0)
+    assert trainer(replace(SHORT, steps=2 * an_epoch + 1), 0).epoch == 0
+    assert Trainer(built(replace(TINY, adversary=False), cells), source_of(cells), None, replace(SHORT, steps=1), 0)
 
 
 def test_the_divergence_is_that_of_two_normals():

@@ -19,8 +19,9 @@ from primeflow_core.errors import CheckpointError, ConditionError, DataError, Se
 from primeflow_core.models import built, rows_of
 from primeflow_core.predictor import Batch
 from primeflow_core.recipe import Recipe
+from primeflow_core.recipes import recipe_named
 from primeflow_core.sampling_plan import DIRECT, SamplingPlan
-from primeflow_core.splits import Split
+from primeflow_core.splits import Split, read_split
 from primeflow_core.training import TrainingConfig
 from primeflow_core.training_run import Source, prepare
 from tests import tiny
@@ -115,6 +116,33 @@ class TestPartners:
         with pytest.raises(DataError, match="straight learns from perturbed cells beside control cells"):
             prepare(given, recipe, tmp_path / "model", seed=0, device="cpu", resume=False, command=[])
         assert not (tmp_path / "model").exists()
+
+    def test_what_has_no_control_cells_is_left_out_and_not_answered_for(self, tmp_path, caplog):
+        """B was measured in k562 alone, which has no control cells: nothing could be learnt of it."""
+        made = numbered([asked("A", "hap1"), asked("", "hap1"), asked("B", "k562"), asked("A", "k562")], 4)
+        recipe = Recipe("straight", "", {"linear": LinearConfig()}, TrainingConfig(steps=1))
+        given = Source(made, Split(made.names, np.full(len(made), "train")), "made-up", True)
+        trainer = prepare(given, recipe, tmp_path / "model", seed=0, device="cpu", resume=False, command=[])
+        manifest = checkpoint.read_manifest(tmp_path / "model")
+        assert [c.label for c in manifest.trained_on] == ["A", "control"]
+        assert manifest.provenance["left_out"] == ["B", "A"]
+        assert "training has none of k562: 2 conditions left out" in caplog.text
+        assert set(read_split(tmp_path / "model" / "split.csv.gz", made).parts) == {"train", "left-out"}
+        with pytest.raises(ConditionError, match="B is not a perturbation"):
+            trainer.predictor.predict(asked("B", "hap1"), 3, SamplingPlan())
+        again = prepare(given, recipe, tmp_path / "model", seed=0, device="cpu", resume=True, command=[])
+        assert len(again.train_cells) == len(trainer.train_cells) == 4
+
+
+def test_a_split_that_trains_on_control_cells_alone_is_refused(tmp_path):
+    made = numbered([asked("A", "hap1"), asked("", "hap1")], 4)
+    parts = np.where([c.is_control for c in made.condition_list(range(len(made)))], "train", "test")
+    with pytest.raises(DataError, match="leaves no perturbed training cell"):
+        prepare(
+            Source(made, Split(made.names, parts), "made-up", True), recipe_named("decoder-only"), tmp_path / "model",
+            seed=0, device="cpu", resume=False, command=[],
+        )  # fmt: skip
+    assert not (tmp_path / "model").exists()
 
 
 class TestControlPool:

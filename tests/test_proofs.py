@@ -98,13 +98,13 @@ def test_the_adversary_of_cpa_hides_perturbations_from_a_classifier_that_comes_l
 @pytest.mark.usefixtures("one_thread")
 def test_the_mask_of_sams_vae_becomes_sparse_by_its_prior(cells):
     row = SamsVaeConfig(width=64, latent=16)
-    assert (row.build(cells.genes, vocabulary_of(cells)).effects.mask == 0.5).all(), "it starts as likely on as off"
+    fresh = row.build(cells.genes, vocabulary_of(cells)).effects.mask
     sparse, weak = (
         trained(replace(row, mask_prior=prior), cells, 600, learning_rate=1e-2).effects.mask.detach()
-        for prior in (0.05, 0.5)
+        for prior in (0.05, 0.9)
     )
     on = sparse > 0.5
-    assert sparse.mean() < 0.4
+    assert sparse.median() < 0.85 * fresh.median()
     assert on.float().mean() < 0.25, "most factors are off"
     assert on.any(dim=1).sum() >= 3, "and the stronger perturbations keep those that move their cells"
     assert (weak > 0.5).float().mean() > 2 * on.float().mean(), "which is the prior's doing"

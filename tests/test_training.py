@@ -81,6 +81,21 @@ def test_another_seed_gives_other_weights(tmp_path):
     assert not equal(load_file(tmp_path / "0" / WEIGHTS), load_file(tmp_path / "1" / WEIGHTS))
 
 
+def test_ending_early_takes_nothing_from_the_patience(tmp_path):
+    config = replace(RECIPE.training, learning_rate=1e-12, warmup=0, validate_every=4, patience=3, steps=500)
+
+    def going_on():
+        held = trainer(config)
+        held.config = replace(config, ema=0.0)
+        return held
+
+    for early in (6, 10, 14):
+        held = going_on()
+        ended = train(held, tmp_path / "ended", asked_to_end=lambda of=held, at=early: of.progress.step >= at)
+        assert ended.step == early
+    assert train(going_on(), tmp_path / "ended").step == train(going_on(), tmp_path / "whole").step == 16
+
+
 def test_patience_ends_a_training_that_no_longer_improves(tmp_path):
     config = replace(RECIPE.training, learning_rate=1e-12, warmup=0, validate_every=2, patience=3, steps=500)
     held = trainer(config)

@@ -147,12 +147,12 @@ def test_cpa_without_the_adversary_is_the_same_row(data):
         ("cpa-jiang24", (3328, 512, 7, 2, 1, 537, 1, 7, 1.487, 6.905, 2.815, 0.3, 5), 2.63e-5, 3.69e-7, 2000),
         ("sams-vae-norman19", (3584, 128, 1, 3, 2, 0.4, 0.114, True, "controls", False), 3.03e-5, 4.2e-9, 256),
         ("sams-vae-srivatsan20", (1536, 64, 4, 2, 1, 0.3, 0.0115, True, "controls", False), 4.0e-4, 1.75e-6, 256),
-        ("sams-vae-jiang24", (3328, 64, 3, 5, 3, 0.5, 0.207, True, "controls", True), 7.6e-6, 1.6e-8, 256),
+        ("sams-vae-jiang24", (3328, 64, 3, 5, 3, 0.5, 0.207, True, "prior", True), 7.6e-6, 1.6e-8, 256),
         ("sams-vae-s-norman19", (2048, 32, 1, 1, 3, 0.3, 0.1, False, "prior", False), 1.60e-5, 6.6e-5, 256),
         ("sams-vae-s-srivatsan20", (2560, 32, 4, 2, 3, 0.4, 0.1, False, "prior", True), 3.42e-4, 6.9e-8, 256),
         ("sams-vae-s-jiang24", (1536, 32, 5, 2, 3, 0.6, 0.1, False, "prior", True), 3.89e-4, 1.0e-6, 256),
-        ("biolord-norman19", (2304, 512, 1, 0.4, 0.1, 2621.3), 1.67e-4, 4.6e-4, 1000),
-        ("biolord-srivatsan20", (2304, 512, 1, 0.4, 0.1, 2621.3), 1.67e-4, 4.6e-4, 1000),
+        ("biolord-norman19", (2304, 512, 1, 0.4, 0.1, 2621.3 * 1000), 1.67e-4, 4.6e-4, 1000),
+        ("biolord-srivatsan20", (2304, 512, 1, 0.4, 0.1, 2621.3 * 1000), 1.67e-4, 4.6e-4, 1000),
     ],
 )
 def test_perturbench_numbers(name, numbers, rate, decay, batch):

@@ -28,7 +28,8 @@ class CPAConfig(Architecture):
     """Numbers of CPA; the decoder has as many layers as the encoder. ``adversary`` off: CPA (noAdv).
 
     ``warmup_epochs``: so long the autoencoder learns alone. After them one step of ``adversary_steps`` is its own, with
-    ``adversary_weight`` times the adversary's cross-entropy to its credit, and the others are the adversary's.
+    ``adversary_weight`` times the adversary's cross-entropy to its credit, and the others are the adversary's, with as
+    much of it to its debit and ``penalty`` times the squares of its slopes.
     """
 
     width: int = 256
@@ -90,6 +91,12 @@ class CPA(FromControls):
             tuple(adversary.parameters()), lambda batch, generator: self._guessed_by(adversary, batch, generator)
         )
 
+    def idle(self, epochs: float) -> str:
+        warmup = self.config.warmup_epochs
+        if self.adversary is None or epochs > warmup:
+            return ""
+        return f"the adversary, whose warm-up (warmup_epochs) takes {warmup}"
+
     def loss(self, batch: Batch, generator: torch.Generator) -> Tensor:
         """(B,) squared error summed over genes + kl_weight times the divergence of z_basal.
 
@@ -109,7 +116,7 @@ class CPA(FromControls):
         """(B,) the adversary's own loss."""
         with torch.no_grad():
             z_basal = self._sampled(self.encoder(batch.x_1), generator)
-        return adversary.penalised(z_basal, batch.condition, self.config.penalty)
+        return adversary.penalised(z_basal, batch.condition, self.config.adversary_weight, self.config.penalty)
 
     def _sampled(self, posterior: Posterior, generator: torch.Generator) -> Tensor:
         return posterior.sample(standard_normal(len(posterior.mean), self.config.latent, generator))

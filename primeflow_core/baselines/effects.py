@@ -10,6 +10,9 @@ from torch import Tensor, nn
 from primeflow_core.baselines.layers import MLP
 from primeflow_core.baselines.posterior import Posterior, PosteriorNet, standard_normal
 
+FIRST_LOGIT = -1.0
+"""Where PerturBench starts the masks: 27 % on."""
+
 
 @dataclass(frozen=True)
 class Drawn:
@@ -20,15 +23,20 @@ class Drawn:
 
 
 class Effects(nn.Module):
-    """What single perturbations, by their number t, add."""
+    """What single perturbations, by their number t, add. Learning and predicting draw it alike.
+
+    ``random``: how many random numbers R a draw takes.
+    """
+
+    random: int
 
     @abstractmethod
-    def drawn(self, t: Tensor, generator: torch.Generator) -> Drawn:
-        """To learn from: draws of their own for each of t (n,)."""
+    def chance(self, draws: int, generator: torch.Generator) -> Tensor:
+        """(draws, R): what is random in so many draws, on the generator's device."""
 
     @abstractmethod
-    def expected(self) -> Tensor:
-        """(P, L) to predict with."""
+    def drawn(self, t: Tensor, chance: Tensor) -> Drawn:
+        """Of each of t (n,) a draw of its own, from its row of ``chance`` (n, R)."""
 
 
 class SparseEffects(Effects):
@@ -38,29 +46,32 @@ class SparseEffects(Effects):
     """
 
     def __init__(
-        self, perturbations: int, width: int, latent: int, layers: int, dropout: float, prior: float, temperature: float
+        self, perturbations: int, width: int, latent: int, layers: int, prior: float, temperature: float
     ) -> None:
         super().__init__()
+        self.random = 2 * latent
         self._prior, self._temperature = prior, temperature
-        self.logits = nn.Parameter(torch.zeros(perturbations, latent))
-        self.net = PosteriorNet(latent + perturbations, width, latent, layers, dropout)
+        self.logits = nn.Parameter(torch.full((perturbations, latent), FIRST_LOGIT))
+        self.net = PosteriorNet(latent + perturbations, width, latent, layers)
 
     @property
     def mask(self) -> Tensor:
         """(P, L) the probability that the perturbation moves the latent factor."""
         return self.logits.sigmoid()
 
-    def drawn(self, t: Tensor, generator: torch.Generator) -> Drawn:
+    def chance(self, draws: int, generator: torch.Generator) -> Tensor:
+        """(draws, 2 L): uniform numbers for the masks beside normal ones for the effects."""
+        latent = self.logits.shape[1]
+        uniform = torch.rand(draws, latent, generator=generator, device=generator.device)
+        return torch.cat([uniform, standard_normal(draws, latent, generator)], dim=1)
+
+    def drawn(self, t: Tensor, chance: Tensor) -> Drawn:
+        uniform, noise = chance.chunk(2, dim=1)
         logits = self.logits[t]
-        mask = straight_through(logits, self._temperature, generator)
+        mask = straight_through(logits, self._temperature, uniform)
         effect = self._effect(mask, t)
         divergence = bernoulli_divergence(logits, self._prior).sum(dim=1) + effect.divergence()
-        return Drawn(mask * effect.sample(standard_normal(len(t), logits.shape[1], generator)), divergence)
-
-    def expected(self) -> Tensor:
-        """The likelier value of each mask and the mean of its effect."""
-        mask = (self.logits > 0).float()
-        return mask * self._effect(mask, torch.arange(len(mask), device=mask.device)).mean
+        return Drawn(mask * effect.sample(noise), divergence)
 
     def _effect(self, mask: Tensor, t: Tensor) -> Posterior:
         found: Posterior = self.net(torch.cat([mask, F.one_hot(t, len(self.logits)).float()], dim=1))
@@ -70,26 +81,25 @@ class SparseEffects(Effects):
 class DenseEffects(Effects):
     """e_t by a network of the one-hot t: the mask is 1 everywhere, and nothing is random."""
 
-    def __init__(self, perturbations: int, width: int, latent: int, layers: int, dropout: float) -> None:
+    def __init__(self, perturbations: int, width: int, latent: int, layers: int) -> None:
         super().__init__()
+        self.random = 0
         self._perturbations = perturbations
-        self.net = MLP(perturbations, width, latent, layers, dropout)
+        self.net = MLP(perturbations, width, latent, layers)
 
-    def drawn(self, t: Tensor, generator: torch.Generator) -> Drawn:
-        shift = self._effect(t)
+    def chance(self, draws: int, generator: torch.Generator) -> Tensor:
+        return torch.empty(draws, 0, device=generator.device)
+
+    def drawn(self, t: Tensor, chance: Tensor) -> Drawn:
+        shift = self.net(F.one_hot(t, self._perturbations).float()).float()
         return Drawn(shift, shift.new_zeros(len(t)))
 
-    def expected(self) -> Tensor:
-        return self._effect(torch.arange(self._perturbations, device=next(self.parameters()).device))
 
-    def _effect(self, t: Tensor) -> Tensor:
-        found: Tensor = self.net(F.one_hot(t, self._perturbations).float())
-        return found.float()
+def straight_through(logits: Tensor, temperature: float, uniform: Tensor) -> Tensor:
+    """0 or 1 of Bernoulli(sigmoid(logits)), with the gradient of its relaxation (Jang et al. 2017, two categories).
 
-
-def straight_through(logits: Tensor, temperature: float, generator: torch.Generator) -> Tensor:
-    """0 or 1 of Bernoulli(sigmoid(logits)), with the gradient of its relaxation (Jang et al. 2017, two categories)."""
-    uniform = torch.rand(logits.shape, generator=generator, device=logits.device)
+    ``uniform``: numbers in [0, 1) in the shape of ``logits``.
+    """
     uniform = uniform.clamp(1e-6, 1 - 1e-6)
     relaxed = ((logits + uniform.logit()) / temperature).sigmoid()
     return (relaxed > 0.5).float() + relaxed - relaxed.detach()

@@ -65,17 +65,21 @@ class Measured:
             return (part,)
         elsewhere = tuple(c for c in self.with_shift() if c.perturbations == part.perturbations)
         if not elsewhere:
+            doses = self._doses_of(part)
+            remedy = (
+                f"ask for one of: {doses}" if doses else "use ridge or ridge-cells, which learn from combinations too"
+            )
             raise ConditionError(
                 f"There are no training cells with {part.label} alone{_where(part)}, nor in another context that has "
-                f"control cells; this prediction needs some.{self._doses_of(part)} Put some into training, or use "
-                "ridge or ridge-cells, which learn from combinations too."
+                f"control cells; this prediction needs some. Put some into training, or {remedy}."
             )
         return elsewhere
 
     def _doses_of(self, part: Condition) -> str:
+        """Other doses that were measured alone; ridge would refuse this one too, for each is a perturbation to it."""
         name = part.perturbations[0].name
         labels = {c.label for c in self.position if [p.name for p in c.perturbations] == [name]} - {part.label}
-        return f" Measured alone: {', '.join(sorted(labels))}." if labels else ""
+        return ", ".join(sorted(labels))
 
     def number(self, condition: Condition) -> int:
         """How many cells a measured condition has."""

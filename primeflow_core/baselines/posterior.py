@@ -31,7 +31,7 @@ class Posterior:
 class PosteriorNet(nn.Module):
     """(B, inputs) to a Posterior of ``latent`` numbers."""
 
-    def __init__(self, inputs: int, width: int, latent: int, layers: int, dropout: float) -> None:
+    def __init__(self, inputs: int, width: int, latent: int, layers: int, dropout: float = 0.0) -> None:
         super().__init__()
         self.net = MLP(inputs, width, 2 * latent, layers, dropout)
 

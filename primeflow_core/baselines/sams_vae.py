@@ -33,7 +33,7 @@ class SamsVaeConfig(Architecture):
 
     ``basal``: what predicted cells start from: ``controls``, encoded, or ``prior``, z_basal ~ N(0, I). ``mask_prior``:
     the share of latent factors that a perturbation is expected to move. ``covariates``: whether encoder and decoder
-    see them.
+    see them. ``dropout`` is the decoder's; encoder and effects have none, as in PerturBench.
     """
 
     width: int = 256
@@ -44,7 +44,7 @@ class SamsVaeConfig(Architecture):
     dropout: float = 0.1
     sparse: bool = True
     mask_prior: float = 0.1
-    temperature: float = 1.0
+    temperature: float = 0.5
     basal: Literal["controls", "prior"] = "controls"
     covariates: bool = False
 
@@ -71,16 +71,16 @@ class SamsVae(DirectPredictor):
     def __init__(self, genes: Sequence[str], vocabulary: Vocabulary, config: SamsVaeConfig) -> None:
         super().__init__(genes, vocabulary)
         self.config, self._parts = config, ConditionParts(vocabulary)
-        width, latent, dropout = config.width, config.latent, config.dropout
+        width, latent = config.width, config.latent
         beside = sum(self._parts.covariates) if config.covariates else 0
         self.pool = ControlPool(len(self.genes), vocabulary) if config.basal == "controls" else None
         self.effects = self._effects_of(config)
-        self.encoder = PosteriorNet(len(self.genes) + latent + beside, width, latent, config.encoder_layers, dropout)
-        self.decoder = MLP(latent + beside, width, len(self.genes), config.decoder_layers, dropout)
+        self.encoder = PosteriorNet(len(self.genes) + latent + beside, width, latent, config.encoder_layers)
+        self.decoder = MLP(latent + beside, width, len(self.genes), config.decoder_layers, config.dropout)
         self.register_buffer("cells_of", torch.ones(self._parts.perturbations))
 
     def _effects_of(self, config: SamsVaeConfig) -> Effects:
-        sizes = (self._parts.perturbations, config.width, config.latent, config.effect_layers, config.dropout)
+        sizes = (self._parts.perturbations, config.width, config.latent, config.effect_layers)
         if config.sparse:
             return SparseEffects(*sizes, config.mask_prior, config.temperature)
         return DenseEffects(*sizes)
@@ -102,17 +102,25 @@ class SamsVae(DirectPredictor):
         data set, so each of the ``cells_of`` the perturbation bears its share. The draws are the cell's own: the bound
         is the same as with one for all of them, and its gradient is less noisy.
         """
-        z_p, divergence = self._moved(batch.condition, generator)
+        chance = self.effects.chance(self._draws(batch.condition), generator)
+        z_p, divergence = self._moved(batch.condition, chance)
         posterior = self._basal(batch.x_1, z_p, batch.condition)
         z_basal = posterior.sample(standard_normal(len(z_p), self.config.latent, generator))
         error = squared_error(self._decoded(z_basal + z_p, batch.condition), batch.x_1)
         return error + posterior.divergence() + divergence
 
-    def _moved(self, condition: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        """z_p (B, L), 0 for control, and (B,) the share of the divergence."""
+    def _draws(self, condition: Tensor) -> int:
+        """How many perturbations all of the cells have together."""
+        return int(self._parts.split(condition)[0].count_nonzero())
+
+    def _moved(self, condition: Tensor, chance: Tensor) -> tuple[Tensor, Tensor]:
+        """z_p (B, L), 0 for control, and (B,) the share of the divergence.
+
+        ``chance`` has a row for each perturbation of each cell, cell by cell.
+        """
         strengths = self._parts.split(condition)[0]
         cell, t = strengths.nonzero(as_tuple=True)
-        drawn = self.effects.drawn(t, generator)
+        drawn = self.effects.drawn(t, chance)
         z_p = strengths.new_zeros(len(condition), self.config.latent)
         z_p = z_p.index_add(0, cell, strengths[cell, t, None] * drawn.shift)
         return z_p, strengths.new_zeros(len(condition)).index_add(0, cell, drawn.divergence / self.cells_of[t])
@@ -128,17 +136,20 @@ class SamsVae(DirectPredictor):
         return self._parts.split(condition)[1] if self.config.covariates else ()
 
     def drawn(self, condition: Tensor, cells: int, generator: torch.Generator) -> Tensor:
-        """(cells, G + L): control cells, and beside each the noise of its z_basal; or (cells, L) z_basal itself."""
-        if self.pool is None:
-            return standard_normal(cells, self.config.latent, generator)
-        control = self.pool.drawn(condition, cells, generator)
-        return torch.cat([control, standard_normal(cells, self.config.latent, generator)], dim=1)
+        """(cells, G + L + R): control cells, the noise of z_basal and what is random in the effects; or, from the
+        prior, (cells, L + R) with z_basal itself."""
+        control = [] if self.pool is None else [self.pool.drawn(condition, cells, generator)]
+        noise = standard_normal(cells, self.config.latent, generator)
+        draws = self._draws(condition)
+        chance = self.effects.chance(cells * draws, generator)
+        return torch.cat([*control, noise, chance.view(cells, draws * self.effects.random)], dim=1)
 
     def made(self, drawn: Tensor, condition: Tensor) -> Tensor:
-        z_p = self._parts.split(condition)[0] @ self.effects.expected()
+        genes = 0 if self.pool is None else len(self.genes)
+        control, noise, chance = drawn.tensor_split((genes, genes + self.config.latent), dim=1)
+        z_p, _ = self._moved(condition, chance.reshape(self._draws(condition), self.effects.random))
         if self.pool is None:
-            return self._decoded(drawn + z_p, condition)
-        control, noise = drawn.split((len(self.genes), self.config.latent), dim=1)
+            return self._decoded(noise + z_p, condition)
         # A control cell was not moved by any perturbation.
         posterior = self._basal(control, torch.zeros_like(z_p), condition)
         return self._decoded(posterior.sample(noise) + z_p, condition)
