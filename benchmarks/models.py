@@ -19,7 +19,6 @@ import pandas as pd
 
 from primeflow_core import datasets
 from primeflow_core.benchmark.grid import Grid
-from primeflow_core.benchmark.leaderboard import markdown
 from primeflow_core.benchmark.outcome import outcome
 from primeflow_core.benchmark.run import run_entries
 from primeflow_core.benchmark.store import Store
@@ -138,7 +137,8 @@ def run(name: str, given: argparse.Namespace) -> None:
         print(f"{name}, {label}: {len(store.missing)} of {len(store.grid.entries)} trainings to do", flush=True)
         finish(store, name, label, given.workers)
     found = outcome(about(name, [*stores.values()], given.seeds), [*stores.values()], cells)
-    print(markdown(found.write(given.out / name)))
+    found.write(given.out / name)
+    print(found.text)
 
 
 def finish(store: Store, name: str, label: str, workers: int | None) -> None:

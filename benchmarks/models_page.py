@@ -9,7 +9,8 @@ from pathlib import Path
 import pandas as pd
 
 from benchmarks.models import BENCHMARKS
-from primeflow_core.benchmark.leaderboard import SHOWN, markdown
+from primeflow_core.benchmark.in_common import SHOWN, compared
+from primeflow_core.benchmark.leaderboard import markdown
 from primeflow_core.benchmark.page import MEANING
 from primeflow_core.benchmark.refusals import refusals
 from primeflow_core.benchmark.shipped import Results, read_results
@@ -58,9 +59,10 @@ def section(results: Results, table: pd.DataFrame) -> str:
     cost_lines = "".join(
         f"| {row.model} | {row.parameters:,.0f} | {row.seconds:,.0f} |\n" for row in costs.itertuples(index=False)
     )
+    common = "".join(f"{said}\n\n" for said in [compared(results.rows)] if said)
     return (
         f"## {about.title}\n\n{label}{about.data}: {about.split}. Up to {about.cells:,} cells a condition, "
-        f"{len(about.seeds)} trainings.\n\n    {about.command}\n\n{sentences}\n\n{markdown(table)}\n"
+        f"{len(about.seeds)} trainings.\n\n    {about.command}\n\n{sentences}\n\n{common}{markdown(table)}\n"
         "Rank of the own condition among all predicted ones, 0 the best and 0.5 as by chance:\n\n"
         f"{markdown(table, RANKS)}\n{not_predicted}Cost of one training on one core, part of it beside other work:\n\n"
         f"| model | parameters | seconds |\n|---|---|---|\n{cost_lines}\n"

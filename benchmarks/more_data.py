@@ -31,7 +31,7 @@ from primeflow_core.benchmark.store import Store
 from primeflow_core.cells import Cells
 from primeflow_core.files import write_with
 from primeflow_core.recipe import Recipe
-from primeflow_core.recipes import SMALL_RECIPES, adjusted, recipe_named
+from primeflow_core.recipes import SMALL_RECIPES, changed, recipe_named
 from primeflow_core.simulate import default_split, simulate
 from primeflow_core.simulated_world import SimulationConfig
 from primeflow_core.splits import TRAIN, Split
@@ -138,7 +138,7 @@ def ranking(found: pd.DataFrame) -> dict[str, Any]:
 def recipes(names: Sequence[str], settings: Sequence[str]) -> tuple[Recipe, ...]:
     """``settings`` are of those that learn in steps."""
     chosen = tuple(map(recipe_named, names)) if names else SMALL_RECIPES
-    return tuple(adjusted(recipe, settings) if recipe.training.steps else recipe for recipe in chosen)
+    return tuple(changed(recipe, settings) for recipe in chosen)
 
 
 def main() -> None:

@@ -23,3 +23,7 @@ class DownloadError(PrimeflowError):
 
 class SettingError(PrimeflowError):
     """A recipe, option or number is outside what is possible."""
+
+
+class UnfitSettingsError(SettingError):
+    """Numbers of a recipe that are possible each, and cannot be learnt with together."""

@@ -5,7 +5,7 @@ four GPUs; ``batch_size`` here is the sum over them.
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 
 from primeflow_core.assignments import converted, key_and_text
@@ -92,6 +92,14 @@ def recipe_given(text: str) -> Recipe:
             f"{text} has the name {recipe.name!r} and other settings than that recipe. Rename it inside."
         )
     return recipe
+
+
+def changed(recipe: Recipe, assignments: Sequence[str]) -> Recipe:
+    """As ``adjusted``, but what is known in closed form keeps its numbers of training: it learns in no step."""
+    if recipe.training.steps:
+        return adjusted(recipe, assignments)
+    of_training = {field.name for field in fields(TrainingConfig)}
+    return adjusted(recipe, [text for text in assignments if key_and_text(text)[0] not in of_training])
 
 
 def adjusted(recipe: Recipe, assignments: Sequence[str]) -> Recipe:

@@ -18,6 +18,7 @@ SAMPLERS = tuple(USUAL_STEPS)
 ZEROS = ("clip", "half-smallest", "smallest")
 PRECISIONS = ("auto", "float32", "bfloat16")
 MOST_CELLS = 100_000
+MOST_GUIDANCE = 20.0
 
 
 @dataclass(frozen=True)
@@ -62,8 +63,8 @@ class SamplingPlan:
             raise SettingError(f"steps is {self.steps}; it must be between 1 and 10,000.")
         if self.sampler in (STUDENT, DIRECT) and self.steps != 1:
             raise SettingError(f"steps is {self.steps}; the sampler {self.sampler} makes cells in one step.")
-        if not 0 <= self.guidance <= 20:
-            raise SettingError(f"The guidance weight is {self.guidance:g}; it must be between 0 and 20.")
+        if not 0 <= self.guidance <= MOST_GUIDANCE:
+            raise SettingError(f"The guidance weight is {self.guidance:g}; it must be between 0 and {MOST_GUIDANCE:g}.")
         if not 0 <= self.seed < 2**63:
             raise SettingError(f"seed is {self.seed}; it must be 0 or more.")
         if self.batch_size < 1:

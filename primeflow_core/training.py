@@ -24,7 +24,7 @@ from primeflow_core import checkpoint
 from primeflow_core.batch_order import shuffled
 from primeflow_core.cell_source import CellSource
 from primeflow_core.composition.composer import Composer, composer
-from primeflow_core.errors import CheckpointError, SettingError
+from primeflow_core.errors import CheckpointError, SettingError, UnfitSettingsError
 from primeflow_core.files import remove_partial, replaced, write_text
 from primeflow_core.precision import products
 from primeflow_core.predictor import Batch, Predictor
@@ -149,14 +149,16 @@ def in_steps(config: TrainingConfig, cells: int) -> TrainingConfig:
 
 def _check_fits(predictor: Predictor, config: TrainingConfig, epochs: float) -> None:
     if config.steps and not any(True for _ in predictor.parameters()):
-        raise SettingError(f"This model is known in closed form and learns nothing in {config.steps:,} steps. Use 0.")
+        raise UnfitSettingsError(
+            f"This model is known in closed form and learns nothing in {config.steps:,} steps. Use 0."
+        )
     if idle := predictor.idle(epochs):
-        raise SettingError(
+        raise UnfitSettingsError(
             f"In {config.steps:,} steps, {epochs:.3g} epochs, one part of this model never learns: {idle}. Train "
             "longer, or set it lower."
         )
     if config.composed and predictor.pairs_with_controls:
-        raise SettingError(
+        raise UnfitSettingsError(
             "This model learns from pairs with a control cell, and composed cells have none. Use composed=0."
         )
 

@@ -23,7 +23,7 @@ from primeflow_core.predictor import Predictor
 from primeflow_core.provenance import now, versions
 from primeflow_core.recipes import Recipe
 from primeflow_core.sampling_plan import DIRECT, EXPONENTIAL, USUAL_STEPS, SamplingPlan
-from primeflow_core.splits import LEFT_OUT, TRAIN, Split
+from primeflow_core.splits import LEFT_OUT, TRAIN, Split, read_split
 from primeflow_core.training import Trainer
 
 log = logging.getLogger(__name__)
@@ -31,6 +31,13 @@ log = logging.getLogger(__name__)
 # What may change between the start of a training and its resumption without making it another training; ``steps`` only
 # where the learning rate does not fall towards them.
 EXTENDABLE = ("steps", "patience", "save_every", "log_every")
+SAME = (
+    "recipe", "settings", "genes", "data_sha256", "layout", "reading", "trained_on", "validated_on", "tested_on", "seed"
+)  # fmt: skip
+WORDS = {
+    "data_sha256": "data file", "layout": "way of reading the data", "reading": "way of reading the data",
+    "trained_on": "split", "validated_on": "split", "tested_on": "split",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -53,7 +60,7 @@ def prepare(
     DataError when no training cell is left.
     """
     source, manifest, predictor = _described(source, recipe, folder, seed, command)
-    settled = _settled(folder, manifest, resume)
+    settled = _settled(folder, manifest, source, resume)
     torch_device = _device(device)
     predictor = predictor.to(torch_device)
     everything, known = source.split.indices(source.cells, TRAIN), _known(source, manifest)
@@ -193,7 +200,7 @@ def _device(name: str) -> torch.device:
         raise SettingError(f"{name!r} is no device. Use auto, cpu or cuda.") from error
 
 
-def _settled(folder: Path, manifest: Manifest, resume: bool) -> Manifest:
+def _settled(folder: Path, manifest: Manifest, source: Source, resume: bool) -> Manifest:
     """The description to write; when resuming the one that is there, once compared with ``manifest``."""
     if folder.exists() and not folder.is_dir():
         raise SettingError(f"{folder} is a file; --out names a folder for the model.")
@@ -202,21 +209,30 @@ def _settled(folder: Path, manifest: Manifest, resume: bool) -> Manifest:
         raise SettingError(f"{folder} already holds a model. Pass --resume to go on with it, or choose another folder.")
     if stands:
         before = checkpoint.read_manifest(folder)
-        _check_same(folder, before, manifest)
+        _check_same(folder, before, manifest, source)
         return replace(before, settings=manifest.settings)
     if folder.is_dir() and not resume and any(folder.iterdir()):
         raise SettingError(f"{folder} is not empty. Choose another folder for the model.")
     return manifest
 
 
-def _check_same(folder: Path, before: Manifest, asked: Manifest) -> None:
+def _check_same(folder: Path, before: Manifest, asked: Manifest, source: Source) -> None:
     was, is_now = _comparable(before), _comparable(asked)
-    for name in ("recipe", "settings", "genes", "trained_on", "validated_on", "data_sha256", "seed"):
-        if was[name] != is_now[name]:
-            raise SettingError(
-                f"{folder} was trained with another {name.replace('_', ' ')}. "
-                "Resume with the command it was started with, or choose another folder."
-            )
+    other = [WORDS.get(name, name) for name in SAME if was[name] != is_now[name]]
+    other += [] if _same_split(folder / checkpoint.SPLIT, source) else ["split"]
+    if other:
+        raise SettingError(
+            f"{folder} was trained with another {other[0]}. Resume with the command it was started with, or choose "
+            "another folder."
+        )
+
+
+def _same_split(path: Path, source: Source) -> bool:
+    """Whether each cell has the part that it had; a training killed before it wrote that down had not begun."""
+    if not path.is_file():
+        return True
+    before = read_split(path, source.cells, unlisted="leave-out")
+    return bool(np.array_equal(before.part_of(source.cells), source.split.part_of(source.cells)))
 
 
 def _comparable(manifest: Manifest) -> dict[str, Any]:
@@ -225,4 +241,5 @@ def _comparable(manifest: Manifest) -> dict[str, Any]:
     kept = {"steps"} if training.get("decay") == "cosine" else set()
     for name in set(EXTENDABLE) - kept:
         training.pop(name, None)
+    plain["reading"] = plain["provenance"].get("reading", {})
     return plain

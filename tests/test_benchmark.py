@@ -15,6 +15,7 @@ from primeflow_core.anndata_file import read_cells, write_cells
 from primeflow_core.baselines.closed_form import MovedControls
 from primeflow_core.benchmark import run
 from primeflow_core.benchmark.grid import Grid
+from primeflow_core.benchmark.in_common import compared
 from primeflow_core.benchmark.leaderboard import CEILING, FLOOR, Figure, best, leaderboard, markdown
 from primeflow_core.benchmark.page import html_page
 from primeflow_core.benchmark.run import run_entries
@@ -55,8 +56,9 @@ def test_every_recipe_meets_every_seed_and_flows_every_weight():
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"seeds": (0, 0)}, "seeds 0, 0 must be"), ({"seeds": ()}, r"\(none\)"), ({"weights": (-1.0,)}, "0 or more"),
-        ({"cells": 0}, "1 or more"), ({"recipes": (RECIPE, RECIPE)}, "each once"),
+        ({"seeds": (0, 0)}, "seeds 0, 0 must be"), ({"seeds": ()}, r"\(none\)"), ({"weights": (-1.0,)}, "0 to 20"),
+        ({"weights": (float("nan"),)}, "0 to 20"), ({"cells": 7}, "8 to 1,000"), ({"cells": 1001}, "8 to 1,000"),
+        ({"seeds": (-1,)}, "0 or more"), ({"recipes": (RECIPE, RECIPE)}, "each once"),
     ],
 )  # fmt: skip
 def test_a_grid_that_cannot_be_is_refused(change, said):
@@ -137,8 +139,8 @@ def test_the_best_is_bold_and_so_is_what_its_seeds_do_not_tell_from_it():
 
 def test_the_page_holds_figures_and_text_that_is_never_markup():
     hostile = rows().assign(model=lambda frame: frame["model"].replace("poor", "<b>$x</b>"))
-    page = html_page("Models on <script>.h5ad", leaderboard(hostile), hostile, simulated=True)
-    assert "SIMULATED" in page
+    page = html_page("Models on <script>.h5ad", leaderboard(hostile), hostile, notes=["<i>$y</i>"], simulated=True)
+    assert "&lt;i&gt;$y" in page
     assert "&lt;b&gt;$x&lt;/b&gt;" in page
     assert "<script" not in page
     assert "<b>$x" not in page
@@ -274,7 +276,7 @@ def test_the_command_prints_and_writes_the_table_once(on_disk, capsys):
     [
         (["--recipes", "none"], "There is no recipe 'none'"), (["--seeds", "0"], "--seeds is 0"),
         (["--guidance", "1,x"], "must be numbers"), (["--workers", "0"], "--workers is 0"),
-        (["--set", "depth=3"], "'depth' is no setting"), (["--cells", "0"], "ask for 1 or more"),
+        (["--set", "depth=3"], "'depth' is no setting"), (["--cells", "0"], "ask for 8 to 1,000"),
     ],
 )  # fmt: skip
 def test_what_is_wrong_is_said_before_anything_is_trained(on_disk, capsys, more, said):
@@ -282,6 +284,100 @@ def test_what_is_wrong_is_said_before_anything_is_trained(on_disk, capsys, more,
     assert main([*asked, *more]) == 2
     assert said in capsys.readouterr().err
     assert not (on_disk / "o" / "models").exists()
+
+
+def asked_of(folder, recipes, *more):
+    return [
+        "benchmark", str(folder / "d.h5ad"), "--split", str(folder / "split.csv"), "--out", str(folder / "out"),
+        "--seeds", "1", "--cells", "16", "--recipes", recipes, *more,
+    ]  # fmt: skip
+
+
+def test_what_failed_is_told_and_recorded_and_the_end_says_so(on_disk, capsys, monkeypatch):
+    kept = run.scored_entry
+
+    def scored(entry, *given, **more):
+        if entry.recipe.name == "ridge":
+            raise DataError("it is too wet")
+        return kept(entry, *given, **more)
+
+    monkeypatch.setattr(run, "scored_entry", scored)
+    asked = asked_of(on_disk, "additive,ridge")
+    assert main(asked) == 2
+    told = capsys.readouterr()
+    assert "| additive | 1 | 1 |" in told.out
+    assert "Not in the table, for they failed: ridge-seed-0." in told.out
+    assert "1 of 2 trainings failed, and the table is without them." in told.err
+    assert json.loads((on_disk / "out" / "about.json").read_text())["failed"] == {"ridge-seed-0": "it is too wet"}
+    monkeypatch.undo()
+    assert main(asked) == 0
+    assert json.loads((on_disk / "out" / "about.json").read_text())["failed"] == {}
+
+
+def test_a_number_of_training_is_set_where_there_is_training(on_disk, capsys):
+    assert main(asked_of(on_disk, "additive,linear", "--set", "steps=2")) == 0
+    assert "| additive | 1 |" in capsys.readouterr().out
+    trained = json.loads((on_disk / "out" / "models" / "linear-seed-0" / "config.json").read_text())
+    assert trained["settings"]["training"]["steps"] == 2
+
+
+def test_models_of_another_split_are_not_taken_for_those_of_this(on_disk, capsys):
+    asked = asked_of(on_disk, "linear", "--set", "steps=2")
+    assert main(asked) == 0
+    split = (on_disk / "split.csv").read_text()
+    assert ",train\n" in split
+    (on_disk / "split.csv").write_text(split.replace(",train\n", ",left-out\n", 1).replace("left-out", ""))
+    assert main(asked) == 2
+    assert "was trained with another split" in capsys.readouterr().err
+
+
+def test_another_way_of_reading_is_another_benchmark(on_disk, capsys):
+    assert main(asked_of(on_disk, "additive")) == 0
+    capsys.readouterr()
+    assert main(asked_of(on_disk, "additive", "--covariates", "cell_type")) == 2
+    told = capsys.readouterr().err
+    assert "1 trainings, 0 of them finished" in told
+    assert "was trained with another way of reading the data" in told
+
+
+def test_what_cannot_be_scored_is_said_before_anything_is_trained(on_disk, capsys):
+    split, controls = (on_disk / "split.csv").read_text(), read_cells(on_disk / "d.h5ad")
+    names = [
+        name for name, one in zip(controls.names, controls.condition_list(np.arange(len(controls))), strict=True)
+        if one.is_control
+    ]  # fmt: skip
+    without = "".join(
+        line for line in split.splitlines(keepends=True) if line.split(",")[0] not in names or ",test" not in line
+    )
+    for text, said in (
+        (without, "puts no control cell into test"), (split.replace(",test", ",val"), "puts no condition of"),
+    ):  # fmt: skip
+        (on_disk / "split.csv").write_text(text)
+        assert main(asked_of(on_disk, "additive", "--unlisted", "leave-out")) == 2
+        assert said in capsys.readouterr().err
+        assert not (on_disk / "out" / "models").exists()
+
+
+def test_models_are_compared_on_what_all_of_them_predict():
+    found = rows()
+    other = found["condition"].iloc[-1]
+    assert found["condition"].nunique() > 1
+    refused = found[(found["model"] != "poor") | (found["condition"] != other)]
+    table = leaderboard(refused)
+    pd.testing.assert_frame_equal(table, leaderboard(found[found["condition"] != other]))
+    assert compared(found) == ""
+    shared = found["condition"].nunique() - 1
+    assert compared(refused) == f"Compared on {shared} of {shared + 1} conditions: those that every model predicts."
+
+
+def test_without_a_condition_in_common_the_model_with_the_fewest_has_no_figure():
+    found = rows()
+    first, *others = found["condition"].unique()
+    apart = found[(found["condition"] == first) == (found["model"] == "poor")]
+    table = leaderboard(apart).set_index("model")
+    if len(others) > 1:
+        assert np.isnan(table.loc["poor", "mmd_gex"])
+        assert table.loc["poor", "conditions"] == 0
 
 
 def test_every_recipe_is_listed_one_a_line(capsys):

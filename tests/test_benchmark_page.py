@@ -2,8 +2,10 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
+import pandas as pd
 import pyarrow as pa
 import pytest
 
@@ -11,9 +13,10 @@ import pages
 from pages.parts.bench_choice import entries_of, shelf, text_of
 from pages.parts.bench_figures import clicked
 from primeflow_core.benchmark.leaderboard import leaderboard
+from primeflow_core.benchmark.tables import Outcome
 from tests.app import ROOT, drawn, labels, page, table_with
 from tests.app import text_of as said_on
-from tests.shipped_benchmarks import CONTEXT, SCORES, rows, ship
+from tests.shipped_benchmarks import AXES, CONTEXT, SCORES, about, picture, rows, ship
 
 pytestmark = pytest.mark.slow
 
@@ -152,6 +155,41 @@ def test_cells_that_break_later_leave_the_scores(monkeypatch, tmp_path):
     assert not app.exception
     assert "cells.parquet cannot be read" in said_on(app)
     assert "Best of 6 models" in said_on(app)
+    assert not page("benchmark", present="1").exception
+
+
+def test_a_table_and_conditions_of_other_metrics_are_no_benchmark(monkeypatch, tmp_path):
+    folder = ship(tmp_path / "some" / "broken")
+    conditions = pd.read_parquet(folder / "conditions.parquet")
+    conditions[[name for name in conditions if "mmd_gex" not in name]].to_parquet(folder / "conditions.parquet")
+    monkeypatch.setenv("PRIMEFLOW_RESULTS", str(tmp_path / "some"))
+    app = page("benchmark")
+    assert not app.exception
+    assert "conditions.parquet cannot be read: it has no column mmd_gex, which benchmark.csv has" in said_on(app)
+
+
+def test_a_link_to_more_models_than_are_drawn_keeps_the_first(monkeypatch, tmp_path):
+    scores = {(f"m{i:02}", 1.0): (0.1 + 0.01 * i, 0.5) for i in range(14)}
+    folder = tmp_path / "some" / "many"
+    folder.mkdir(parents=True)
+    Outcome(about(models=tuple(scores)), rows(scores), picture(scores), AXES).write(folder)
+    monkeypatch.setenv("PRIMEFLOW_RESULTS", str(tmp_path / "some"))
+    app = page("benchmark", models=",".join(f"{name}@1" for name, _ in scores))
+    assert not app.exception
+    assert len(app.multiselect(key="bench_models").value) == 12
+
+
+def test_what_failed_and_what_is_not_compared_is_said(monkeypatch, tmp_path):
+    found = rows(conditions=("A+B", "A+C"))
+    refused = found[(found["model"] != "additive") | (found["condition"] != "A+C")]
+    folder = tmp_path / "some" / "partly"
+    folder.mkdir(parents=True)
+    Outcome(replace(about(), failed={"cpa-seed-3": "it *broke*."}), refused, picture(), AXES).write(folder)
+    monkeypatch.setenv("PRIMEFLOW_RESULTS", str(tmp_path / "some"))
+    app = page("benchmark")
+    assert not app.exception
+    assert "Compared on 1 of 2 conditions: those that every model predicts." in said_on(app)
+    assert "1 training failed and is not here: cpa-seed-3, it *broke*." in said_on(app)
 
 
 def test_without_a_benchmark_the_page_says_how_to_make_one(monkeypatch, tmp_path):

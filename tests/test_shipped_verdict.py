@@ -38,7 +38,8 @@ def duel(own, other, metric="mmd_gex"):
         ((0.1, 0.03), (0.2, 0.04), "cosine_logfc", Outcome.WORSE, -2.0),
         ((0.1, 0.03), (0.14, 0.04), "mmd_gex", Outcome.EVEN, 0.8),
         ((0.1, 0.03), (0.06, 0.04), "mmd_gex", Outcome.EVEN, -0.8),
-        ((0.1, NAN), (0.2, 0.04), "mmd_gex", Outcome.BETTER, None),
+        ((0.1, NAN), (0.2, 0.04), "mmd_gex", Outcome.EVEN, None),
+        ((0.1, NAN), (0.2, NAN), "mmd_gex", Outcome.BETTER, None),
         ((0.1, 0.0), (0.2, 0.0), "mmd_gex", Outcome.BETTER, None),
         ((0.1, 0.0), (0.1, 0.0), "mmd_gex", Outcome.EVEN, None),
         ((NAN, NAN), (0.1, 0.1), "mmd_gex", Outcome.UNKNOWN, None),
@@ -105,6 +106,21 @@ def test_a_missing_figure_is_no_victory():
     assert "without a figure on MMD GEX" in ridge
 
 
+def test_who_is_exactly_as_good_is_named_too():
+    said = told(scored(unet=(0.2, 0.7), additive=(0.1, 0.6)))
+    assert "CPA and PRiMeFlow by cosine (0.690); Sum of single effects by MMD GEX (0.110)" in said[0]
+    assert said[1].startswith("PRiMeFlow is best on 1 of 2 metrics")
+
+
+def test_one_model_alone_is_no_contest():
+    assert told(rows({("additive", 1.0): (0.2, 0.6)}))[0].startswith("The only model, Sum of single effects by cosine")
+
+
+def test_within_a_spread_of_the_floor_is_not_below_it():
+    assert not any("floor" in line for line in told(scored(unet=(0.505, 0.2))))
+    assert any("floor" in line for line in told(scored(unet=(0.505, 0.2)).query("seed == 1")))
+
+
 def test_no_figure_at_all_is_said():
     found = rows().assign(mmd_gex=NAN, cosine_logfc=NAN)
     assert told(found)[0] == "No model has a figure by any metric."
@@ -132,7 +148,8 @@ def test_primeflow_stands_with_weight_1_though_another_scores_better():
 
 def test_without_primeflow_or_rivals_less_is_said():
     without = {entry: values for entry, values in SCORES.items() if entry[0] not in ("unet-tiny", "ridge")}
-    assert told(rows(without))[-1] == "PRiMeFlow is not among these models."
+    assert told(rows(without))[-2] == "PRiMeFlow is not among these models."
+    assert told(rows(without, seeds=(4,)))[-1].startswith("One training of each")
     alone = {entry: values for entry, values in SCORES.items() if entry[0] in ("unet-tiny", "cpa")}
     assert not any(line.startswith("Against") for line in told(rows(alone)))
 

@@ -246,6 +246,21 @@ def test_settings_that_make_no_model_fail_alone(source, tmp_path, monkeypatch):
     assert {(trial.state, trial.why) for trial in trials} == {(SCORED, ""), (FAILED, "no such model")}
 
 
+def test_settings_that_cannot_be_learnt_with_together_fail_alone(source, tmp_path, monkeypatch):
+    kept = trial_run.at
+
+    def at(recipe, space, point):
+        if point["use_covariates"] == "false":
+            return adjusted(recipe_named("cpa"), ["steps=2", "warmup_epochs=9"])
+        return kept(recipe, space, point)
+
+    monkeypatch.setattr(trial_run, "at", at)
+    trials = searched(tmp_path / "search", source, trials=5).trials()
+    failed = [trial for trial in trials if trial.state == FAILED]
+    assert 0 < len(failed) < 5
+    assert all("the adversary, whose warm-up" in trial.why for trial in failed)
+
+
 @pytest.mark.slow
 def test_a_model_too_large_for_the_memory_fails_alone(source, tmp_path, monkeypatch):
     kept = trial_run.at

@@ -162,7 +162,7 @@ def choose_entries(results: Results, place: Place) -> tuple[Entry, ...]:
     if not drawn:
         return ()
     kept = [entry for entry in st.session_state.get(key_of("models")) or [] if entry in drawn]
-    st.session_state[key_of("models")] = kept or usual_entries(results, drawn)
+    st.session_state[key_of("models")] = kept[:MOST_PANELS] or usual_entries(results, drawn)
     found = st.multiselect(
         "Models whose cells are drawn", drawn, format_func=results.labels.__getitem__, key=key_of("models"),
         max_selections=MOST_PANELS, help="w is the guidance weight: more exaggerates the response.",

@@ -44,7 +44,7 @@ def draw_metric(choice: Choice, rows: pd.DataFrame | None = None, key: str = "me
 
 
 def named_rows(choice: Choice, rows: pd.DataFrame | None = None) -> pd.DataFrame:
-    return choice.results.named(choice.results.rows if rows is None else rows, choice.metric)
+    return choice.results.named(choice.results.shared if rows is None else rows, choice.metric)
 
 
 def metric_told(choice: Choice, rows: pd.DataFrame) -> str:
@@ -55,7 +55,9 @@ def metric_told(choice: Choice, rows: pd.DataFrame) -> str:
 
 
 def printed_metric(choice: Choice, rows: pd.DataFrame | None = None) -> "Figure":
-    return print_benchmark.metric_of_models(named_rows(choice, rows), choice.metric, choice.title)
+    return print_benchmark.metric_of_models(
+        named_rows(choice, rows), choice.metric, choice.title, simulated=choice.results.about.simulated
+    )
 
 
 def grid_of(choice: Choice) -> ConditionGrid:

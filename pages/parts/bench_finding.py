@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from pages import plain
-from pages.parts.bench_choice import SCORES, Choice, cells_of
+from pages.parts.bench_choice import SCORES, Choice, read_cells
 from pages.parts.bench_figures import (
     cells_told,
     draw_cells,
@@ -27,7 +27,9 @@ from pages.parts.pinning import offer_pin
 from pages.parts.presenting import Step, offer_presentation
 from pages.parts.saving import offer_link, query_of
 from primeflow_core.benchmark.about import day_of
+from primeflow_core.benchmark.in_common import compared
 from primeflow_core.benchmark.names import PRIMEFLOW
+from primeflow_core.benchmark.tables import About
 from primeflow_core.benchmark.verdict import champion, verdict
 from primeflow_core.counted import counted
 from primeflow_core.findings import SIMULATED_DATA, Drawn, Finding, Table
@@ -68,8 +70,19 @@ def show_headline(choice: Choice) -> None:
         st.text(line)
     st.caption(plain(spread))
     show_labels(labels(choice))
+    for line in (compared(choice.results.rows), failures(about)):
+        if line:
+            st.warning(plain(line), icon=":material/rule:")
     made = f"{trainings(choice)} · data {about.data} · {about.part} part · made {day_of(about)}"
     st.caption(plain(f"{made}{explained(choice)}"))
+
+
+def failures(about: About) -> str:
+    if not about.failed:
+        return ""
+    (name, why), *others = about.failed.items()
+    count = f"{counted(len(about.failed), 'training')} failed and {'are' if others else 'is'} not here"
+    return f"{count}, such as {name}: {why}" if others else f"{count}: {name}, {why}"
 
 
 def show_making(choice: Choice) -> None:
@@ -132,7 +145,7 @@ def figures(choice: Choice) -> list[Drawn]:
         ),
         drawn(f"{choice.title}: every condition", partial(printed_grid, grid), grid_told(grid)),
     ]
-    cells = cells_of(choice)
+    cells = read_cells(choice)
     if cells is not None and choice.entries:
         printed = partial(printed_cells, choice, cells)
         found.append(drawn(f"Cells of {choice.condition}", printed, cells_told(choice, cells)))
@@ -165,7 +178,7 @@ def steps(choice: Choice) -> list[Step]:
     ]
     grid = grid_of(choice)
     found.append(Step(f"{grid_told(grid)}: bright is better.", partial(draw_conditions, choice, grid), words))
-    cells = cells_of(choice)
+    cells = read_cells(choice)
     if cells is not None and choice.entries:
         draw = partial(draw_cells, choice, cells, height=PRESENTED_PANEL, letters=PRESENTED_LETTERS)
         found.append(Step(f"{choice.condition}: {_panels(choice)}.", draw, words))

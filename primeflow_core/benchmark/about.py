@@ -40,6 +40,7 @@ def _about(said: Mapping[str, Any]) -> About:
         seeds=_all(said, "seeds", int), split_sha256=_all(said, "split_sha256", str),
         recipes={name: str(title) for name, title in _of(said, "recipes", dict).items()},
         versions=_of(said, "versions", dict), refused=_refused(_of(said, "refused", dict)),
+        failed={str(name): str(why) for name, why in _of({"failed": {}, **said}, "failed", dict).items()},
     )  # fmt: skip
 
 

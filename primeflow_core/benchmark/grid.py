@@ -2,17 +2,21 @@
 
 import hashlib
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import product
 
 from primeflow_core import __version__
 from primeflow_core.errors import SettingError
+from primeflow_core.evaluation.pair import MOST_PREDICTED
 from primeflow_core.objective import FlowConfig
 from primeflow_core.recipe import Recipe
+from primeflow_core.sampling_plan import MOST_GUIDANCE
 from primeflow_core.splits import TEST
 
 UNGUIDED = 1.0
+FEWEST_CELLS = 8
+"""Fewer say more of the draw than of the model."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +38,10 @@ class Entry:
 
 @dataclass(frozen=True)
 class Grid:
-    """``cells`` predicted of each held-out condition of ``part``; ``data_sha256`` and ``split_sha256`` of the files."""
+    """``cells`` predicted of each held-out condition of ``part``; ``data_sha256`` and ``split_sha256`` of the files.
+
+    ``reading``: how the data file is read, where that was said.
+    """
 
     recipes: tuple[Recipe, ...]
     seeds: tuple[int, ...]
@@ -43,16 +50,21 @@ class Grid:
     data_sha256: str
     split_sha256: str
     part: str = TEST
+    reading: Mapping[str, object] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         names = [recipe.name for recipe in self.recipes]
         for name, values in (("recipes", names), ("seeds", self.seeds), ("guidance weights", self.weights)):
             if not values or len(set(values)) < len(values):
                 raise SettingError(f"The {name} {_listed(values)} must be one or more, each once.")
-        if min(self.seeds) < 0 or min(self.weights) < 0:
-            raise SettingError("Seeds and guidance weights must be 0 or more.")
-        if self.cells < 1:
-            raise SettingError(f"{self.cells} cells of a condition cannot be predicted; ask for 1 or more.")
+        if min(self.seeds) < 0:
+            raise SettingError("Seeds must be 0 or more.")
+        if not all(0 <= weight <= MOST_GUIDANCE for weight in self.weights):
+            raise SettingError(f"The guidance weights {_listed(self.weights)} must be 0 to {MOST_GUIDANCE:g}.")
+        if not FEWEST_CELLS <= self.cells <= MOST_PREDICTED:
+            raise SettingError(
+                f"{self.cells:,} cells of a condition cannot be scored; ask for {FEWEST_CELLS} to {MOST_PREDICTED:,}."
+            )
 
     @property
     def entries(self) -> tuple[Entry, ...]:
@@ -73,6 +85,8 @@ class Grid:
             "weights": entry.weights, "cells": self.cells, "part": self.part, "data": self.data_sha256,
             "split": self.split_sha256, "version": __version__,
         }  # fmt: skip
+        if self.reading:
+            said["reading"] = dict(self.reading)
         return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
 
 

@@ -1,20 +1,20 @@
 """Mean and spread over seeds of every metric, of every model, between floor and ceiling.
 
 A seed's figure is the mean over its conditions, as PerturBench takes it. Floor and ceiling are of the conditions
-themselves, whatever the model (evaluation/agreement.py).
+themselves, whatever the model (evaluation/agreement.py). All models are compared on the same conditions
+(in_common.py).
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from primeflow_core.benchmark.in_common import SHOWN, by_model, condition_columns, in_common
 from primeflow_core.evaluation.scores import LARGER_IS_BETTER
-from primeflow_core.evaluation.table import METRICS, RANKS
+from primeflow_core.evaluation.table import RANKS
 
-SHOWN = (*METRICS, "energy_distance")
 SMALL = 0.1
 FLOOR, CEILING = "floor: control cells", "ceiling: half of the measured cells"
 
@@ -42,42 +42,36 @@ def leaderboard(rows: pd.DataFrame) -> pd.DataFrame:
 
     ``rows`` as ``Store.rows`` gives them. The order is that of the rows.
     """
-    found = [_row(str(model), float(weight), group) for (model, weight), group in _by_model(rows)]
-    return pd.concat([pd.DataFrame(found), _bounds(rows)], ignore_index=True)
+    shared = in_common(rows)
+    found = [
+        _row(str(model), float(weight), group, group.loc[group.index.intersection(shared.index)])
+        for (model, weight), group in by_model(rows)
+    ]
+    return pd.concat([pd.DataFrame(found), _bounds(shared)], ignore_index=True)
 
 
-def _by_model(rows: pd.DataFrame) -> Any:
-    return rows.groupby(["model", "guidance"], sort=False)
-
-
-def _row(model: str, weight: float, rows: pd.DataFrame) -> dict[str, object]:
-    by_seed = rows.groupby("seed", sort=False)
+def _row(model: str, weight: float, rows: pd.DataFrame, shared: pd.DataFrame) -> dict[str, object]:
     row: dict[str, object] = {
         "model": model, "guidance": weight, "seeds": rows["seed"].nunique(),
-        "conditions": int(by_seed.size().max()), "seconds": float(by_seed["seconds"].first().mean()),
+        "conditions": len(shared.drop_duplicates(condition_columns(shared))),
+        "seconds": float(rows.groupby("seed", sort=False)["seconds"].first().mean()),
         "parameters": int(rows["parameters"].max()),
     }  # fmt: skip
     for name in (*SHOWN, *RANKS):
         if name in rows:
-            of_seeds = by_seed[name].mean()
+            of_seeds = shared.groupby("seed", sort=False)[name].mean()
             row |= {name: float(of_seeds.mean()), f"{name}_sd": float(of_seeds.std(ddof=1))}
     return row
 
 
 def _bounds(rows: pd.DataFrame) -> pd.DataFrame:
-    """Of every condition that any model was scored on, once."""
-    of_condition = rows.drop_duplicates(_keys(rows))
+    """Of every condition once."""
+    of_condition = rows.drop_duplicates(condition_columns(rows))
     found = []
     for label, suffix in ((FLOOR, "_floor"), (CEILING, "_ceiling")):
         values = {name: float(of_condition[name + suffix].mean()) for name in SHOWN if name + suffix in of_condition}
         found.append({"model": label, "conditions": len(of_condition), **values})
     return pd.DataFrame(found)
-
-
-def _keys(rows: pd.DataFrame) -> list[str]:
-    """The columns that name a condition: what stands before the metrics."""
-    columns = list(rows.columns)
-    return columns[: min(columns.index(name) for name in SHOWN if name in columns)]
 
 
 def figure(row: pd.Series, name: str) -> Figure:

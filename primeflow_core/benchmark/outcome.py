@@ -18,10 +18,13 @@ HELD_OUT = ("condition", "context")
 def outcome(about: About, stores: Sequence[Store], cells: Cells) -> Outcome:
     """What the ``stores`` hold, each of another split of the same ``cells``.
 
-    Raises SettingError where no training was finished.
+    Raises SettingError where no training was finished, or no model can predict any condition.
     """
     rows = _joined([store.rows() for store in stores])
     if rows.empty:
+        reasons = [why for conditions in _refused(stores).values() for why in conditions.values()]
+        if reasons:
+            raise SettingError(f"No model can predict any held-out condition, so there is no table: {reasons[0]}")
         raise SettingError("No training was finished, so there is no table.")
     predicted, canvas = _joined([store.picture() for store in stores]), Canvas(cells)
     contexts = predicted["context"].unique() if len(predicted) else ()

@@ -1,15 +1,15 @@
 """The table of a benchmark with a figure of each metric, as one HTML file that opens anywhere, offline."""
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from html import escape
 
 import pandas as pd
 
 from primeflow_core import __version__
-from primeflow_core.benchmark.leaderboard import SHOWN, best, figure
+from primeflow_core.benchmark.in_common import SHOWN
+from primeflow_core.benchmark.leaderboard import best, figure
 from primeflow_core.evaluation.scores import LARGER_IS_BETTER
-from primeflow_core.findings import SIMULATED_DATA
 from primeflow_core.prints.benchmark import metric_of_models
 from primeflow_core.prints.paper import svg
 from primeflow_core.report import POLICY
@@ -25,11 +25,14 @@ MEANING: Mapping[str, tuple[str, str]] = {
 }
 
 
-def html_page(title: str, table: pd.DataFrame, rows: pd.DataFrame, *, simulated: bool) -> str:
-    """``table`` of leaderboard.leaderboard over ``rows`` of store.Store.rows; all text is escaped."""
+def html_page(
+    title: str, table: pd.DataFrame, rows: pd.DataFrame, *, notes: Sequence[str] = (), simulated: bool
+) -> str:
+    """``table`` of leaderboard.leaderboard, ``rows`` those that the models are compared on, ``notes`` what to know
+    first; all text is escaped."""
     shown = [name for name in SHOWN if name in table]
-    figures = "".join(_figure(rows, name) for name in shown)
-    said = f"{SIMULATED_DATA}: made by a program, not measured. " if simulated else ""
+    figures = "".join(_figure(rows, name, simulated=simulated) for name in shown)
+    said = "".join(f"{escape(note)} " for note in notes)
     return (
         '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
         f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">'
@@ -60,9 +63,9 @@ def _table(table: pd.DataFrame, names: list[str]) -> str:
     )
 
 
-def _figure(rows: pd.DataFrame, name: str) -> str:
+def _figure(rows: pd.DataFrame, name: str, *, simulated: bool) -> str:
     title, meaning = MEANING[name]
-    drawn = base64.b64encode(svg(metric_of_models(rows, name, title)).encode()).decode()
+    drawn = base64.b64encode(svg(metric_of_models(rows, name, title, simulated=simulated)).encode()).decode()
     alt = f"{title} of every model; the table above holds the figures."
     return (
         f'<section><h2>{escape(title)}</h2><figure><img alt="{escape(alt)}" src="data:image/svg+xml;base64,{drawn}">'

@@ -1,6 +1,6 @@
 """One entry of the grid: trained, or taken up where it was stopped, and scored on the held-out conditions."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -11,13 +11,14 @@ from primeflow_core import checkpoint
 from primeflow_core.benchmark.grid import Entry
 from primeflow_core.benchmark.picture import Canvas
 from primeflow_core.conditions import Condition
-from primeflow_core.errors import ConditionError
+from primeflow_core.errors import ConditionError, DataError
 from primeflow_core.evaluation.agreement import bounds
+from primeflow_core.evaluation.pair import Pair
 from primeflow_core.evaluation.scores import score
 from primeflow_core.evaluation.table import MEAN, RANKS, table
 from primeflow_core.predictor import Predictor
 from primeflow_core.sampling_plan import SamplingPlan
-from primeflow_core.splits import TEST
+from primeflow_core.splits import TEST, TRAIN
 from primeflow_core.training import train
 from primeflow_core.training_run import Source, prepare
 from primeflow_core.truth import Truth, truth
@@ -34,6 +35,27 @@ class ScoredEntry:
     seconds: float
     parameters: int
     picture: pd.DataFrame = field(default_factory=pd.DataFrame)
+
+
+def check_scorable(source: Source, part: str) -> None:
+    """Raises DataError where nothing of ``part`` can be scored, or effects have nothing to be measured from: before
+    any training, which would be for nothing."""
+    trained_on = set(source.split.conditions(source.cells, TRAIN))
+    there = source.split.conditions(source.cells, part)
+    held_out = [condition for condition in there if condition not in trained_on and not condition.is_control]
+    if not held_out:
+        raise DataError(
+            f"{source.split.source} puts no condition of {source.cells.source} into {part} that training lacks; there "
+            "is nothing to score. Make a split that holds some out (`primeflow split`)."
+        )
+    contexts = [c.covariates for c in there if not c.is_control]
+    lacking = [c for c in held_out if c.control() not in there and contexts.count(c.covariates) > 1]
+    if lacking or all(c.control() not in there for c in held_out):
+        where = (lacking or held_out)[0].context
+        raise DataError(
+            f"{source.split.source} puts no control cell{f' of {where}' if where else ''} into {part}; effects are "
+            "measured from them. Put some there."
+        )
 
 
 def scored_entry(
@@ -55,7 +77,9 @@ def scored_entry(
         made, not_made = _made(predictor, held_out, cells, plan)
         refused |= not_made
         if made:
-            rows.append(_scores(measured, made, entry).assign(guidance=weight))
+            pair = measured.pair(made, f"cells of {entry.name}")
+            rows.append(_scores(pair, measured, entry).assign(guidance=weight))
+            refused |= _not_scored(pair, made, part)
         if made and canvas is not None:
             placed.append(canvas.predicted(made).assign(model=entry.recipe.name, guidance=weight))
     learnt = sum(parameter.numel() for parameter in predictor.parameters())
@@ -74,12 +98,26 @@ def _made(
         try:
             made[condition] = predictor.predict(condition, predictor.distinct_cells(condition, cells), plan)
         except ConditionError as error:
-            refused[f"{condition.label} {condition.context}".strip()] = str(error)
+            refused[_named(condition)] = str(error)
     return made, refused
 
 
-def _scores(measured: Truth, made: Mapping[Condition, np.ndarray], entry: Entry) -> pd.DataFrame:
-    scored = score(measured.pair(made, f"cells of {entry.name}"))
+def _not_scored(pair: Pair, made: Iterable[Condition], part: str) -> dict[str, str]:
+    """What was predicted and has nothing to measure an effect from."""
+    scored = {(condition.label, condition.group) for condition in pair.scored}
+    return {
+        _named(condition): f"the {part} part has no control cells of its context to measure the effect from."
+        for condition in made
+        if (condition.label, tuple(value for _, value in condition.covariates)) not in scored
+    }
+
+
+def _named(condition: Condition) -> str:
+    return f"{condition.label} {condition.context}".strip()
+
+
+def _scores(pair: Pair, measured: Truth, entry: Entry) -> pd.DataFrame:
+    scored = score(pair)
     keys = ["condition", *measured.covariates]
     bounded = bounds(scored, measured.floor_controls)
     ranked = table(scored)

@@ -22,7 +22,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from primeflow_core.benchmark.about import read_about
-from primeflow_core.benchmark.leaderboard import CEILING, FLOOR, SHOWN
+from primeflow_core.benchmark.in_common import SHOWN, in_common
+from primeflow_core.benchmark.leaderboard import CEILING, FLOOR
 from primeflow_core.benchmark.names import Entry, labels
 from primeflow_core.benchmark.pictured_cells import PictureFile, Place, read_picture_file
 from primeflow_core.benchmark.tables import ABOUT, CELLS, CONDITIONS, LEADERBOARD, About
@@ -66,6 +67,11 @@ class Results:
     @cached_property
     def labels(self) -> dict[Entry, str]:
         return labels(self.entries)
+
+    @cached_property
+    def shared(self) -> pd.DataFrame:
+        """The rows of those conditions that the models are compared on."""
+        return in_common(self.rows)
 
     @cached_property
     def places(self) -> tuple[Place, ...]:
@@ -194,6 +200,8 @@ def _check_same(folder: Path, models: pd.DataFrame, rows: pd.DataFrame) -> None:
         raise _damaged(folder / LEADERBOARD, "it names no model, or one of them twice")
     if set(listed) != set(zip(rows["model"], rows["guidance"], strict=True)):
         raise _damaged(folder / CONDITIONS, f"its models are not those of {LEADERBOARD}")
+    if lacking := [name for name in SHOWN if name in models and name not in rows]:
+        raise _damaged(folder / CONDITIONS, f"it has no column {lacking[0]}, which {LEADERBOARD} has")
 
 
 def _contexts(rows: pd.DataFrame) -> pd.Series:

@@ -17,9 +17,11 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from primeflow_core.benchmark.in_common import compared, in_common
 from primeflow_core.benchmark.leaderboard import leaderboard, markdown
 from primeflow_core.benchmark.page import html_page
 from primeflow_core.files import replaced, write_json, write_text, write_with
+from primeflow_core.findings import SIMULATED_DATA
 
 ABOUT, LEADERBOARD, CONDITIONS, CELLS = "about.json", "benchmark.csv", "conditions.parquet", "cells.parquet"
 DECIMALS = 2
@@ -30,7 +32,8 @@ PICTURE = b"primeflow_picture"
 @dataclass(frozen=True)
 class About:
     """What a benchmark is of. ``split`` says in plain words what was held out, ``recipes`` the title of each name,
-    ``command`` what makes all of it again, ``refused`` of each recipe the conditions it cannot predict, and why."""
+    ``command`` what makes all of it again, ``refused`` of each recipe the conditions it cannot predict, and why,
+    ``failed`` the trainings that came to no end, and why."""
 
     title: str
     data: str
@@ -46,6 +49,7 @@ class About:
     versions: Mapping[str, Any]
     made: str
     refused: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    failed: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -58,17 +62,30 @@ class Outcome:
     picture: pd.DataFrame
     axes: Mapping[str, tuple[str, str]]
 
-    def write(self, folder: Path) -> pd.DataFrame:
-        """Write all files into ``folder`` and return the leaderboard."""
+    @property
+    def notes(self) -> list[str]:
+        """What must be known to read the table."""
+        simulated = f"{SIMULATED_DATA}: made by a program, not measured." if self.about.simulated else ""
+        failed = f"Not in the table, for they failed: {', '.join(self.about.failed)}." if self.about.failed else ""
+        return [said for said in (simulated, compared(self.rows), failed) if said]
+
+    @property
+    def text(self) -> str:
+        """The leaderboard in Markdown below the notes."""
+        return "".join(f"{said}\n\n" for said in self.notes) + markdown(leaderboard(self.rows))
+
+    def write(self, folder: Path) -> None:
+        """Write all files into ``folder``."""
         table = leaderboard(self.rows)
         write_with(folder / CONDITIONS, lambda temporary: self.rows.to_parquet(temporary, index=False))
         self._write_picture(folder / CELLS)
         write_text(folder / LEADERBOARD, table.to_csv(index=False))
-        write_text(folder / "benchmark.md", markdown(table))
-        page = html_page(self.about.title, table, self.rows, simulated=self.about.simulated)
+        write_text(folder / "benchmark.md", self.text)
+        page = html_page(
+            self.about.title, table, in_common(self.rows), notes=self.notes, simulated=self.about.simulated
+        )  # fmt: skip
         write_text(folder / "benchmark.html", page)
         write_json(folder / ABOUT, asdict(self.about))
-        return table
 
     def _write_picture(self, path: Path) -> None:
         # Finer than any screen shows, and half of the file.

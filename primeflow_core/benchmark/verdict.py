@@ -65,7 +65,10 @@ class Duel:
     def outcome(self) -> Outcome:
         if not np.isfinite(self.gain):
             return Outcome.UNKNOWN
-        if abs(self.gain) <= (0.0 if np.isnan(self.spread) else self.spread):
+        once = np.isnan([self.own.spread, self.other.spread])
+        if once.any() and not once.all():
+            return Outcome.EVEN
+        if abs(self.gain) <= (0.0 if once.all() else self.spread):
             return Outcome.EVEN
         return Outcome.BETTER if self.gain > 0 else Outcome.WORSE
 
@@ -110,7 +113,7 @@ def verdict(table: pd.DataFrame, bounds: pd.DataFrame, metrics: Sequence[str]) -
     said = [_leaders(table, [named[entry] for entry in entries], metrics)]
     row = champion(table)
     if row is None:
-        return [*said, f"{PRIMEFLOW} is not among these models."]
+        return [*said, f"{PRIMEFLOW} is not among these models.", _spread_told(table)]
     name = named[entries[row]]
     said.append(_among_the_best(table, row, name, metrics))
     found = duels(table, metrics)
@@ -123,30 +126,32 @@ def _rivals(found: Iterable[Duel]) -> list[str]:
     return list(dict.fromkeys(duel.rival for duel in found))
 
 
-def _leader(table: pd.DataFrame, metric: str) -> int | None:
+def _leaders_by(table: pd.DataFrame, metric: str) -> list[int]:
+    """The row of the best, and of all that are exactly as good."""
     values = table[metric].dropna()
-    if values.empty:
-        return None
-    return int(values.idxmax() if LARGER_IS_BETTER[metric] else values.idxmin())
+    first = values.max() if LARGER_IS_BETTER[metric] else values.min()
+    return [int(row) for row in values.index[values == first]]
 
 
 def _leaders(table: pd.DataFrame, named: Sequence[str], metrics: Sequence[str]) -> str:
     won: dict[str, list[str]] = {}
     for metric in metrics:
-        row = _leader(table, metric)
-        if row is not None:
-            reached = Figure(float(table[metric].iloc[row]), np.nan)
-            won.setdefault(named[row], []).append(f"{word(metric)} ({reached.text})")
+        rows = _leaders_by(table, metric)
+        if rows:
+            reached = Figure(float(table[metric].iloc[rows[0]]), np.nan)
+            won.setdefault(_listed(named[row] for row in rows), []).append(f"{word(metric)} ({reached.text})")
     if not won:
         return "No model has a figure by any metric."
     told = "; ".join(f"{model} by {_listed(names)}" for model, names in won.items())
+    if len(table) == 1:
+        return f"The only model, {told}."
     guided = " and guidance weights" if table["model"].duplicated().any() else ""
     return f"Best of {len(table)} models{guided}: {told}."
 
 
 def _among_the_best(table: pd.DataFrame, row: int, name: str, metrics: Sequence[str]) -> str:
     scored = [metric for metric in metrics if np.isfinite(table[metric].iloc[row])]
-    first = [metric for metric in scored if _leader(table, metric) == row]
+    first = [metric for metric in scored if row in _leaders_by(table, metric)]
     level = [metric for metric in scored if metric not in first and row in best(table, metric)]
     if first:
         told = f"{name} is best on {len(first)} of {len(metrics)} metrics"
@@ -186,11 +191,13 @@ def _below_floor(row: pd.Series, bounds: pd.DataFrame, name: str, metrics: Seque
     if found.empty:
         return ""
     floor = found.iloc[0]
-    lost = [
-        metric for metric in metrics
-        if np.isfinite(row[metric]) and metric in floor
-        and (row[metric] < floor[metric] if LARGER_IS_BETTER[metric] else row[metric] > floor[metric])
-    ]  # fmt: skip
+    against_it = [
+        # The floor is the same in every training: no spread beside one that is known.
+        Duel(metric, FLOOR, figure(row, metric), Figure(float(floor[metric]), 0.0 * figure(row, metric).spread))
+        for metric in metrics
+        if metric in floor
+    ]
+    lost = [duel.metric for duel in against_it if duel.outcome is Outcome.WORSE]
     if not lost:
         return ""
     return f"{name} is worse than control cells offered as the prediction (the floor) on {_listed(map(word, lost))}."

@@ -2,14 +2,16 @@
 
 import argparse
 import hashlib
+from collections.abc import Mapping
 from contextlib import closing
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from primeflow_core.commands.benchmark_progress import TrainingsLine
-from primeflow_core.commands.reading import DataFile, add_reading_options, data_file, read_given
+from primeflow_core.commands.reading import DataFile, add_reading_options, data_file, read_given, reading_options
 from primeflow_core.commands.terminal import Subcommands, add_command, as_typed, note, say
+from primeflow_core.counted import counted
 from primeflow_core.errors import SettingError
 from primeflow_core.files import check_can_write
 from primeflow_core.folder_lock import alone_in
@@ -55,7 +57,11 @@ def add_commands(commands: Subcommands) -> None:
     )
     parser.add_argument("--part", choices=("val", "test"), default="test", help="what is scored (default: %(default)s)")
     parser.add_argument(
-        "--set", action="append", default=[], metavar="KEY=VALUE", help="change a number of all recipes"
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="change a number of all recipes; one of training, of those with steps",
     )
     parser.add_argument("--workers", type=int, metavar="N", help="so many processes of one core (default: all in one)")
     parser.add_argument("--title", help="of the table (default: the name of the data)")
@@ -79,8 +85,13 @@ def benchmark_command(given: argparse.Namespace) -> None:
     store = Store(given.out, _grid(given, file))
     with alone_in(given.out):
         store.clear_beginnings()
-        _run(given, file, store)
-        _show(given, store, file)
+        failed = _run(given, file, store)
+        _show(given, store, file, failed)
+    if failed:
+        raise SettingError(
+            f"{len(failed)} of {counted(len(store.grid.entries), 'training')} failed, and the table is without them. "
+            "Mend what is said above; the same command goes on with them."
+        )
 
 
 def _check(given: argparse.Namespace) -> None:
@@ -105,17 +116,19 @@ def _grid(given: argparse.Namespace, file: DataFile) -> "Grid":
         raise SettingError(f"--guidance {given.guidance!r} must be numbers joined by commas, such as 1,3,5.") from error
     seeds = tuple(range(given.first_seed, given.first_seed + given.seeds))
     split = hashlib.sha256(given.split.read_bytes()).hexdigest()
-    return Grid(_recipes(given), seeds, weights, given.cells, sha256_of(file.path), split, given.part)
+    reading = {**reading_options(given), "normalise": given.normalise or None, "unlisted": given.unlisted}
+    said = {name: value for name, value in reading.items() if value is not None}
+    return Grid(_recipes(given), seeds, weights, given.cells, sha256_of(file.path), split, given.part, said)
 
 
 def _recipes(given: argparse.Namespace) -> "tuple[Recipe, ...]":
-    from primeflow_core.recipes import SMALL_RECIPES, adjusted, recipe_given
+    from primeflow_core.recipes import SMALL_RECIPES, changed, recipe_given
 
     if given.recipes == EVERY:
         chosen = SMALL_RECIPES
     else:
         chosen = tuple(recipe_given(name.strip()) for name in given.recipes.split(",") if name.strip())
-    return tuple(adjusted(recipe, given.set) for recipe in chosen)
+    return tuple(changed(recipe, given.set) for recipe in chosen)
 
 
 def read_source(given: argparse.Namespace) -> "Source":
@@ -129,14 +142,17 @@ def read_source(given: argparse.Namespace) -> "Source":
     return Source(cells, split, file.name, file.simulated, {"normalise": given.normalise})
 
 
-def _run(given: argparse.Namespace, file: DataFile, store: "Store") -> None:
+def _run(given: argparse.Namespace, file: DataFile, store: "Store") -> dict[str, str]:
+    """What failed, by name, and why."""
     from primeflow_core.benchmark.run import run_entries
+    from primeflow_core.benchmark.scored_entry import check_scorable
 
     total, left = len(store.grid.entries), len(store.missing)
     note(f"{file.name}: {total} trainings, {total - left} of them finished.")
-    if not left:
-        return
     failed: dict[str, str] = {}
+    if not left:
+        return failed
+    check_scorable(read_source(given), given.part)
     line = TrainingsLine(store, given.workers or 1)
     ends = run_entries(store, partial(read_source, given), as_typed(), given.workers, line.running)
     with closing(line), closing(ends):
@@ -146,20 +162,21 @@ def _run(given: argparse.Namespace, file: DataFile, store: "Store") -> None:
             line.ended(ended)
     for name, why in failed.items():
         note(f"{name} failed: {why}")
+    return failed
 
 
-def _show(given: argparse.Namespace, store: "Store", file: DataFile) -> None:
-    from primeflow_core.benchmark.leaderboard import markdown
+def _show(given: argparse.Namespace, store: "Store", file: DataFile, failed: Mapping[str, str]) -> None:
     from primeflow_core.benchmark.outcome import outcome
 
-    found = outcome(_about(given, store, file), [store], read_given(file, given))
-    say(markdown(found.write(store.folder)))
+    found = outcome(_about(given, store, file, failed), [store], read_given(file, given))
+    found.write(store.folder)
+    say(found.text)
     for name, conditions in store.refused().items():
         note(f"{name} cannot predict {len(conditions)}: {', '.join(label for label, _ in conditions[:5])}")
     say(f"{store.folder}: benchmark.csv, .md and .html, conditions.parquet, cells.parquet.")
 
 
-def _about(given: argparse.Namespace, store: "Store", file: DataFile) -> "About":
+def _about(given: argparse.Namespace, store: "Store", file: DataFile, failed: Mapping[str, str]) -> "About":
     from primeflow_core.benchmark.tables import About
 
     grid = store.grid
@@ -177,4 +194,5 @@ def _about(given: argparse.Namespace, store: "Store", file: DataFile) -> "About"
         recipes={recipe.name: recipe.summary for recipe in grid.recipes},
         versions=versions(),
         made=now(),
+        failed=dict(failed),
     )

@@ -15,11 +15,11 @@ SEED, MEAN = "one training", "mean over trainings"
 _MEAN: dict[str, Any] = {"linestyle": "none", "marker": "|", "markersize": 12, "markeredgewidth": 2.2, "color": INK}
 _LINES = {
     "floor": ("control cells (floor)", QUIET, "--"),
-    "ceiling": ("half of the measured cells (ceiling)", STYLES[Role.MEASURED].colour, "-"),
+    "ceiling": ("half of the {truth} cells (ceiling)", STYLES[Role.MEASURED].colour, "-"),
 }
 
 
-def metric_of_models(rows: pd.DataFrame, name: str, title: str) -> "Figure":
+def metric_of_models(rows: pd.DataFrame, name: str, title: str, *, simulated: bool) -> "Figure":
     """``rows`` as benchmark.store gives them, one a condition; models from the first of them downwards."""
     by_model = list(rows.groupby(["model", "guidance"], sort=False))
     figure = sheet(0.24 * len(by_model) + 1.1)
@@ -33,7 +33,8 @@ def metric_of_models(rows: pd.DataFrame, name: str, title: str) -> "Figure":
         if f"{name}_{bound}" in rows:
             place_of = float(rows[f"{name}_{bound}"].mean())
             plot.axvline(place_of, color=colour, linestyle=line, linewidth=1.4, zorder=2)
-            keys.append(key(told, {"color": colour, "linestyle": line}))
+            truth = "simulated" if simulated else "measured"
+            keys.append(key(told.format(truth=truth), {"color": colour, "linestyle": line}))
     name_axes(plot, title, "")
     plot.grid(visible=False, axis="y")
     names = [literal(_named(str(model), float(str(weight)))) for (model, weight), _ in by_model]

@@ -124,7 +124,7 @@ FAMILIES: MappingProxyType[str, Family] = MappingProxyType(
         "biolord": Family(
             {
                 "width": WIDTH, "latent": LATENT, "layers": LAYERS, "dropout": DROPOUT,
-                "penalty_weight": Searched(Real(0.1, 1e4, log=True), Real(10.0, 1e5, log=True)),
+                "penalty_weight": Searched(Real(0.1, 1e4, log=True), Real(1e4, 1e8, log=True)),
             },
             extent="width", large=WIDE,
         ),

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from primeflow_core import checkpoint
 from primeflow_core.checkpoint import WEIGHTS
-from primeflow_core.errors import SettingError
+from primeflow_core.errors import SettingError, UnfitSettingsError
 from primeflow_core.memory import lacks_memory
 from primeflow_core.recipe import Recipe
 from primeflow_core.training import train
@@ -57,6 +57,10 @@ def run_trial(bench: Bench) -> Trial:
         return Trial(number, proposal.point, FAILED, None, (), 0, 0.0, str(error))
     try:
         run = TrialRun(bench, proposal, number, recipe)
+    except UnfitSettingsError as error:
+        if not number:
+            raise
+        return Trial(number, proposal.point, FAILED, None, (), 0, 0.0, str(error))
     except (RuntimeError, MemoryError) as error:
         if not lacks_memory(error):
             raise

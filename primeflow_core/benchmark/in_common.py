@@ -1,0 +1,45 @@
+"""The conditions that models of a benchmark are compared on: those that each of them was scored on.
+
+A model may refuse a condition, as the sum of single effects does where a single was not measured alone. Means over
+different conditions say nothing of each other.
+"""
+
+from typing import Any
+
+import pandas as pd
+
+from primeflow_core.evaluation.table import METRICS
+
+SHOWN = (*METRICS, "energy_distance")
+
+
+def by_model(rows: pd.DataFrame) -> Any:
+    """Groups of one model with one guidance weight, in the order of the rows."""
+    return rows.groupby(["model", "guidance"], sort=False)
+
+
+def condition_columns(rows: pd.DataFrame) -> list[str]:
+    """The columns that name a condition: what stands before the metrics."""
+    columns = list(rows.columns)
+    return columns[: min(columns.index(name) for name in SHOWN if name in columns)]
+
+
+def in_common(rows: pd.DataFrame) -> pd.DataFrame:
+    """The rows of those conditions. Where there are none, models are left out until there are, from the one that was
+    scored on the fewest."""
+    if rows.empty:
+        return rows
+    of_row = pd.Series(list(rows[condition_columns(rows)].itertuples(index=False, name=None)), index=rows.index)
+    scored = sorted((set(of_row[group.index]) for _, group in by_model(rows)), key=len)
+    while not (shared := set.intersection(*scored)):
+        scored.pop(0)
+    return rows[[condition in shared for condition in of_row]]
+
+
+def compared(rows: pd.DataFrame) -> str:
+    """On how many conditions the models are compared, for readers; empty where it is all of them."""
+    columns = condition_columns(rows)
+    shared, all_of_them = (len(some.drop_duplicates(columns)) for some in (in_common(rows), rows))
+    if shared == all_of_them:
+        return ""
+    return f"Compared on {shared} of {all_of_them} conditions: those that every model predicts."
