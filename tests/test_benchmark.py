@@ -358,6 +358,19 @@ def test_what_cannot_be_scored_is_said_before_anything_is_trained(on_disk, capsy
         assert not (on_disk / "out" / "models").exists()
 
 
+def test_a_picture_of_other_settings_is_not_taken_for_that_of_these(tmp_path):
+    entry = grid("additive", seeds=(0,)).entries[0]
+    scored = ScoredEntry(rows(), (), 1.0, 0, pd.DataFrame({"x": [0.0]}))
+    few, many = (Store(tmp_path, grid("additive", seeds=(0,), cells=cells)) for cells in (16, 32))
+    few.keep(entry, scored)
+    scores = few._scores(entry).read_bytes()
+    many.keep(entry, scored)
+    few._scores(entry).write_bytes(scores)
+    assert few.read(entry) is None
+    few.keep(entry, scored)
+    assert few.read(entry) is not None
+
+
 def test_models_are_compared_on_what_all_of_them_predict():
     found = rows()
     other = found["condition"].iloc[-1]

@@ -9,6 +9,7 @@ killed goes on with the entries that have none.
 """
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ import pyarrow.parquet as pq
 from primeflow_core.benchmark.grid import Entry, Grid
 from primeflow_core.benchmark.scored_entry import ScoredEntry
 from primeflow_core.errors import DataError
-from primeflow_core.files import remove_partial, replaced, write_with
+from primeflow_core.files import remove_partial, replaced
 
 ABOUT = b"primeflow_benchmark"
 
@@ -47,16 +48,14 @@ class Store:
         return self.folder / "pictures" / f"{entry.name}.parquet"
 
     def keep(self, entry: Entry, scored: ScoredEntry) -> None:
+        fingerprint = {"fingerprint": self.grid.fingerprint(entry)}
         if entry.pictured:
-            write_with(self._picture(entry), lambda temporary: scored.picture.to_parquet(temporary, index=False))
+            _write(self._picture(entry), scored.picture, fingerprint)
         about = {
-            "fingerprint": self.grid.fingerprint(entry), "seconds": scored.seconds,
-            "parameters": scored.parameters, "refused": [list(pair) for pair in scored.refused],
+            **fingerprint, "seconds": scored.seconds, "parameters": scored.parameters,
+            "refused": [list(pair) for pair in scored.refused],
         }  # fmt: skip
-        stored = pa.Table.from_pandas(scored.rows, preserve_index=False)
-        marked = stored.replace_schema_metadata({ABOUT: json.dumps(about, sort_keys=True).encode()})
-        with replaced(self._scores(entry)) as temporary:
-            pq.write_table(marked, temporary, compression="zstd")
+        _write(self._scores(entry), scored.rows, about)
 
     def read(self, entry: Entry) -> ScoredEntry | None:
         """None where there is none yet, or what is there was made from other data, settings or version.
@@ -64,7 +63,7 @@ class Store:
         Raises DataError for a file that is damaged.
         """
         path = self._scores(entry)
-        if not path.is_file() or (entry.pictured and not self._picture(entry).is_file()):
+        if not path.is_file() or (entry.pictured and not self._has_picture(entry)):
             return None
         try:
             stored = pq.read_table(path)
@@ -75,6 +74,17 @@ class Store:
             return ScoredEntry(stored.to_pandas(), refused, float(about["seconds"]), int(about["parameters"]))
         except (pa.ArrowException, KeyError, TypeError, ValueError) as error:
             raise DataError(f"{path} is damaged. Delete it, and run the same command again.") from error
+
+    def _has_picture(self, entry: Entry) -> bool:
+        """Whether there is one, of the same settings and data as the entry; DataError is left to who reads it."""
+        path = self._picture(entry)
+        try:
+            said = (pq.read_schema(path).metadata or {}).get(ABOUT) if path.is_file() else None
+        except pa.ArrowException:
+            return True
+        if said is None:
+            return path.is_file()
+        return bool(json.loads(said)["fingerprint"] == self.grid.fingerprint(entry))
 
     @property
     def missing(self) -> tuple[Entry, ...]:
@@ -108,3 +118,10 @@ class Store:
         """Of each recipe the conditions that it could not predict, with the reason."""
         found = [(entry.recipe.name, self.read(entry)) for entry in self.grid.entries]
         return {name: scored.refused for name, scored in found if scored is not None and scored.refused}
+
+
+def _write(path: Path, table: pd.DataFrame, about: Mapping[str, Any]) -> None:
+    stored = pa.Table.from_pandas(table, preserve_index=False)
+    marked = stored.replace_schema_metadata({ABOUT: json.dumps(about, sort_keys=True).encode()})
+    with replaced(path) as temporary:
+        pq.write_table(marked, temporary, compression="zstd")
