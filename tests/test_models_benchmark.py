@@ -43,7 +43,8 @@ def test_two_splits_make_one_table_with_a_page(on_tiny_cells, monkeypatch, tmp_p
     assert (
         "## Tiny cells\n\nSIMULATED cells. tiny: A and A+B in turn. Up to 1,000 cells a condition, 2 trainings." in text
     )
-    assert "| no-change | 1 | 2 | 2 |" in text
+    assert "Compared on 1 of 2 conditions: those that every model predicts." in text
+    assert "| no-change | 1 | 2 | 1 |" in text
     assert "| additive | 1 | 2 | 1 |" in text
     assert "- Sum of single effects cannot predict A k562: " in text
     assert f"python -m benchmarks.models {NAME} --work" in text
