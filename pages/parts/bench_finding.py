@@ -29,6 +29,7 @@ from pages.parts.saving import offer_link, query_of
 from primeflow_core.benchmark.about import day_of
 from primeflow_core.benchmark.in_common import compared
 from primeflow_core.benchmark.names import PRIMEFLOW
+from primeflow_core.benchmark.shipped import Results
 from primeflow_core.benchmark.tables import About
 from primeflow_core.benchmark.verdict import champion, verdict
 from primeflow_core.counted import counted
@@ -70,9 +71,10 @@ def show_headline(choice: Choice) -> None:
         st.text(line)
     st.caption(plain(spread))
     show_labels(labels(choice))
-    for line in (compared(choice.results.rows), failures(about)):
-        if line:
-            st.warning(plain(line), icon=":material/rule:")
+    if some := compared(choice.results.rows):
+        st.info(plain(some), icon=":material/rule:")
+    if failed := failures(about):
+        st.warning(plain(failed), icon=":material/running_with_errors:")
     made = f"{trainings(choice)} · data {about.data} · {about.part} part · made {day_of(about)}"
     st.caption(plain(f"{made}{explained(choice)}"))
 
@@ -161,11 +163,16 @@ def methods(choice: Choice) -> str:
     return METHODS.format(
         models=counted(choice.results.table["model"].nunique(), "model"),
         seeds=f"{len(about.seeds)} times" if len(about.seeds) > 1 else "once", data=about.data, sha=about.data_sha256,
-        split=", ".join(about.split_sha256), conditions=counted(len(choice.results.places), "condition"),
+        split=", ".join(about.split_sha256), conditions=compared_on(choice.results),
         part=about.part, held_out=about.split.rstrip("."), cells=f"{about.cells:,}", day=day_of(about),
         simulated=" The cells are SIMULATED: no experiment stands behind them." if about.simulated else "",
         command=about.command,
     )  # fmt: skip
+
+
+def compared_on(results: Results) -> str:
+    shared, held_out = int(results.table["conditions"].max()), len(results.places)
+    return counted(held_out, "condition") if shared == held_out else f"{shared} of {held_out} conditions"
 
 
 def steps(choice: Choice) -> list[Step]:
