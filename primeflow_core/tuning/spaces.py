@@ -108,7 +108,7 @@ FAMILIES: MappingProxyType[str, Family] = MappingProxyType(
                 "adversary_layers": _both(Whole(1, 4), unless=NO_ADVERSARY),
                 "adversary_steps": _both(Choice((2, 3, 5, 7, 10, 20, 30)), unless=NO_ADVERSARY),
                 "adversary_weight": _both(Real(0.1, 20.0, log=True), unless=NO_ADVERSARY),
-                "penalty": _both(Real(0.1, 20.0, log=True), unless=NO_ADVERSARY),
+                "penalty": _both(Real(0.1, 1e3, log=True), unless=NO_ADVERSARY),
                 "warmup_epochs": _both(Whole(0, 20, step=5), unless=NO_ADVERSARY),
             },
             extent="width", large=WIDE,
