@@ -59,7 +59,8 @@ def section(results: Results, table: pd.DataFrame) -> str:
     cost_lines = "".join(
         f"| {row.model} | {row.parameters:,.0f} | {row.seconds:,.0f} |\n" for row in costs.itertuples(index=False)
     )
-    common = "".join(f"{said}\n\n" for said in [compared(results.rows)] if said)
+    said = compared(results.rows)
+    common = f"{said}\n\n" if said else ""
     return (
         f"## {about.title}\n\n{label}{about.data}: {about.split}. Up to {about.cells:,} cells a condition, "
         f"{len(about.seeds)} trainings.\n\n    {about.command}\n\n{sentences}\n\n{common}{markdown(table)}\n"

@@ -110,8 +110,8 @@ def _leaving_out(source: Source, recipe: Recipe, alone: Sequence[Condition]) -> 
         recipe.name, contexts, counted(len(alone), "condition"),
     )  # fmt: skip
     parts = source.split.part_of(source.cells)
-    number = [i for i, condition in enumerate(source.cells.conditions) if condition in set(alone)]
-    parts[(parts == TRAIN) & np.isin(source.cells.condition_of, number)] = LEFT_OUT
+    learnt = np.array([condition in kept for condition in source.cells.conditions])
+    parts[(parts == TRAIN) & ~learnt[source.cells.condition_of]] = LEFT_OUT
     return replace(source, split=Split(source.cells.names, parts, source.split.source))
 
 

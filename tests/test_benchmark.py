@@ -385,12 +385,13 @@ def test_models_are_compared_on_what_all_of_them_predict():
 
 def test_without_a_condition_in_common_the_model_with_the_fewest_has_no_figure():
     found = rows()
-    first, *others = found["condition"].unique()
-    apart = found[(found["condition"] == first) == (found["model"] == "poor")]
-    table = leaderboard(apart).set_index("model")
-    if len(others) > 1:
-        assert np.isnan(table.loc["poor", "mmd_gex"])
-        assert table.loc["poor", "conditions"] == 0
+    poor = found["model"] == "poor"
+    elsewhere = found[poor & (found["condition"] == "A")].assign(condition="C")
+    table = leaderboard(pd.concat([elsewhere, found[~poor]], ignore_index=True)).set_index("model")
+    assert np.isnan(table.loc["poor", "mmd_gex"])
+    assert table.loc["poor", "conditions"] == 0
+    assert table.loc["good", "conditions"] == 2
+    assert table.loc["good", "mmd_gex"] == pytest.approx(0.2)
 
 
 def test_every_recipe_is_listed_one_a_line(capsys):
