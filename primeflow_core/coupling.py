@@ -13,6 +13,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -77,11 +78,15 @@ def plan(x_0: Tensor, x_1: Tensor, transport: Transport) -> Tensor:
     x_0, x_1 = x_0.double(), x_1.double()
     cost = torch.cdist(x_0, x_1).square()
     cost = (cost / cost.mean().clamp_min(torch.finfo(cost.dtype).tiny)).clamp_max(FARTHEST * transport.entropy)
-    a, b = (cost.new_full((count,), 1 / count) for count in cost.shape)
-    found: Tensor = sinkhorn_unbalanced(
-        a, b, cost, transport.entropy, transport.relaxation, numItermax=ITERATIONS, stopThr=TOLERANCE, warn=False
+    masses = [cost.new_full((count,), 1 / count) for count in cost.shape]
+    given: list[Any] = [*masses, cost]
+    if cost.device.type == "cpu":
+        # They share memory with the tensors, and each of many small operations costs less than half.
+        given = [tensor.numpy() for tensor in given]
+    found = sinkhorn_unbalanced(
+        *given, transport.entropy, transport.relaxation, numItermax=ITERATIONS, stopThr=TOLERANCE, warn=False
     )
-    return found
+    return torch.as_tensor(found)
 
 
 def _drawn(mass: Tensor, pairs: int, generator: torch.Generator) -> Pairs:
