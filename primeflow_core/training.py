@@ -176,7 +176,7 @@ class Trainer:
         # An optimiser wants to be given something, and a model in closed form has nothing that learns.
         learned = list(predictor.parameters()) or [torch.nn.Parameter(torch.zeros(0))]
         self.optimizer = OPTIMIZERS[config.optimizer](
-            learned, lr=config.learning_rate, weight_decay=config.weight_decay
+            learned, lr=config.learning_rate, weight_decay=config.weight_decay, fused=True
         )
         self.progress = Progress()
         self._composer = self._composer_of(train) if config.composed else None

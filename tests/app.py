@@ -2,9 +2,11 @@
 
 import json
 import time
+from functools import cache
 from pathlib import Path
 
 import pandas as pd
+from streamlit.components.v2 import manifest_scanner
 from streamlit.testing.v1 import AppTest
 
 import pages
@@ -15,6 +17,9 @@ from tests.app_models import NAME, SHIPPED
 
 ROOT = Path(__file__).resolve().parents[1]
 WAIT = 60
+
+# Every AppTest looks for components in all installed packages, which takes longer than most pages.
+manifest_scanner.scan_component_manifests = cache(manifest_scanner.scan_component_manifests)
 
 
 def opened(script: str = "app.py", **address: str) -> AppTest:

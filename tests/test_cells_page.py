@@ -10,14 +10,14 @@ import pages
 from primeflow_core.example_file import FILE_NAME, example_h5ad
 from primeflow_core.own_cells import Own, Purpose, aligned
 from primeflow_core.uploads import upload_folder
-from tests.app import text_of
+from tests import app as tested
+from tests.app import WAIT, text_of
 from tests.app_models import NAME
 from tests.own_files import LABELS, brought, counts, table
 
 pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).resolve().parents[1]
-WAIT = 60
 
 
 @pytest.fixture(autouse=True)
@@ -31,10 +31,7 @@ def example() -> bytes:
 
 
 def opened(**address: str) -> AppTest:
-    app = AppTest.from_file(str(ROOT / "pages/cells.py"), default_timeout=WAIT)
-    for key, value in address.items():
-        app.query_params[key] = value
-    app.run()
+    app = tested.opened("pages/cells.py", **address)
     assert not app.exception
     return app
 

@@ -1,7 +1,6 @@
 """The report page and lab-meeting mode without a browser: pinning, notes, order, steps, and no way in without out."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -9,9 +8,8 @@ from streamlit.testing.v1 import AppTest
 import pages
 from primeflow_core.findings import Finding
 from primeflow_core.notebook import Notebooks
+from tests import app as tested
 from tests.pinned import finding
-
-ROOT = Path(__file__).resolve().parents[1]
 
 
 @pytest.fixture
@@ -31,10 +29,7 @@ def token(books: Notebooks) -> str:
 
 
 def opened(**address: str) -> AppTest:
-    app = AppTest.from_file(str(ROOT / "pages" / "report.py"), default_timeout=60)
-    for key, value in address.items():
-        app.query_params[key] = value
-    app.run()
+    app = tested.opened("pages/report.py", **address)
     assert not app.exception
     return app
 

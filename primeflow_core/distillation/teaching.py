@@ -93,7 +93,7 @@ def distill(
     # Without dropout: what it is to learn has no noise.
     student = student.to(predictor.device).eval()
     averaged = copy.deepcopy(student)
-    optimizer = torch.optim.AdamW(student.parameters(), lr=config.learning_rate, weight_decay=0.0)
+    optimizer = torch.optim.AdamW(student.parameters(), lr=config.learning_rate, weight_decay=0.0, fused=True)
     for step in range(config.steps):
         draw = np.random.default_rng([seed, STEPS, step])
         lessons = [(known if draw.random() < config.known else teacher).lesson(config.cells, draw)
