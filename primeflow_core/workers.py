@@ -29,6 +29,7 @@ OF_WORKERS = {**ONE_THREAD, **dict.fromkeys(("MALLOC_TRIM_THRESHOLD_", "MALLOC_M
 def local_workers(count: int) -> Iterator["Client"]:
     """Processes of one thread each, that listen to this machine only and end with this process, however it ends."""
     import dask
+    import distributed  # noqa: F401  adds its settings, which go again where it is first imported among other ones
 
     settings = {
         "distributed.scheduler.allowed-failures": LOSSES,
