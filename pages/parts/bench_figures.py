@@ -30,7 +30,12 @@ def show_metric(choice: Choice) -> None:
     with st.container(border=True, key="metric-of-models"):
         st.subheader(plain(f"{choice.title}: every training"), anchor=False)
         draw_metric(choice)
-        st.caption(plain(f"Each mark is one training, mean over its conditions; {choice.better}."))
+        st.caption(
+            plain(
+                f"Each mark is one training, mean over its conditions; {choice.better}. A number with an arrow is the "
+                "mean of a model too far away to be drawn; a double click on the figure shows all."
+            )
+        )
         offer_figure(f"primeflow-benchmark-{choice.metric}", partial(printed_metric, choice), "bench-metric")
 
 

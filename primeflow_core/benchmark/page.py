@@ -69,7 +69,8 @@ def _figure(rows: pd.DataFrame, name: str, *, simulated: bool) -> str:
     alt = f"{title} of every model; the table above holds the figures."
     return (
         f'<section><h2>{escape(title)}</h2><figure><img alt="{escape(alt)}" src="data:image/svg+xml;base64,{drawn}">'
-        f"<figcaption>{escape(meaning)}</figcaption></figure></section>"
+        f"<figcaption>{escape(meaning)} A number with an arrow is the mean of a model too far away to be drawn."
+        "</figcaption></figure></section>"
     )
 
 

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
+from primeflow_core.figures.axis_reach import AxisReach, axis_reach
 from primeflow_core.figures.style import FAINT, LEGEND, QUIET, STYLES, Role, escaped, layout, shortened
 
 SEED, MEAN = "One training", "Mean over trainings"
@@ -15,7 +16,8 @@ ROW = 25
 
 def metric_of_models(rows: pd.DataFrame, name: str, title: str, *, simulated: bool) -> go.Figure:
     """``rows`` one a condition (columns model, guidance, seed, ``name``, its floor and ceiling); models from the first
-    of them downwards. The mark of a training is the mean over its conditions."""
+    of them downwards. The mark of a training is the mean over its conditions. What lies far beyond floor and ceiling is
+    written at the edge; the whole axis comes with a double click."""
     by_model = list(rows.groupby(["model", "guidance"], sort=False))
     of_seeds = [group.groupby("seed")[name].mean().to_numpy(np.float64) for _, group in by_model]
     names = [escaped(shortened(str(model), LONGEST_NAME)) for (model, _), _ in by_model]
@@ -34,7 +36,19 @@ def metric_of_models(rows: pd.DataFrame, name: str, title: str, *, simulated: bo
             "zeroline": False, "fixedrange": True,
         },
     )  # fmt: skip
+    if reach := axis_reach(of_seeds, rows, name):
+        _limit(figure, reach)
     return figure
+
+
+def _limit(figure: go.Figure, reach: AxisReach) -> None:
+    figure.update_xaxes(range=[reach.low, reach.high])
+    for number in reach.beyond:
+        edge = "left" if reach.is_below(number) else "right"
+        figure.add_annotation(
+            x=float(edge == "right"), xref="x domain", y=number, xanchor=edge, text=reach.told(number),
+            showarrow=False, font={"color": QUIET},
+        )  # fmt: skip
 
 
 def _seeds(of_seeds: list[np.ndarray], names: list[str]) -> go.Scatter:

@@ -5,10 +5,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from primeflow_core.figures.axis_reach import AxisReach, axis_reach
 from primeflow_core.figures.style import QUIET, STYLES, Role
-from primeflow_core.prints.paper import INK, key, legend, literal, mark, name_axes, sheet
+from primeflow_core.prints.paper import INK, SMALL, key, legend, literal, mark, name_axes, sheet
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 SEED, MEAN = "one training", "mean over trainings"
@@ -24,8 +26,8 @@ def metric_of_models(rows: pd.DataFrame, name: str, title: str, *, simulated: bo
     by_model = list(rows.groupby(["model", "guidance"], sort=False))
     figure = sheet(0.24 * len(by_model) + 1.1)
     plot = figure.add_subplot()
-    for place, (_, of_model) in enumerate(by_model):
-        values = of_model.groupby("seed")[name].mean().to_numpy(np.float64)
+    of_seeds = [of_model.groupby("seed")[name].mean().to_numpy(np.float64) for _, of_model in by_model]
+    for place, values in enumerate(of_seeds):
         plot.plot(values, np.full(len(values), place), alpha=0.8, zorder=3, **_seed())
         plot.plot([values.mean()], [place], zorder=4, **_MEAN)
     keys = [key(SEED, _seed()), key(MEAN, _MEAN)]
@@ -40,8 +42,27 @@ def metric_of_models(rows: pd.DataFrame, name: str, title: str, *, simulated: bo
     names = [literal(_named(str(model), float(str(weight)))) for (model, weight), _ in by_model]
     plot.set_yticks(range(len(names)), names)
     plot.set_ylim(len(names) - 0.4, -0.6)
+    if reach := axis_reach(of_seeds, rows, name):
+        _limit(plot, reach)
     legend(figure, keys, columns=2)
     return figure
+
+
+def _limit(plot: "Axes", reach: AxisReach) -> None:
+    plot.set_xlim(reach.low, reach.high)
+    for number in reach.beyond:
+        edge = "left" if reach.is_below(number) else "right"
+        across = plot.get_yaxis_transform()
+        plot.text(
+            float(edge == "right"),
+            number,
+            reach.told(number),
+            transform=across,
+            ha=edge,
+            va="center",
+            fontsize=SMALL,
+            color=INK,
+        )
 
 
 def _seed() -> dict[str, Any]:

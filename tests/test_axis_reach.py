@@ -1,0 +1,75 @@
+"""The axis of a metric: what is far away is told, and does not squeeze the rest."""
+
+import pandas as pd
+import pytest
+
+from primeflow_core.figures.axis_reach import axis_reach
+from primeflow_core.figures.benchmark import metric_of_models
+from primeflow_core.prints import benchmark as print_benchmark
+from primeflow_core.prints.paper import svg
+
+NAN = float("nan")
+
+
+def table(floor: float = 0.5, ceiling: float = 0.1, **of_models: list[float]) -> pd.DataFrame:
+    """One condition, a training a value."""
+    return pd.DataFrame(
+        [
+            {"model": model, "guidance": 1.0, "seed": seed, "mmd_gex": value, "mmd_gex_floor": floor,
+             "mmd_gex_ceiling": ceiling}
+            for model, values in of_models.items() for seed, value in enumerate(values)
+        ]
+    )  # fmt: skip
+
+
+def reach_of(found: pd.DataFrame):
+    values = [group["mmd_gex"].to_numpy() for _, group in found.groupby("model", sort=False)]
+    return axis_reach(values, found, "mmd_gex")
+
+
+def test_what_is_near_needs_no_limit():
+    assert reach_of(table(near=[0.05, 0.2], worse=[1.6])) is None
+
+
+def test_a_model_far_away_is_told_by_its_mean():
+    reach = reach_of(table(near=[0.05, 0.2], far=[20.0, 40.0]))
+    assert reach is not None
+    assert reach.beyond == {1: pytest.approx(30.0)}
+    assert reach.told(1) == "30 →"
+    assert reach.low < 0.05
+    assert 0.5 < reach.high < 1.0
+
+
+def test_far_below_points_the_other_way():
+    reach = reach_of(table(floor=0.1, ceiling=0.5, low=[-5.0], near=[0.3]))
+    assert reach is not None
+    assert reach.told(0) == "← -5"
+
+
+def test_one_training_outside_is_told_and_the_others_do_not_widen_the_axis():
+    reach = reach_of(table(near=[0.2], torn=[1.2, 8.2]))
+    assert reach is not None
+    assert reach.beyond == {1: pytest.approx(4.7)}
+    assert reach.high < 0.6
+
+
+@pytest.mark.parametrize(("floor", "ceiling"), [(NAN, 0.1), (0.5, NAN), (0.3, 0.3)])
+def test_without_bounds_that_differ_the_axis_holds_everything(floor, ceiling):
+    assert reach_of(table(floor, ceiling, near=[0.2], far=[40.0])) is None
+
+
+def test_a_model_without_a_value_is_not_far_away():
+    reach = reach_of(table(none=[NAN], far=[40.0]))
+    assert reach is not None
+    assert list(reach.beyond) == [1]
+
+
+def test_screen_and_paper_tell_it():
+    found = table(near=[0.2, 0.25], far=[20.0, 40.0])
+    figure = metric_of_models(found, "mmd_gex", "MMD GEX", simulated=False)
+    assert [note.text for note in figure.layout.annotations] == ["30 →"]
+    assert max(figure.layout.xaxis.range) < 1
+    assert 40.0 in figure.data[0].x, "a double click shows all"
+    printed = print_benchmark.metric_of_models(found, "mmd_gex", "MMD GEX", simulated=False)
+    assert "30 →" in [text.get_text() for text in printed.axes[0].texts]
+    assert svg(printed) == svg(print_benchmark.metric_of_models(found, "mmd_gex", "MMD GEX", simulated=False))
