@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from primeflow_core.figures.axis_reach import axis_reach
+from primeflow_core.figures.axis_reach import Beyond, axis_reach
 from primeflow_core.figures.benchmark import metric_of_models
 from primeflow_core.prints import benchmark as print_benchmark
 from primeflow_core.prints.paper import svg
@@ -34,8 +34,8 @@ def test_what_is_near_needs_no_limit():
 def test_a_model_far_away_is_told_by_its_mean():
     reach = reach_of(table(near=[0.05, 0.2], far=[20.0, 40.0]))
     assert reach is not None
-    assert reach.beyond == {1: pytest.approx(30.0)}
-    assert reach.told(1) == "30 →"
+    assert reach.beyond == (Beyond(1, "right", 30.0),)
+    assert reach.beyond[0].text == "30 →"
     assert reach.low < 0.05
     assert 0.5 < reach.high < 1.0
 
@@ -43,13 +43,13 @@ def test_a_model_far_away_is_told_by_its_mean():
 def test_far_below_points_the_other_way():
     reach = reach_of(table(floor=0.1, ceiling=0.5, low=[-5.0], near=[0.3]))
     assert reach is not None
-    assert reach.told(0) == "← -5"
+    assert [model.text for model in reach.beyond] == ["← -5"]
 
 
 def test_one_training_outside_is_told_and_the_others_do_not_widen_the_axis():
     reach = reach_of(table(near=[0.2], torn=[1.2, 8.2]))
     assert reach is not None
-    assert reach.beyond == {1: pytest.approx(4.7)}
+    assert [model.text for model in reach.beyond] == ["4.7 →"]
     assert reach.high < 0.6
 
 
@@ -61,7 +61,14 @@ def test_without_bounds_that_differ_the_axis_holds_everything(floor, ceiling):
 def test_a_model_without_a_value_is_not_far_away():
     reach = reach_of(table(none=[NAN], far=[40.0]))
     assert reach is not None
-    assert list(reach.beyond) == [1]
+    assert [model.number for model in reach.beyond] == [1]
+
+
+def test_a_training_outside_is_drawn_where_the_mean_of_its_model_is_near():
+    reach = reach_of(table(torn=[-2.0, 0.6, 0.6, 0.6], far=[40.0]))
+    assert reach is not None
+    assert [model.text for model in reach.beyond] == ["40 →"]
+    assert reach.low < -2
 
 
 def test_screen_and_paper_tell_it():

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -12,39 +13,39 @@ MARGIN = 0.05
 
 
 @dataclass(frozen=True)
-class AxisReach:
-    """``low`` to ``high``; ``beyond``: by number of the model the mean of those with a training that lies outside."""
+class Beyond:
+    """A model, by its number from the first, whose mean lies beyond the ``edge``, ``left`` or ``right``."""
 
+    number: int
+    edge: Literal["left", "right"]
+    mean: float
+
+    @property
+    def text(self) -> str:
+        return f"← {self.mean:.3g}" if self.edge == "left" else f"{self.mean:.3g} →"
+
+
+@dataclass(frozen=True)
+class AxisReach:
     low: float
     high: float
-    beyond: dict[int, float]
-
-    def told(self, number: int) -> str:
-        """The mean of a model beyond the axis, with an arrow to it."""
-        mean = self.beyond[number]
-        return f"← {mean:.3g}" if self.is_below(number) else f"{mean:.3g} →"
-
-    def is_below(self, number: int) -> bool:
-        return self.beyond[number] < self.low
+    beyond: tuple[Beyond, ...]
 
 
 def axis_reach(of_models: Sequence[np.ndarray], rows: pd.DataFrame, name: str) -> AxisReach | None:
-    """Of the values of each model's trainings, and the floor and ceiling in ``rows``; None where an axis can hold all,
-    or a bound is not known."""
+    """Of the values of each model's trainings, and the floor and ceiling in ``rows``. All trainings of a model whose
+    mean is near are held. None where an axis can hold all, or a bound is not known."""
     if not {f"{name}_floor", f"{name}_ceiling"} <= set(rows):
         return None
     bounds = [float(rows[f"{name}_{bound}"].mean()) for bound in ("floor", "ceiling")]
     room = FAR * (max(bounds) - min(bounds))
-    low, high = min(bounds) - room, max(bounds) + room
-    beyond = {
-        number: float(values.mean())
-        for number, values in enumerate(of_models)
-        if ((values < low) | (values > high)).any()
-    }
+    means = [float(values.mean()) for values in of_models]
+    beyond = [Beyond(number, "left", mean) for number, mean in enumerate(means) if mean < min(bounds) - room]
+    beyond += [Beyond(number, "right", mean) for number, mean in enumerate(means) if mean > max(bounds) + room]
     if not room > 0 or not beyond:
         return None
-    # Not the other trainings of a model that is beyond: its mean is written where they would stand.
-    near = np.concatenate([bounds, *(values for number, values in enumerate(of_models) if number not in beyond)])
+    far = {model.number for model in beyond}
+    near = np.concatenate([bounds, *(values for number, values in enumerate(of_models) if number not in far)])
     low, high = float(np.nanmin(near)), float(np.nanmax(near))
     margin = MARGIN * (high - low)
-    return AxisReach(low - margin, high + margin, beyond)
+    return AxisReach(low - margin, high + margin, tuple(beyond))

@@ -43,10 +43,9 @@ def metric_of_models(rows: pd.DataFrame, name: str, title: str, *, simulated: bo
 
 def _limit(figure: go.Figure, reach: AxisReach) -> None:
     figure.update_xaxes(range=[reach.low, reach.high])
-    for number in reach.beyond:
-        edge = "left" if reach.is_below(number) else "right"
+    for model in reach.beyond:
         figure.add_annotation(
-            x=float(edge == "right"), xref="x domain", y=number, xanchor=edge, text=reach.told(number),
+            x=float(model.edge == "right"), xref="x domain", y=model.number, xanchor=model.edge, text=model.text,
             showarrow=False, font={"color": QUIET},
         )  # fmt: skip
 

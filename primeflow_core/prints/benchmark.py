@@ -50,19 +50,11 @@ def metric_of_models(rows: pd.DataFrame, name: str, title: str, *, simulated: bo
 
 def _limit(plot: "Axes", reach: AxisReach) -> None:
     plot.set_xlim(reach.low, reach.high)
-    for number in reach.beyond:
-        edge = "left" if reach.is_below(number) else "right"
-        across = plot.get_yaxis_transform()
+    for model in reach.beyond:
         plot.text(
-            float(edge == "right"),
-            number,
-            reach.told(number),
-            transform=across,
-            ha=edge,
-            va="center",
-            fontsize=SMALL,
-            color=INK,
-        )
+            float(model.edge == "right"), model.number, model.text, transform=plot.get_yaxis_transform(),
+            ha=model.edge, va="center", fontsize=SMALL, color=INK,
+        )  # fmt: skip
 
 
 def _seed() -> dict[str, Any]:
