@@ -71,12 +71,23 @@ def test_a_training_outside_is_drawn_where_the_mean_of_its_model_is_near():
     assert reach.low < -2
 
 
+def test_a_model_whose_mean_lies_on_the_axis_is_drawn_whole():
+    reach = reach_of(table(near=[1.5, 1.6, 2.0], next_to_it=[1.6, 2.2], far=[40.0]))
+    assert reach is not None
+    assert [model.text for model in reach.beyond] == ["40 →"]
+    assert 2.2 < reach.high < 3.0
+
+
 def test_screen_and_paper_tell_it():
     found = table(near=[0.2, 0.25], far=[20.0, 40.0])
     figure = metric_of_models(found, "mmd_gex", "MMD GEX", simulated=False)
-    assert [note.text for note in figure.layout.annotations] == ["30 →"]
+    (note,) = figure.layout.annotations
+    assert note.text == "30 →"
+    assert (note.x, note.xref, note.xanchor) == (1, "x domain", "left"), "beside the axis no mark lies on it"
     assert max(figure.layout.xaxis.range) < 1
     assert 40.0 in figure.data[0].x, "a double click shows all"
     printed = print_benchmark.metric_of_models(found, "mmd_gex", "MMD GEX", simulated=False)
-    assert "30 →" in [text.get_text() for text in printed.axes[0].texts]
+    (text,) = printed.axes[0].texts
+    assert text.get_text() == "30 →"
+    assert text.get_position()[0] > 1
     assert svg(printed) == svg(print_benchmark.metric_of_models(found, "mmd_gex", "MMD GEX", simulated=False))

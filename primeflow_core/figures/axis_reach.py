@@ -14,15 +14,15 @@ MARGIN = 0.05
 
 @dataclass(frozen=True)
 class Beyond:
-    """A model, by its number from the first, whose mean lies beyond the ``edge``, ``left`` or ``right``."""
+    """A model, by its number from the first, whose mean lies ``left`` or ``right`` of the axis."""
 
     number: int
-    edge: Literal["left", "right"]
+    side: Literal["left", "right"]
     mean: float
 
     @property
     def text(self) -> str:
-        return f"← {self.mean:.3g}" if self.edge == "left" else f"{self.mean:.3g} →"
+        return f"← {self.mean:.3g}" if self.side == "left" else f"{self.mean:.3g} →"
 
 
 @dataclass(frozen=True)
@@ -34,18 +34,37 @@ class AxisReach:
 
 def axis_reach(of_models: Sequence[np.ndarray], rows: pd.DataFrame, name: str) -> AxisReach | None:
     """Of the values of each model's trainings, and the floor and ceiling in ``rows``. All trainings of a model whose
-    mean is near are held. None where an axis can hold all, or a bound is not known."""
+    mean lies on the axis are held. None where an axis can hold all, or a bound is not known."""
     if not {f"{name}_floor", f"{name}_ceiling"} <= set(rows):
         return None
     bounds = [float(rows[f"{name}_{bound}"].mean()) for bound in ("floor", "ceiling")]
     room = FAR * (max(bounds) - min(bounds))
-    means = [float(values.mean()) for values in of_models]
-    beyond = [Beyond(number, "left", mean) for number, mean in enumerate(means) if mean < min(bounds) - room]
-    beyond += [Beyond(number, "right", mean) for number, mean in enumerate(means) if mean > max(bounds) + room]
-    if not room > 0 or not beyond:
+    if not room > 0:
         return None
-    far = {model.number for model in beyond}
-    near = np.concatenate([bounds, *(values for number, values in enumerate(of_models) if number not in far)])
-    low, high = float(np.nanmin(near)), float(np.nanmax(near))
-    margin = MARGIN * (high - low)
-    return AxisReach(low - margin, high + margin, tuple(beyond))
+    low, high = _holding(of_models, bounds, room)
+    beyond = [
+        Beyond(number, "left" if mean < low else "right", mean)
+        for number, mean in enumerate(float(values.mean()) for values in of_models)
+        if _outside((low, high), mean)
+    ]
+    return AxisReach(low, high, tuple(beyond)) if beyond else None
+
+
+def _holding(of_models: Sequence[np.ndarray], bounds: list[float], room: float) -> tuple[float, float]:
+    """Trainings of near models can widen the axis so that the mean of a further one lies on it: then all of that one's
+    belong there too."""
+    inside, held = (min(bounds) - room, max(bounds) + room), -1
+    while True:
+        near = [values for values in of_models if not _outside(inside, float(values.mean()))]
+        if len(near) == held:
+            return inside
+        held = len(near)
+        values = np.concatenate([bounds, *near])
+        low, high = float(np.nanmin(values)), float(np.nanmax(values))
+        margin = MARGIN * (high - low)
+        inside = low - margin, high + margin
+
+
+def _outside(bounds: tuple[float, float], mean: float) -> bool:
+    """False for NaN: what is not known is not far away."""
+    return mean < bounds[0] or mean > bounds[1]

@@ -12,12 +12,14 @@ FLOOR, CEILING = "Floor: control cells", "Ceiling: half of the measured cells"
 SIMULATED_CEILING = "Ceiling: half of the simulated cells"
 LONGEST_NAME = 30
 ROW = 25
+BESIDE = 64
+"""Pixels for the means that lie outside."""
 
 
 def metric_of_models(rows: pd.DataFrame, name: str, title: str, *, simulated: bool) -> go.Figure:
     """``rows`` one a condition (columns model, guidance, seed, ``name``, its floor and ceiling); models from the first
     of them downwards. The mark of a training is the mean over its conditions. What lies far beyond floor and ceiling is
-    written at the edge; the whole axis comes with a double click."""
+    told beside the axis by its mean; the whole axis comes with a double click."""
     by_model = list(rows.groupby(["model", "guidance"], sort=False))
     of_seeds = [group.groupby("seed")[name].mean().to_numpy(np.float64) for _, group in by_model]
     names = [escaped(shortened(str(model), LONGEST_NAME)) for (model, _), _ in by_model]
@@ -42,11 +44,13 @@ def metric_of_models(rows: pd.DataFrame, name: str, title: str, *, simulated: bo
 
 
 def _limit(figure: go.Figure, reach: AxisReach) -> None:
+    """Beside the axis, where no mark can lie on the numbers."""
     figure.update_xaxes(range=[reach.low, reach.high])
+    figure.update_layout(margin_r=BESIDE)
     for model in reach.beyond:
         figure.add_annotation(
-            x=float(model.edge == "right"), xref="x domain", y=model.number, xanchor=model.edge, text=model.text,
-            showarrow=False, font={"color": QUIET},
+            x=1, xref="x domain", y=model.number, xanchor="left", text=model.text, showarrow=False,
+            font={"color": QUIET},
         )  # fmt: skip
 
 

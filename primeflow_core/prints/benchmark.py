@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 SEED, MEAN = "one training", "mean over trainings"
 _MEAN: dict[str, Any] = {"linestyle": "none", "marker": "|", "markersize": 12, "markeredgewidth": 2.2, "color": INK}
+BESIDE = 1.01
+"""Of the width of the axis: where the means that lie outside are written, and no mark can lie."""
 _LINES = {
     "floor": ("control cells (floor)", QUIET, "--"),
     "ceiling": ("half of the {truth} cells (ceiling)", STYLES[Role.MEASURED].colour, "-"),
@@ -52,8 +54,8 @@ def _limit(plot: "Axes", reach: AxisReach) -> None:
     plot.set_xlim(reach.low, reach.high)
     for model in reach.beyond:
         plot.text(
-            float(model.edge == "right"), model.number, model.text, transform=plot.get_yaxis_transform(),
-            ha=model.edge, va="center", fontsize=SMALL, color=INK,
+            BESIDE, model.number, model.text, transform=plot.get_yaxis_transform(), va="center", fontsize=SMALL,
+            color=INK,
         )  # fmt: skip
 
 
