@@ -38,7 +38,7 @@ from primeflow_core.training_run import Source
 SHIPPED = Path("checkpoints/perturbench-devel/split.csv.gz")
 SEEDS, CELLS, GUIDANCE = 5, 1_000, (1.0, 3.0, 5.0)
 FEW_CELLS: Mapping[str, Sequence[str]] = MappingProxyType(dict.fromkeys(("unet-tiny", "mlp-tiny"), ("steps=1500",)))
-"""About 1,000 cells to learn from, 95 times each; the recipes show each of 2,600 cells of K562 75 times."""
+"""The U-Net sees about 1,000 cells 95 times each; its recipe shows each of 2,600 cells of K562 75 times."""
 Splits = Mapping[str, Split]
 
 
