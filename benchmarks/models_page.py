@@ -43,6 +43,9 @@ What to keep in mind:
   bias, and there the sum of single effects is favoured: its cells are measured cells, moved.
 - DEG recall orders genes by a t statistic. Where a gene is zero in all controls, a decoder that puts it a little above
   zero with next to no spread (Latent Additive, CPA, SAMS-VAE, Biolord) fills the first 50 with such genes.
+- The covariate transfer has 71 to 100 measured cells a held-out condition, which differ from control cells little more
+  than from each other: the ceiling, of half of them, lies behind the floor there. Ridge is "no change" there: with one
+  condition left out at a time, what cell lines share told it nothing, so it carries nothing to another one.
 - Guidance weights above 1 are the paper's rows. They exaggerate an effect on purpose, so look for the price in MMD.
 - Rows for a CPU tell how models do at this size and with this time, not how far each could come.
 
