@@ -59,9 +59,10 @@ def test_without_bounds_that_differ_the_axis_holds_everything(floor, ceiling):
 
 
 def test_a_model_without_a_value_is_not_far_away():
-    reach = reach_of(table(none=[NAN], far=[40.0]))
+    reach = reach_of(table(none=[NAN], near=[0.2], far=[40.0]))
     assert reach is not None
-    assert [model.number for model in reach.beyond] == [1]
+    assert [model.number for model in reach.beyond] == [2]
+    assert reach_of(table(none=[NAN])) is None
 
 
 def test_a_training_outside_is_drawn_where_the_mean_of_its_model_is_near():
@@ -76,6 +77,13 @@ def test_a_model_whose_mean_lies_on_the_axis_is_drawn_whole():
     assert reach is not None
     assert [model.text for model in reach.beyond] == ["40 →"]
     assert 2.2 < reach.high < 3.0
+
+
+def test_the_axis_holds_most_models_where_floor_and_ceiling_are_next_to_each_other():
+    reach = reach_of(table(0.5, 0.49, a=[0.2], b=[1.0], c=[2.0], d=[3.0], e=[4.0], f=[5.0], g=[9.0], h=[60.0]))
+    assert reach is not None
+    assert [model.text for model in reach.beyond] == ["9 →", "60 →"]
+    assert 5.0 < reach.high < 6.0
 
 
 def test_screen_and_paper_tell_it():

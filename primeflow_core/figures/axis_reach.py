@@ -8,7 +8,9 @@ import numpy as np
 import pandas as pd
 
 FAR = 3.0
-"""How far beyond floor and ceiling the axis may go, in distances between them."""
+"""How far beyond floor and ceiling the axis goes at most, in distances between them."""
+HELD = 0.75
+"""Share of the models that the axis holds however far they are: floor and ceiling can be next to each other."""
 MARGIN = 0.05
 
 
@@ -38,16 +40,22 @@ def axis_reach(of_models: Sequence[np.ndarray], rows: pd.DataFrame, name: str) -
     if not {f"{name}_floor", f"{name}_ceiling"} <= set(rows):
         return None
     bounds = [float(rows[f"{name}_{bound}"].mean()) for bound in ("floor", "ceiling")]
-    room = FAR * (max(bounds) - min(bounds))
-    if not room > 0:
+    if not abs(bounds[0] - bounds[1]) > 0:
         return None
-    low, high = _holding(of_models, bounds, room)
+    means = np.array([float(values.mean()) for values in of_models])
+    low, high = _holding(of_models, bounds, _room(means, bounds))
     beyond = [
-        Beyond(number, "left" if mean < low else "right", mean)
-        for number, mean in enumerate(float(values.mean()) for values in of_models)
+        Beyond(number, "left" if mean < low else "right", float(mean))
+        for number, mean in enumerate(means)
         if _outside((low, high), mean)
     ]
     return AxisReach(low, high, tuple(beyond)) if beyond else None
+
+
+def _room(means: np.ndarray, bounds: list[float]) -> float:
+    distances = np.maximum(min(bounds) - means, means - max(bounds))
+    held = np.nanquantile(distances, HELD, method="lower") if np.isfinite(distances).any() else 0.0
+    return max(FAR * (max(bounds) - min(bounds)), float(held))
 
 
 def _holding(of_models: Sequence[np.ndarray], bounds: list[float], room: float) -> tuple[float, float]:
