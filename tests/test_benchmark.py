@@ -293,6 +293,7 @@ def asked_of(folder, recipes, *more):
     ]  # fmt: skip
 
 
+@pytest.mark.slow
 def test_what_failed_is_told_and_recorded_and_the_end_says_so(on_disk, capsys, monkeypatch):
     kept = run.scored_entry
 
@@ -314,6 +315,7 @@ def test_what_failed_is_told_and_recorded_and_the_end_says_so(on_disk, capsys, m
     assert json.loads((on_disk / "out" / "about.json").read_text())["failed"] == {}
 
 
+@pytest.mark.slow
 def test_a_number_of_training_is_set_where_there_is_training(on_disk, capsys):
     assert main(asked_of(on_disk, "additive,linear", "--set", "steps=2")) == 0
     assert "| additive | 1 |" in capsys.readouterr().out
@@ -321,6 +323,7 @@ def test_a_number_of_training_is_set_where_there_is_training(on_disk, capsys):
     assert trained["settings"]["training"]["steps"] == 2
 
 
+@pytest.mark.slow
 def test_models_of_another_split_are_not_taken_for_those_of_this(on_disk, capsys):
     asked = asked_of(on_disk, "linear", "--set", "steps=2")
     assert main(asked) == 0
@@ -331,6 +334,7 @@ def test_models_of_another_split_are_not_taken_for_those_of_this(on_disk, capsys
     assert "was trained with another split" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_another_way_of_reading_is_another_benchmark(on_disk, capsys):
     assert main(asked_of(on_disk, "additive")) == 0
     capsys.readouterr()

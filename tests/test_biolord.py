@@ -46,6 +46,7 @@ def test_the_loss_by_hand(contexts):
         torch.testing.assert_close(model.loss(batch, seeded()), expected)
 
 
+@pytest.mark.slow
 def test_perturbations_move_cells_more_where_the_encoder_is_kept_from_telling_them():
     cells = screen("one", each=30)
     model = trained(TINY, cells, SHORT)

@@ -397,6 +397,7 @@ def test_what_cannot_be_held_out_is_said(options, said, screen, tmp_path, capsys
     assert not out.exists()
 
 
+@pytest.mark.slow
 def test_card_scores_the_held_out_pair_and_ships_its_cells(screen, tmp_path, capsys):
     shutil.copytree(screen / "model", tmp_path / "model")
     card = ["card", "--model", str(tmp_path / "model"), "--data", str(screen / "data.h5ad"), "--cells", "20", "--half"]

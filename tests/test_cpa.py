@@ -58,6 +58,7 @@ def test_the_adversary_makes_z_basal_tell_less_of_the_perturbation(hiding, cells
     assert accuracy_on_z_basal(hiding, cells) < 0.85
 
 
+@pytest.mark.slow
 def test_perturbations_still_move_the_cells_that_hide_them(hiding, cells):
     plan = SamplingPlan(precision="float32")
     made = {c.label: hiding.predict(c, 40, plan).mean(axis=0) for c in cells.conditions}

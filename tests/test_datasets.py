@@ -272,6 +272,7 @@ def test_a_record_that_cannot_be_read_counts_as_none(row, cache):
     assert local_path("ours") == cache / "ours.h5ad"
 
 
+@pytest.mark.slow
 def test_the_simulated_screen_is_made_without_network(cache):
     assert local_path("simulated-screen") is None
     cells = open_cells("simulated-screen")

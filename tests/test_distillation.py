@@ -102,6 +102,7 @@ def test_measured_cells_teach_what_the_teacher_gets_wrong():
     assert error(1.0) < 0.5 * error(0.0)
 
 
+@pytest.mark.slow
 def test_the_same_seed_teaches_the_same_student_and_leaves_the_teacher_alone():
     predictor = teacher()
     weights = {name: tensor.clone() for name, tensor in predictor.state_dict().items()}

@@ -85,6 +85,7 @@ def test_close_cells_keep_their_digits_in_single_precision():
     assert distances(near, x).within_x == pytest.approx(cdist(near, near).mean(), rel=1e-5)
 
 
+@pytest.mark.slow
 def test_memory_holds_blocks_not_all_pairs():
     x, y = RNG.random((9000, 2)), RNG.random((8000, 2))
     tracemalloc.start()

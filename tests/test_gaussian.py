@@ -112,6 +112,7 @@ def test_one_exponential_step_solves_what_is_gaussian_alone(path):
     torch.testing.assert_close(one, many, atol=5e-3, rtol=0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", ["linear", "trigonometric"])
 def test_the_exponential_sampler_comes_to_the_solution_of_the_whole_velocity_in_fewer_steps(path):
     gaussian = fitted(path)

@@ -116,6 +116,7 @@ def test_title_and_note_are_cut_to_length(books):
     assert len(books.findings(token)[0].note) == LONGEST_NOTE
 
 
+@pytest.mark.slow
 def test_many_threads_lose_nothing():
     books = Notebooks(most_findings=200)
     token = books.start()

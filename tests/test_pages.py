@@ -192,6 +192,7 @@ def test_a_drug_has_its_doses(models):
     assert "at dose 10 in" in text_of(again)
 
 
+@pytest.mark.slow
 def test_predicting_shows_cells_live_and_then_the_result(models, first):
     app = opened(cells="40", seed="5")
     assert "not predicted yet" in text_of(app)

@@ -60,6 +60,7 @@ def words(figure) -> list[str]:
     return [text.get_text() for text in figure.findobj(Text) if text.get_text()]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FIGURES)
 def test_a_figure_is_the_same_bytes_each_time(name):
     first, second = svg(FIGURES[name]()), svg(FIGURES[name]())

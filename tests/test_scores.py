@@ -137,6 +137,7 @@ def test_a_replicate_is_the_score_of_the_cells_it_draws():
         assert found["energy_distance"][b] == pytest.approx(2 * between - sum(within))
 
 
+@pytest.mark.slow
 def test_replicates_scatter_around_the_value_and_the_interval_holds_it():
     draw = np.random.default_rng(6)
     x, y = draw.normal(0, 1, (120, 8)), draw.normal(0.5, 1, (110, 8))

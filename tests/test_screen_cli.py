@@ -129,6 +129,7 @@ def test_a_csv_of_something_else_is_refused_and_that_of_a_screen_written_again(p
     assert list(pd.read_csv(out)["rank"]) == [1, 2, 3]
 
 
+@pytest.mark.slow
 def test_what_moves_a_gene_out_of_this_screen_is_not_this_screen(place, tmp_path, capsys):
     out = tmp_path / "hits.parquet"
     assert screen(place, out, *PARTS, "--changes") == 0
@@ -148,6 +149,7 @@ def test_a_ranking_that_was_cancelled_is_made_whole(place, tmp_path):
     assert out.read_bytes() == bytes_before
 
 
+@pytest.mark.slow
 def test_a_folder_left_behind_beside_its_table_is_removed(place, tmp_path, monkeypatch):
     out = tmp_path / "hits.parquet"
     with monkeypatch.context() as patch:
@@ -181,6 +183,7 @@ def test_a_run_that_was_interrupted_goes_on(place, tmp_path, capsys, monkeypatch
     assert resumed.read_bytes() == whole.read_bytes()
 
 
+@pytest.mark.slow
 def test_csv_stands_beside_parquet_and_a_table_is_screened_again_by_another_goal(place, tmp_path):
     assert screen(place, tmp_path / "hits.csv", *PARTS, "--changes") == 0
     found = read_screen(tmp_path / "hits.parquet")
@@ -235,6 +238,7 @@ def test_contexts_are_chosen_by_covariate(place, tmp_path, capsys):
     assert list(read_screen(tmp_path / "first.parquet").table["cell_type"]) == ["k562"]
 
 
+@pytest.mark.slow
 def test_whole_cells_are_kept_on_request_as_generate_makes_them(place, tmp_path):
     folder = tmp_path / "cells"
     assert screen(place, tmp_path / "hits.parquet", *PARTS, "--keep-cells", str(folder)) == 0
@@ -340,6 +344,7 @@ def test_a_model_without_a_readable_split_is_refused_before_anything_is_predicte
     assert [path.name for path in tmp_path.iterdir()] == ["model"]
 
 
+@pytest.mark.slow
 def test_no_more_workers_start_than_there_are_cores(place, tmp_path, capsys, monkeypatch):
     asked = []
 

@@ -99,6 +99,7 @@ def test_a_panel_without_some_kind_of_cells_is_drawn():
     check_svg(svg(print_pictured.pictured_models(scene, [("a", empty)])), "cells")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "make",
     [

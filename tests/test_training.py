@@ -81,6 +81,7 @@ def test_another_seed_gives_other_weights(tmp_path):
     assert not equal(load_file(tmp_path / "0" / WEIGHTS), load_file(tmp_path / "1" / WEIGHTS))
 
 
+@pytest.mark.slow
 def test_ending_early_takes_nothing_from_the_patience(tmp_path):
     config = replace(RECIPE.training, learning_rate=1e-12, warmup=0, validate_every=4, patience=3, steps=500)
 
@@ -96,6 +97,7 @@ def test_ending_early_takes_nothing_from_the_patience(tmp_path):
     assert train(going_on(), tmp_path / "ended").step == train(going_on(), tmp_path / "whole").step == 16
 
 
+@pytest.mark.slow
 def test_patience_ends_a_training_that_no_longer_improves(tmp_path):
     config = replace(RECIPE.training, learning_rate=1e-12, warmup=0, validate_every=2, patience=3, steps=500)
     held = trainer(config)

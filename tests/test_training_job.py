@@ -106,6 +106,7 @@ def test_cancelling_leaves_nothing_behind(manager, tmp_path, monkeypatch):
     assert left_in(tmp_path) == []
 
 
+@pytest.mark.slow
 def test_finishing_early_keeps_and_checks_the_model(manager, tmp_path, monkeypatch):
     endless(monkeypatch)
     job_id = started(manager, order(), tmp_path)

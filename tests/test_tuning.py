@@ -180,6 +180,7 @@ def test_the_score_is_that_of_the_best_weights_on_validation_conditions(source, 
     assert only.steps == 8
 
 
+@pytest.mark.slow
 def test_test_cells_are_never_looked_at(source, tmp_path):
     data, found = source.cells, []
     a = [name for name, one in zip(data.names, data.condition_of, strict=True) if data.conditions[one].label == "A"]
@@ -233,6 +234,7 @@ def test_a_training_that_diverges_is_told_and_the_search_goes_on(source, tmp_pat
     assert store.ranked()[0].state == SCORED
 
 
+@pytest.mark.slow
 def test_settings_that_make_no_model_fail_alone(source, tmp_path, monkeypatch):
     kept = trial_run.at
 
@@ -410,6 +412,7 @@ def test_without_a_score_there_is_no_best_row(source, tmp_path):
     assert not (tmp_path / "best.json").exists()
 
 
+@pytest.mark.slow
 def test_only_the_best_model_stays(source, tmp_path):
     store = searched(tmp_path / "search", source, trials=4)
     assert [path.name for path in (store.folder / "models").iterdir()] == [f"{store.ranked()[0].number:04d}"]
