@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 FAR = 3.0
-"""How far beyond floor and ceiling the axis goes at most, in distances between them."""
+"""How far beyond floor and ceiling the axis goes, in distances between them, unless it holds too few models so."""
 HELD = 0.75
 """Share of the models that the axis holds however far they are: floor and ceiling can be next to each other."""
 MARGIN = 0.05
