@@ -10,14 +10,13 @@ import pandas as pd
 
 from benchmarks.models import BENCHMARKS
 from primeflow_core.benchmark.in_common import SHOWN, compared
-from primeflow_core.benchmark.leaderboard import markdown
+from primeflow_core.benchmark.leaderboard import UNRANKED, markdown, ranks_of
 from primeflow_core.benchmark.page import MEANING
 from primeflow_core.benchmark.refusals import refusals
 from primeflow_core.benchmark.shipped import Results, read_results
 from primeflow_core.benchmark.tables import LEADERBOARD
 from primeflow_core.benchmark.verdict import verdict
 from primeflow_core.errors import SettingError
-from primeflow_core.evaluation.table import RANKS
 from primeflow_core.files import write_text
 
 BEGINNING = """\
@@ -50,6 +49,7 @@ What to keep in mind:
 - Rows for a CPU tell how models do at this size and with this time, not how far each could come.
 
 """
+RANKED = "Rank of the own condition among all predicted ones, 0 the best and 0.5 as by chance:"
 
 
 def section(results: Results, table: pd.DataFrame) -> str:
@@ -62,13 +62,14 @@ def section(results: Results, table: pd.DataFrame) -> str:
     cost_lines = "".join(
         f"| {row.model} | {row.parameters:,.0f} | {row.seconds:,.0f} |\n" for row in costs.itertuples(index=False)
     )
+    ranks = ranks_of(table)
+    ranked = f"{RANKED}\n\n{markdown(table, ranks)}" if ranks else f"{UNRANKED}\n"
     said = compared(results.rows)
     common = f"{said}\n\n" if said else ""
     return (
         f"## {about.title}\n\n{label}{about.data}: {about.split}. Up to {about.cells:,} cells a condition, "
         f"{len(about.seeds)} trainings.\n\n    {about.command}\n\n{sentences}\n\n{common}{markdown(table)}\n"
-        "Rank of the own condition among all predicted ones, 0 the best and 0.5 as by chance:\n\n"
-        f"{markdown(table, RANKS)}\n{not_predicted}Cost of one training on one core, part of it beside other work:\n\n"
+        f"{ranked}\n{not_predicted}Cost of one training on one core, part of it beside other work:\n\n"
         f"| model | parameters | seconds |\n|---|---|---|\n{cost_lines}\n"
     )
 

@@ -5,6 +5,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
@@ -12,7 +13,8 @@ import pytest
 import pages
 from pages.parts.bench_choice import entries_of, shelf, text_of
 from pages.parts.bench_figures import clicked
-from primeflow_core.benchmark.leaderboard import leaderboard
+from primeflow_core.benchmark.leaderboard import UNRANKED, leaderboard
+from primeflow_core.benchmark.picture import REFERENCE
 from primeflow_core.benchmark.tables import Outcome
 from tests.app import ROOT, drawn, labels, page, table_with
 from tests.app import text_of as said_on
@@ -79,6 +81,19 @@ def test_ranks_stand_behind_a_switch_and_in_the_address():
     table = table_with(app, "Trainings")
     assert table["MMD GEX"].tolist() == pytest.approx([0.5] * len(SCORES))
     assert app.query_params["table"] == ["ranks"] or app.query_params["table"] == "ranks"
+
+
+def test_one_condition_a_context_has_no_ranks_and_the_page_says_why(monkeypatch, tmp_path):
+    alone = rows(conditions=("A+B",)).assign(mmd_gex_rank=np.nan, cosine_logfc_rank=np.nan)
+    cells = picture(conditions=("A+B",))
+    Outcome(about(), alone, cells[cells["kind"] != REFERENCE], AXES).write(tmp_path / "one" / "alone")
+    monkeypatch.setenv("PRIMEFLOW_RESULTS", str(tmp_path / "one"))
+    app = page("benchmark", table="ranks")
+    assert not app.exception
+    assert UNRANKED in said_on(app)
+    assert "over 12 measured cells of A+B and 12 control cells;" in said_on(app)
+    assert table_with(app, "Trainings")["MMD GEX ↓"].notna().all()
+    assert "table" not in app.query_params
 
 
 def test_choices_are_in_the_address_and_come_back():

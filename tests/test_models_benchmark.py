@@ -7,6 +7,7 @@ import pytest
 
 from benchmarks import models, models_page
 from primeflow_core import datasets
+from primeflow_core.benchmark.leaderboard import UNRANKED
 from primeflow_core.recipes import SMALL_RECIPES, recipe_named
 from primeflow_core.splits import TEST, TRAIN, held_out_split
 from tests.tiny import cells, condition
@@ -46,6 +47,8 @@ def test_two_splits_make_one_table_with_a_page(on_tiny_cells, monkeypatch, tmp_p
     assert "Compared on 1 of 2 conditions: those that every model predicts." in text
     assert "| no-change | 1 | 2 | 1 |" in text
     assert "| additive | 1 | 2 | 1 |" in text
+    assert UNRANKED in text
+    assert "Rank of the own condition" not in text
     assert "- Sum of single effects cannot predict A k562: " in text
     assert f"python -m benchmarks.models {NAME} --work" in text
     assert text.endswith("Not run yet: other.\n")

@@ -179,8 +179,10 @@ def cells_told(choice: Choice, found: Pictured) -> str:
     most = max((len(points) for _, points in panels_of(choice, found)), default=0)
     truth = name_of(Role.MEASURED, simulated=choice.results.about.simulated).lower()
     seed = choice.results.about.seeds[0]
+    control = f"{len(found.control):,} control cells"
+    around = f", {control} and {len(found.others):,} {truth} cells of other conditions"
     return (
         f"Up to {most:,} predicted cells a model, of the training with seed {seed}, over {len(found.truth):,} {truth} "
-        f"cells of {choice.condition}, {len(found.control):,} control cells and {len(found.others):,} {truth} cells of "
-        "other conditions; principal components of all cells of this context."
+        f"cells of {choice.condition}{around if len(found.others) else f' and {control}'}; principal components of all "
+        "cells of this context."
     )

@@ -11,7 +11,7 @@ from pages import plain
 from pages.parts import address
 from pages.parts.bench_choice import RANKS, SCORES, Choice, key_of
 from pages.parts.saving import offer_table
-from primeflow_core.benchmark.leaderboard import CEILING, best, figure
+from primeflow_core.benchmark.leaderboard import CEILING, UNRANKED, best, figure
 from primeflow_core.benchmark.page import MEANING
 from primeflow_core.benchmark.refusals import refusals
 from primeflow_core.benchmark.shipped import Results
@@ -50,7 +50,8 @@ def show_table(choice: Choice) -> None:
     with st.container(border=True, key="leaderboard"):
         with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
             st.subheader("Leaderboard", anchor=False, width="content")
-            kind = choose_kind()
+            kind = choose_kind() if results.ranks else SCORES
+        address.write({"table": RANKS if kind == RANKS else ""})
         columns = columns_of(results, kind)
         shown = readable(results, columns).loc[order_of(results, columns, choice.metric)]
         st.dataframe(
@@ -62,6 +63,8 @@ def show_table(choice: Choice) -> None:
         if kind == SCORES and not results.bounds.empty:
             show_bounds(results, columns)
             st.caption(plain(FLOOR_AND_CEILING.format(truth=choice.truth)))
+        if not results.ranks:
+            st.caption(UNRANKED)
         show_refusals(results)
         show_meanings(results)
 
@@ -79,14 +82,13 @@ def choose_kind() -> str:
         "Show", list(SHOWN), format_func=SHOWN.__getitem__, required=True, key=key_of("table"),
         label_visibility="collapsed", width="content",
     )  # fmt: skip
-    address.write({"table": RANKS if kind == RANKS else ""})
     return str(kind)
 
 
 def columns_of(results: Results, kind: str) -> dict[str, str]:
     """Of every metric that is shown its column of the leaderboard, by its heading."""
     if kind == RANKS:
-        return {heading(name): f"{name}_rank" for name in results.metrics if f"{name}_rank" in results.table}
+        return {heading(name.removesuffix("_rank")): name for name in results.ranks}
     return {f"{heading(name)} {'↑' if LARGER_IS_BETTER[name] else '↓'}": name for name in results.metrics}
 
 

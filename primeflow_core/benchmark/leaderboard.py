@@ -16,6 +16,7 @@ from primeflow_core.evaluation.scores import LARGER_IS_BETTER
 from primeflow_core.evaluation.table import RANKS
 
 SMALL = 0.1
+UNRANKED = "No ranks: no context has two of these conditions, so there is no other one to mistake a prediction for."
 FLOOR, CEILING = "floor: control cells", "ceiling: half of the measured cells"
 
 
@@ -72,6 +73,11 @@ def _bounds(rows: pd.DataFrame) -> pd.DataFrame:
         values = {name: float(of_condition[name + suffix].mean()) for name in SHOWN if name + suffix in of_condition}
         found.append({"model": label, "conditions": len(of_condition), **values})
     return pd.DataFrame(found)
+
+
+def ranks_of(table: pd.DataFrame) -> tuple[str, ...]:
+    """The ranks that any model has; there is none where no context has two predicted conditions to tell apart."""
+    return tuple(name for name in RANKS if name in table and table[name].notna().any())
 
 
 def figure(row: pd.Series, name: str) -> Figure:

@@ -23,7 +23,7 @@ import pyarrow.parquet as pq
 
 from primeflow_core.benchmark.about import read_about
 from primeflow_core.benchmark.in_common import SHOWN, in_common
-from primeflow_core.benchmark.leaderboard import CEILING, FLOOR
+from primeflow_core.benchmark.leaderboard import CEILING, FLOOR, ranks_of
 from primeflow_core.benchmark.names import Entry, labels
 from primeflow_core.benchmark.pictured_cells import PictureFile, Place, read_picture_file
 from primeflow_core.benchmark.tables import ABOUT, CELLS, CONDITIONS, LEADERBOARD, About
@@ -59,6 +59,10 @@ class Results:
     @property
     def metrics(self) -> tuple[str, ...]:
         return tuple(name for name in SHOWN if name in self.table)
+
+    @cached_property
+    def ranks(self) -> tuple[str, ...]:
+        return ranks_of(self.table)
 
     @property
     def entries(self) -> tuple[Entry, ...]:
