@@ -1,6 +1,7 @@
 """Fixtures that several test files share."""
 
 import os
+import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,6 +26,16 @@ def mirror() -> Path:
     if not folder or not (Path(folder) / "perturbench-devel.h5ad").exists():
         pytest.skip("set PRIMEFLOW_MIRROR to a folder with perturbench-devel.h5ad and kang18-ifnb-pbmc.h5ad")
     return Path(folder)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def ctrl_c_is_heard() -> Iterator[None]:
+    """A shell without job control starts its background jobs deaf to Ctrl+C; commands under test inherit that."""
+    before = signal.getsignal(signal.SIGINT)
+    if before == signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture(autouse=True)
