@@ -19,16 +19,16 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.measure import print_table, save
-from primeflow_core import datasets
-from primeflow_core.cells import Cells
-from primeflow_core.composition import single as single_of_file
-from primeflow_core.composition import transfer
-from primeflow_core.composition.pair import Sum
-from primeflow_core.composition.single import Single, measured, measured_singles, unmoved
-from primeflow_core.conditions import Condition
+from primeflow_core.data import datasets
+from primeflow_core.data.cells import Cells
+from primeflow_core.data.conditions import Condition
+from primeflow_core.data.simulated_screen import default_split
+from primeflow_core.data.splits import TRAIN, read_split
 from primeflow_core.evaluation.distances import energy_distance
-from primeflow_core.simulate import default_split
-from primeflow_core.splits import TRAIN, read_split
+from primeflow_core.models.composed_cells import single as single_of_file
+from primeflow_core.models.composed_cells import transfer
+from primeflow_core.models.composed_cells.pair import Sum
+from primeflow_core.models.composed_cells.single import Single, measured, measured_singles, unmoved
 
 MADE = 200
 REPEATS = 3
@@ -190,12 +190,12 @@ def named(rows: list[dict[Hashable, Any]]) -> list[dict[str, object]]:
 
 def interactions(labels: tuple[str, ...], path: Path | None) -> list[str]:
     """The kind of each label, as the simulated file says it."""
-    from primeflow_core import hdf5
+    from primeflow_core.data.h5ad import storage
 
     if path is None:
         raise SystemExit("Make the simulated screen first: primeflow fetch simulated-screen")
-    with hdf5.opened(path) as file:
-        obs = hdf5.read_table(file, "obs", path)
+    with storage.opened(path) as file:
+        obs = storage.read_table(file, "obs", path)
     kind = dict(zip(obs["condition"].astype(str), obs["interaction"].astype(str), strict=True))
     return [kind[label] for label in labels]
 

@@ -10,11 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
-from primeflow_core import checkpoint
-from primeflow_core.cells import Cells
-from primeflow_core.conditions import Condition
-from primeflow_core.recipes import adjusted, recipe_named
-from primeflow_core.simulated_world import (
+from primeflow_core.data.cells import Cells
+from primeflow_core.data.conditions import Condition
+from primeflow_core.data.simulated_biology import (
     INTERACTIONS,
     PAIRS_OF_PATHWAYS,
     UP,
@@ -23,9 +21,11 @@ from primeflow_core.simulated_world import (
     context_name,
     made_world,
 )
-from primeflow_core.splits import TEST, VAL, Split, held_out_split
-from primeflow_core.training import train
-from primeflow_core.training_run import Source, prepare
+from primeflow_core.data.splits import TEST, VAL, Split, held_out_split
+from primeflow_core.models import checkpoint
+from primeflow_core.training.recipes.registry import adjusted, recipe_named
+from primeflow_core.training.run import Source, prepare
+from primeflow_core.training.trainer import train
 
 SCREEN = "simulated-screen"
 CONFIG = SimulationConfig()

@@ -6,20 +6,20 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from benchmarks.folds import Model, classes
-from primeflow_core import checkpoint
-from primeflow_core.cells import Cells
-from primeflow_core.comparison import control_rows, in_training
-from primeflow_core.conditions import Condition
-from primeflow_core.contest import fitted_to_training
+from primeflow_core.data.cells import Cells
+from primeflow_core.data.conditions import Condition
+from primeflow_core.data.splits import TRAIN, read_split
 from primeflow_core.evaluation.effect_products import measures, unbiased_products
 from primeflow_core.evaluation.interaction import Interaction
 from primeflow_core.evaluation.profiles import log_fold_change, mean_profile
+from primeflow_core.models import checkpoint
+from primeflow_core.models.baselines.condition_scores import fitted_to_training
+from primeflow_core.prediction.measured_comparison import control_rows, in_training
 from primeflow_core.screening.goal import Goal, GoalKind
-from primeflow_core.screening.order import RESAMPLES
 from primeflow_core.screening.rank_agreement import Side
-from primeflow_core.screening.reference import Reference, measured_reference
+from primeflow_core.screening.reference_cells import Reference, measured_reference
 from primeflow_core.screening.scoring import Scorer, Subject
-from primeflow_core.splits import TRAIN, read_split
+from primeflow_core.screening.screen_spec import RESAMPLES
 
 CELLS, SEEDS, SEED_OF_PARTS = 200, (0, 1), 1_000
 WANTED_GENES = 10

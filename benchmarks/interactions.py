@@ -25,11 +25,11 @@ from scipy.stats import mannwhitneyu
 from benchmarks.folds import FOLDS, SCREEN, classes, model_in, trained
 from benchmarks.held_out_pairs import CELLS, MEASURED, MODEL, RIVALS, SEEDS, HeldOutPairs, goals
 from benchmarks.measure import print_table, save
-from primeflow_core import datasets
+from primeflow_core.data import datasets
+from primeflow_core.data.simulated_biology import ADDITIVE, SUPPRESSIVE, SYNERGISTIC
 from primeflow_core.evaluation.bootstrap import COVERAGE
 from primeflow_core.screening.goal import Goal
 from primeflow_core.screening.rank_agreement import Side, rank_agreement
-from primeflow_core.simulated_world import ADDITIVE, SUPPRESSIVE, SYNERGISTIC
 
 RESAMPLES = 2_000
 ALONE = f"{MODEL} alone"

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from primeflow_core.files import write_json
-from primeflow_core.provenance import now, versions
+from primeflow_core.runtime.atomic_files import write_json
+from primeflow_core.runtime.provenance import now, versions
 
 if TYPE_CHECKING:
     import torch

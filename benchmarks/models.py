@@ -17,23 +17,23 @@ from types import MappingProxyType
 
 import pandas as pd
 
-from primeflow_core import datasets
 from primeflow_core.benchmark.grid import Grid
 from primeflow_core.benchmark.outcome import outcome
+from primeflow_core.benchmark.output_files import About
 from primeflow_core.benchmark.run import run_entries
 from primeflow_core.benchmark.store import Store
-from primeflow_core.benchmark.tables import About
-from primeflow_core.cells import Cells
 from primeflow_core.commands.benchmark_progress import TrainingsLine
 from primeflow_core.commands.reading import data_file
+from primeflow_core.data import datasets
+from primeflow_core.data.cells import Cells
+from primeflow_core.data.simulated_screen import default_split
+from primeflow_core.data.splits import TEST, Split, combo_split, held_out_split, read_split, transfer_split
 from primeflow_core.errors import SettingError
-from primeflow_core.folder_lock import alone_in
-from primeflow_core.provenance import now, versions
-from primeflow_core.recipe import Recipe
-from primeflow_core.recipes import SMALL_RECIPES, adjusted
-from primeflow_core.simulate import default_split
-from primeflow_core.splits import TEST, Split, combo_split, held_out_split, read_split, transfer_split
-from primeflow_core.training_run import Source
+from primeflow_core.runtime.folder_lock import alone_in
+from primeflow_core.runtime.provenance import now, versions
+from primeflow_core.training.recipes.recipe import Recipe
+from primeflow_core.training.recipes.registry import SMALL_RECIPES, adjusted
+from primeflow_core.training.run import Source
 
 SHIPPED = Path("checkpoints/perturbench-devel/split.csv.gz")
 SEEDS, CELLS, GUIDANCE = 5, 1_000, (1.0, 3.0, 5.0)

@@ -9,15 +9,15 @@ from pathlib import Path
 import pandas as pd
 
 from benchmarks.models import BENCHMARKS
-from primeflow_core.benchmark.in_common import SHOWN, compared
+from primeflow_core.benchmark.common_conditions import SHOWN, compared
+from primeflow_core.benchmark.html_page import MEANING
 from primeflow_core.benchmark.leaderboard import UNRANKED, markdown, ranks_of
-from primeflow_core.benchmark.page import MEANING
-from primeflow_core.benchmark.refusals import refusals
+from primeflow_core.benchmark.output_files import LEADERBOARD
+from primeflow_core.benchmark.refusal_text import refusals
 from primeflow_core.benchmark.shipped import Results, read_results
-from primeflow_core.benchmark.tables import LEADERBOARD
-from primeflow_core.benchmark.verdict import verdict
+from primeflow_core.benchmark.summary_text import verdict
 from primeflow_core.errors import SettingError
-from primeflow_core.files import write_text
+from primeflow_core.runtime.atomic_files import write_text
 
 BEGINNING = """\
 # Every model on every data set

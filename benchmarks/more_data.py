@@ -24,18 +24,18 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.measure import print_table, save
-from primeflow_core.anndata_file import read_cells
 from primeflow_core.benchmark.grid import Grid
 from primeflow_core.benchmark.run import run_entries
 from primeflow_core.benchmark.store import Store
-from primeflow_core.cells import Cells
-from primeflow_core.files import write_with
-from primeflow_core.recipe import Recipe
-from primeflow_core.recipes import SMALL_RECIPES, changed, recipe_named
-from primeflow_core.simulate import default_split, simulate
-from primeflow_core.simulated_world import SimulationConfig
-from primeflow_core.splits import TRAIN, Split
-from primeflow_core.training_run import Source
+from primeflow_core.data.cells import Cells
+from primeflow_core.data.h5ad.reading import read_cells
+from primeflow_core.data.simulated_biology import SimulationConfig
+from primeflow_core.data.simulated_screen import default_split, simulate
+from primeflow_core.data.splits import TRAIN, Split
+from primeflow_core.runtime.atomic_files import write_with
+from primeflow_core.training.recipes.recipe import Recipe
+from primeflow_core.training.recipes.registry import SMALL_RECIPES, changed, recipe_named
+from primeflow_core.training.run import Source
 
 ERRORS = ("mmd_gex", "mmd_pca", "energy_distance", "rmse_mean", "1 - cosine_logfc")
 FEWEST = 2

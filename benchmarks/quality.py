@@ -21,8 +21,8 @@ import pandas as pd
 
 from benchmarks.measure import print_table, save
 from primeflow_core.commands.reading import data_file
-from primeflow_core.conditions import Condition
-from primeflow_core.sampling_plan import SAMPLERS, STUDENT, USUAL_STEPS, ZEROS, SamplingPlan
+from primeflow_core.data.conditions import Condition
+from primeflow_core.models.sampling_plan import SAMPLERS, STUDENT, USUAL_STEPS, ZEROS, SamplingPlan
 
 MODEL = "primeflow"
 SHOWN = ("mmd_gex", "mmd_pca", "deg_recall", "deg_recall_rank", "cosine_logfc", "rmse_mean", "energy_distance")
@@ -50,12 +50,12 @@ def scores_of(job: Job) -> pd.DataFrame:
     """Train, or take up what is there, then score: the rows of the part, and of some conditions seen in training."""
     import torch
 
-    from primeflow_core import checkpoint
-    from primeflow_core.distillation.apprenticeship import apprentice
-    from primeflow_core.distillation.teaching import DistillationConfig
-    from primeflow_core.recipes import adjusted, recipe_named
-    from primeflow_core.training import train
-    from primeflow_core.training_run import Source, prepare
+    from primeflow_core.models import checkpoint
+    from primeflow_core.training.distillation.apprenticeship import apprentice
+    from primeflow_core.training.distillation.teaching import DistillationConfig
+    from primeflow_core.training.recipes.registry import adjusted, recipe_named
+    from primeflow_core.training.run import Source, prepare
+    from primeflow_core.training.trainer import train
 
     torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
     file = data_file(job.data)
@@ -81,10 +81,10 @@ def scores_of(job: Job) -> pd.DataFrame:
 def scored(
     job: Job, predictor: Any, cells: Any, split: Any, part: str, conditions: Sequence[Condition]
 ) -> pd.DataFrame:
+    from primeflow_core.data.splits import TRAIN
+    from primeflow_core.evaluation.held_out_reference import truth
     from primeflow_core.evaluation.scores import score
     from primeflow_core.evaluation.table import table
-    from primeflow_core.splits import TRAIN
-    from primeflow_core.truth import truth
 
     plan = replace(job.plan, seed=job.seed)
     made = {condition: predictor.predict(condition, job.cells, plan) for condition in conditions}
@@ -93,8 +93,8 @@ def scored(
 
 
 def rivals_of(job: Job) -> pd.DataFrame:
-    from primeflow_core.rivalry import rival_table
-    from primeflow_core.splits import held_out
+    from primeflow_core.data.splits import held_out
+    from primeflow_core.models.baselines.held_out_scores import rival_table
 
     cells, split = read(job)
     conditions = [one.condition for one in held_out(cells, split) if one.part == job.part]
@@ -103,9 +103,9 @@ def rivals_of(job: Job) -> pd.DataFrame:
 
 
 def read(job: Job) -> tuple[Any, Any]:
-    from primeflow_core import datasets
-    from primeflow_core.anndata_file import read_cells
-    from primeflow_core.splits import read_split
+    from primeflow_core.data import datasets
+    from primeflow_core.data.h5ad.reading import read_cells
+    from primeflow_core.data.splits import read_split
 
     file = data_file(job.data)
     cells = datasets.open_cells(job.data) if file.dataset is not None else read_cells(file.path)

@@ -20,18 +20,19 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.measure import Measured, in_fresh_process, peak, print_table, save
-from primeflow_core import checkpoint, datasets
-from primeflow_core.anndata_file import read_cells
 from primeflow_core.commands.reading import data_file
-from primeflow_core.conditions import Condition
+from primeflow_core.data import datasets
+from primeflow_core.data.conditions import Condition
+from primeflow_core.data.h5ad.reading import read_cells
+from primeflow_core.data.splits import TEST, TRAIN, read_split
 from primeflow_core.evaluation.distances import energy_distance
-from primeflow_core.prediction import evaluations
-from primeflow_core.primeflow import PRiMeFlow
-from primeflow_core.recipes import recipe_named
-from primeflow_core.sampling_plan import EXPONENTIAL, STUDENT, SamplingPlan
-from primeflow_core.space import to_expression
-from primeflow_core.splits import TEST, TRAIN, read_split
-from primeflow_core.velocity.unet import UNetConfig, UNetField
+from primeflow_core.models import checkpoint
+from primeflow_core.models.flow.primeflow import PRiMeFlow
+from primeflow_core.models.flow.unet import UNetConfig, UNetField
+from primeflow_core.models.sampling_plan import EXPONENTIAL, STUDENT, SamplingPlan
+from primeflow_core.models.space import to_expression
+from primeflow_core.prediction.prediction_job import evaluations
+from primeflow_core.training.recipes.registry import recipe_named
 
 PLAIN_STEPS = 100
 GUIDANCES = (1.0, 3.0)
@@ -201,7 +202,7 @@ def _as_given(prepared: tuple[Path, int]) -> tuple[Path, int]:
 
 def growth(recipes: Sequence[str], genes: Sequence[int], batches: Sequence[int]) -> list[dict[str, object]]:
     """Cell evaluations a second of untrained fields, by genes and batch, in both precisions."""
-    from primeflow_core.precision import BFLOAT16, FLOAT32, products
+    from primeflow_core.models.precision import BFLOAT16, FLOAT32, products
 
     rows: list[dict[str, object]] = []
     peaks = {FLOAT32: peak(torch.float32), BFLOAT16: peak(torch.bfloat16)}

@@ -22,8 +22,8 @@ import numpy as np
 import psutil
 
 from benchmarks.measure import print_table, save
-from primeflow_core.checkpoint import read_manifest
-from primeflow_core.workers import ONE_THREAD
+from primeflow_core.models.checkpoint import read_manifest
+from primeflow_core.runtime.dask_workers import ONE_THREAD
 
 PARTS = ("growth", "workers", "memory")
 SECONDS_BETWEEN_LOOKS = 0.2

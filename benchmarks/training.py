@@ -17,12 +17,12 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.measure import Measured, in_fresh_process, peak, print_table, save
-from primeflow_core.cell_source import CellSource
-from primeflow_core.cells import Cells
-from primeflow_core.conditions import Condition, Perturbation, Vocabulary
-from primeflow_core.models import built
-from primeflow_core.recipes import recipe_named
-from primeflow_core.training import Trainer
+from primeflow_core.data.cells import Cells
+from primeflow_core.data.conditions import Condition, Perturbation, Vocabulary
+from primeflow_core.models.architectures import built
+from primeflow_core.training.batches import CellSource
+from primeflow_core.training.recipes.registry import recipe_named
+from primeflow_core.training.trainer import Trainer
 
 PERTURBATIONS = 40
 Precision = Literal["float32", "bfloat16"]

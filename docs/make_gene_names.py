@@ -12,7 +12,7 @@ import gzip
 from collections.abc import Mapping
 from pathlib import Path
 
-TABLE = Path(__file__).resolve().parents[1] / "primeflow_core" / "gene_names.tsv.gz"
+TABLE = Path(__file__).resolve().parents[1] / "primeflow_core" / "data" / "gene_names.tsv.gz"
 
 
 def names(text: str) -> str:

@@ -20,7 +20,7 @@ import dask
 
 from primeflow_core.__main__ import main as primeflow
 from primeflow_core.commands.terminal import say
-from primeflow_core.workers import LOSSES, ONE_THREAD
+from primeflow_core.runtime.dask_workers import LOSSES, ONE_THREAD
 
 if TYPE_CHECKING:
     from dask_jobqueue import SLURMCluster

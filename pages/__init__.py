@@ -15,21 +15,21 @@ import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from pages.parts import address
-from primeflow_core.catalogue import Covariates
-from primeflow_core.cells import Cells
-from primeflow_core.checkpoint import CONFIG, read_preview
-from primeflow_core.comparison import Background, background, background_of_own
-from primeflow_core.conditions import Condition
-from primeflow_core.contest import FittedRivals, fitted_to_training
-from primeflow_core.datasets import Dataset, fetch, local_path, open_cells
+from primeflow_core.data.cells import Cells
+from primeflow_core.data.conditions import Condition
+from primeflow_core.data.datasets import Dataset, fetch, local_path, open_cells
 from primeflow_core.errors import DownloadError
-from primeflow_core.jobs import JobManager
-from primeflow_core.library import Library, Model, models_folder, read_library
-from primeflow_core.notebook import Notebooks
-from primeflow_core.own_cells import Own, OwnShelf, aligned, read_own, read_trained_on
-from primeflow_core.prediction import ModelShelf
-from primeflow_core.projection import Map, PCAMap
-from primeflow_core.uploads import file_of_sha
+from primeflow_core.model_store.available_conditions import Covariates
+from primeflow_core.model_store.local_models import Library, Model, models_folder, read_library
+from primeflow_core.models.baselines.condition_scores import FittedRivals, fitted_to_training
+from primeflow_core.models.checkpoint import CONFIG, read_preview
+from primeflow_core.prediction.measured_comparison import Background, background, background_of_own
+from primeflow_core.prediction.prediction_job import ModelShelf
+from primeflow_core.prediction.projection import Map, PCAMap
+from primeflow_core.report.pinned_findings import Notebooks
+from primeflow_core.runtime.jobs import JobManager
+from primeflow_core.user_data.uploads import file_of_sha
+from primeflow_core.user_data.user_cells import Own, OwnShelf, aligned, read_own, read_trained_on
 
 ROOT = Path(__file__).resolve().parents[1]
 SIDEBAR_WIDTH = 310

@@ -6,14 +6,14 @@ import streamlit as st
 import pages
 from pages import plain
 from pages.parts import address
-from pages.parts.presenting import Step, present, presenting
-from primeflow_core.actions import actions
-from primeflow_core.catalogue import Catalogue
-from primeflow_core.conditions import Condition
-from primeflow_core.datasets import DATASETS
+from pages.parts.shared.presenting import Step, present, presenting
+from primeflow_core.data.conditions import Condition
+from primeflow_core.data.datasets import DATASETS
+from primeflow_core.data.perturbation_wording import actions
 from primeflow_core.errors import PrimeflowError
-from primeflow_core.library import Library, Model
-from primeflow_core.model_facts import facts_of, held_out_scores
+from primeflow_core.model_store.available_conditions import Catalogue
+from primeflow_core.model_store.local_models import Library, Model
+from primeflow_core.model_store.model_summary import facts_of, held_out_scores
 
 MUST_NOT = (
     "Predictions are hypotheses for the next experiment. They are no evidence, and no basis for a decision about a "

@@ -4,11 +4,11 @@ import streamlit as st
 
 import pages
 from pages import plain
-from pages.parts.bench_choice import Choice, chosen, shelf
-from pages.parts.bench_figures import show_condition, show_conditions, show_metric
-from pages.parts.bench_finding import show_headline, show_making, show_taking_along, steps
-from pages.parts.bench_table import show_table
-from pages.parts.presenting import present, presenting
+from pages.parts.benchmark.figures import show_condition, show_conditions, show_metric
+from pages.parts.benchmark.finding import show_headline, show_making, show_taking_along, steps
+from pages.parts.benchmark.leaderboard import show_table
+from pages.parts.benchmark.sidebar import Choice, chosen, shelf
+from pages.parts.shared.presenting import present, presenting
 from primeflow_core.benchmark.shipped import Shelf, own_benchmarks
 
 COMMANDS = (

@@ -7,17 +7,18 @@ import streamlit as st
 
 import pages
 from pages import plain
-from pages.parts import address, draft
-from pages.parts.checklist import Offer, show_checklist
-from pages.parts.presenting import Step, present, presenting
-from pages.parts.training import offer_training
-from primeflow_core.checklist import Checklist, checklist
-from primeflow_core.conditions import Condition
+from pages.parts import address
+from pages.parts.cells.checklist import Offer, show_checklist
+from pages.parts.cells.training import offer_training
+from pages.parts.shared import chosen_file
+from pages.parts.shared.presenting import Step, present, presenting
+from primeflow_core.data.conditions import Condition
 from primeflow_core.errors import PrimeflowError
 from primeflow_core.example_file import FILE_NAME, example_h5ad
-from primeflow_core.library import Library, Model, models_folder
-from primeflow_core.own_cells import Draft, Fixes, Own, OwnShelf, Purpose
-from primeflow_core.uploads import data_files
+from primeflow_core.model_store.local_models import Library, Model, models_folder
+from primeflow_core.user_data.file_checklist import Checklist, checklist
+from primeflow_core.user_data.uploads import data_files
+from primeflow_core.user_data.user_cells import Draft, Fixes, Own, OwnShelf, Purpose
 
 MODEL, PURPOSE = "own_model", "own_purpose"
 
@@ -30,8 +31,8 @@ def main() -> None:
         st.error("There is no model yet. Train one with `primeflow train`, then put its folder into checkpoints/.")
         return
     shelf = pages.own_shelf()
-    current = draft.draft(shelf)
-    address.write({draft.FILE: draft.token_of_draft()})
+    current = chosen_file.draft(shelf)
+    address.write({chosen_file.FILE: chosen_file.token_of_draft()})
     if presenting():
         present(steps(current, library.models[chosen_model(library, shelf)]))
         return
@@ -42,7 +43,7 @@ def main() -> None:
     )
     model = choose_model(library, shelf)
     bring_file(shelf)
-    if said := draft.problem():
+    if said := chosen_file.problem():
         st.error(plain(said), icon=":material/error:")
     if current is not None:
         show_file(current, model, shelf)
@@ -84,12 +85,14 @@ def bring_file(shelf: OwnShelf) -> None:
     listed = data_files()
     upload, rest = st.columns([3, 2], gap="medium")
     with upload:
-        st.file_uploader("An .h5ad file", key=draft.upload_key(), on_change=draft.take_upload, args=(shelf,))
+        st.file_uploader(
+            "An .h5ad file", key=chosen_file.upload_key(), on_change=chosen_file.take_upload, args=(shelf,)
+        )
     with rest:
         if listed:
             st.selectbox(
-                "or one of the data folder", listed, None, key=draft.LISTED, placeholder="Choose a file",
-                on_change=draft.take_listed, args=(shelf,),
+                "or one of the data folder", listed, None, key=chosen_file.LISTED, placeholder="Choose a file",
+                on_change=chosen_file.take_listed, args=(shelf,),
             )  # fmt: skip
         st.download_button(
             "Download an example", partial(pages.kept, ("example",), example_h5ad), FILE_NAME,
@@ -106,10 +109,14 @@ def show_file(current: Draft, model: Model, shelf: OwnShelf) -> None:
             st.badge("SIMULATED data", icon=":material/science:", color="violet")
         if current.fixes != Fixes():
             st.button(
-                "Undo my choices", key="own-undo", on_click=draft.change, args=(Fixes(), shelf), icon=":material/undo:"
+                "Undo my choices",
+                key="own-undo",
+                on_click=chosen_file.change,
+                args=(Fixes(), shelf),
+                icon=":material/undo:",
             )
         st.button(
-            "Forget my file", key="own-forget", on_click=draft.forget, args=(shelf,), icon=":material/delete:",
+            "Forget my file", key="own-forget", on_click=chosen_file.forget, args=(shelf,), icon=":material/delete:",
             help="Takes the cells out of use and deletes an upload, unless somebody else has brought the same file. "
             "Files of the data folder stay where they are.",
         )  # fmt: skip
@@ -121,7 +128,7 @@ def show_file(current: Draft, model: Model, shelf: OwnShelf) -> None:
         st.caption("Nothing is used yet: mend what is marked first, one after the other.")
     if found.trainable:
         st.subheader("Train a small model on them", anchor=False)
-        own = draft.own_of(current, found, Purpose.TRUTH, model.key)
+        own = chosen_file.own_of(current, found, Purpose.TRUTH, model.key)
         offer_training(own, pages.jobs(), pages.session(), models_folder())
 
 
@@ -165,13 +172,18 @@ def offer_use(current: Draft, found: Checklist, model: Model, shelf: OwnShelf) -
         "Use these cells", choices, format_func=partial(purpose_text, found), key=PURPOSE, label_visibility="collapsed"
     )
     st.caption(what_it_does(found, purpose, model))
-    own = draft.own_of(current, found, purpose, model.key)
+    own = chosen_file.own_of(current, found, purpose, model.key)
     token = address.carried("own")
     if shelf.get(token) == own:
         show_in_use(own, token, shelf)
         return
     st.button(
-        "Use these cells", key="own-use", type="primary", icon=":material/check:", on_click=draft.use, args=(own, shelf)
+        "Use these cells",
+        key="own-use",
+        type="primary",
+        icon=":material/check:",
+        on_click=chosen_file.use,
+        args=(own, shelf),
     )
     if token:
         st.caption("Other cells, or these with other choices, are in use until then.")
@@ -218,7 +230,7 @@ def show_in_use(own: Own, token: str, shelf: OwnShelf) -> None:
         pages.link_to(
             "explore", "Explore a response with them", query={"own": token, "model": own.model, "context": context}
         )
-        st.button("Stop using them", key="own-stop", on_click=draft.stop_using, args=(shelf,))
+        st.button("Stop using them", key="own-stop", on_click=chosen_file.stop_using, args=(shelf,))
 
 
 main()

@@ -8,19 +8,19 @@ import streamlit as st
 
 import pages
 from pages import plain
-from pages.parts import answers, entries
-from pages.parts.compared import show_agreement, show_differences, show_dots, show_maps
-from pages.parts.compared_finding import finding_of, steps
-from pages.parts.entries import FEWEST, MOST, Entry, Shown
-from pages.parts.joint import Joint
-from pages.parts.pinning import offer_pin
-from pages.parts.presenting import offer_presentation, present, presenting
-from pages.parts.question import Asked, asked
-from pages.parts.saving import offer_link
+from pages.parts.compare.entry_data import Joint
+from pages.parts.compare.finding import finding_of, steps
+from pages.parts.compare.side_by_side import show_agreement, show_differences, show_dots, show_maps
+from pages.parts.shared import answers, entries
+from pages.parts.shared.entries import FEWEST, MOST, Entry, Shown
+from pages.parts.shared.explore_sidebar import Asked, asked
+from pages.parts.shared.pinning import offer_pin
+from pages.parts.shared.presenting import offer_presentation, present, presenting
+from pages.parts.shared.saving import offer_link
 from primeflow_core.errors import ConditionError
-from primeflow_core.jobs import JobState
-from primeflow_core.library import Library
-from primeflow_core.model_kind import is_guided
+from primeflow_core.model_store.local_models import Library
+from primeflow_core.models.model_kind import is_guided
+from primeflow_core.runtime.jobs import JobState
 
 WEIGHTS = (1.0, 2.0, 3.0)
 

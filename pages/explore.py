@@ -6,23 +6,23 @@ import streamlit as st
 
 import pages
 from pages import plain
-from pages.parts import answers, entries
-from pages.parts.answers import Answer
-from pages.parts.cell_map import MOVE, drawn_map, save_map, show_live, show_title
-from pages.parts.genes import show_genes
-from pages.parts.headline import show_headline, show_messages, show_other_job, take_home
-from pages.parts.interplay import show_interplay
-from pages.parts.pinned_view import offer_pin, steps
-from pages.parts.presenting import offer_presentation, present, presenting
-from pages.parts.question import asked
-from pages.parts.saving import offer_link
-from pages.parts.seen import Seen, see
-from pages.parts.selection import selectable_map, show_selection
-from pages.parts.trust import show_trust
-from pages.parts.view import View, look_up
+from pages.parts.explore.answer_data import Seen, see
+from pages.parts.explore.combination import show_interplay
+from pages.parts.explore.finding import offer_pin, steps
+from pages.parts.explore.genes import show_genes
+from pages.parts.explore.headline import show_headline, show_messages, show_other_job, take_home
+from pages.parts.explore.selection import selectable_map, show_selection
+from pages.parts.explore.trust import show_trust
+from pages.parts.shared import answers, entries
+from pages.parts.shared.answers import Answer
+from pages.parts.shared.cell_map import MOVE, drawn_map, save_map, show_live, show_title
+from pages.parts.shared.explore_sidebar import asked
+from pages.parts.shared.presenting import offer_presentation, present, presenting
+from pages.parts.shared.saving import offer_link
+from pages.parts.shared.view import View, look_up
 from primeflow_core.errors import ConditionError
-from primeflow_core.jobs import JobStatus
-from primeflow_core.sampling_plan import DIRECT
+from primeflow_core.models.sampling_plan import DIRECT
+from primeflow_core.runtime.jobs import JobStatus
 
 
 def main() -> None:

@@ -8,14 +8,14 @@ import streamlit as st
 
 import pages
 from pages import plain
-from pages.parts.labels import show_labels
-from pages.parts.pinning import PINS, notebook_token
-from pages.parts.presenting import Step, present, presenting, start_presenting
-from primeflow_core.findings import Drawn, Finding
-from primeflow_core.methods import methods_paragraph
-from primeflow_core.notebook import LONGEST_NOTE, LONGEST_TITLE
-from primeflow_core.report import html_report
-from primeflow_core.report_bundle import bundle, safe_name, tables_csv
+from pages.parts.shared.labels import show_labels
+from pages.parts.shared.pinning import PINS, notebook_token
+from pages.parts.shared.presenting import Step, present, presenting, start_presenting
+from primeflow_core.report.finding import Drawn, Finding
+from primeflow_core.report.html_report import html_report
+from primeflow_core.report.methods_text import methods_paragraph
+from primeflow_core.report.pinned_findings import LONGEST_NOTE, LONGEST_TITLE
+from primeflow_core.report.zip_bundle import bundle, safe_name, tables_csv
 
 ROWS_HEIGHT = 240
 

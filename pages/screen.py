@@ -6,19 +6,20 @@ import streamlit as st
 
 import pages
 from pages import plain
-from pages.parts import answers, rank_answer
-from pages.parts.presenting import present, presenting
-from pages.parts.rank_answer import Ranking
-from pages.parts.rank_figures import show_first, show_next, show_pairs
-from pages.parts.rank_finding import show_taking_along, steps
-from pages.parts.rank_headline import Shown, heading, show_headline, show_messages, show_refused, show_trust
-from pages.parts.rank_question import LIST, Asked, asked
-from pages.parts.rank_shipped import offer_shipped
-from pages.parts.rank_table import columns, readable, show_ranking
-from pages.parts.saving import offer_table
-from primeflow_core.jobs import JobState, JobStatus
-from primeflow_core.screening.request import Request
+from pages.parts.rank import answer
+from pages.parts.rank.answer import Ranking
+from pages.parts.rank.figures import show_first, show_next, show_pairs
+from pages.parts.rank.finding import show_taking_along, steps
+from pages.parts.rank.headline import Shown, heading, show_headline, show_messages, show_refused, show_trust
+from pages.parts.rank.shipped import offer_shipped
+from pages.parts.rank.sidebar import LIST, Asked, asked
+from pages.parts.rank.table import columns, readable, show_ranking
+from pages.parts.shared import answers
+from pages.parts.shared.presenting import present, presenting
+from pages.parts.shared.saving import offer_table
+from primeflow_core.runtime.jobs import JobState, JobStatus
 from primeflow_core.screening.screen_job import ScreenSubject
+from primeflow_core.screening.screen_request import Request
 
 TOO_LONG = 30 * 60.0
 MOST_STREAMED = 100
@@ -45,7 +46,7 @@ def main() -> None:
     active = mine if mine is not None and mine.state.is_active else None
     with what.below:
         offer_ranking(what, what.request, active)
-    ranking = None if active else rank_answer.ranking_of(what.request, what.model)
+    ranking = None if active else answer.ranking_of(what.request, what.model)
     if presenting():
         present(steps(Shown(what, ranking)) if ranking is not None else [])
     elif active is not None:
@@ -73,10 +74,10 @@ def offer_ranking(what: Asked, request: Request, active: JobStatus | None) -> No
     if active is not None:
         offer_cancel(active, "cancel")
         return
-    long = rank_answer.expected_seconds(request, what.model) > TOO_LONG
+    long = answer.expected_seconds(request, what.model) > TOO_LONG
     st.button(
         "Rank", type="secondary" if long else "primary", key="rank", icon=":material/play_arrow:",
-        shortcut="Ctrl+Enter", width="stretch", on_click=rank_answer.ask, args=(request, what.refused, what.model),
+        shortcut="Ctrl+Enter", width="stretch", on_click=answer.ask, args=(request, what.refused, what.model),
         disabled=bool(what.blocked), help=plain(what.blocked) or None,
     )  # fmt: skip
     if what.blocked:
@@ -89,14 +90,14 @@ def offer_ranking(what: Asked, request: Request, active: JobStatus | None) -> No
             "with `--workers 2` shares the work among cores, with `--scheduler` among machines:",
             icon=":material/schedule:",
         )
-        st.code(rank_answer.command(request, what.model, what.ranked, what.doses), language=None, wrap_lines=True)
+        st.code(answer.command(request, what.model, what.ranked, what.doses), language=None, wrap_lines=True)
         if what.ranked == LIST:
-            offer_table("LIST.csv", partial(rank_answer.list_of, request), "LIST", "candidates-csv")
+            offer_table("LIST.csv", partial(answer.list_of, request), "LIST", "candidates-csv")
 
 
 def effort(what: Asked, request: Request) -> str:
     """What is ranked, and how long that takes."""
-    seconds = rank_answer.expected_seconds(request, what.model)
+    seconds = answer.expected_seconds(request, what.model)
     return (
         f"{what.counted(len(request.candidates))}, {request.cells * request.seeds:,} cells each: about "
         f"{pages.duration(seconds)} on this machine"
@@ -128,7 +129,7 @@ def follow(job_id: str, what: Asked) -> None:
     if status is None or not status.state.is_active:
         st.rerun()
     st.progress(*progress(status))
-    ranking = rank_answer.of_job(status)
+    ranking = answer.of_job(status)
     if ranking is None:
         st.caption("The first rows appear here in a moment. You may close this page and come back by its address.")
         return
@@ -174,7 +175,7 @@ def show_unranked(what: Asked, request: Request, ended: JobStatus | None) -> Non
     show_messages(ended)
     st.info("Nothing is ranked for this question yet.", icon=":material/leaderboard:")
     st.button(
-        "Rank them now", key="rank-here", icon=":material/play_arrow:", on_click=rank_answer.ask,
+        "Rank them now", key="rank-here", icon=":material/play_arrow:", on_click=answer.ask,
         args=(request, what.refused, what.model), disabled=bool(what.blocked), help=plain(what.blocked) or None,
     )  # fmt: skip
     soon = "The ranking appears here while it is made, below how far it can be trusted."

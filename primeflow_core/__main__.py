@@ -11,7 +11,7 @@ from primeflow_core import __version__
 from primeflow_core.commands import app, benchmark, data, distill, evaluate, model, screen, tune
 from primeflow_core.commands.terminal import note
 from primeflow_core.errors import PrimeflowError
-from primeflow_core.memory import lacks_memory
+from primeflow_core.runtime.memory import lacks_memory
 
 INTERRUPTED = 130
 

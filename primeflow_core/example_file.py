@@ -3,7 +3,7 @@
 import tempfile
 from pathlib import Path
 
-from primeflow_core.simulate import SimulationConfig, simulate
+from primeflow_core.data.simulated_screen import SimulationConfig, simulate
 
 FILE_NAME = "simulated-example.h5ad"
 CELLS = 1_500

@@ -10,9 +10,9 @@ from streamlit.components.v2 import manifest_scanner
 from streamlit.testing.v1 import AppTest
 
 import pages
-from pages.parts.view import look_up
-from primeflow_core.conditions import Condition
-from primeflow_core.prediction import Question
+from pages.parts.shared.view import look_up
+from primeflow_core.data.conditions import Condition
+from primeflow_core.prediction.prediction_job import Question
 from tests.app_models import NAME, SHIPPED
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -3,13 +3,13 @@
 from dataclasses import replace
 from pathlib import Path
 
-from primeflow_core import checkpoint
-from primeflow_core.datasets import open_cells
-from primeflow_core.objective import FlowConfig
-from primeflow_core.recipes import Recipe
-from primeflow_core.simulate import default_split
-from primeflow_core.training import TrainingConfig, train
-from primeflow_core.training_run import Source, prepare
+from primeflow_core.data.datasets import open_cells
+from primeflow_core.data.simulated_screen import default_split
+from primeflow_core.models import checkpoint
+from primeflow_core.models.flow.objective import FlowConfig
+from primeflow_core.training.recipes.registry import Recipe
+from primeflow_core.training.run import Source, prepare
+from primeflow_core.training.trainer import TrainingConfig, train
 from tests.tiny import FIELD
 
 NAME = "tiny-screen"

@@ -7,15 +7,15 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from primeflow_core.catalogue import Catalogue
-from primeflow_core.checkpoint import Manifest, read_manifest
-from primeflow_core.conditions import Condition
-from primeflow_core.screening import candidates, hits
+from primeflow_core.data.conditions import Condition
+from primeflow_core.model_store.available_conditions import Catalogue
+from primeflow_core.models.checkpoint import Manifest, read_manifest
+from primeflow_core.screening import candidates, screen_file
 from primeflow_core.screening.goal import Goal, GoalKind
-from primeflow_core.screening.hits import Screen
 from primeflow_core.screening.next_experiments import next_experiments
-from primeflow_core.screening.order import ScreenOrder, weights_of
 from primeflow_core.screening.ranking import best_first, matrix, ranked
+from primeflow_core.screening.screen_file import Screen
+from primeflow_core.screening.screen_spec import ScreenOrder, weights_of
 from primeflow_core.screening.trust import Checked, Trust, TrustRow
 from tests.screens import noise, table_of
 
@@ -45,7 +45,7 @@ def made_up(folder: Path, wanted: Sequence[Condition] | None = None, goal: Goal 
     table = ranked(rows, order, Catalogue(manifest).standing)
     rows = rows.take(best_first(rows, order))
     moved, errors = (matrix(rows, name).astype(np.float16) for name in ("change", "change_error"))
-    about = hits.about(order, manifest, (), "measured")
+    about = screen_file.about(order, manifest, (), "measured")
     return Screen(table, about, trust(goal), next_experiments(table, moved, 4, goal), manifest.genes, moved, errors)
 
 
@@ -62,5 +62,5 @@ def ship(folder: Path, screen: Screen, name: str = "effect") -> Path:
     """Put a ranking into a model's folder, where the app looks for it."""
     place = folder / "screens"
     place.mkdir(exist_ok=True)
-    hits.write_screen(place / f"{name}.parquet", screen)
+    screen_file.write_screen(place / f"{name}.parquet", screen)
     return place / f"{name}.parquet"

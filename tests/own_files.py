@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 import scipy.sparse as sp
 
-from primeflow_core.cells import Layout
-from primeflow_core.checkpoint import Manifest
-from primeflow_core.conditions import Condition, Perturbation, Vocabulary
-from primeflow_core.sampling_plan import SamplingPlan
+from primeflow_core.data.cells import Layout
+from primeflow_core.data.conditions import Condition, Perturbation, Vocabulary
+from primeflow_core.models.checkpoint import Manifest
+from primeflow_core.models.sampling_plan import SamplingPlan
 
 GENES = ("GATA1", "TP53", "KLF1", "CEBPA", "ACTB", "GAPDH", "MYC", "SPI1", "HBB", "HBG1")
 ENSEMBL = (

@@ -2,12 +2,12 @@
 
 import pandas as pd
 
-from primeflow_core.cells import Layout
-from primeflow_core.checkpoint import Manifest
-from primeflow_core.conditions import Condition, Vocabulary
-from primeflow_core.findings import Drawn, Finding, Table
-from primeflow_core.origin import Origin
-from primeflow_core.sampling_plan import SamplingPlan
+from primeflow_core.data.cells import Layout
+from primeflow_core.data.conditions import Condition, Vocabulary
+from primeflow_core.models.checkpoint import Manifest
+from primeflow_core.models.sampling_plan import SamplingPlan
+from primeflow_core.report.finding import Drawn, Finding, Table
+from primeflow_core.report.finding_origin import Origin
 from tests.tiny import condition
 
 SVG = (

@@ -5,11 +5,11 @@ from collections.abc import Sequence
 import numpy as np
 import pyarrow as pa
 
-from primeflow_core.conditions import Condition, Perturbation
-from primeflow_core.sampling_plan import SamplingPlan
-from primeflow_core.screening import rows
+from primeflow_core.data.conditions import Condition, Perturbation
+from primeflow_core.models.sampling_plan import SamplingPlan
+from primeflow_core.screening import shard_schema
 from primeflow_core.screening.goal import Goal, GoalKind
-from primeflow_core.screening.order import ScreenOrder
+from primeflow_core.screening.screen_spec import ScreenOrder
 
 CONTEXT = (("cell_type", "k562"),)
 EFFECT = Goal(GoalKind.EFFECT)
@@ -61,7 +61,7 @@ def table_of(
         "interaction": [""] * len(everything),
         "dominant": [""] * len(everything),
     }
-    schema = rows.schema(["cell_type"])
+    schema = shard_schema.schema(["cell_type"])
     blank = {"int32": 0, "double": float("nan")}
     return pa.table(
         {field.name: known.get(field.name, [blank.get(str(field.type), "")] * len(everything)) for field in schema},

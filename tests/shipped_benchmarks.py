@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from primeflow_core.benchmark.picture import CONTROL, PREDICTED, REFERENCE, TRUTH
-from primeflow_core.benchmark.tables import About, Outcome
+from primeflow_core.benchmark.cell_projection import CONTROL, PREDICTED, REFERENCE, TRUTH
+from primeflow_core.benchmark.output_files import About, Outcome
 
 CONDITIONS = ("A+B", "A+C", "B+C")
 CONTEXT = "k562"

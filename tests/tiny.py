@@ -2,13 +2,13 @@
 
 import numpy as np
 
-from primeflow_core.cells import Cells
-from primeflow_core.conditions import Condition, Perturbation, Vocabulary
-from primeflow_core.objective import FlowConfig
-from primeflow_core.primeflow import PRiMeFlow
-from primeflow_core.recipes import Recipe
-from primeflow_core.training import TrainingConfig
-from primeflow_core.velocity.unet import UNetConfig
+from primeflow_core.data.cells import Cells
+from primeflow_core.data.conditions import Condition, Perturbation, Vocabulary
+from primeflow_core.models.flow.objective import FlowConfig
+from primeflow_core.models.flow.primeflow import PRiMeFlow
+from primeflow_core.models.flow.unet import UNetConfig
+from primeflow_core.training.recipes.registry import Recipe
+from primeflow_core.training.trainer import TrainingConfig
 
 CONTEXT = (("cell_type", "k562"),)
 FIELD = UNetConfig(

@@ -5,12 +5,12 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
-from primeflow_core.baselines.architecture import Architecture
-from primeflow_core.cell_source import CellSource
-from primeflow_core.cells import Cells
-from primeflow_core.conditions import Condition, Perturbation, Vocabulary
-from primeflow_core.predictor import Batch, Predictor
-from primeflow_core.training import Trainer, TrainingConfig
+from primeflow_core.data.cells import Cells
+from primeflow_core.data.conditions import Condition, Perturbation, Vocabulary
+from primeflow_core.models.baselines.architecture import Architecture
+from primeflow_core.models.predictor import Batch, Predictor
+from primeflow_core.training.batches import CellSource
+from primeflow_core.training.trainer import Trainer, TrainingConfig
 
 CPU = torch.device("cpu")
 GENES = 12

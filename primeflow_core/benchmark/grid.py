@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from itertools import product
 
 from primeflow_core import __version__
+from primeflow_core.data.splits import TEST
 from primeflow_core.errors import SettingError
 from primeflow_core.evaluation.pair import MOST_PREDICTED
-from primeflow_core.objective import FlowConfig
-from primeflow_core.recipe import Recipe
-from primeflow_core.sampling_plan import MOST_GUIDANCE
-from primeflow_core.splits import TEST
+from primeflow_core.models.flow.objective import FlowConfig
+from primeflow_core.models.sampling_plan import MOST_GUIDANCE
+from primeflow_core.training.recipes.recipe import Recipe
 
 UNGUIDED = 1.0
 FEWEST_CELLS = 8

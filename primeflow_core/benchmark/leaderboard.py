@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from primeflow_core.benchmark.in_common import SHOWN, by_model, condition_columns, in_common
+from primeflow_core.benchmark.common_conditions import SHOWN, by_model, condition_columns, in_common
 from primeflow_core.evaluation.scores import LARGER_IS_BETTER
 from primeflow_core.evaluation.table import RANKS
 

@@ -5,11 +5,11 @@ from dataclasses import replace
 
 import pandas as pd
 
-from primeflow_core.benchmark.picture import Canvas
+from primeflow_core.benchmark.cell_projection import Canvas
+from primeflow_core.benchmark.output_files import About, Outcome
 from primeflow_core.benchmark.store import Store
-from primeflow_core.benchmark.tables import About, Outcome
-from primeflow_core.cells import Cells
-from primeflow_core.conditions import Condition
+from primeflow_core.data.cells import Cells
+from primeflow_core.data.conditions import Condition
 from primeflow_core.errors import SettingError
 
 HELD_OUT = ("condition", "context")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from primeflow_core.benchmark.grid import Entry
 from primeflow_core.benchmark.store import Store
-from primeflow_core.training import LOG
+from primeflow_core.training.trainer import LOG
 
 TAIL = 4096
 """Bytes at the end of a log in which its last line is looked for; a line has about 300."""

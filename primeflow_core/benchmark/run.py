@@ -12,9 +12,9 @@ from primeflow_core.benchmark.grid import Entry
 from primeflow_core.benchmark.scored_entry import scored_entry
 from primeflow_core.benchmark.store import Store
 from primeflow_core.errors import PrimeflowError
-from primeflow_core.memory import lacks_memory
-from primeflow_core.training_run import Source
-from primeflow_core.workers import local_workers
+from primeflow_core.runtime.dask_workers import local_workers
+from primeflow_core.runtime.memory import lacks_memory
+from primeflow_core.training.run import Source
 
 if TYPE_CHECKING:
     from distributed import Future

@@ -7,21 +7,21 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from primeflow_core import checkpoint
+from primeflow_core.benchmark.cell_projection import Canvas
 from primeflow_core.benchmark.grid import Entry
-from primeflow_core.benchmark.picture import Canvas
-from primeflow_core.conditions import Condition
+from primeflow_core.data.conditions import Condition
+from primeflow_core.data.splits import TEST, TRAIN
 from primeflow_core.errors import ConditionError, DataError
 from primeflow_core.evaluation.agreement import bounds
+from primeflow_core.evaluation.held_out_reference import Truth, truth
 from primeflow_core.evaluation.pair import Pair
 from primeflow_core.evaluation.scores import score
 from primeflow_core.evaluation.table import MEAN, RANKS, table
-from primeflow_core.predictor import Predictor
-from primeflow_core.sampling_plan import SamplingPlan
-from primeflow_core.splits import TEST, TRAIN
-from primeflow_core.training import train
-from primeflow_core.training_run import Source, prepare
-from primeflow_core.truth import Truth, truth
+from primeflow_core.models import checkpoint
+from primeflow_core.models.predictor import Predictor
+from primeflow_core.models.sampling_plan import SamplingPlan
+from primeflow_core.training.run import Source, prepare
+from primeflow_core.training.trainer import train
 
 
 @dataclass(frozen=True)

@@ -21,13 +21,13 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from primeflow_core.benchmark.about import read_about
-from primeflow_core.benchmark.in_common import SHOWN, in_common
+from primeflow_core.benchmark.common_conditions import SHOWN, in_common
+from primeflow_core.benchmark.display_names import Entry, labels
 from primeflow_core.benchmark.leaderboard import CEILING, FLOOR, ranks_of
-from primeflow_core.benchmark.names import Entry, labels
-from primeflow_core.benchmark.pictured_cells import PictureFile, Place, read_picture_file
-from primeflow_core.benchmark.tables import ABOUT, CELLS, CONDITIONS, LEADERBOARD, About
-from primeflow_core.datasets import cache_folder
+from primeflow_core.benchmark.output_files import ABOUT, CELLS, CONDITIONS, LEADERBOARD, About
+from primeflow_core.benchmark.read_about import read_about
+from primeflow_core.benchmark.read_cell_projection import PictureFile, Place, read_picture_file
+from primeflow_core.data.datasets import cache_folder
 from primeflow_core.errors import DataError, PrimeflowError
 from primeflow_core.evaluation.scores import LARGER_IS_BETTER
 

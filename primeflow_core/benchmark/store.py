@@ -21,7 +21,7 @@ import pyarrow.parquet as pq
 from primeflow_core.benchmark.grid import Entry, Grid
 from primeflow_core.benchmark.scored_entry import ScoredEntry
 from primeflow_core.errors import DataError
-from primeflow_core.files import remove_partial, replaced
+from primeflow_core.runtime.atomic_files import remove_partial, replaced
 
 ABOUT = b"primeflow_benchmark"
 

@@ -11,18 +11,18 @@ from typing import TYPE_CHECKING
 from primeflow_core.commands.benchmark_progress import TrainingsLine
 from primeflow_core.commands.reading import DataFile, add_reading_options, data_file, read_given, reading_options
 from primeflow_core.commands.terminal import Subcommands, add_command, as_typed, note, say
-from primeflow_core.counted import counted
 from primeflow_core.errors import SettingError
-from primeflow_core.files import check_can_write
-from primeflow_core.folder_lock import alone_in
-from primeflow_core.provenance import now, versions
+from primeflow_core.runtime.atomic_files import check_can_write
+from primeflow_core.runtime.folder_lock import alone_in
+from primeflow_core.runtime.provenance import now, versions
+from primeflow_core.wording import counted
 
 if TYPE_CHECKING:
     from primeflow_core.benchmark.grid import Grid
+    from primeflow_core.benchmark.output_files import About
     from primeflow_core.benchmark.store import Store
-    from primeflow_core.benchmark.tables import About
-    from primeflow_core.recipe import Recipe
-    from primeflow_core.training_run import Source
+    from primeflow_core.training.recipes.recipe import Recipe
+    from primeflow_core.training.run import Source
 
 EVERY = "every-small"
 MOST_SEEDS = 100
@@ -74,7 +74,7 @@ def add_commands(commands: Subcommands) -> None:
 def benchmark_command(given: argparse.Namespace) -> None:
     """Finished entries are never made again; killed, the same command goes on."""
     from primeflow_core.benchmark.store import Store
-    from primeflow_core.recipes import RECIPES
+    from primeflow_core.training.recipes.registry import RECIPES
 
     if given.list:
         for recipe in RECIPES:
@@ -107,8 +107,8 @@ def _check(given: argparse.Namespace) -> None:
 
 
 def _grid(given: argparse.Namespace, file: DataFile) -> "Grid":
-    from primeflow_core.anndata_file import sha256_of
     from primeflow_core.benchmark.grid import Grid
+    from primeflow_core.data.h5ad.reading import sha256_of
 
     try:
         weights = tuple(float(text) for text in given.guidance.split(","))
@@ -122,7 +122,7 @@ def _grid(given: argparse.Namespace, file: DataFile) -> "Grid":
 
 
 def _recipes(given: argparse.Namespace) -> "tuple[Recipe, ...]":
-    from primeflow_core.recipes import SMALL_RECIPES, changed, recipe_given
+    from primeflow_core.training.recipes.registry import SMALL_RECIPES, changed, recipe_given
 
     if given.recipes == EVERY:
         chosen = SMALL_RECIPES
@@ -133,8 +133,8 @@ def _recipes(given: argparse.Namespace) -> "tuple[Recipe, ...]":
 
 def read_source(given: argparse.Namespace) -> "Source":
     """The data of a benchmark, in whatever process works on it."""
-    from primeflow_core.splits import read_split
-    from primeflow_core.training_run import Source
+    from primeflow_core.data.splits import read_split
+    from primeflow_core.training.run import Source
 
     file = data_file(given.data)
     cells = read_given(file, given)
@@ -177,7 +177,7 @@ def _show(given: argparse.Namespace, store: "Store", file: DataFile, failed: Map
 
 
 def _about(given: argparse.Namespace, store: "Store", file: DataFile, failed: Mapping[str, str]) -> "About":
-    from primeflow_core.benchmark.tables import About
+    from primeflow_core.benchmark.output_files import About
 
     grid = store.grid
     return About(

@@ -6,9 +6,6 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from primeflow_core import datasets
-from primeflow_core.anndata_file import Inspection, inspect
-from primeflow_core.cells import Cells
 from primeflow_core.commands.reading import (
     add_reading_options,
     covariate_values,
@@ -17,13 +14,16 @@ from primeflow_core.commands.reading import (
     reading_options,
 )
 from primeflow_core.commands.terminal import ProgressLine, Subcommands, add_command, say
-from primeflow_core.conditions import Condition, parse_perturbations
-from primeflow_core.conventions import Problem, Severity
+from primeflow_core.data import datasets
+from primeflow_core.data.cells import Cells
+from primeflow_core.data.conditions import Condition, parse_perturbations
+from primeflow_core.data.h5ad.obs_columns import Problem, Severity
+from primeflow_core.data.h5ad.reading import Inspection, inspect
 from primeflow_core.errors import DataError, DownloadError, SettingError
-from primeflow_core.files import check_can_write, write_with
+from primeflow_core.runtime.atomic_files import check_can_write, write_with
 
 if TYPE_CHECKING:
-    from primeflow_core.splits import Split
+    from primeflow_core.data.splits import Split
 
 SIMULATED = "simulated-screen"
 
@@ -179,7 +179,7 @@ def _add_split(commands: Subcommands) -> None:
 
 
 def split_command(given: argparse.Namespace) -> None:
-    from primeflow_core.splits import held_out
+    from primeflow_core.data.splits import held_out
 
     if given.out.suffix not in (".csv", ".gz"):
         raise SettingError(f"--out {given.out} must end in .csv or .csv.gz.")
@@ -195,8 +195,8 @@ def split_command(given: argparse.Namespace) -> None:
 
 
 def _split(cells: Cells, given: argparse.Namespace) -> "Split":
-    from primeflow_core.simulate import default_split
-    from primeflow_core.splits import TEST, combo_split, held_out_split, transfer_split
+    from primeflow_core.data.simulated_screen import default_split
+    from primeflow_core.data.splits import TEST, combo_split, held_out_split, transfer_split
 
     if given.task != "named" and (given.hold_out or given.covariate):
         raise SettingError("--hold-out and --covariate belong to --task named.")
@@ -236,7 +236,7 @@ def _named(cells: Cells, given: argparse.Namespace) -> list[Condition]:
 def simulate_command(given: argparse.Namespace) -> None:
     from dataclasses import replace
 
-    from primeflow_core.simulate import SimulationConfig, simulate
+    from primeflow_core.data.simulated_screen import SimulationConfig, simulate
 
     check_can_write(given.out)
     config = replace(SimulationConfig(), seed=given.seed)

@@ -3,11 +3,11 @@
 import argparse
 from pathlib import Path
 
-from primeflow_core import checkpoint
-from primeflow_core.assignments import assigned
 from primeflow_core.commands.reading import add_reading_options, data_file, read_given
 from primeflow_core.commands.terminal import ProgressLine, Subcommands, add_command, as_typed, say
 from primeflow_core.errors import SettingError
+from primeflow_core.models import checkpoint
+from primeflow_core.training.recipes.overrides import assigned
 
 
 def add_commands(commands: Subcommands) -> None:
@@ -28,8 +28,8 @@ def add_commands(commands: Subcommands) -> None:
 
 
 def distill_command(given: argparse.Namespace) -> None:
-    from primeflow_core.distillation.apprenticeship import apprentice
-    from primeflow_core.distillation.teaching import DistillationConfig
+    from primeflow_core.training.distillation.apprenticeship import apprentice
+    from primeflow_core.training.distillation.teaching import DistillationConfig
 
     if given.seed < 0:
         raise SettingError("--seed must be 0 or more.")

@@ -11,17 +11,17 @@ import pandas as pd
 from primeflow_core.commands.question import Question, question
 from primeflow_core.commands.reading import data_file
 from primeflow_core.commands.terminal import Subcommands, add_command, note, say
-from primeflow_core.conditions import SEPARATOR
+from primeflow_core.data.conditions import SEPARATOR
 from primeflow_core.errors import SettingError
 from primeflow_core.evaluation.agreement import RESAMPLES, bounds
 from primeflow_core.evaluation.differential import differential_tables, too_few_cells
+from primeflow_core.evaluation.held_out_reference import training_profiles
 from primeflow_core.evaluation.pair import Pair
 from primeflow_core.evaluation.scores import LARGER_IS_BETTER, PCS, TOP_GENES, Scored, score
 from primeflow_core.evaluation.table import table
 from primeflow_core.evaluation.virtual_cell import virtual_cell_table
-from primeflow_core.files import check_can_write, write_text
-from primeflow_core.rivalry import RIVAL, RivalTable, rival_table
-from primeflow_core.truth import training_profiles
+from primeflow_core.models.baselines.held_out_scores import RIVAL, RivalTable, rival_table
+from primeflow_core.runtime.atomic_files import check_can_write, write_text
 
 Files: TypeAlias = dict[Path, pd.DataFrame]  # written together at the end: all, or none where one cannot be made
 PERTURBENCH, VIRTUAL_CELL = SUITES = ("perturbench", "vcc")

@@ -5,7 +5,6 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from primeflow_core import checkpoint
 from primeflow_core.commands.reading import add_reading_options, covariate_values, data_file, read_given
 from primeflow_core.commands.sampling_options import add_sampling_options, plan_of
 from primeflow_core.commands.terminal import (
@@ -17,12 +16,13 @@ from primeflow_core.commands.terminal import (
     note,
     say,
 )
-from primeflow_core.conditions import Condition, parse_perturbations
+from primeflow_core.data.conditions import Condition, parse_perturbations
 from primeflow_core.errors import ConditionError, SettingError
-from primeflow_core.files import check_can_write
+from primeflow_core.models import checkpoint
+from primeflow_core.runtime.atomic_files import check_can_write
 
 if TYPE_CHECKING:
-    from primeflow_core.training import LogLine, Trainer
+    from primeflow_core.training.trainer import LogLine, Trainer
 
 
 def add_commands(commands: Subcommands) -> None:
@@ -62,10 +62,10 @@ def _add_train(commands: Subcommands) -> None:
 
 
 def train_command(given: argparse.Namespace) -> None:
-    from primeflow_core.recipes import adjusted, recipe_given
-    from primeflow_core.splits import read_split
-    from primeflow_core.training import train
-    from primeflow_core.training_run import Source, prepare
+    from primeflow_core.data.splits import read_split
+    from primeflow_core.training.recipes.registry import adjusted, recipe_given
+    from primeflow_core.training.run import Source, prepare
+    from primeflow_core.training.trainer import train
 
     if given.recipe == "list":
         _list_recipes()
@@ -96,7 +96,7 @@ def train_command(given: argparse.Namespace) -> None:
 
 
 def _list_recipes() -> None:
-    from primeflow_core.recipes import GROUPS
+    from primeflow_core.training.recipes.registry import GROUPS
 
     widest = max(len(recipe.name) for _, group in GROUPS for recipe in group)
     for i, (title, group) in enumerate(GROUPS):
@@ -144,7 +144,7 @@ def _add_generate(commands: Subcommands) -> None:
 
 
 def generate_command(given: argparse.Namespace) -> None:
-    from primeflow_core.generation import generate, write_generated
+    from primeflow_core.prediction.generation import generate, write_generated
 
     check_can_write(given.out)
     manifest = checkpoint.read_manifest(given.model)
@@ -192,7 +192,7 @@ def _add_card(commands: Subcommands) -> None:
 
 
 def card_command(given: argparse.Namespace) -> None:
-    from primeflow_core.card import write_card
+    from primeflow_core.model_store.model_card import write_card
 
     cells = read_given(data_file(given.data), given)
     summary = write_card(

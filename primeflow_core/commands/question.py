@@ -6,16 +6,16 @@ from pathlib import Path
 
 import numpy as np
 
-from primeflow_core import hdf5
-from primeflow_core.anndata_file import inspect, read_cells_as
-from primeflow_core.cells import Cells, Layout
 from primeflow_core.commands.reading import covariate_columns, data_file
 from primeflow_core.commands.terminal import note
+from primeflow_core.data.cells import Cells, Layout
+from primeflow_core.data.h5ad import storage
+from primeflow_core.data.h5ad.reading import inspect, read_cells_as
+from primeflow_core.data.splits import LEFT_OUT, TEST, TRAIN, Split, listed_parts, read_split
 from primeflow_core.errors import DataError, SettingError
 from primeflow_core.evaluation.labelled import LabelledCells, read_labelled
 from primeflow_core.evaluation.pair import Pair, paired
 from primeflow_core.evaluation.scores import LARGER_IS_BETTER
-from primeflow_core.splits import LEFT_OUT, TEST, TRAIN, Split, listed_parts, read_split
 
 RESERVED = ("condition", "rival", "side", "cells", *LARGER_IS_BETTER)
 
@@ -80,8 +80,8 @@ def _layout(given: argparse.Namespace, truth: Path) -> Layout:
 
 def _check_prediction_columns(prediction: Path, layout: Layout) -> None:
     """Leaving a covariate out in silence would throw the contexts together."""
-    with hdf5.opened(prediction) as file:
-        columns = [str(column) for column in hdf5.read_table(file, "obs", prediction).columns]
+    with storage.opened(prediction) as file:
+        columns = [str(column) for column in storage.read_table(file, "obs", prediction).columns]
     missing = [column for column in layout.covariates if column not in columns]
     if missing:
         raise DataError(

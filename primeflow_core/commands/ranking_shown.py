@@ -9,9 +9,7 @@ import numpy as np
 import pandas as pd
 
 from primeflow_core.commands.terminal import say
-from primeflow_core.counted import counted
 from primeflow_core.screening.goal import Goal
-from primeflow_core.screening.hits import Screen
 from primeflow_core.screening.ranking import (
     PERTURBATION,
     by_predicted_parts,
@@ -19,8 +17,10 @@ from primeflow_core.screening.ranking import (
     told_apart,
     without_score,
 )
+from primeflow_core.screening.screen_file import Screen
 from primeflow_core.screening.trust import FEWEST
-from primeflow_core.screening.trust_words import without_trust
+from primeflow_core.screening.trust_text import without_trust
+from primeflow_core.wording import counted
 
 FIRST, WIDTH = 10, 110
 BY_PREDICTED, CONTAINS = " *", " †"

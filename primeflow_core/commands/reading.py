@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypedDict
 
-from primeflow_core import datasets
-from primeflow_core.anndata_file import is_simulated, read_cells
-from primeflow_core.cells import Cells
+from primeflow_core.data import datasets
+from primeflow_core.data.cells import Cells
+from primeflow_core.data.h5ad.reading import is_simulated, read_cells
 from primeflow_core.errors import DataError, SettingError
 
 

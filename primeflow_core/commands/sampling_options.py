@@ -3,7 +3,7 @@
 import argparse
 from dataclasses import replace
 
-from primeflow_core.sampling_plan import PRECISIONS, SAMPLERS, USUAL_STEPS, ZEROS, SamplingPlan
+from primeflow_core.models.sampling_plan import PRECISIONS, SAMPLERS, USUAL_STEPS, ZEROS, SamplingPlan
 
 Options = argparse.ArgumentParser | argparse._ArgumentGroup
 

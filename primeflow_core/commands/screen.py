@@ -7,7 +7,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from primeflow_core import checkpoint
 from primeflow_core.commands.reading import add_reading_options
 from primeflow_core.commands.sampling_options import add_sampling_options
 from primeflow_core.commands.terminal import (
@@ -18,17 +17,18 @@ from primeflow_core.commands.terminal import (
     note,
     say,
 )
-from primeflow_core.counted import counted
 from primeflow_core.errors import PrimeflowError, SettingError
-from primeflow_core.files import check_can_write, write_with
+from primeflow_core.models import checkpoint
+from primeflow_core.runtime.atomic_files import check_can_write, write_with
+from primeflow_core.runtime.dask_workers import check_address
 from primeflow_core.screening.goal import GoalKind
-from primeflow_core.workers import check_address
+from primeflow_core.wording import counted
 
 if TYPE_CHECKING:
     from primeflow_core.commands.screen_question import ScreenQuestion
-    from primeflow_core.screening.hits import Screen
-    from primeflow_core.screening.order import ScreenOrder
-    from primeflow_core.screening.reference import Reference
+    from primeflow_core.screening.reference_cells import Reference
+    from primeflow_core.screening.screen_file import Screen
+    from primeflow_core.screening.screen_spec import ScreenOrder
     from primeflow_core.screening.shards import Parts
 
 INTERACTION = "interaction"
@@ -122,7 +122,7 @@ def screen_command(given: argparse.Namespace) -> None:
     kind = goal_kind(given)
     asked = question(given, kind, manifest)
 
-    from primeflow_core.screening.request import prepared
+    from primeflow_core.screening.screen_request import prepared
 
     order, reference = prepared(asked.request, asked.data, lambda: checkpoint.load(given.model), asked.target_cells)
     out = given.out.with_suffix(".parquet")
@@ -186,8 +186,8 @@ def _screened(
     import pyarrow as pa
 
     from primeflow_core.screening.engine import one_thread
-    from primeflow_core.screening.hits import write_screen
-    from primeflow_core.screening.request import finished, told_trust
+    from primeflow_core.screening.screen_file import write_screen
+    from primeflow_core.screening.screen_request import finished, told_trust
     from primeflow_core.screening.shards import Parts
 
     manifest = checkpoint.read_manifest(given.model)
@@ -208,7 +208,7 @@ def _screened(
 
 
 def _announce(given: argparse.Namespace, asked: "ScreenQuestion", order: "ScreenOrder", parts: "Parts") -> None:
-    from primeflow_core.screening.request import foreseen_seconds
+    from primeflow_core.screening.screen_request import foreseen_seconds
 
     beside = f" and {counted(len(order.checked), 'held-out condition')}" if order.checked else ""
     note(
@@ -261,7 +261,7 @@ def _told(bar: ProgressLine, order: "ScreenOrder") -> Callable[[int], None]:
 
 
 def _keep_cells(order: "ScreenOrder", model: Path, folder: Path) -> None:
-    from primeflow_core.screening.whole_cells import whole_cells
+    from primeflow_core.screening.regenerated_cells import whole_cells
 
     bar = ProgressLine("files of cells", len(order.shards) * len(order.seeds))
     files = whole_cells(order, model, folder, lambda done: bar.at(done))

@@ -8,16 +8,15 @@ from pathlib import Path
 
 import numpy as np
 
-from primeflow_core.catalogue import Catalogue, Covariates
-from primeflow_core.cells import Cells
-from primeflow_core.checkpoint import Manifest
 from primeflow_core.commands.reading import covariate_values, data_file, read_given
 from primeflow_core.commands.sampling_options import plan_of
 from primeflow_core.commands.terminal import note
-from primeflow_core.conditions import Condition, Perturbation, parse_perturbations
-from primeflow_core.counted import counted
+from primeflow_core.data.cells import Cells
+from primeflow_core.data.conditions import Condition, Perturbation, parse_perturbations
+from primeflow_core.data.gene_search import NameSearch, found_genes
 from primeflow_core.errors import ConditionError, DataError, SettingError
-from primeflow_core.gene_search import NameSearch, found_genes
+from primeflow_core.model_store.available_conditions import Catalogue, Covariates
+from primeflow_core.models.checkpoint import Manifest
 from primeflow_core.screening.candidates import (
     Asked,
     Candidates,
@@ -29,8 +28,9 @@ from primeflow_core.screening.candidates import (
     read_file,
 )
 from primeflow_core.screening.goal import TOWARDS, Goal, GoalKind
-from primeflow_core.screening.request import Request, cells_of
+from primeflow_core.screening.screen_request import Request, cells_of
 from primeflow_core.screening.target_file import read_target
+from primeflow_core.wording import counted
 
 ALL_SINGLES, ALL_PAIRS, ALL_TRIPLES = "all-singles", "all-pairs", "all-triples"
 INTERACTION = "interaction"

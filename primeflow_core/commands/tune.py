@@ -17,14 +17,14 @@ from primeflow_core.commands.terminal import (
     note,
     say,
 )
-from primeflow_core.counted import counted
 from primeflow_core.errors import SettingError
-from primeflow_core.files import check_can_write, write_text
-from primeflow_core.folder_lock import alone_in
+from primeflow_core.runtime.atomic_files import check_can_write, write_text
+from primeflow_core.runtime.folder_lock import alone_in
+from primeflow_core.wording import counted
 
 if TYPE_CHECKING:
-    from primeflow_core.tuning.question import Question
-    from primeflow_core.tuning.store import Store
+    from primeflow_core.training.tuning.question import Question
+    from primeflow_core.training.tuning.store import Store
 
 TRIALS, MOST_TRIALS = 60, 10_000
 """As many trials as in the paper, if no number is given."""
@@ -63,8 +63,8 @@ def add_commands(commands: Subcommands) -> None:
 
 def tune_command(given: argparse.Namespace) -> None:
     """Finished trials are never run again; more of them go on from those that are there."""
-    from primeflow_core.tuning.outcome import summary, table, write_best
-    from primeflow_core.tuning.store import Store
+    from primeflow_core.training.tuning.outcome import summary, table, write_best
+    from primeflow_core.training.tuning.store import Store
 
     if not 1 <= given.trials <= MOST_TRIALS:
         raise SettingError(f"--trials is {given.trials}; it must be 1 to {MOST_TRIALS:,}.")
@@ -83,10 +83,10 @@ def tune_command(given: argparse.Namespace) -> None:
 
 
 def _question(given: argparse.Namespace, file: DataFile) -> "Question":
-    from primeflow_core.anndata_file import sha256_of
-    from primeflow_core.assignments import key_and_text
-    from primeflow_core.recipes import adjusted, recipe_given
-    from primeflow_core.tuning.question import Question
+    from primeflow_core.data.h5ad.reading import sha256_of
+    from primeflow_core.training.recipes.overrides import key_and_text
+    from primeflow_core.training.recipes.registry import adjusted, recipe_given
+    from primeflow_core.training.tuning.question import Question
 
     reading = {**reading_options(given), "normalise": given.normalise, "unlisted": given.unlisted}
     return Question(
@@ -102,9 +102,9 @@ def _question(given: argparse.Namespace, file: DataFile) -> "Question":
 
 
 def _run(given: argparse.Namespace, file: DataFile, store: "Store") -> None:
-    from primeflow_core.tuning.run import run_trials
-    from primeflow_core.tuning.trial_run import Bench
-    from primeflow_core.tuning.validation import Validation
+    from primeflow_core.training.tuning.run import run_trials
+    from primeflow_core.training.tuning.trial_run import Bench
+    from primeflow_core.training.tuning.validation import Validation
 
     there, question = len(store.trials()), store.question
     note(

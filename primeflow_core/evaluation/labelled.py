@@ -10,9 +10,9 @@ import pandas as pd
 import scipy.sparse as sp
 from anndata import AnnData
 
-from primeflow_core import hdf5
-from primeflow_core.anndata_file import HIGHEST_LOG
-from primeflow_core.conventions import column as text_column
+from primeflow_core.data.h5ad import storage
+from primeflow_core.data.h5ad.obs_columns import column as text_column
+from primeflow_core.data.h5ad.reading import HIGHEST_LOG
 from primeflow_core.errors import DataError
 
 
@@ -60,9 +60,9 @@ def read_labelled(path: Path, condition: str, covariates: Sequence[str], dose: s
     ``dose``: an obs column whose value belongs to the condition, as in ``drug@0.1``; a file without it has doses in
     its labels, or none.
     """
-    with hdf5.opened(path) as file:
-        obs, var = hdf5.read_table(file, "obs", path), hdf5.read_table(file, "var", path)
-        values = hdf5.read_values(file, path)
+    with storage.opened(path) as file:
+        obs, var = storage.read_table(file, "obs", path), storage.read_table(file, "var", path)
+        values = storage.read_values(file, path)
     return _labelled(values, obs, tuple(var.index), (condition, *covariates), path.name, dose)
 
 

@@ -29,7 +29,7 @@ import numpy as np
 import pandas as pd
 import scipy.sparse as sp
 
-from primeflow_core.conditions import SEPARATOR
+from primeflow_core.data.conditions import SEPARATOR
 from primeflow_core.errors import DataError
 from primeflow_core.evaluation.differential import FEWEST_CELLS, Contrast, contrasts
 from primeflow_core.evaluation.pair import ConditionCells, Pair

@@ -6,7 +6,7 @@ from typing import Literal
 
 import numpy as np
 
-from primeflow_core.figures.maps import Extent
+from primeflow_core.figures.interactive.maps import Extent
 from primeflow_core.figures.style import escaped, shortened
 
 Side = Literal["right", "left", "above", "below"]

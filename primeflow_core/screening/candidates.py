@@ -7,10 +7,10 @@ from itertools import combinations, islice, product
 from pathlib import Path
 from typing import Any, Literal
 
-from primeflow_core.catalogue import Catalogue, Covariates
-from primeflow_core.checkpoint import Manifest
-from primeflow_core.conditions import SEPARATOR, Condition, Perturbation, parse_perturbations
+from primeflow_core.data.conditions import SEPARATOR, Condition, Perturbation, parse_perturbations
 from primeflow_core.errors import ConditionError, DataError, SettingError
+from primeflow_core.model_store.available_conditions import Catalogue, Covariates
+from primeflow_core.models.checkpoint import Manifest
 
 Doses = Literal["highest", "all"] | tuple[float, ...]
 """The highest dose measured, all measured ones, or these, of every perturbation that has doses."""

@@ -16,16 +16,16 @@ from typing import TYPE_CHECKING
 
 from threadpoolctl import threadpool_limits
 
-from primeflow_core.counted import counted
 from primeflow_core.errors import SettingError
 from primeflow_core.evaluation.parallel import single_threaded_blas
+from primeflow_core.runtime.dask_workers import local_workers, remote_workers
 from primeflow_core.screening.shards import Parts, fingerprint_in
-from primeflow_core.workers import local_workers, remote_workers
+from primeflow_core.wording import counted
 
 if TYPE_CHECKING:
     from distributed import Client
 
-    from primeflow_core.screening.bench import Bench
+    from primeflow_core.screening.worker_context import Bench
 
 SENT_AHEAD = 256
 SECONDS_TO_SEE = 90.0
@@ -45,7 +45,7 @@ def run_here(parts: Parts, model: Path, on_done: OnDone, checkpoint: Callable[[]
     on_done(before)
     if not missing:
         return
-    from primeflow_core.screening.bench import Bench
+    from primeflow_core.screening.worker_context import Bench
 
     with one_thread():
         bench = Bench.opened(parts.folder, model)
@@ -137,7 +137,7 @@ def screen_shard(folder: str, model: str, shard: int) -> int:
 @lru_cache(maxsize=1)
 def _kept(folder: str, model: str, fingerprint: str) -> "tuple[Parts, Bench]":
     """The screen that this worker works for and its bench, read once; another fingerprint is another screen."""
-    from primeflow_core.screening.bench import Bench
+    from primeflow_core.screening.worker_context import Bench
 
     return Parts.opened(Path(folder)), Bench.opened(Path(folder), Path(model))
 

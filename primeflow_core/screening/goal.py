@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any
 
-from primeflow_core.conditions import Condition
+from primeflow_core.data.conditions import Condition
 from primeflow_core.errors import SettingError
 
 

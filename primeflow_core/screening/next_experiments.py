@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from primeflow_core.catalogue import Standing
-from primeflow_core.conditions import parse_perturbations
+from primeflow_core.data.conditions import parse_perturbations
 from primeflow_core.evaluation.profiles import cosines
+from primeflow_core.model_store.available_conditions import Standing
 from primeflow_core.screening.goal import Goal
-from primeflow_core.screening.placing import goodness
+from primeflow_core.screening.rank_uncertainty import goodness
 
 LOOKED_AT, FOR_EACH = 300, 10
 RULE = (

@@ -10,7 +10,7 @@ import numpy as np
 
 from primeflow_core.evaluation.bootstrap import interval
 from primeflow_core.screening.goal import Goal
-from primeflow_core.screening.placing import ENDS, goodness, moved, quantiles
+from primeflow_core.screening.rank_uncertainty import ENDS, goodness, moved, quantiles
 
 
 @dataclass(frozen=True)

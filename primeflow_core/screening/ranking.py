@@ -7,11 +7,11 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from primeflow_core.conditions import Condition, parse_perturbations
-from primeflow_core.counted import counted
+from primeflow_core.data.conditions import Condition, parse_perturbations
 from primeflow_core.screening.goal import OF_COMBINATIONS, UNSCORED, Goal
-from primeflow_core.screening.order import ScreenOrder
-from primeflow_core.screening.placing import Placing, placed
+from primeflow_core.screening.rank_uncertainty import Placing, placed
+from primeflow_core.screening.screen_spec import ScreenOrder
+from primeflow_core.wording import counted
 
 PLACES = ("rank", "rank_low", "rank_high", "tier")
 PERTURBATION, STANDING = "perturbation", "standing"

@@ -9,13 +9,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from primeflow_core.conditions import Condition
+from primeflow_core.data.conditions import Condition
+from primeflow_core.data.gene_names import current_symbol
 from primeflow_core.errors import DataError, SettingError
 from primeflow_core.evaluation.bootstrap import mean_between, mean_within
 from primeflow_core.evaluation.distances import centre, cloud
 from primeflow_core.evaluation.interaction import FEWEST_CELLS
-from primeflow_core.gene_names import current_symbol
-from primeflow_core.screening.drawn import (
+from primeflow_core.screening.bootstrap_draws import (
     CANDIDATE,
     CONTROLS,
     TARGET,
@@ -26,9 +26,9 @@ from primeflow_core.screening.drawn import (
     shares,
     with_seeds,
 )
+from primeflow_core.screening.effect_products import AgainstParts, sizes
 from primeflow_core.screening.goal import OF_COMBINATIONS, TOWARDS, Goal, GoalKind
-from primeflow_core.screening.products import AgainstParts, sizes
-from primeflow_core.screening.reference import Reference
+from primeflow_core.screening.reference_cells import Reference
 
 MOST_CONTROLS = 32
 Alone = Callable[[Condition], Sequence[np.ndarray]]

@@ -7,23 +7,23 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from primeflow_core.cells import Cells
-from primeflow_core.checkpoint import Manifest, read_manifest
-from primeflow_core.comparison import control_rows, in_training
+from primeflow_core.data.cells import Cells
 from primeflow_core.evaluation.interaction import FEWEST_CELLS
-from primeflow_core.jobs import JobContext, Snapshot
-from primeflow_core.prediction import ModelShelf
+from primeflow_core.models.checkpoint import Manifest, read_manifest
+from primeflow_core.prediction.measured_comparison import control_rows, in_training
+from primeflow_core.prediction.prediction_job import ModelShelf
+from primeflow_core.runtime.jobs import JobContext, Snapshot
 from primeflow_core.screening.candidates import Refusal
-from primeflow_core.screening.hits import Screen
-from primeflow_core.screening.order import ScreenOrder
-from primeflow_core.screening.request import Request, finished, prepared, told_trust
+from primeflow_core.screening.screen_file import Screen
+from primeflow_core.screening.screen_request import Request, finished, prepared, told_trust
+from primeflow_core.screening.screen_spec import ScreenOrder
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from primeflow_core.screening.bench import Bench
-    from primeflow_core.screening.reference import Reference
+    from primeflow_core.screening.reference_cells import Reference
     from primeflow_core.screening.trust import Trust
+    from primeflow_core.screening.worker_context import Bench
 
 PREPARING, CHECKING, RANKING = "Preparing", "Checking what was held out", "Ranking"
 UNFINISHED = "unfinished"
@@ -99,8 +99,8 @@ def screen(
     Ends before the next candidate once it was cancelled; the ranking kept last remains. On one thread, as the engine
     screens, so that the scores are the same and other lanes keep a core. Raises PrimeflowError.
     """
-    from primeflow_core.screening.bench import Bench
     from primeflow_core.screening.engine import one_thread
+    from primeflow_core.screening.worker_context import Bench
 
     context.publish(Snapshot(np.zeros((0, 0)), 0, len(request.candidates), note=PREPARING))
     cells, predictor = read(), shelf.model(request.folder)

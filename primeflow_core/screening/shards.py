@@ -16,14 +16,14 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from primeflow_core.counted import counted
 from primeflow_core.errors import DataError, PrimeflowError, SettingError
-from primeflow_core.files import check_can_write, remove_partial, replaced, write_json, write_text
-from primeflow_core.folder_lock import let_go, locked
-from primeflow_core.screening.order import ScreenOrder
+from primeflow_core.runtime.atomic_files import check_can_write, remove_partial, replaced, write_json, write_text
+from primeflow_core.runtime.folder_lock import let_go, locked
+from primeflow_core.screening.screen_spec import ScreenOrder
+from primeflow_core.wording import counted
 
 if TYPE_CHECKING:
-    from primeflow_core.screening.reference import Reference
+    from primeflow_core.screening.reference_cells import Reference
 
 ORDER, REFERENCE, FINGERPRINT = "order.json", "reference.npz", "fingerprint.txt"
 _OURS = re.compile(rf"{ORDER}|{REFERENCE}|{FINGERPRINT}|shard-\d+\.parquet|\..*\.partial")

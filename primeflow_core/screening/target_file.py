@@ -5,10 +5,10 @@ from pathlib import Path
 import numpy as np
 import scipy.sparse as sp
 
-from primeflow_core import hdf5
-from primeflow_core.anndata_file import HIGHEST_LOG
+from primeflow_core.data.gene_matching import LEAST_SHARE, match_genes
+from primeflow_core.data.h5ad import storage
+from primeflow_core.data.h5ad.reading import HIGHEST_LOG
 from primeflow_core.errors import DataError
-from primeflow_core.gene_match import LEAST_SHARE, match_genes
 
 FEWEST_CELLS = 10
 
@@ -18,10 +18,10 @@ def read_target(path: Path, genes: tuple[str, ...]) -> np.ndarray:
 
     Raises DataError for too few cells or genes, and for values on another scale.
     """
-    with hdf5.opened(path) as file:
-        names = list(hdf5.read_table(file, "var", path).index)
-        scale = hdf5.value_range(file, path)
-        values = hdf5.read_values(file, path)
+    with storage.opened(path) as file:
+        names = list(storage.read_table(file, "var", path).index)
+        scale = storage.value_range(file, path)
+        values = storage.read_values(file, path)
     if scale.bad is not None or scale.lowest < 0 or scale.highest > HIGHEST_LOG or scale.whole:
         raise DataError(
             f"{path.name}: its values go from {scale.lowest:g} to {scale.highest:g}, and a target state must be "

@@ -13,21 +13,21 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from primeflow_core.catalogue import Covariates
-from primeflow_core.conditions import Condition
+from primeflow_core.data.conditions import Condition
 from primeflow_core.errors import ConditionError, DataError
 from primeflow_core.evaluation.bootstrap import interval
+from primeflow_core.model_store.available_conditions import Covariates
 from primeflow_core.screening.goal import Goal
-from primeflow_core.screening.order import ScreenOrder
-from primeflow_core.screening.placing import goodness
 from primeflow_core.screening.rank_agreement import Side, rank_agreement
+from primeflow_core.screening.rank_uncertainty import goodness
 from primeflow_core.screening.ranking import matrix
-from primeflow_core.screening.trust_words import label_of, sentences
+from primeflow_core.screening.screen_spec import ScreenOrder
+from primeflow_core.screening.trust_text import label_of, sentences
 
 if TYPE_CHECKING:
-    from primeflow_core.baselines.rival import Rival
-    from primeflow_core.contest import FittedRivals
-    from primeflow_core.screening.reference import Reference
+    from primeflow_core.models.baselines.condition_scores import FittedRivals
+    from primeflow_core.models.baselines.rival import Rival
+    from primeflow_core.screening.reference_cells import Reference
     from primeflow_core.screening.scoring import Scored, Scorer
 
 FEWEST = 3

@@ -1,0 +1,47 @@
+"""Everything that a page knows of one answer."""
+
+from dataclasses import dataclass
+
+import streamlit as st
+
+import pages
+from pages import plain
+from pages.parts.explore.combination import interplay_of
+from pages.parts.explore.trust import Trust, trust_in
+from pages.parts.shared.answers import Answer
+from pages.parts.shared.view import View
+from primeflow_core.errors import PrimeflowError
+from primeflow_core.prediction.combination_effect import Interplay
+from primeflow_core.prediction.measured_comparison import Comparison, compared
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A view with its answer (None: not predicted yet) and what was found out about it, as far as there is a truth."""
+
+    view: View
+    answer: Answer | None
+    found: Comparison | None
+    trust: Trust | None
+    interplay: Interplay | None
+
+
+def see(view: View, answer: Answer | None) -> Seen:
+    """What is known of the answer: its comparison with the measured cells, the rivals, the interaction."""
+    found = comparison_of(view, answer)
+    return Seen(view, answer, found, trust_in(view, answer, found), interplay_of(view, answer))
+
+
+def comparison_of(view: View, answer: Answer | None) -> Comparison | None:
+    """None where there are no cells to compare."""
+    if answer is None or view.known is None:
+        return None
+    known, genes = view.known, view.model.manifest.genes
+    try:
+        return pages.kept(
+            ("comparison", *view.place_key, view.condition.label, answer.key),
+            lambda: compared(answer.prediction.values, view.measured, known, genes),
+        )
+    except PrimeflowError as error:
+        st.warning(plain(f"{view.condition.label}: {error}"))
+        return None

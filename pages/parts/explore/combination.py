@@ -1,0 +1,218 @@
+"""A combination against the sum of its parts, and the genes in which an experiment would decide between the two."""
+
+from dataclasses import replace
+from functools import partial
+from math import isfinite
+
+import pandas as pd
+import streamlit as st
+
+import pages
+from pages import plain
+from pages.parts.shared import answers
+from pages.parts.shared.answers import Answer, answer_to
+from pages.parts.shared.saving import offer_figure, offer_table
+from pages.parts.shared.view import View
+from primeflow_core.errors import PrimeflowError
+from primeflow_core.evaluation.falsification import falsifying_genes
+from primeflow_core.evaluation.interaction import Interaction
+from primeflow_core.figures.interactive.interaction import interaction_scatter
+from primeflow_core.figures.paper.interaction import interaction_scatter as interaction_print
+from primeflow_core.figures.style import Role
+from primeflow_core.models.baselines.condition_scores import sum_error, sum_mean
+from primeflow_core.prediction.combination_effect import (
+    Interplay,
+    Part,
+    PartFrom,
+    Side,
+    interplay,
+    measured_parts,
+    measured_side,
+)
+from primeflow_core.prediction.measured_comparison import Comparison
+from primeflow_core.prediction.prediction_job import Question
+
+
+def interplay_of(view: View, answer: Answer | None) -> Interplay | None:
+    """None for a single perturbation, and while cells of a part are missing."""
+    if answer is None or view.known is None or len(view.condition.perturbations) < 2:
+        return None
+    parts, missing = parts_of(view)
+    if missing:
+        return None
+    known, genes = view.known, view.model.manifest.genes
+    names = tuple(f"{part.origin} {len(part.cells)}" for part in parts)
+    # Beside the reader's own cells the prediction keeps to the controls of its own experiment.
+    controls = known.training_controls if view.own else known.controls
+    predicted = Side(answer.prediction.values, tuple(parts), controls)
+    try:
+        return pages.kept(
+            ("interplay", *view.place_key, view.condition.label, answer.key, names),
+            lambda: interplay(predicted, measured_side(view.condition, view.cells, known.controls), genes),
+        )
+    except PrimeflowError as error:
+        st.warning(plain(str(error)))
+        return None
+
+
+def parts_of(view: View) -> tuple[list[Part], list[Question]]:
+    """Each part alone, measured where it was, else predicted; and the questions that are still to be answered."""
+    measured = measured_parts(view.condition, view.trained_on)
+    found, missing = [], []
+    for place, part in enumerate(view.condition.parts):
+        if part in measured:
+            found.append(Part(part, measured[part], PartFrom.MEASURED))
+            continue
+        # Noise of its own: shared with the combination's it would make their effects look alike.
+        plan = replace(view.question.plan, seed=view.question.plan.seed + 1 + place)
+        question = replace(view.question, condition=part, plan=plan)
+        answer = answer_to(question, view.model)
+        if answer is None or not answer.prediction.is_whole:
+            missing.append(question)
+        else:
+            found.append(Part(part, answer.prediction.values, PartFrom.PREDICTED))
+    return found, missing
+
+
+def show_interplay(view: View, answer: Answer, compared: Comparison, found: Interplay | None) -> None:
+    """The card of a combination; nothing for a single perturbation."""
+    if len(view.condition.perturbations) < 2 or view.known is None:
+        return
+    st.subheader("More or less than the sum of its parts?", anchor=False)
+    if found is None:
+        offer_missing_parts(view)
+        return
+    printed = partial(interaction_print, *found.scatter, role=Role.PREDICTED, simulated=view.simulated)
+    grid = st.grid(2, min_column_width=370)
+    with grid.container(border=True):
+        st.plotly_chart(
+            interaction_scatter(*found.scatter, role=Role.PREDICTED, simulated=view.simulated),
+            key="interaction", config=pages.FIGURE,
+            alt=f"Each gene's change in the combination against the sum of the parts. {found.predicted.sentence}",
+        )  # fmt: skip
+        offer_figure("primeflow-interaction", printed, "interaction")
+    with grid.cell():
+        show_sides(view, found)
+    show_falsification(view, answer, compared)
+
+
+def offer_missing_parts(view: View) -> None:
+    _, missing = parts_of(view)
+    active = [status for question in missing if (status := pages.jobs().active(question)) is not None]
+    if active:
+        st.fragment(run_every=0.5)(wait_for_parts)([status.id for status in active])
+        return
+    names = " and ".join(question.condition.label for question in missing)
+    st.caption(plain(f"{names} was never measured alone here, so its own effect has to be predicted first."))
+    st.button("Predict the parts alone", key="predict-parts", on_click=ask_parts, args=(missing, view))
+
+
+def ask_parts(questions: list[Question], view: View) -> None:
+    for question in questions:
+        seconds = pages.shelf().expected_seconds(question.folder, view.model.manifest, question.cells, question.plan)
+        answers.queue(question, view.pca.place if view.pca else None, seconds)
+
+
+def wait_for_parts(job_ids: list[str]) -> None:
+    statuses = [pages.jobs().status(job_id) for job_id in job_ids]
+    if not any(status is not None and status.state.is_active for status in statuses):
+        st.rerun()
+    st.progress(0.0, text="The parts are being predicted alone …")
+
+
+def show_sides(view: View, found: Interplay) -> None:
+    """What kind of interaction, predicted and measured, each with its interval."""
+    truth = "SIMULATED" if view.simulated else "MEASURED"
+    sides: list[tuple[str, Interaction | None]] = [("PREDICTED", found.predicted), (truth, found.measured)]
+    for word, side in sides:
+        with st.container(border=True):
+            if side is None:
+                st.text(f"{word}: the combination, or one of its parts alone, has too few cells for it, or none.")
+                continue
+            with st.container(horizontal=True, vertical_alignment="center"):
+                st.badge(
+                    word,
+                    color="orange" if word == "PREDICTED" else "blue",
+                    icon=":material/diamond:" if word == "PREDICTED" else ":material/circle:",
+                )
+                st.markdown(f"**{side.kind.value}**")
+            st.text(side.sentence)
+            if isfinite(side.magnitude.value):
+                show_figures(side)
+    st.caption(plain(origin_text(found, simulated=view.simulated)))
+
+
+def show_figures(side: Interaction) -> None:
+    with st.container(horizontal=True):
+        st.metric(
+            "Size, of the sum", f"{side.magnitude.value:.2f}", help="1: the combination does what its parts add up to."
+        )
+        st.metric("95 % interval", f"{side.magnitude.low:.2f} to {side.magnitude.high:.2f}")
+        st.metric(
+            "Same direction",
+            f"{side.direction.value:.2f}",
+            help="Cosine of the combination and the sum; 1 is the same.",
+        )
+
+
+def origin_text(found: Interplay, *, simulated: bool) -> str:
+    """For instance ``Alone: KLF1 measured (112 cells), MAP2K6 predicted (200 cells).``"""
+    word = {PartFrom.MEASURED: "simulated" if simulated else "measured", PartFrom.PREDICTED: "predicted"}
+    told = [f"{name} {word[origin]} ({cells:,} cells)" for name, origin, cells in found.parts]
+    return f"Alone: {', '.join(told)}. Changes are log2, log-normalised, against control cells of the same experiment."
+
+
+def show_falsification(view: View, answer: Answer, compared: Comparison) -> None:
+    """The genes in which the model and the sum of single effects disagree most."""
+    table = falsification_of(view, answer)
+    if table is None:
+        return
+    with st.container(border=True):
+        st.subheader("What would falsify this", anchor=False)
+        st.caption(
+            "The five genes in which the model and the sum of single effects disagree most. Measuring them decides: "
+            "80 % power at a two-sided α of .05, divided by the five genes; cells an arm, combination and control."
+        )
+        st.table(shown(view, table, compared), hide_index=True, alt="Five genes that decide between model and sum")
+        offer_table("Deciding genes (csv)", lambda: table, "primeflow-falsification", "falsification-csv")
+
+
+def falsification_of(view: View, answer: Answer) -> pd.DataFrame | None:
+    """None where the sum of single effects cannot be had."""
+    if view.trained_on is None or view.known is None:
+        return None
+    controls, genes = view.known.training_controls, view.model.manifest.genes
+    try:
+        fitted = pages.fitted_rivals(view.model, view.trained_on)
+        return pages.kept(
+            ("falsification", *view.place_key, view.condition.label, answer.key),
+            lambda: falsifying_genes(
+                genes,
+                answer.prediction.values,
+                sum_mean(fitted, view.condition),
+                controls,
+                sum_error=sum_error(fitted, view.condition),
+            ),
+        )
+    except PrimeflowError as error:
+        st.caption(plain(f"There is no sum of single effects to set against the model: {error}"))
+        return None
+
+
+def shown(view: View, table: pd.DataFrame, compared: Comparison) -> pd.DataFrame:
+    """Numbers as text; what comes from files as text that a table does not take for markup."""
+    found = pd.DataFrame(
+        {
+            "Gene": [plain(gene) for gene in table["gene"]],
+            "Model, log2": [f"{change:+.2f}" for change in table["predicted_change"]],
+            "Sum, log2": [f"{change:+.2f}" for change in table["sum_change"]],
+            "Effect size (d)": [f"{effect:+.2f}" for effect in table["effect_size"]],
+            "Cells an arm": ["none decide" if pd.isna(cells) else f"{cells:,}" for cells in table["cells_per_arm"]],
+            "What decides": [plain(sentence) for sentence in table["sentence"]],
+        }
+    )
+    if compared.response.measured:
+        measured = compared.response.table.set_index("gene")["measured_change"]
+        word = "Simulated" if view.simulated else "Measured"
+        found.insert(3, f"{word}, log2", [f"{measured[gene]:+.2f}" for gene in table["gene"]])
+    return found

@@ -1,0 +1,145 @@
+"""How far to trust it: each measure between its floor and its ceiling, beside the cheap rivals."""
+
+from dataclasses import dataclass
+from functools import partial
+from math import isfinite
+
+import pandas as pd
+import streamlit as st
+
+import pages
+from pages import plain
+from pages.parts.shared.answers import Answer
+from pages.parts.shared.saving import offer_figure, offer_table
+from pages.parts.shared.view import View
+from primeflow_core.errors import PrimeflowError
+from primeflow_core.figures.interactive.agreement import Range, agreement_ranges
+from primeflow_core.figures.paper import agreement as print_agreement
+from primeflow_core.models.baselines.condition_scores import RivalAgreement, rivals_beside
+from primeflow_core.prediction.measured_comparison import Comparison, truth_of
+
+FEW_CELLS = 50
+MEASURES = {
+    "mmd_gex": ("MMD, genes", "distance between predicted and measured cells over all genes; smaller is closer"),
+    "mmd_pca": ("MMD, components", "the same over 30 principal components, where most noise is gone"),
+    "deg_recall": ("DEG recall", "share of the 50 genes that change most which the prediction finds too"),
+    "cosine_logfc": ("Cosine of changes", "do genes change in the same proportions; 1 is the same, 0 unrelated"),
+}
+
+RIVALS = (
+    "**No change**, **sum of single effects** and **ridge** predict in closed form from the same training cells: "
+    "control cells as they are, moved by what the parts do alone, and moved by a fitted linear model."
+)
+
+
+@dataclass(frozen=True)
+class Trust:
+    """The measures that have a floor and a ceiling, and what the rivals reach."""
+
+    ranges: tuple[Range, ...]
+    rivals: tuple[RivalAgreement, ...]
+
+    @property
+    def told(self) -> str:
+        return "; ".join(f"{entry.label} {entry.value:.3g}" for entry in self.ranges)
+
+    def table(self) -> pd.DataFrame:
+        rows = []
+        for entry in self.ranges:
+            row = {"Measure": entry.label, "Model": entry.value, "Floor": entry.floor, "Ceiling": entry.ceiling}
+            rows.append(row | dict(entry.rivals))
+        return pd.DataFrame(rows)
+
+
+def trust_in(view: View, answer: Answer | None, found: Comparison | None) -> Trust | None:
+    """None where there is no truth to compare with."""
+    if answer is None or found is None or not found.agreement:
+        return None
+    rivals = rivals_of(view, answer)
+    ranges = []
+    for name, (label, _) in MEASURES.items():
+        bounded = found.agreement[name]
+        if bounded.floor is not None and bounded.ceiling is not None and isfinite(bounded.value):
+            reached = tuple((rival.label, rival.agreement[name]) for rival in rivals if name in rival.agreement)
+            ranges.append(
+                Range(label, bounded.value, bounded.floor, bounded.ceiling, bounded.tells_apart, rivals=reached)
+            )
+    return Trust(tuple(ranges), rivals) if ranges else None
+
+
+def rivals_of(view: View, answer: Answer) -> tuple[RivalAgreement, ...]:
+    """The cheap rivals on this condition; none where the cells of the training are not here."""
+    if view.trained_on is None or view.known is None:
+        return ()
+    known, genes, count = view.known, view.model.manifest.genes, len(answer.prediction.values)
+    try:
+        fitted = pages.fitted_rivals(view.model, view.trained_on)
+        return pages.kept(
+            ("rivals", *pages.name_of(view.model), *view.place_key, view.condition.label, count),
+            lambda: rivals_beside(fitted, view.condition, truth_of(view.measured, known, genes), count, 0),
+        )
+    except PrimeflowError as error:
+        st.warning(plain(str(error)))
+        return ()
+
+
+def show_trust(view: View, answer: Answer | None, trust: Trust | None) -> None:
+    st.subheader("How far to trust it", anchor=False)
+    if answer is None:
+        truth = "simulated" if view.simulated else "measured"
+        st.caption(f"The agreement with the {truth} cells appears here when cells have been predicted.")
+        return
+    if trust is None:
+        st.caption(f"{view.without_truth} There is no truth to compare with.")
+        return
+    draw_trust(trust)
+    with st.container(horizontal=True):
+        offer_figure("primeflow-agreement", partial(print_agreement.agreement_ranges, trust.ranges), "agreement")
+        offer_table("Measures (csv)", trust.table, "primeflow-agreement", "agreement-csv")
+    st.table(shown(trust), border="horizontal", alt="Each measure with its floor, its ceiling and the rivals")
+    st.caption("  \n".join(in_words(trust)))
+    with st.expander("What these mean"):
+        explain(view, answer, trust)
+
+
+def shown(trust: Trust) -> pd.DataFrame:
+    """The numbers as text, measures across, so that they fit beside the map."""
+    return trust.table().set_index("Measure").T.map(lambda value: "none" if pd.isna(value) else f"{value:.3f}")
+
+
+def draw_trust(trust: Trust, row: int = 62) -> None:
+    st.plotly_chart(
+        agreement_ranges(trust.ranges, row=row), key="agreement", config={"displayModeBar": False},
+        alt=f"Agreement: {trust.told}",
+    )  # fmt: skip
+
+
+def in_words(trust: Trust) -> list[str]:
+    """Which rivals come closer, and what lies beyond the ceiling, since both are easily misread."""
+    told = []
+    for rival in dict(name for entry in trust.ranges for name in entry.rivals):
+        closer = [entry.label for entry in trust.ranges if entry.beaten_by(rival)]
+        if closer:
+            told.append(f"**{rival}** comes closer than the model in {len(closer)} of {len(trust.ranges)} measures.")
+    if any((entry.position or 0.0) > 1 for entry in trust.ranges):
+        told.append(
+            "Beyond the ceiling is no miracle: the ceiling is one half of the measured cells, and more predicted cells "
+            "than that have less chance error."
+        )
+    return told
+
+
+def explain(view: View, answer: Answer, trust: Trust) -> None:
+    meanings = [f"**{label}**: {meaning}." for label, meaning in MEASURES.values()]
+    ends = (
+        "**Floor**: control cells offered as the prediction. **Ceiling**: one half of the measured cells against the "
+        "other; more cells than a half has can come closer still."
+    )
+    st.caption("  \n".join([*meanings, ends, RIVALS]))
+    for rival in trust.rivals:
+        if rival.why:
+            st.caption(plain(f"{rival.label} is not shown: {rival.why}"))
+    if silent := [entry.label for entry in trust.ranges if not entry.tells_apart]:
+        st.caption(f"Without a diamond: {', '.join(silent)}. Control cells do as well as a second experiment there.")
+    if min(len(view.measured), len(answer.prediction.values)) < FEW_CELLS:
+        st.caption(f":material/warning: With fewer than {FEW_CELLS} cells these measures are rough.")

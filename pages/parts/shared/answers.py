@@ -1,0 +1,139 @@
+"""Questions and their answers: asking, finding what was answered, waiting, and saving the cells."""
+
+import re
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass
+from typing import TypeVar
+
+import numpy as np
+import streamlit as st
+
+import pages
+from primeflow_core.data.conditions import Condition
+from primeflow_core.model_store.local_models import Model
+from primeflow_core.prediction.generation import Generated, h5ad_bytes
+from primeflow_core.prediction.prediction_job import Place, Prediction, Question, predict
+from primeflow_core.runtime.jobs import BusyError, JobContext, JobState, JobStatus, Result
+
+USUAL_CELLS = 200
+LOOKED_AGAIN, LOOKED_AT_LEISURE, LONG = 0.5, 2.0, 20.0
+"""Seconds between two looks at a job, and of a job that is expected to take long: looking takes the time of the job."""
+R = TypeVar("R", bound=Result)
+_REFUSED = "_refused"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Predicted cells to show; ``key`` names them, ``shipped`` says that they came with the model."""
+
+    key: str
+    prediction: Prediction
+    shipped: bool = False
+
+
+def answer_to(question: Question, model: Model) -> Answer | None:
+    """The job in the address, else anybody's answer to the same question, else the cells that came with the model."""
+    for status in (job_in_address(), pages.jobs().find(question)):
+        if status is None or status.subject != question or status.state.is_active:
+            continue
+        if isinstance(status.result, Prediction) and len(status.result.values):
+            return Answer(f"{status.id}-{len(status.result.values)}", status.result)
+    shipped = pages.previews(model.folder, model.version).get(question.condition)
+    if shipped is not None and question.plan == model.manifest.sampling and question.cells == len(shipped):
+        key = "-".join((*pages.name_of(model), question.condition.label, question.condition.context))
+        return Answer(key, Prediction(shipped, len(shipped), question.plan), shipped=True)
+    return None
+
+
+def usual_cells(model: Model) -> int:
+    """How many cells to ask for at first: as many as were shipped, so that those are the answer."""
+    shipped = pages.previews(model.folder, model.version).values()
+    return max((len(cells) for cells in shipped), default=USUAL_CELLS)
+
+
+def job_in_address() -> JobStatus | None:
+    """The job that the address names, so that a page loaded again finds it; None for none, or one long gone."""
+    job_id = st.query_params.get("job")
+    return pages.jobs().status(job_id) if job_id else None
+
+
+def ask(question: Question, place: Place | None, expected_seconds: float) -> None:
+    """Queue a prediction and put its job into the address."""
+    job = queue(question, place, expected_seconds)
+    if job is not None:
+        st.query_params["job"] = job
+
+
+def queue(question: Question, place: Place | None, expected_seconds: float) -> str | None:
+    """Queue a prediction and return its job; None when it was refused, see ``refusal``."""
+
+    def work(context: JobContext) -> Prediction:
+        return predict(question, models, place, context)
+
+    models = pages.shelf()
+    try:
+        return pages.jobs().submit(pages.session(), work, subject=question, expected_seconds=expected_seconds)
+    except BusyError as error:
+        st.session_state[_REFUSED] = str(error)
+        return None
+
+
+def refusal() -> str:
+    """Why the last question was not taken, once; else empty."""
+    return str(st.session_state.pop(_REFUSED, ""))
+
+
+def waiting_text(status: JobStatus) -> str:
+    """For instance ``Two jobs are ahead of you, about 25 s.``"""
+    numbers = ("No", "One", "Two", "Three", "Four", "Five", "Six", "Seven", "Eight", "Nine")
+    count = numbers[status.ahead] if status.ahead < len(numbers) else str(status.ahead)
+    jobs_are = "job is" if status.ahead == 1 else "jobs are"
+    return f"{count} {jobs_are} ahead of you, about {pages.duration(status.wait_seconds)}."
+
+
+def h5ad_of(answer: Answer, model: Model, condition: Condition, known: np.ndarray | None = None) -> bytes:
+    """Predicted cells as an .h5ad with their provenance, placed on the components of ``known`` cells (m, G)."""
+    cells = answer.prediction.values
+    generated = Generated(cells, (condition,) * len(cells), (condition.label,) * len(cells))
+    return h5ad_bytes(generated, model.manifest, answer.prediction.plan, known)
+
+
+def file_name(model: Model, condition: Condition, ending: str) -> str:
+    """A name for a download that any file system takes."""
+    stem = f"{condition.label} {condition.context} {model.folder.name}"
+    return re.sub(r"[^A-Za-z0-9.+@-]+", "_", stem).strip("_") + ending
+
+
+def result_of(subject: Hashable, work: Callable[[], R], kind: type[R], doing: str, seconds: float = 8.0) -> R | None:
+    """The result of ``work``, done as a job and shown when it is there; None until then, or where it failed."""
+    mine = f"_job_{hash(subject)}"
+    status = pages.jobs().find(subject) or pages.jobs().status(st.session_state.get(mine, ""))
+    if status is None:
+        try:
+            st.session_state[mine] = pages.jobs().submit(
+                pages.session(), lambda context: work(), subject=subject, expected_seconds=seconds
+            )
+        except BusyError as error:
+            st.warning(pages.plain(str(error)), icon=":material/hourglass_top:")
+            return None
+        status = pages.jobs().status(st.session_state[mine])
+    if status is None:
+        return None
+    if isinstance(status.result, kind):
+        return status.result
+    if status.state.is_active:
+        st.fragment(run_every=LOOKED_AGAIN if seconds < LONG else LOOKED_AT_LEISURE)(wait_for)(status.id, doing)
+        return None
+    st.error(pages.plain(status.error or f"It was cancelled before the {doing}."), icon=":material/error:")
+    st.button("Try again", key=f"again-{mine}", on_click=st.session_state.pop, args=(mine, None))
+    return None
+
+
+def wait_for(job_id: str, doing: str) -> None:
+    status = pages.jobs().status(job_id)
+    if status is None or not status.state.is_active:
+        st.rerun()
+    st.progress(
+        0.0,
+        text=f"The {doing}, for {status.seconds:.0f} s …" if status.state is JobState.RUNNING else waiting_text(status),
+    )

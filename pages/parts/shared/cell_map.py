@@ -1,0 +1,158 @@
+"""The map of cells: live while they are made, and finished, on principal components or as a UMAP."""
+
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+import numpy as np
+import streamlit as st
+
+import pages
+from pages.parts.shared import answers
+from pages.parts.shared.answers import Answer
+from pages.parts.shared.saving import offer_figure
+from pages.parts.shared.view import View
+from primeflow_core.figures.interactive.maps import live_map, overlay
+from primeflow_core.figures.paper import maps as print_maps
+from primeflow_core.figures.style import Group, Role, name_of
+from primeflow_core.models.model_kind import from_noise, is_flow
+from primeflow_core.prediction.cell_groups import Placed
+from primeflow_core.prediction.projection import Map, UMAPMap
+from primeflow_core.runtime.jobs import JobState
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+HEIGHT = 520
+MOVE, SELECT = "Move", "Select cells"
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A finished map: what it was fitted as, and the cells on it."""
+
+    fitted: Map
+    groups: tuple[Placed, ...]
+
+    @property
+    def name(self) -> str:
+        return "umap" if isinstance(self.fitted, UMAPMap) else "pca"
+
+    @property
+    def points(self) -> list[Group]:
+        return [Group(group.role, group.points) for group in self.groups]
+
+
+def show_live(view: View, job_id: str) -> None:
+    st.subheader("Cells are being made", anchor=False)
+    # Half a second: fast enough to follow a solver step, slow enough for the browser to draw each one.
+    st.fragment(run_every=0.5)(live)(view, job_id)
+
+
+def live(view: View, job_id: str) -> None:
+    status = pages.jobs().status(job_id)
+    if status is None or not status.state.is_active:
+        st.rerun()
+    if status.state is JobState.QUEUED:
+        st.progress(0.0, text=answers.waiting_text(status))
+    elif status.snapshot is None:
+        st.progress(0.0, text="The model is being loaded …")
+    else:
+        share = status.snapshot.fraction
+        st.progress(share, text=f"Making {view.question.cells:,} cells: {share:.0%}")
+    if view.pca is None:
+        st.caption("Without measured cells there is no map to watch on; the cells appear when they are done.")
+        return
+    points = np.zeros((0, 2), np.float32) if status.snapshot is None else status.snapshot.table
+    measured = [Group(group.role, group.points) for group in measured_groups(view, view.pca, "pca")]
+    st.echarts_chart(
+        live_map([*measured, Group(Role.PREDICTED, points)], view.pca.axes, view.pca.extent, simulated=view.simulated),
+        key="live-map",
+        height=HEIGHT - 30,
+        alt=motion(view),
+    )
+
+
+def motion(view: View) -> str:
+    """What the live map shows, in words."""
+    manifest = view.model.manifest
+    if not is_flow(manifest):
+        return "Predicted cells appear at their place among the measured cells, a batch at a time"
+    source = "noise" if from_noise(manifest) else "control cells"
+    return f"Predicted cells on their way from {source} to their place among the measured cells"
+
+
+def show_title() -> tuple[str, str]:
+    """The card's title with its choices: which map, and whether dragging moves it or selects cells."""
+    with st.container(
+        horizontal=True, horizontal_alignment="distribute", vertical_alignment="center", border=False
+    ):  # fmt: skip
+        st.subheader("Where the cells lie", anchor=False, width="content")
+        with st.container(horizontal=True, width="content"):
+            drag = st.segmented_control(
+                "Dragging", [MOVE, SELECT], default=MOVE, required=True, key="drag", label_visibility="collapsed"
+            )
+            kind = st.segmented_control(
+                "Map", ["PCA", "UMAP"], default="PCA", required=True, key="map", bind="query-params",
+                label_visibility="collapsed",
+            )  # fmt: skip
+    return str(kind), str(drag)
+
+
+def drawn_map(view: View, answer: Answer | None, kind: str) -> Drawn | None:
+    """None without any cells; a UMAP that is still being fitted says so, and this is the PCA until then."""
+    fitted = chosen_map(view, answer, kind)
+    if fitted is None:
+        return None
+    name = "umap" if isinstance(fitted, UMAPMap) else "pca"
+    groups = list(measured_groups(view, fitted, name))
+    if answer is not None:
+        values = answer.prediction.values
+        points = pages.placed((*view.place_key, name, answer.key), fitted, values)
+        groups.append(Placed(Role.PREDICTED, values, points))
+    return Drawn(fitted, tuple(groups))
+
+
+def chosen_map(view: View, answer: Answer | None, kind: str) -> Map | None:
+    """PCA until the UMAP that was asked for has been fitted; without measured cells, of the predicted ones alone."""
+    if view.known is None:
+        return None if answer is None else pages.pca_map((answer.key,), answer.prediction.values)
+    if kind == "UMAP":
+        cells = view.known.context_cells
+        doing = "UMAP is being fitted; until then this is the PCA"
+        found = answers.result_of(("umap", *view.place_key), lambda: UMAPMap(cells), UMAPMap, doing, 40.0)
+        return found or view.pca
+    return view.pca
+
+
+def measured_groups(view: View, fitted: Map, name: str) -> list[Placed]:
+    if view.known is None:
+        return []
+    key = (*view.place_key, name)
+    controls = view.known.controls
+    groups = [Placed(Role.CONTROL, controls, pages.placed((*key, "control"), fitted, controls))]
+    if len(view.measured):
+        points = pages.placed((*key, "of", view.condition.label), fitted, view.measured)
+        groups.append(Placed(Role.MEASURED, view.measured, points))
+    return groups
+
+
+def alternative(view: View, drawn: Drawn) -> str:
+    counts = ", ".join(f"{len(g.points):,} {name_of(g.role, simulated=view.simulated)}" for g in drawn.groups)
+    return f"{drawn.name.upper()} map of cells: {counts}"
+
+
+def still_map(view: View, drawn: Drawn, key: str = "overlay") -> None:
+    """The map without selections, for a presentation."""
+    st.plotly_chart(
+        overlay(drawn.points, drawn.fitted.axes, simulated=view.simulated, height=HEIGHT),
+        key=key, config=pages.FIGURE, alt=alternative(view, drawn),
+    )  # fmt: skip
+
+
+def save_map(view: View, drawn: Drawn) -> None:
+    offer_figure("primeflow-map", partial(printed_map, view, drawn), "map")
+
+
+def printed_map(view: View, drawn: Drawn) -> "Figure":
+    return print_maps.overlay(drawn.points, drawn.fitted.axes, simulated=view.simulated)

@@ -1,0 +1,124 @@
+"""The file that a session looks at on the page Your cells: bringing it, what its owner says of it, forgetting it.
+
+The file is named in the address of that page, so that loading it anew finds it again.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import streamlit as st
+
+import pages
+from pages.parts import address
+from primeflow_core.errors import DataError
+from primeflow_core.user_data import uploads
+from primeflow_core.user_data.file_checklist import Checklist
+from primeflow_core.user_data.uploads import BroughtFile
+from primeflow_core.user_data.user_cells import Draft, Fixes, Own, OwnShelf, Purpose
+
+FILE, LISTED = "file", "own_listed"
+_DRAFT, _PROBLEM, _UPLOADS = "_own_draft", "_own_problem", "_own_uploads"
+
+
+def draft(shelf: OwnShelf) -> Draft | None:
+    """The file of this session, else the one that the address names, else the one whose cells it names."""
+    token = token_of_draft()
+    found = shelf.draft(token)
+    own = shelf.get(address.carried("own"))
+    if found is None and own is not None:
+        found = Draft(BroughtFile(own.file, own.sha256, own.name), own.fixes)
+        token = shelf.put(found)
+    if own is None and address.carried("own"):
+        address.carry("own", "")
+        say("The cells that this link speaks of are no longer kept here. Bring the file again.")
+    elif found is None and token:
+        say("The file that you looked at is no longer kept here. Bring it again.")
+    st.session_state[_DRAFT] = token if found else ""
+    return found
+
+
+def token_of_draft() -> str:
+    """Names the file of this session, for the address of its page; empty where there is none."""
+    known = st.session_state.get(_DRAFT)
+    return str(known if known is not None else st.query_params.get(FILE, ""))
+
+
+def own_of(looked_at: Draft, found: Checklist, purpose: Purpose, model: str) -> Own:
+    """The cells as they would be used with the model of that name in the library."""
+    brought = looked_at.brought
+    return Own(
+        brought.path, brought.sha256, brought.name, looked_at.fixes, purpose, model, found.stands_for, found.simulated
+    )
+
+
+def upload_key() -> str:
+    """Key of the upload box; a new one after each file lets go of its bytes."""
+    return f"own-upload-{st.session_state.get(_UPLOADS, 0)}"
+
+
+def take_upload(shelf: OwnShelf) -> None:
+    """Keep what was put into the upload box."""
+    sent = st.session_state.get(upload_key())
+    if sent is not None:
+        st.session_state[_UPLOADS] = st.session_state.get(_UPLOADS, 0) + 1
+        st.session_state[LISTED] = None
+        _take(lambda: uploads.keep(sent, sent.name), shelf)
+
+
+def take_listed(shelf: OwnShelf) -> None:
+    """Take the file of the data folder that was chosen in the box ``LISTED``."""
+    name = st.session_state.get(LISTED)
+    if name:
+        _take(lambda: uploads.data_file(name), shelf)
+
+
+def _take(bring: Callable[[], BroughtFile], shelf: OwnShelf) -> None:
+    try:
+        brought = bring()
+    except DataError as error:
+        say(str(error))
+        return
+    stop_using(shelf)
+    shelf.forget(token_of_draft())
+    st.session_state[_DRAFT] = shelf.put(Draft(brought))
+
+
+def change(fixes: Fixes, shelf: OwnShelf) -> None:
+    """Say something else of the file; cells in use stay what they were until they are used anew."""
+    found = shelf.draft(token_of_draft())
+    if found is not None:
+        shelf.put(replace(found, fixes=fixes), token_of_draft())
+
+
+def use(own: Own, shelf: OwnShelf) -> None:
+    """Put the cells to use, in place of those that this session used before."""
+    shelf.forget(address.carried("own"))
+    address.carry("own", shelf.put(own))
+
+
+def stop_using(shelf: OwnShelf) -> None:
+    """Predictions meet the model's own cells again; the file stays."""
+    shelf.forget(address.carried("own"))
+    address.carry("own", "")
+
+
+def forget(shelf: OwnShelf) -> None:
+    """Delete the upload, unless somebody else has brought the same one, and all that this session knows of it."""
+    found = shelf.draft(token_of_draft())
+    shelf.forget(token_of_draft())
+    stop_using(shelf)
+    st.session_state[_DRAFT] = ""
+    st.session_state[LISTED] = None
+    pages.let_go_of_cells()
+    if found is not None:
+        for sha256 in shelf.give_up(found.sha256):
+            uploads.forget(sha256)
+
+
+def say(problem: str) -> None:
+    st.session_state[_PROBLEM] = problem
+
+
+def problem() -> str:
+    """What went wrong with the last file, once; else empty."""
+    return str(st.session_state.pop(_PROBLEM, ""))

@@ -1,0 +1,236 @@
+"""What is compared: two to six responses or groups of cells, each as short text in the address."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from math import isfinite
+from typing import Any
+
+import numpy as np
+import streamlit as st
+
+import pages
+from pages.parts import address
+from pages.parts.shared.answers import Answer, answer_to
+from pages.parts.shared.cell_map import Drawn, drawn_map
+from pages.parts.shared.explore_sidebar import LEAST_CELLS, MOST_CELLS
+from pages.parts.shared.view import View, look_up
+from primeflow_core.data.conditions import Condition, Perturbation
+from primeflow_core.errors import ConditionError, PrimeflowError, SettingError
+from primeflow_core.figures.style import Role
+from primeflow_core.model_store.available_conditions import Catalogue
+from primeflow_core.model_store.local_models import Library, Model
+from primeflow_core.models.model_kind import is_guided
+from primeflow_core.prediction.cell_groups import Placed, chosen, polygon_of
+from primeflow_core.prediction.gene_expression import Column
+from primeflow_core.prediction.prediction_job import Question
+
+ENTRIES, NOTHING = "entries", "[]"
+FEWEST, MOST, MOST_PARTS = 2, 6, 3
+WEIGHTS, SEEDS = (1.0, 5.0), (0, 2**31 - 1)
+MAPS = ("pca", "umap")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A question of a model; ``outline`` (``pca:1,2;3,4;5,6``): only the cells inside it, on that map of the answer."""
+
+    model: str
+    question: Question
+    outline: str = ""
+
+    @property
+    def title(self) -> str:
+        weight = self.question.plan.guidance
+        said = [self.question.condition.label, self.question.condition.context]
+        return " · ".join(
+            filter(None, [*said, f"w {weight:g}" if weight != 1 else "", "group" if self.outline else ""])
+        )
+
+    def to_json(self) -> list[Any]:
+        """Short, since six of them stand in one address."""
+        condition, plan = self.question.condition, self.question.plan
+        parts = [part.name if part.dose is None else [part.name, part.dose] for part in condition.perturbations]
+        values = [value for _, value in condition.covariates]
+        said = [self.model, parts, values, plan.guidance, self.question.cells, plan.seed]
+        return [*said, self.outline] if self.outline else said
+
+
+@dataclass(frozen=True)
+class Shown:
+    """An entry with what is known of it; ``placed`` are its cells on the map of its context."""
+
+    entry: Entry
+    number: int
+    view: View
+    answer: Answer | None
+    drawn: Drawn | None
+    placed: tuple[Placed, ...]
+
+    @property
+    def name(self) -> str:
+        """Tells it apart in tables and figures."""
+        return f"{self.number} {self.entry.title}"
+
+    @property
+    def columns(self) -> list[Column]:
+        """Its cells by role, for tables of expression, each with the controls of its own experiment."""
+        view = self.view
+        return [
+            Column(self.name, group.role, group.values, view.controls_of(group.role))
+            for group in self.placed
+            if group.role is not Role.CONTROL
+        ]
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        """Names what is shown: the cells, whose controls, and what part of them."""
+        answer = self.answer.key if self.answer else ""
+        return (*self.view.place_key, self.name, answer, self.entry.outline, self.drawn.name if self.drawn else "")
+
+
+def restored(library: Library) -> tuple[list[Entry], list[str]]:
+    """What the address lists, and a sentence for each entry of it that cannot be had; on a first visit, held-out
+    conditions whose cells came with the model."""
+    said = address.carried(ENTRIES)
+    if not said:
+        first = held_out_of(library.models[str(library.first)])
+        keep(first)
+        return first, []
+    found: list[Entry] = []
+    problems: list[str] = []
+    for one in _listed(said) or ["nothing that can be read"]:
+        try:
+            found.append(entry_of(library, one))
+        except PrimeflowError as error:
+            problems.append(str(error))
+    return found[:MOST], problems if said != NOTHING else []
+
+
+def held_out_of(model: Model) -> list[Entry]:
+    """Up to four held-out conditions of a model whose predicted cells it ships with, those of its first view's context
+    before others, since they share a map."""
+    shipped = pages.previews(model.folder, model.version)
+    held_out = [condition for condition in model.manifest.tested_on if condition in shipped]
+    context = model.manifest.first_view.context if model.manifest.first_view else ""
+    found = sorted(held_out, key=lambda condition: condition.context != context)[:4]
+    plan = model.manifest.sampling
+    return [
+        Entry(model.key, Question(model.folder, model.version, condition, len(shipped[condition]), plan))
+        for condition in found
+    ]
+
+
+def entry_of(library: Library, said: Any) -> Entry:
+    """An entry as ``to_json`` writes it. Raises PrimeflowError for one that cannot be read, or asked for."""
+    try:
+        name, parts, values, weight, cells, seed, *outline = said
+        pairs: list[tuple[str, float | None]] = [
+            (part, None) if isinstance(part, str) else (str(part[0]), float(part[1])) for part in parts
+        ]
+        covariates = [str(value) for value in values]
+        numbers = float(weight), int(cells), int(seed)
+    except (ValueError, TypeError, IndexError, KeyError, OverflowError) as error:
+        raise SettingError("An entry of this link to a comparison cannot be read. Add the response again.") from error
+    model = library.models.get(str(name))
+    if model is None:
+        raise SettingError(f"The model {name} of this link is not on this machine.")
+    condition = _condition(model, pairs, covariates)
+    weight = _within(numbers[0], WEIGHTS) if is_guided(model.manifest) else 1.0
+    plan = replace(model.manifest.sampling, guidance=weight, seed=int(_within(numbers[2], SEEDS)))
+    count = int(_within(numbers[1], (LEAST_CELLS, MOST_CELLS)))
+    return Entry(model.key, Question(model.folder, model.version, condition, count, plan), _outline(outline))
+
+
+def _condition(model: Model, parts: list[tuple[str, float | None]], values: list[str]) -> Condition:
+    """The condition as the boxes of Explore could ask for it. Raises ConditionError."""
+    columns = [column for column, _ in model.manifest.vocabulary.covariates]
+    if len(values) != len(columns) or len(parts) > MOST_PARTS:
+        raise ConditionError(f"An entry of this link does not fit the model {model.key}. Add the response again.")
+    if not all(dose is None or isfinite(dose) for _, dose in parts):
+        raise ConditionError("A dose in this link is no number. Add the response again.")
+    perturbations = [Perturbation(*part) for part in parts]
+    return Catalogue(model.manifest).condition(perturbations, tuple(zip(columns, values, strict=True)))
+
+
+def _within(value: float, limits: tuple[float, float]) -> float:
+    """Held between the limits; not a number counts as the lower one."""
+    return min(max(value, limits[0]), limits[1]) if isfinite(value) else limits[0]
+
+
+def _outline(said: list[Any]) -> str:
+    """Raises SettingError for a group that is none."""
+    if not said or not said[0]:
+        return ""
+    kind, _, corners = str(said[0]).partition(":")
+    if kind.partition("-")[0] not in MAPS:
+        raise SettingError("A group of cells in this link names no map. Draw it again on Explore.")
+    polygon_of(corners)
+    return str(said[0])
+
+
+def text_of(entries: Sequence[Entry]) -> str:
+    return _compact([entry.to_json() for entry in entries])
+
+
+def _compact(said: list[Any]) -> str:
+    return json.dumps(said, separators=(",", ":"))
+
+
+def keep(entries: Sequence[Entry]) -> None:
+    """Make these what Compare has."""
+    address.carry(ENTRIES, text_of(entries))
+
+
+def has(entry: Entry) -> bool:
+    return entry.to_json() in _said()
+
+
+def count() -> int:
+    """How many entries Compare has."""
+    return len(_said())
+
+
+def add(entry: Entry) -> None:
+    """One more entry for Compare; the same one once, at most MOST."""
+    said = _said()
+    if entry.to_json() not in said and len(said) < MOST:
+        address.carry(ENTRIES, _compact([*said, entry.to_json()]))
+
+
+def _said() -> list[Any]:
+    """The entries as the address has them; a link that cannot be read counts as none until Compare says so."""
+    return _listed(address.carried(ENTRIES))
+
+
+def _listed(said: str) -> list[Any]:
+    try:
+        found = json.loads(said or NOTHING)
+    except (ValueError, RecursionError):
+        return []
+    return found if isinstance(found, list) else []
+
+
+def shown(library: Library, entries: Sequence[Entry]) -> list[Shown]:
+    return [_shown(library.models[entry.model], entry, i) for i, entry in enumerate(entries)]
+
+
+def _shown(model: Model, entry: Entry, place: int) -> Shown:
+    view = look_up(model, entry.question)
+    answer = answer_to(entry.question, model)
+    kind, _, corners = entry.outline.partition(":")
+    drawn = drawn_map(view, answer, kind.partition("-")[0].upper() or "PCA")
+    placed = drawn.groups if drawn is not None else ()
+    if corners and drawn is not None:
+        fits = kind == view.mark_of(drawn.name)
+        placed = tuple(chosen(drawn.groups, polygon_of(corners))) if fits else ()
+        if not placed:
+            st.warning(pages.plain(f"{place + 1} {entry.title}: no cells, since the group was drawn on another map."))
+    return Shown(entry, place + 1, view, answer, drawn, placed)
+
+
+def cells_of(one: Shown) -> np.ndarray:
+    """(n, G) what the entry is about: the predicted cells, or all cells of the group."""
+    wanted = [g.values for g in one.placed if one.entry.outline or g.role is Role.PREDICTED]
+    genes = len(one.view.model.manifest.genes)
+    return np.concatenate(wanted) if wanted else np.zeros((0, genes), dtype=np.float32)

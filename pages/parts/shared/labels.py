@@ -1,0 +1,25 @@
+"""What is predicted, measured and simulated, in words, shape and colour."""
+
+from collections.abc import Sequence
+from typing import Literal
+
+import streamlit as st
+
+from pages import plain
+from primeflow_core.report.finding import Mark, mark_of
+
+Colour = Literal["orange", "blue", "violet", "gray"]
+LOOKS: dict[Mark, tuple[Colour, str | None]] = {
+    Mark.PREDICTED: ("orange", ":material/diamond:"),
+    Mark.TRUTH: ("blue", ":material/circle:"),
+    Mark.SIMULATED: ("violet", ":material/science:"),
+    Mark.OTHER: ("gray", None),
+}
+
+
+def show_labels(labels: Sequence[str]) -> None:
+    """A row of badges; every label begins with its word (PREDICTED, MEASURED, SIMULATED) or is plain text."""
+    with st.container(horizontal=True, gap="xsmall"):
+        for label in labels:
+            colour, icon = LOOKS[mark_of(label)]
+            st.badge(plain(label), icon=icon, color=colour)

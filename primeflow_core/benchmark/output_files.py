@@ -1,0 +1,96 @@
+"""The files that tell a benchmark's outcome, written from the scores and pictures of its trainings.
+
+about.json            what was trained on what, with which command
+benchmark.csv, .md    the leaderboard, see leaderboard.py
+benchmark.html        the same with a figure of each metric
+conditions.parquet    every metric of every model, seed, guidance weight and condition
+cells.parquet         where measured and predicted cells lie, see picture.py
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from primeflow_core.benchmark.common_conditions import compared, in_common
+from primeflow_core.benchmark.html_page import html_page
+from primeflow_core.benchmark.leaderboard import leaderboard, markdown
+from primeflow_core.report.finding import SIMULATED_DATA
+from primeflow_core.runtime.atomic_files import replaced, write_json, write_text, write_with
+
+ABOUT, LEADERBOARD, CONDITIONS, CELLS = "about.json", "benchmark.csv", "conditions.parquet", "cells.parquet"
+DECIMALS = 2
+PICTURE = b"primeflow_picture"
+"""Key of the parquet's metadata: a JSON object, of each context the titles of both axes."""
+
+
+@dataclass(frozen=True)
+class About:
+    """What a benchmark is of. ``split`` says in plain words what was held out, ``recipes`` the title of each name,
+    ``command`` what makes all of it again, ``refused`` of each recipe the conditions it cannot predict, and why,
+    ``failed`` the trainings that came to no end, and why."""
+
+    title: str
+    data: str
+    simulated: bool
+    split: str
+    command: str
+    cells: int
+    seeds: tuple[int, ...]
+    part: str
+    data_sha256: str
+    split_sha256: tuple[str, ...]
+    recipes: Mapping[str, str]
+    versions: Mapping[str, Any]
+    made: str
+    refused: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    failed: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """``rows`` of Store.rows; ``picture`` of Canvas.measured and Store.picture, one below the other; ``axes``:
+    of each context the titles of both axes."""
+
+    about: About
+    rows: pd.DataFrame
+    picture: pd.DataFrame
+    axes: Mapping[str, tuple[str, str]]
+
+    @property
+    def notes(self) -> list[str]:
+        """What must be known to read the table."""
+        simulated = f"{SIMULATED_DATA}: made by a program, not measured." if self.about.simulated else ""
+        failed = f"Not in the table, for they failed: {', '.join(self.about.failed)}." if self.about.failed else ""
+        return [said for said in (simulated, compared(self.rows), failed) if said]
+
+    @property
+    def text(self) -> str:
+        """The leaderboard in Markdown below the notes."""
+        return "".join(f"{said}\n\n" for said in self.notes) + markdown(leaderboard(self.rows))
+
+    def write(self, folder: Path) -> None:
+        """Write all files into ``folder``."""
+        table = leaderboard(self.rows)
+        write_with(folder / CONDITIONS, lambda temporary: self.rows.to_parquet(temporary, index=False))
+        self._write_picture(folder / CELLS)
+        write_text(folder / LEADERBOARD, table.to_csv(index=False))
+        write_text(folder / "benchmark.md", self.text)
+        page = html_page(
+            self.about.title, table, in_common(self.rows), notes=self.notes, simulated=self.about.simulated
+        )  # fmt: skip
+        write_text(folder / "benchmark.html", page)
+        write_json(folder / ABOUT, asdict(self.about))
+
+    def _write_picture(self, path: Path) -> None:
+        # Finer than any screen shows, and half of the file.
+        small = self.picture.round({"x": DECIMALS, "y": DECIMALS})
+        stored = pa.Table.from_pandas(small, preserve_index=False)
+        marked = stored.replace_schema_metadata({PICTURE: json.dumps(dict(self.axes)).encode()})
+        with replaced(path) as temporary:
+            pq.write_table(marked, temporary, compression="zstd", compression_level=19)

@@ -1,0 +1,231 @@
+"""A benchmark in plain sentences: which model is best on which metric, and whether PRiMeFlow beats the cheap rivals.
+
+A difference is counted in spreads: the standard deviation of the difference over trainings, sqrt(s_a² + s_b²). What
+is less than one spread apart is not told apart. PRiMeFlow stands with the first of its recipes and guidance weight 1,
+chosen before any score is seen.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from types import MappingProxyType
+
+import numpy as np
+import pandas as pd
+
+from primeflow_core.benchmark.display_names import PRIMEFLOW, Entry, family, labels
+from primeflow_core.benchmark.html_page import MEANING
+from primeflow_core.benchmark.leaderboard import FLOOR, Figure, best, figure
+from primeflow_core.evaluation.scores import LARGER_IS_BETTER
+from primeflow_core.evaluation.table import METRICS
+from primeflow_core.wording import counted
+
+RIVALS = ("additive", "ridge")
+UNGUIDED = 1.0
+MOST_SPREADS = 99.0
+SHORT: Mapping[str, str] = MappingProxyType(
+    {"cosine_logfc": "cosine", "rmse_mean": "RMSE", "energy_distance": "energy distance"}
+)
+"""Metrics with long titles, as sentences and headings of columns have them."""
+
+
+class Outcome(StrEnum):
+    BETTER = "better"
+    WORSE = "worse"
+    EVEN = "not told apart"
+    UNKNOWN = "no figure"
+
+
+@dataclass(frozen=True)
+class Duel:
+    """One model against another by one metric; ``rival`` is the other's name before people."""
+
+    metric: str
+    rival: str
+    own: Figure
+    other: Figure
+
+    @property
+    def gain(self) -> float:
+        """By how much the first is better, in the metric's own unit."""
+        difference = self.own.mean - self.other.mean
+        return difference if LARGER_IS_BETTER[self.metric] else -difference
+
+    @property
+    def spread(self) -> float:
+        """Of the difference, over trainings; NaN where either was trained once."""
+        return float(np.hypot(self.own.spread, self.other.spread))
+
+    @property
+    def spreads(self) -> float | None:
+        """The gain in spreads; None where no spread is known, or the trainings do not differ at all."""
+        return self.gain / self.spread if np.isfinite(self.gain) and self.spread > 0 else None
+
+    @property
+    def outcome(self) -> Outcome:
+        if not np.isfinite(self.gain):
+            return Outcome.UNKNOWN
+        once = np.isnan([self.own.spread, self.other.spread])
+        if once.any() and not once.all():
+            return Outcome.EVEN
+        if abs(self.gain) <= (0.0 if once.all() else self.spread):
+            return Outcome.EVEN
+        return Outcome.BETTER if self.gain > 0 else Outcome.WORSE
+
+
+def champion(table: pd.DataFrame) -> int | None:
+    """The row of PRiMeFlow: its first recipe, with guidance weight 1 where there is one."""
+    own = table[[family(model) == PRIMEFLOW for model in table["model"]]]
+    unguided = own[own["guidance"] == UNGUIDED]
+    return next(iter([*unguided.index, *own.index]), None)
+
+
+def duels(table: pd.DataFrame, metrics: Sequence[str]) -> list[Duel]:
+    """PRiMeFlow against each of ``RIVALS`` that was scored, by every metric."""
+    row = champion(table)
+    if row is None:
+        return []
+    others = [other for name in RIVALS for _, other in table[table["model"] == name].iterrows()]
+    own = table.iloc[row]
+    return [
+        Duel(name, family(other["model"]), figure(own, name), figure(other, name))
+        for other in others
+        for name in metrics
+    ]
+
+
+def mean_places(table: pd.DataFrame) -> pd.Series:
+    """Of each model the mean over PerturBench's five metrics of its place among all, 1 the best; ties share theirs,
+    and who has no figure comes last."""
+    places = {
+        name: table[name].rank(ascending=not LARGER_IS_BETTER[name], na_option="bottom")
+        for name in METRICS
+        if name in table
+    }
+    return pd.DataFrame(places, index=table.index).mean(axis=1)
+
+
+def verdict(table: pd.DataFrame, bounds: pd.DataFrame, metrics: Sequence[str]) -> list[str]:
+    """Sentences with real numbers: the best; PRiMeFlow among them; against each rival; against the floor; what a
+    spread is. ``table`` holds the models of a leaderboard, ``bounds`` its floor and ceiling."""
+    entries: list[Entry] = list(zip(table["model"], table["guidance"], strict=True))
+    named = labels(entries)
+    said = [_leaders(table, [named[entry] for entry in entries], metrics)]
+    row = champion(table)
+    if row is None:
+        return [*said, f"{PRIMEFLOW} is not among these models.", _spread_told(table)]
+    name = named[entries[row]]
+    said.append(_among_the_best(table, row, name, metrics))
+    found = duels(table, metrics)
+    said += [_against(name, [duel for duel in found if duel.rival == rival]) for rival in _rivals(found)]
+    said.append(_below_floor(table.iloc[row], bounds, name, metrics))
+    return [*filter(None, said), _spread_told(table)]
+
+
+def _rivals(found: Iterable[Duel]) -> list[str]:
+    return list(dict.fromkeys(duel.rival for duel in found))
+
+
+def _leaders_by(table: pd.DataFrame, metric: str) -> list[int]:
+    """The row of the best, and of all that are exactly as good."""
+    values = table[metric].dropna()
+    first = values.max() if LARGER_IS_BETTER[metric] else values.min()
+    return [int(row) for row in values.index[values == first]]
+
+
+def _leaders(table: pd.DataFrame, named: Sequence[str], metrics: Sequence[str]) -> str:
+    won: dict[str, list[str]] = {}
+    for metric in metrics:
+        rows = _leaders_by(table, metric)
+        if rows:
+            reached = Figure(float(table[metric].iloc[rows[0]]), np.nan)
+            won.setdefault(_listed(named[row] for row in rows), []).append(f"{word(metric)} ({reached.text})")
+    if not won:
+        return "No model has a figure by any metric."
+    told = "; ".join(f"{model} by {_listed(names)}" for model, names in won.items())
+    if len(table) == 1:
+        return f"The only model, {told}."
+    guided = " and guidance weights" if table["model"].duplicated().any() else ""
+    return f"Best of {len(table)} models{guided}: {told}."
+
+
+def _among_the_best(table: pd.DataFrame, row: int, name: str, metrics: Sequence[str]) -> str:
+    scored = [metric for metric in metrics if np.isfinite(table[metric].iloc[row])]
+    first = [metric for metric in scored if row in _leaders_by(table, metric)]
+    level = [metric for metric in scored if metric not in first and row in best(table, metric)]
+    if first:
+        told = f"{name} is best on {len(first)} of {len(metrics)} metrics"
+    else:
+        told = f"{name} is best on none of the {counted(len(metrics), 'metric')}"
+    beside = f", and within one standard deviation of the best on {_listed(map(word, level))}" if level else ""
+    return f"{told}{beside}."
+
+
+def _against(name: str, found: Sequence[Duel]) -> str:
+    """The first number says its unit, the others follow it."""
+    words: Mapping[Outcome, str] = {
+        Outcome.BETTER: "better on", Outcome.WORSE: "worse on", Outcome.EVEN: "not told apart on",
+        Outcome.UNKNOWN: "without a figure on",
+    }  # fmt: skip
+    told, unit = [], " spreads"
+    for kind in Outcome:
+        names = []
+        for duel in (duel for duel in found if duel.outcome is kind):
+            size = "" if kind in (Outcome.EVEN, Outcome.UNKNOWN) else _size(duel)
+            names.append(f"{word(duel.metric)} ({'by ' if unit else ''}{size}{unit})" if size else word(duel.metric))
+            unit = "" if size else unit
+        told += [f"{words[kind]} {_listed(names)}"] if names else []
+    return f"Against {_in_a_sentence(found[0].rival)}, {name} is {'; '.join(told)}."
+
+
+def _size(duel: Duel) -> str:
+    """The gain or loss in spreads; empty where no spread is known."""
+    if duel.spreads is None:
+        return ""
+    size = abs(duel.spreads)
+    return f"{size:.1f}" if size < MOST_SPREADS else f"over {MOST_SPREADS:.0f}"
+
+
+def _below_floor(row: pd.Series, bounds: pd.DataFrame, name: str, metrics: Sequence[str]) -> str:
+    found = bounds[bounds["model"] == FLOOR]
+    if found.empty:
+        return ""
+    floor = found.iloc[0]
+    against_it = [
+        # The floor is the same in every training: no spread beside one that is known.
+        Duel(metric, FLOOR, figure(row, metric), Figure(float(floor[metric]), 0.0 * figure(row, metric).spread))
+        for metric in metrics
+        if metric in floor
+    ]
+    lost = [duel.metric for duel in against_it if duel.outcome is Outcome.WORSE]
+    if not lost:
+        return ""
+    return f"{name} is worse than control cells offered as the prediction (the floor) on {_listed(map(word, lost))}."
+
+
+def _spread_told(table: pd.DataFrame) -> str:
+    if table["seeds"].max() < 2:
+        return "One training of each: how far trainings differ is not known, so that small differences mean nothing."
+    return (
+        "A spread is the standard deviation of a difference over trainings; what is less than one apart is not told "
+        "apart."
+    )
+
+
+def title(metric: str) -> str:
+    """The metric's name before people."""
+    return MEANING[metric][0]
+
+
+def word(metric: str) -> str:
+    """The metric's name within a sentence."""
+    return SHORT.get(metric) or title(metric)
+
+
+def _in_a_sentence(rival: str) -> str:
+    return rival if rival != "Sum of single effects" else "the sum of single effects"
+
+
+def _listed(names: Iterable[str]) -> str:
+    *first, last = names
+    return f"{', '.join(first)} and {last}" if first else last

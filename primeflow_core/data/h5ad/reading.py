@@ -1,0 +1,305 @@
+"""Reading, checking and writing .h5ad files: what a file is, what is wrong with it, and its cells.
+
+``inspect`` describes a file and lists every problem; ``read_cells`` with the same choices succeeds exactly when
+the inspection is ``ready``. Choices left at None are found by the conventions of published files; the word
+``none`` for separator, dose or kind says that the file has none.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+import anndata
+import h5py
+import numpy as np
+import pandas as pd
+import scipy.sparse as sp
+
+from primeflow_core.data.cells import Cells, Layout
+from primeflow_core.data.h5ad import storage
+from primeflow_core.data.h5ad.condition_parsing import ConditionTable, condition_table
+from primeflow_core.data.h5ad.fixes import Repair
+from primeflow_core.data.h5ad.issues import Problem, Severity, error
+from primeflow_core.data.h5ad.obs_columns import Wishes, find_layout
+from primeflow_core.errors import DataError
+from primeflow_core.runtime.atomic_files import write_with
+
+# log1p of a library of 10^6 counts in one gene is 14; nothing plausible on the log scale lies above 20.
+HIGHEST_LOG = 20.0
+PROVENANCE = "provenance"
+
+
+class Scale(StrEnum):
+    COUNTS = "counts"
+    LOG = "log-normalised"
+    LINEAR = "normalised, not logged"
+    SCALED = "scaled"
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """What a file is, as far as it could be told; without a condition and a control ``layout`` is None."""
+
+    source: str
+    size: int
+    cells: int
+    genes: int
+    obs_columns: tuple[str, ...]
+    layout: Layout | None
+    why: dict[str, str]
+    scale: Scale
+    lowest: float
+    highest: float
+    zeros: float
+    control_cells: int
+    cells_of: dict[str, int]
+    conditions: int
+    combinations: tuple[str, ...]
+    contexts: tuple[str, ...]
+    problems: tuple[Problem, ...]
+
+    @property
+    def ready(self) -> bool:
+        return all(problem.severity is not Severity.ERROR for problem in self.problems)
+
+    def to_json(self) -> dict[str, Any]:
+        return {**asdict(self), "ready": self.ready}
+
+
+def inspect(
+    path: Path,
+    *,
+    condition: str | None = None,
+    covariates: Sequence[str] | None = None,
+    control: str | None = None,
+    separator: str | None = None,
+    dose: str | None = None,
+    kind: str | None = None,
+    normalise: bool = False,
+) -> Inspection:
+    """Describe an .h5ad without loading its values. Raises DataError only for what is no AnnData file at all."""
+    wishes = Wishes(condition, covariates, control, separator, dose, kind)
+    return examine(path, wishes, Repair(normalise)).inspection
+
+
+def examine(path: Path, wishes: Wishes, repair: Repair) -> "Examined":
+    """As ``inspect``, with the tables it looked at; ``read_mended`` reads the cells so described."""
+    with storage.opened(path) as file:
+        return _examined(file, path, wishes, repair)
+
+
+def read_cells(
+    path: Path,
+    *,
+    condition: str | None = None,
+    covariates: Sequence[str] | None = None,
+    control: str | None = None,
+    separator: str | None = None,
+    dose: str | None = None,
+    kind: str | None = None,
+    normalise: bool = False,
+) -> Cells:
+    """Cells of an .h5ad, log-normalised. Raises DataError with the first problem that stands in the way."""
+    return read_mended(path, Wishes(condition, covariates, control, separator, dose, kind), Repair(normalise))
+
+
+def read_cells_as(path: Path, layout: Layout, *, normalise: bool = False) -> Cells:
+    """Cells of a file that is laid out like another, for instance like the one a model was trained on."""
+    return read_mended(path, Wishes.exactly(layout), Repair(normalise))
+
+
+def read_mended(path: Path, wishes: Wishes, repair: Repair) -> Cells:
+    """Cells of a file that is mended while it is read. Raises DataError as ``read_cells``."""
+    with storage.opened(path) as file:
+        examined = _examined(file, path, wishes, repair)
+        for problem in examined.inspection.problems:
+            if problem.severity is Severity.ERROR:
+                raise DataError(f"{path.name}: {problem}")
+        values = storage.read_values(file, path)
+    if repair.normalise:
+        values = log_normalised(values)
+    if len(examined.genes) < values.shape[1]:
+        values = values[:, examined.columns]
+    table, layout = examined.table, examined.inspection.layout
+    if table is None or layout is None:
+        raise DataError(f"{path.name}: the condition of the cells is not known. Name the column with --condition.")
+    return Cells(
+        values, examined.genes, examined.names, table.conditions, table.condition_of, table.kinds,
+        layout, path.name, sha256_of(path), table.labels, table.label_order,
+    )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Examined:
+    """An inspection and what it rests on: ``genes`` at these ``columns`` of X, names of the cells (N,), obs, var."""
+
+    inspection: Inspection
+    genes: tuple[str, ...]
+    columns: np.ndarray
+    names: np.ndarray
+    table: ConditionTable | None
+    obs: pd.DataFrame
+    var: pd.DataFrame
+
+
+def _examined(file: h5py.File, path: Path, wishes: Wishes, repair: Repair) -> Examined:
+    cells, genes = storage.shape(file, path)
+    obs, var = storage.read_table(file, "obs", path), storage.read_table(file, "var", path)
+    if (len(obs), len(var)) != (cells, genes):
+        raise DataError(
+            f"{path.name} is damaged: X is {cells} × {genes}, but obs has {len(obs)} rows and var {len(var)}. "
+            "Write it again from where it came."
+        )
+    if not cells or not genes:
+        raise DataError(f"{path.name} is empty: {cells} cells, {genes} genes. Check the filter that made it.")
+    obs, names = repair.obs(obs), repair.gene_names(var)
+    found = find_layout(obs, repair.wishes(wishes))
+    values = storage.value_range(file, path)
+    scale = _scale(values)
+    problems = [*found.problems, *([] if repair.distinct else _repeated(obs.index, names))]
+    problems += _value_problems(values, scale, repair.normalise, obs.index, names)
+    table = condition_table(obs, found.layout, problems) if found.layout else None
+    problems = [problem for problem in problems if problem.code not in repair.accepted]
+    problems.sort(key=lambda problem: list(Severity).index(problem.severity))
+    inspection = Inspection(
+        source=path.name, size=path.stat().st_size, cells=cells, genes=genes,
+        obs_columns=tuple(str(name) for name in obs.columns), layout=found.layout, why=found.why,
+        scale=scale, lowest=values.lowest, highest=values.highest, zeros=1 - values.nonzero / (cells * genes),
+        problems=tuple(problems), **_condition_facts(table),
+    )  # fmt: skip
+    columns = repair.columns(names)
+    return Examined(inspection, tuple(names[columns]), columns, obs.index.to_numpy(dtype=str), table, obs, var)
+
+
+def _condition_facts(table: ConditionTable | None) -> dict[str, Any]:
+    if table is None:
+        return {"control_cells": 0, "cells_of": {}, "conditions": 0, "combinations": (), "contexts": ()}
+    counts = np.bincount(table.condition_of, minlength=len(table.conditions))
+    cells_of: dict[str, int] = {}
+    for condition, count in zip(table.conditions, counts, strict=True):
+        cells_of[condition.label] = cells_of.get(condition.label, 0) + int(count)
+    perturbed = [condition for condition in table.conditions if not condition.is_control]
+    return {
+        "control_cells": sum(int(counts[i]) for i, c in enumerate(table.conditions) if c.is_control),
+        "cells_of": cells_of,
+        "conditions": len(perturbed),
+        "combinations": tuple(dict.fromkeys(c.label for c in perturbed if len(c.perturbations) > 1)),
+        "contexts": tuple(dict.fromkeys(c.context for c in table.conditions)),
+    }
+
+
+def _scale(values: storage.ValueRange) -> Scale:
+    if values.lowest < 0:
+        return Scale.SCALED
+    if values.whole:
+        return Scale.COUNTS
+    return Scale.LOG if values.highest < HIGHEST_LOG else Scale.LINEAR
+
+
+def _value_problems(
+    values: storage.ValueRange, scale: Scale, normalise: bool, cells: pd.Index, genes: pd.Index
+) -> list[Problem]:
+    """The one thing that keeps X from being used as it is, or nothing."""
+    if values.bad is not None:
+        cell, gene = values.bad
+        text = f"X holds a value that is no number (NaN or infinite), first in cell {cells[cell]}, gene {genes[gene]}."
+        return [error("not-a-number", text, "Replace or remove it before saving.")]
+    if values.nonzero == 0:
+        return [error("all-zero", "All values are zero.", "Check which matrix was saved as X.")]
+    if scale is Scale.SCALED:
+        text = f"Values are negative, down to {values.lowest:.4g}: the data are scaled."
+        return [error("scaled", text, "Save the values before scaling as X.")]
+    if scale is Scale.LOG and normalise:
+        text = f"Values look log-normalised already (up to {values.highest:.4g})."
+        return [error("normalised-already", text, "Leave out --normalise.")]
+    if scale is Scale.COUNTS and not normalise:
+        text = f"Values are whole numbers up to {values.highest:,.0f}: counts."
+        return [error("counts", text, "Pass --normalise to bring them to the log scale.")]
+    if scale is Scale.LINEAR and not normalise:
+        text = f"Values go up to {values.highest:,.6g} with fractions: normalised but not on the log scale."
+        return [error("linear", text, "Pass --normalise to bring them to the log scale.")]
+    return []
+
+
+def _repeated(cells: pd.Index, genes: pd.Index) -> list[Problem]:
+    problems = []
+    for index, one, plural, mend in ((genes, "gene", "genes", "var"), (cells, "cell", "cells", "obs")):
+        twice = index[index.duplicated()].unique()
+        if len(twice):
+            names = f"{one} name is" if len(twice) == 1 else f"{one} names are"
+            text = f"{len(twice):,} {names} used more than once, for instance {twice[0]}."
+            problems.append(error(f"repeated-{plural}", text, f"In Python: adata.{mend}_names_make_unique()."))
+    return problems
+
+
+def log_normalised(counts: sp.csr_matrix) -> sp.csr_matrix:
+    """log1p of counts scaled to the median total of the cells that have any; (N, G) CSR float32."""
+    totals = np.asarray(counts.sum(axis=1, dtype=np.float64)).ravel()
+    median = float(np.median(totals[totals > 0])) if (totals > 0).any() else 1.0
+    factors = np.divide(median, totals, out=np.zeros_like(totals), where=totals > 0)
+    scaled = counts.astype(np.float32, copy=True)
+    scaled.data = np.log1p(counts.data * np.repeat(factors, np.diff(counts.indptr))).astype(np.float32)
+    return scaled
+
+
+def sha256_of(path: Path) -> str:
+    with path.open("rb") as opened_file:
+        return hashlib.file_digest(opened_file, "sha256").hexdigest()
+
+
+def write_cells(
+    path: Path,
+    values: sp.csr_matrix | np.ndarray,
+    genes: Sequence[str],
+    conditions: Sequence[str],
+    covariates: Mapping[str, Sequence[str]],
+    provenance: Mapping[str, Any],
+    *,
+    names: Sequence[str] | None = None,
+    extra_obs: Mapping[str, Sequence[Any]] | None = None,
+    places: Mapping[str, np.ndarray] | None = None,
+) -> None:
+    """Write an .h5ad that Scanpy and CELLxGENE open; it appears under ``path`` only when complete.
+
+    ``values``: (N, G); ``conditions``: (N,) labels, kept as given, in obs column ``condition``; ``covariates``:
+    (N,) values a column; ``places``: (N, k) coordinates by name in obsm. ``provenance`` is stored as one JSON text
+    in ``uns['provenance']``; read it back with ``read_provenance``. Raises DataError where the lengths do not fit.
+    """
+    columns = {"condition": conditions, **covariates}
+    for name, column in {**columns, **(extra_obs or {})}.items():
+        if len(column) != values.shape[0]:
+            raise DataError(f"Column {name!r} has {len(column)} values for {values.shape[0]} cells.")
+    if len(genes) != values.shape[1]:
+        raise DataError(f"{len(genes)} gene names for {values.shape[1]} columns of values.")
+    index = [f"cell_{i}" for i in range(values.shape[0])] if names is None else [str(name) for name in names]
+    obs = pd.DataFrame({name: pd.Categorical(list(column)) for name, column in columns.items()}, index=index)
+    for name, column in (extra_obs or {}).items():
+        obs[name] = list(column)
+    adata = anndata.AnnData(values, obs=obs, var=pd.DataFrame(index=[str(gene) for gene in genes]))
+    for name, coordinates in (places or {}).items():
+        adata.obsm[name] = np.asarray(coordinates, dtype=np.float32)
+    adata.uns[PROVENANCE] = json.dumps(provenance, sort_keys=True)
+    write_with(path, lambda temporary: adata.write_h5ad(temporary, compression="gzip"))
+
+
+def is_simulated(path: Path) -> bool:
+    """Whether the file says of itself that its cells are simulated (``uns['simulated']``)."""
+    with storage.opened(path) as file:
+        stored = file.get("uns/simulated")
+        return isinstance(stored, h5py.Dataset) and stored.shape == () and bool(stored[()])
+
+
+def read_provenance(path: Path) -> dict[str, Any]:
+    """What ``write_cells`` stored; empty where the file has none."""
+    with storage.opened(path) as file:
+        stored = file.get(f"uns/{PROVENANCE}")
+        text = stored[()] if isinstance(stored, h5py.Dataset) and stored.shape == () else b"{}"
+    try:
+        found = json.loads(text)
+    except (ValueError, TypeError) as reason:
+        raise DataError(f"{path.name}: uns['{PROVENANCE}'] is no JSON text. Write the file again.") from reason
+    return found if isinstance(found, dict) else {}

@@ -1,0 +1,87 @@
+"""What was measured of one part of a split, as the reference that predictions of its conditions are scored against."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.sparse as sp
+
+from primeflow_core.data.cells import Cells
+from primeflow_core.data.conditions import Condition
+from primeflow_core.data.splits import TRAIN, Split
+from primeflow_core.evaluation.labelled import LabelledCells
+from primeflow_core.evaluation.pair import Pair, paired
+
+
+@dataclass(frozen=True)
+class Truth:
+    """``reference``: all cells of the part, controls included. ``floor_controls``: of each covariate group the
+    training controls (n, G), which the reference does not hold."""
+
+    reference: LabelledCells
+    covariates: tuple[str, ...]
+    floor_controls: Mapping[tuple[str, ...], np.ndarray]
+
+    def pair(self, predicted: Mapping[Condition, np.ndarray], source: str) -> Pair:
+        """Predicted cells (n, G) of each condition, genes in the order of the reference; ``source`` names them.
+
+        Raises DataError where no condition was measured in this part.
+        """
+        listed = [condition for condition, made in predicted.items() for _ in range(len(made))]
+        prediction = LabelledCells(
+            sp.csr_matrix(np.concatenate(list(predicted.values()))),
+            self.reference.genes,
+            *_labels(listed),
+            np.array([f"cell_{i}" for i in range(len(listed))]),
+            source,
+        )
+        return paired(prediction, self.reference, self.covariates)
+
+
+def truth(cells: Cells, split: Split, part: str) -> Truth:
+    """The truth of ``part`` of ``split``; the floor's controls are those of training."""
+    index = split.indices(cells, part)
+    reference = LabelledCells(
+        sp.csr_matrix(cells.values[index]),
+        cells.genes,
+        *_labels(cells.condition_list(index)),
+        cells.names[index],
+        cells.source,
+    )
+    columns = tuple(column for column, _ in cells.conditions[0].covariates)
+    return Truth(reference, columns, _training_controls(cells, split))
+
+
+def _labels(conditions: list[Condition]) -> tuple[np.ndarray, tuple[tuple[str, ...], ...]]:
+    return (
+        np.array([condition.label for condition in conditions], dtype=object),
+        tuple(_group(condition) for condition in conditions),
+    )
+
+
+def _group(condition: Condition) -> tuple[str, ...]:
+    return tuple(value for _, value in condition.covariates)
+
+
+def _training_controls(cells: Cells, split: Split) -> dict[tuple[str, ...], np.ndarray]:
+    trained_on = split.indices(cells, TRAIN)
+    of_cell = cells.condition_of[trained_on]
+    return {
+        _group(condition): cells.dense(trained_on[of_cell == i])
+        for i, condition in enumerate(cells.conditions)
+        if condition.is_control
+    }
+
+
+def training_profiles(cells: Cells, split: Split) -> dict[tuple[str, ...], np.ndarray]:
+    """Of each covariate group the mean (G,) of the mean profiles of its training conditions, controls among them.
+
+    What the Virtual Cell Challenge's baseline predicts for every condition.
+    """
+    trained_on = split.indices(cells, TRAIN)
+    of_cell = cells.condition_of[trained_on]
+    means: dict[tuple[str, ...], list[np.ndarray]] = {}
+    for i in np.unique(of_cell):
+        profile = np.asarray(cells.values[trained_on[of_cell == i]].mean(axis=0), dtype=np.float64).ravel()
+        means.setdefault(_group(cells.conditions[i]), []).append(profile)
+    return {group: np.mean(profiles, axis=0) for group, profiles in means.items()}

@@ -1,0 +1,181 @@
+"""What can be asked of a model: contexts, perturbations in each, their doses, and how well each choice is known."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cached_property
+from itertools import accumulate, product
+
+from primeflow_core.data.conditions import Condition, Perturbation
+from primeflow_core.data.gene_names import aliases_of, current_symbol
+from primeflow_core.data.gene_search import NameSearch
+from primeflow_core.errors import ConditionError
+from primeflow_core.models.checkpoint import Manifest
+
+Covariates = tuple[tuple[str, str], ...]
+SHORT = 24
+
+
+class Standing(StrEnum):
+    """How well a choice is known, best first; the order is that of the lists people choose from."""
+
+    TRAINED = "measured, in training"
+    HELD_OUT = "measured, held out"
+    PARTS_SEEN = "each part seen alone"
+    PART_ELSEWHERE = "one part never seen alone here"
+    PART_UNSEEN = "never measured"
+    CHOSEN = "chosen already"
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A perturbation to choose, and what that would make of the condition chosen so far."""
+
+    name: str
+    standing: Standing
+
+    @property
+    def label(self) -> str:
+        return f"{self.name} · {self.standing}"
+
+    @property
+    def also(self) -> str:
+        """``also called MEK6, MKK6``: as many other names as stay short; empty where there are none."""
+        names = aliases_of(self.name)
+        ends = accumulate(len(name) + 2 for name in names)
+        shown = [name for name, end in zip(names, ends, strict=True) if end <= SHORT]
+        return f"also called {', '.join(shown)}" if shown else ""
+
+
+class Catalogue:
+    """The questions that the model of ``manifest`` takes."""
+
+    def __init__(self, manifest: Manifest) -> None:
+        self.vocabulary = manifest.vocabulary
+        self._trained_on = frozenset(manifest.trained_on)
+        self._held_out = frozenset(manifest.held_out)
+        self._met = frozenset(part.name for condition in manifest.trained_on for part in condition.perturbations)
+
+    def contexts(self) -> tuple[Covariates, ...]:
+        """Combinations of covariate values that have measured cells, sorted; the full product where none is known."""
+        known = {condition.covariates for condition in self._trained_on | self._held_out}
+        values = [[(column, value) for value in entries] for column, entries in self.vocabulary.covariates]
+        return tuple(sorted(known or product(*values), key=lambda covariates: [v.lower() for _, v in covariates]))
+
+    def choices(self, covariates: Covariates, chosen: Sequence[Perturbation] = ()) -> list[Choice]:
+        """Every perturbation beside those ``chosen``, best known first, then by name; chosen ones come last."""
+        taken = {part.name for part in chosen}
+        found = [
+            Choice(name, Standing.CHOSEN if name in taken else self._best_standing(name, covariates, chosen))
+            for name in self.vocabulary.perturbations
+        ]
+        order = list(Standing)
+        return sorted(found, key=lambda choice: (order.index(choice.standing), choice.name.lower()))
+
+    def doses(self, name: str, covariates: Covariates) -> tuple[float, ...]:
+        """Doses at which a perturbation was measured in this context, else in any; empty when it has none."""
+        highest = self.vocabulary.highest_dose[self.vocabulary.perturbations.index(name)]
+        if highest is None:
+            return ()
+        everywhere = self._trained_on | self._held_out
+        here = [condition for condition in everywhere if condition.covariates == covariates]
+        return _doses(name, here) or _doses(name, everywhere) or (highest,)
+
+    def standing(self, condition: Condition) -> Standing:
+        """As ``conditions.novelty`` tells, and whether it was measured; from sets, for lists of thousands."""
+        if condition in self._trained_on or condition.is_control:
+            return Standing.TRAINED
+        if condition in self._held_out:
+            return Standing.HELD_OUT
+        if len(condition.perturbations) > 1 and all(part in self._trained_on for part in condition.parts):
+            return Standing.PARTS_SEEN
+        known = all(part.name in self._met for part in condition.perturbations)
+        return Standing.PART_ELSEWHERE if known else Standing.PART_UNSEEN
+
+    def suggestions(self, text: str) -> tuple[str, ...]:
+        """Up to three names that may be meant by one that ``resolve`` does not find."""
+        return self._names.suggestions(text)
+
+    def resolve(self, text: str, covariates: Covariates | None = None) -> str:
+        """The name of a perturbation as the model writes it, from any name of the gene in any case.
+
+        Raises ConditionError, with a guess; with ``covariates`` it tells how many the model met in that context.
+        """
+        typed = text.strip()
+        if found := self._names.find(typed):
+            return found
+        held_out = {part.name for condition in self._held_out for part in condition.perturbations}
+        if found := NameSearch(sorted(held_out)).find(typed):
+            raise ConditionError(f"{found} was never in training. The model cannot predict it.")
+        symbol = current_symbol(typed)
+        near = () if symbol else self.suggestions(typed)
+        said = typed if symbol is None or symbol.casefold() == typed.casefold() else f"{typed} ({symbol})"
+        hint = f" Did you mean {near[0]}?" if near else ""
+        raise ConditionError(
+            f"{said} is not a perturbation this model knows.{hint} It knows {self._known(covariates)} (see the list)."
+        )
+
+    def condition(self, perturbations: Sequence[Perturbation], covariates: Covariates) -> Condition:
+        """The condition of the chosen parts. Raises ConditionError where the model has nothing to say about it."""
+        if not perturbations:
+            raise ConditionError("Choose a perturbation: the first box is empty.")
+        names = [part.name for part in perturbations]
+        for name in names:
+            if names.count(name) > 1:
+                place = "second" if len(names) == 2 else "other"
+                what = "a single perturbation" if len(names) == 2 else "a smaller combination"
+                raise ConditionError(f"You chose {name} twice. Leave the {place} box empty for {what}.")
+        for name in names:
+            if name not in self._met:
+                raise ConditionError(f"{name} was never measured. The model cannot predict it.")
+        condition = Condition(tuple(sorted(perturbations, key=lambda part: part.name)), covariates)
+        self.vocabulary.encode([condition])
+        return condition
+
+    def seen_elsewhere(self, condition: Condition) -> tuple[str, ...]:
+        """One sentence for each part that training did not meet alone in this context: where it met it."""
+        sentences = []
+        for part in condition.parts:
+            if part in self._trained_on:
+                continue
+            name = part.perturbations[0].name
+            places = [c for c in self._trained_on if name in {p.name for p in c.perturbations}]
+            here = sorted(c.label for c in places if c.covariates == condition.covariates)
+            contexts = sorted({c.context for c in places})
+            where = f"in {_some(here)}" if here else f"in {_some(contexts)} only"
+            sentences.append(
+                f"{part.label} was not seen alone in {condition.context or 'training'}; it was seen {where}."
+            )
+        return tuple(sentences)
+
+    @cached_property
+    def _names(self) -> NameSearch:
+        return NameSearch(self.vocabulary.perturbations)
+
+    def _known(self, covariates: Covariates | None) -> str:
+        """How many perturbations training met, and where, for instance ``105 in k562``."""
+        if not covariates:
+            return str(len(self.vocabulary.perturbations))
+        here = (condition for condition in self._trained_on if condition.covariates == covariates)
+        met = {part.name for condition in here for part in condition.perturbations}
+        return f"{len(met)} in {Condition((), covariates).context}"
+
+    def _best_standing(self, name: str, covariates: Covariates, chosen: Sequence[Perturbation]) -> Standing:
+        """Over the doses that were measured, since none is chosen yet."""
+        if name not in self._met:
+            return Standing.PART_UNSEEN
+        order = list(Standing)
+        parts = [Perturbation(name, dose) for dose in self.doses(name, covariates) or (None,)]
+        standings = [
+            self.standing(Condition(tuple(sorted((*chosen, part), key=lambda p: p.name)), covariates)) for part in parts
+        ]
+        return min(standings, key=order.index)
+
+
+def _doses(name: str, conditions: Sequence[Condition] | frozenset[Condition]) -> tuple[float, ...]:
+    parts = (part for condition in conditions for part in condition.perturbations)
+    return tuple(sorted({part.dose for part in parts if part.name == name and part.dose is not None}))
+
+
+def _some(names: Sequence[str], most: int = 3) -> str:
+    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")

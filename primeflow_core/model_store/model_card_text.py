@@ -1,0 +1,167 @@
+"""The model card in Markdown, from the manifest and the metrics of a model folder."""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from primeflow_core.models.checkpoint import SPLIT, Manifest
+from primeflow_core.models.model_kind import is_flow
+from primeflow_core.wording import counted
+
+TITLES = {
+    "mmd_gex": "MMD GEX (smaller is better)",
+    "mmd_pca": "MMD PCA (smaller is better)",
+    "deg_recall": "DEG recall, top 50 (larger is better)",
+    "cosine_logfc": "cosine of log fold changes (larger is better)",
+    "energy_distance": "energy distance, unbiased (smaller is better)",
+}
+
+
+def card_text(
+    manifest: Manifest, metrics: Mapping[str, Any], notes: Mapping[str, str], student: Mapping[str, str]
+) -> str:
+    """The card in Markdown: what it is, what it was trained on, how good it is, and what it must not be used for.
+
+    ``notes`` are those of the weights, ``student`` those of the student, empty where there is none.
+    """
+    source = "SIMULATED cells" if manifest.simulated else "real cells"
+    command = " ".join(str(word) for word in manifest.provenance["command"])
+    lines = [
+        f"# {manifest.name}",
+        "",
+        f"PRiMeFlow, recipe `{manifest.recipe}`, trained on {source}: data set `{manifest.dataset}` "
+        f"(sha256 `{manifest.data_sha256[:16]}…`), {len(manifest.genes)} genes, "
+        f"{counted(len(manifest.vocabulary.perturbations), 'perturbation')}. Weights of step "
+        f"{notes.get('step', '?')}, validation loss {notes.get('validation_loss', '?')}. Made {manifest.created}, "
+        f"training seed {manifest.seed}.",
+        "",
+        "```",
+        command,
+        *([student["command"]] if student else []),
+        " ".join(str(word) for word in metrics["command"]),
+        "```",
+        "",
+        f"`{SPLIT}` in this folder is the split, cell by cell. A bound on minutes makes the number of steps depend on "
+        "the machine; `--steps` with the number above gives the same weights on the same machine.",
+        "",
+        f"{_making(manifest)}{' (chosen on validation conditions)' if manifest.validated_on else ''}. "
+        f"{metrics['cells_per_condition']} cells a condition, seed {metrics['sampling']['seed']}.",
+        "",
+        "Floor: training control cells offered as the prediction. Ceiling: one half of the measured cells against the "
+        "other half; MMD is biased upward for few cells, so a prediction of more cells can lie beyond it. The unbiased "
+        "energy distance has no such bias.",
+        "",
+    ]
+    for name, rows in metrics["scored"].items():
+        lines += _section(name, rows, "held-out condition" if manifest.held_out else "condition of training")
+    lines += _student_section(student)
+    lines += _rivals_section(metrics.get("rivals", {}).get("test", []))
+    lines += _zeros_section(metrics["zeros_tried_on_val"])
+    lines += _limits(manifest)
+    return "\n".join(lines) + "\n"
+
+
+def _making(manifest: Manifest) -> str:
+    plan = manifest.sampling
+    guidance = f", guidance weight {plan.guidance:g}" if is_flow(manifest) else ""
+    return f"Sampling: {plan.way}{guidance}, zeros `{plan.zeros}`"
+
+
+def _section(name: str, rows: Sequence[Mapping[str, Any]], what: str) -> list[str]:
+    if not rows:
+        return [f"## {name}", "", "No condition.", ""]
+    mean, conditions = rows[-1], rows[:-1]
+    lines = [f"## {name}: mean of {counted(len(conditions), what)}", ""]
+    lines += ["| metric | floor | model | ceiling |", "|---|---|---|---|"]
+    for metric, title in TITLES.items():
+        figures = (mean[f"{metric}_floor"], mean[metric], mean[f"{metric}_ceiling"])
+        lines.append(f"| {title} | " + " | ".join(_figure(value) for value in figures) + " |")
+    lines += ["", "| condition | MMD GEX | MMD PCA | DEG recall | energy distance |", "|---|---|---|---|---|"]
+    for row in conditions:
+        context = " ".join(str(row[key]) for key in row if key != "condition" and isinstance(row[key], str))
+        shown = (row["mmd_gex"], row["mmd_pca"], row["deg_recall"], row["energy_distance"])
+        lines.append(f"| {row['condition']} {context} | " + " | ".join(_figure(value) for value in shown) + " |")
+    return [*lines, ""]
+
+
+def _student_section(student: Mapping[str, str]) -> list[str]:
+    """How the student compares with its teacher; nothing without one."""
+    if not student:
+        return []
+    settings = json.loads(student["settings"])
+    lines = [
+        "## Student",
+        "",
+        f"Taught in {settings['steps']} steps, seed {student['seed']} (`primeflow distill`), to make cells with one "
+        "evaluation of the network for guidance weights from 1 to 5. Unbiased energy distance, mean over conditions "
+        "and two seeds, beside its teacher's with four evaluations: to measured cells without guidance, to other cells "
+        "of the teacher with it, since an exaggerated response was never measured.",
+        "",
+        "| conditions | guidance weight | control cells | teacher | its seeds differ by | student |",
+        "|---|---|---|---|---|---|",
+    ]
+    for row in json.loads(student["judged"]):
+        figures = " | ".join(f"{row[name]:.4f}" for name in ("controls", "teacher", "spread", "student"))
+        lines.append(f"| {row['conditions']} | {row['guidance']:g} | {figures} |")
+    return [*lines, ""]
+
+
+def _rivals_section(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The mean of each rival, beside which the model's own is to be read; nothing without rivals."""
+    means = list({row["rival"]: row for row in rows}.values())  # the last row of each is the mean
+    if not means:
+        return []
+    lines = [
+        "## Rivals on test",
+        "",
+        "Predictions in closed form from the training cells, mean over the conditions that each can predict. None "
+        "makes more cells than it can without repeating one; MMD is biased upward for few cells, so compare the "
+        "unbiased energy distance.",
+        "",
+        "| rival | MMD GEX | MMD PCA | DEG recall | cosine | energy distance | cells | conditions |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for row in means:
+        conditions = sum(other["rival"] == row["rival"] for other in rows) - 1
+        figures = " | ".join(_figure(row[metric]) for metric in TITLES)
+        lines.append(f"| {row['rival']} | {figures} | {row['cells']:.0f} | {conditions} |")
+    return [*lines, ""]
+
+
+def _figure(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3f}"
+
+
+def _zeros_section(tried: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[str]:
+    lines = [
+        "## Zero handling, on validation conditions",
+        "",
+        "| zeros | MMD GEX | DEG recall | cosine |",
+        "|---|---|---|---|",
+    ]
+    for name, rows in tried.items():
+        for row in rows:
+            figures = " | ".join(_figure(row[metric]) for metric in ("mmd_gex", "deg_recall", "cosine_logfc"))
+            lines.append(f"| {name} | {figures} |")
+    return [*lines, ""]
+
+
+def _limits(manifest: Manifest) -> list[str]:
+    held_out = ", ".join(f"{c.label} ({c.context})" for c in manifest.held_out) or (
+        "no condition; the figures above are for other cells of conditions that training saw"
+    )
+    contexts = ", ".join(sorted({c.context for c in manifest.trained_on} - {""})) or "one context"
+    unknown = [c.label for c in manifest.held_out if not manifest.vocabulary.knows(c)]
+    refused = (
+        [f"Not scored, since a part of it was never met in training: {', '.join(unknown)}.", ""] if unknown else []
+    )
+    return [
+        "## Use",
+        "",
+        f"Held out of training: {held_out}. Trained on {len(manifest.trained_on)} conditions of {contexts}, "
+        "controls included.",
+        "",
+        *refused,
+        "For choosing experiments, not as evidence; no clinical use. A pair of seen parts is a prediction, not a "
+        "memory; a part that was seen only elsewhere makes it a guess.",
+    ]

@@ -1,0 +1,80 @@
+"""What a model folder says of its model, as rows for people: what it is, what it learned from, how it did."""
+
+import json
+from dataclasses import dataclass
+
+import pandas as pd
+
+from primeflow_core.data.splits import TEST
+from primeflow_core.evaluation.table import MEAN
+from primeflow_core.model_store.held_out_metrics import MEASURES, read_validation
+from primeflow_core.model_store.local_models import Model
+from primeflow_core.models.baselines.condition_scores import LABELS
+from primeflow_core.models.checkpoint import METRICS, STUDENT_WEIGHTS
+from primeflow_core.models.model_kind import is_flow, is_guided, way_of
+
+
+def facts_of(model: Model) -> list[tuple[str, str]]:
+    """Name and value, for instance ``("Genes", "500")``."""
+    manifest = model.manifest
+    contexts = sorted({condition.context for condition in manifest.trained_on if condition.context})
+    facts = [
+        ("Trained on", f"{manifest.dataset} ({'simulated' if manifest.simulated else 'measured'} cells)"),
+        ("Data, sha256", f"{manifest.data_sha256[:16]}…"),
+        ("Genes", f"{len(manifest.genes):,}"),
+        ("Perturbations", f"{len(manifest.vocabulary.perturbations):,}"),
+        ("Conditions in training", f"{len(manifest.trained_on):,}, controls included"),
+        ("Held out", ", ".join(c.label for c in manifest.held_out) or "none"),
+        ("Cells you start from", ", ".join(contexts) or "one kind"),
+        ("Recipe", manifest.recipe),
+        ("Made", f"{model.made}, seed {manifest.seed}"),
+        ("What it does", f"It {way_of(manifest)}."),
+        *_sampling(model),
+    ]
+    made = dict(manifest.provenance).get("versions", {})
+    return [*facts, ("Versions", ", ".join(f"{name} {version}" for name, version in dict(made).items()))]
+
+
+def _sampling(model: Model) -> list[tuple[str, str]]:
+    """Steps and students are of flows alone."""
+    plan = model.manifest.sampling
+    if not is_flow(model.manifest):
+        return [("Sampling", f"in one pass, zeros {plan.zeros}; no guidance")]
+    guidance = "" if is_guided(model.manifest) else "; no guidance"
+    return [
+        ("Sampling", f"{plan.way}, zeros {plan.zeros}{guidance}"),
+        ("Student", "yes, one evaluation a cell" if (model.folder / STUDENT_WEIGHTS).is_file() else "none"),
+    ]
+
+
+@dataclass(frozen=True)
+class HeldOutScores:
+    """``table``: measure, model, floor, ceiling and rivals, means over the conditions that the model was tested on.
+
+    ``sentence``: what they are means over, and so what they tell.
+    """
+
+    table: pd.DataFrame
+    sentence: str
+
+
+def held_out_scores(model: Model) -> HeldOutScores | None:
+    """None for a model that was never tested."""
+    found = read_validation(model.folder)
+    if found is None:
+        return None
+    rivals = _rivals(model)
+    rows = []
+    for name, bounded in found.figures.items():
+        better = "larger is better" if bounded.larger_is_better else "smaller is better"
+        row = {"Measure": f"{MEASURES[name]} ({better})", "Model": bounded.value}
+        row |= {"Floor": bounded.floor, "Ceiling": bounded.ceiling}
+        rows.append(row | {title: rivals.get(rival, {}).get(name) for rival, title in LABELS.items()})
+    return HeldOutScores(pd.DataFrame(rows), found.sentence)
+
+
+def _rivals(model: Model) -> dict[str, dict[str, float]]:
+    """The mean row of each rival that was scored beside the model, by name; empty where none was."""
+    metrics = json.loads((model.folder / METRICS).read_text(encoding="utf-8"))
+    rows = metrics.get("rivals", {}).get(TEST, [])
+    return {row["rival"]: row for row in rows if row["condition"] == MEAN}

@@ -1,0 +1,72 @@
+"""What models are made of: rows of numbers by name, as config.json holds them, and the model that they describe."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
+from types import MappingProxyType
+from typing import Any
+
+from primeflow_core.data.conditions import Vocabulary
+from primeflow_core.errors import CheckpointError
+from primeflow_core.models.baselines.architecture import Architecture
+from primeflow_core.models.baselines.biolord import BiolordConfig
+from primeflow_core.models.baselines.closed_form import AdditiveConfig, MeanConfig, NoChangeConfig, RidgeConfig
+from primeflow_core.models.baselines.cpa import CPAConfig
+from primeflow_core.models.baselines.decoder_only import DecoderOnlyConfig
+from primeflow_core.models.baselines.latent import LatentConfig
+from primeflow_core.models.baselines.linear import LinearConfig
+from primeflow_core.models.baselines.sams_vae import SamsVaeConfig
+from primeflow_core.models.flow.mlp import MLPConfig
+from primeflow_core.models.flow.objective import FlowConfig
+from primeflow_core.models.flow.primeflow import FieldConfig, PRiMeFlow
+from primeflow_core.models.flow.unet import UNetConfig
+from primeflow_core.models.predictor import Predictor
+
+TRAINING, FLOW = "training", "flow"
+FIELDS: MappingProxyType[str, type[FieldConfig]] = MappingProxyType({"field": UNetConfig, "mlp": MLPConfig})
+"""Velocity fields; beside each stands a row ``flow``."""
+ARCHITECTURES: MappingProxyType[str, type[Architecture]] = MappingProxyType(
+    {
+        "no_change": NoChangeConfig,
+        "mean": MeanConfig,
+        "additive": AdditiveConfig,
+        "ridge": RidgeConfig,
+        "linear": LinearConfig,
+        "latent": LatentConfig,
+        "decoder_only": DecoderOnlyConfig,
+        "cpa": CPAConfig,
+        "sams_vae": SamsVaeConfig,
+        "biolord": BiolordConfig,
+    }
+)
+"""Models of one row."""
+
+Row = FieldConfig | FlowConfig | Architecture
+
+
+def rows_of(settings: Mapping[str, Mapping[str, Any]]) -> dict[str, Row]:
+    """The rows of a model from the plain numbers of a config.json. Raises CheckpointError for what no row has."""
+    kinds: dict[str, type[Row]] = {FLOW: FlowConfig, **FIELDS, **ARCHITECTURES}
+    found = {name: numbers for name, numbers in settings.items() if name != TRAINING}
+    if strange := sorted(set(found) - set(kinds)):
+        raise CheckpointError(f"The model has the row {strange[0]!r}, and this version knows {', '.join(kinds)}.")
+    return {name: _row(name, kinds[name], numbers) for name, numbers in found.items()}
+
+
+def _row(name: str, kind: type[Row], numbers: Mapping[str, Any]) -> Row:
+    known = {entry.name for entry in fields(kind)}
+    if strange := sorted(set(numbers) - known):
+        raise CheckpointError(f"The model's row {name} has the setting {strange[0]!r}, which this version lacks.")
+    given: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in numbers.items()}
+    return kind(**given)
+
+
+def built(genes: Sequence[str], vocabulary: Vocabulary, rows: Mapping[str, Row]) -> Predictor:
+    """The model with fresh weights. Raises CheckpointError where the rows make none."""
+    flow, *others = (rows.get(FLOW), *(row for name, row in rows.items() if name != FLOW))
+    if len(others) == 1:
+        (row,) = others
+        if isinstance(flow, FlowConfig) and isinstance(row, FieldConfig):
+            return PRiMeFlow(genes, vocabulary, row, flow)
+        if flow is None and isinstance(row, Architecture):
+            return row.build(genes, vocabulary)
+    raise CheckpointError(f"The rows {', '.join(rows) or 'that are not there'} make no model.")

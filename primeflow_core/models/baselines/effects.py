@@ -1,0 +1,112 @@
+"""What each perturbation adds to a cell's latent state in SAMS-VAE (Bereket and Karaletsos 2023)."""
+
+from abc import abstractmethod
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from primeflow_core.models.baselines.layers import MLP
+from primeflow_core.models.baselines.posterior import Posterior, PosteriorNet, standard_normal
+
+FIRST_LOGIT = -1.0
+"""Where PerturBench starts the masks: 27 % on."""
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """One draw for each of n: ``shift`` (n, L), and its ``divergence`` (n,) from the prior, summed over L."""
+
+    shift: Tensor
+    divergence: Tensor
+
+
+class Effects(nn.Module):
+    """What single perturbations, by their number t, add. Learning and predicting draw it alike.
+
+    ``random``: how many random numbers R a draw takes.
+    """
+
+    random: int
+
+    @abstractmethod
+    def chance(self, draws: int, generator: torch.Generator) -> Tensor:
+        """(draws, R): what is random in so many draws, on the generator's device."""
+
+    @abstractmethod
+    def drawn(self, t: Tensor, chance: Tensor) -> Drawn:
+        """Of each of t (n,) a draw of its own, from its row of ``chance`` (n, R)."""
+
+
+class SparseEffects(Effects):
+    """m_t * e_t: the mask m_t ~ Bernoulli of learnt logits, the effect e_t ~ N(., .) by a network of (m_t, one-hot t).
+
+    Their priors are Bernoulli(``prior``) and N(0, I).
+    """
+
+    def __init__(
+        self, perturbations: int, width: int, latent: int, layers: int, prior: float, temperature: float
+    ) -> None:
+        super().__init__()
+        self.random = 2 * latent
+        self._prior, self._temperature = prior, temperature
+        self.logits = nn.Parameter(torch.full((perturbations, latent), FIRST_LOGIT))
+        self.net = PosteriorNet(latent + perturbations, width, latent, layers)
+
+    @property
+    def mask(self) -> Tensor:
+        """(P, L) the probability that the perturbation moves the latent factor."""
+        return self.logits.sigmoid()
+
+    def chance(self, draws: int, generator: torch.Generator) -> Tensor:
+        """(draws, 2 L): uniform numbers for the masks beside normal ones for the effects."""
+        latent = self.logits.shape[1]
+        uniform = torch.rand(draws, latent, generator=generator, device=generator.device)
+        return torch.cat([uniform, standard_normal(draws, latent, generator)], dim=1)
+
+    def drawn(self, t: Tensor, chance: Tensor) -> Drawn:
+        uniform, noise = chance.chunk(2, dim=1)
+        logits = self.logits[t]
+        mask = straight_through(logits, self._temperature, uniform)
+        effect = self._effect(mask, t)
+        divergence = bernoulli_divergence(logits, self._prior).sum(dim=1) + effect.divergence()
+        return Drawn(mask * effect.sample(noise), divergence)
+
+    def _effect(self, mask: Tensor, t: Tensor) -> Posterior:
+        found: Posterior = self.net(torch.cat([mask, F.one_hot(t, len(self.logits)).float()], dim=1))
+        return found
+
+
+class DenseEffects(Effects):
+    """e_t by a network of the one-hot t: the mask is 1 everywhere, and nothing is random."""
+
+    def __init__(self, perturbations: int, width: int, latent: int, layers: int) -> None:
+        super().__init__()
+        self.random = 0
+        self._perturbations = perturbations
+        self.net = MLP(perturbations, width, latent, layers)
+
+    def chance(self, draws: int, generator: torch.Generator) -> Tensor:
+        return torch.empty(draws, 0, device=generator.device)
+
+    def drawn(self, t: Tensor, chance: Tensor) -> Drawn:
+        shift = self.net(F.one_hot(t, self._perturbations).float()).float()
+        return Drawn(shift, shift.new_zeros(len(t)))
+
+
+def straight_through(logits: Tensor, temperature: float, uniform: Tensor) -> Tensor:
+    """0 or 1 of Bernoulli(sigmoid(logits)), with the gradient of its relaxation (Jang et al. 2017, two categories).
+
+    ``uniform``: numbers in [0, 1) in the shape of ``logits``.
+    """
+    uniform = uniform.clamp(1e-6, 1 - 1e-6)
+    relaxed = ((logits + uniform.logit()) / temperature).sigmoid()
+    return (relaxed > 0.5).float() + relaxed - relaxed.detach()
+
+
+def bernoulli_divergence(logits: Tensor, prior: float) -> Tensor:
+    """Kullback-Leibler divergence of Bernoulli(sigmoid(logits)) from Bernoulli(prior), in nats; the shape of logits."""
+    on, off = F.logsigmoid(logits), F.logsigmoid(-logits)
+    against = torch.tensor([prior, 1 - prior], device=logits.device).log()
+    return on.exp() * (on - against[0]) + off.exp() * (off - against[1])

@@ -1,0 +1,247 @@
+"""A model folder: weights.safetensors and config.json, with student, split, metrics, card and preview beside them.
+
+Importing this module does not import torch, so that a page can describe a model before anything heavy loads.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from zipfile import BadZipFile
+
+import numpy as np
+
+from primeflow_core.data.cells import Layout
+from primeflow_core.data.conditions import Condition, Vocabulary
+from primeflow_core.errors import CheckpointError, PrimeflowError
+from primeflow_core.models.sampling_plan import EXPONENTIAL, STUDENT, USUAL_STEPS, SamplingPlan
+from primeflow_core.runtime.atomic_files import replaced, write_json
+
+if TYPE_CHECKING:
+    import torch
+
+    from primeflow_core.models.flow.primeflow import PRiMeFlow
+    from primeflow_core.models.flow.student import Student
+    from primeflow_core.models.predictor import Predictor
+
+FORMAT = 1
+CONFIG = "config.json"
+WEIGHTS = "weights.safetensors"
+STUDENT_WEIGHTS = "student.safetensors"
+SPLIT = "split.csv.gz"
+METRICS = "metrics.json"
+CARD = "README.md"
+PREVIEW = "preview.npz"
+TEACHER = "teacher"
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What config.json says: everything about a model but its weights.
+
+    ``settings`` holds the rows ``field``, ``flow`` and ``training`` of the recipe as numbers. ``held_out``
+    are the conditions of validation and test, ``trained_on`` those of the training cells. ``dataset`` is a
+    named data set or a file name, ``data_sha256`` its content. ``first_view`` is what the app opens on.
+    """
+
+    name: str
+    created: str
+    recipe: str
+    settings: Mapping[str, Mapping[str, Any]]
+    genes: tuple[str, ...]
+    vocabulary: Vocabulary
+    layout: Layout
+    trained_on: tuple[Condition, ...]
+    validated_on: tuple[Condition, ...]
+    tested_on: tuple[Condition, ...]
+    dataset: str
+    data_sha256: str
+    simulated: bool
+    sampling: SamplingPlan
+    seed: int
+    first_view: Condition | None
+    provenance: Mapping[str, Any]
+
+    @property
+    def held_out(self) -> tuple[Condition, ...]:
+        return (*self.validated_on, *self.tested_on)
+
+    def to_json(self) -> dict[str, Any]:
+        plain = {field.name: getattr(self, field.name) for field in fields(self)}
+        for name in ("trained_on", "validated_on", "tested_on"):
+            plain[name] = [condition.to_json() for condition in plain[name]]
+        plain["first_view"] = self.first_view.to_json() if self.first_view else None
+        for name in ("vocabulary", "layout", "sampling"):
+            plain[name] = asdict(plain[name])
+        return {"format": FORMAT, **plain}
+
+    @staticmethod
+    def from_json(data: dict[str, Any]) -> "Manifest":
+        """Raises CheckpointError, KeyError, TypeError or ValueError for anything but what ``to_json`` writes."""
+        given = dict(data)
+        if (version := given.pop("format", None)) != FORMAT:
+            raise CheckpointError(f"it has format {version!r} and this version of PRiMeFlow reads format {FORMAT}")
+        for name in ("trained_on", "validated_on", "tested_on"):
+            given[name] = tuple(Condition.from_json(condition) for condition in given[name])
+        given["first_view"] = Condition.from_json(given["first_view"]) if given["first_view"] else None
+        given["genes"] = tuple(given["genes"])
+        given["vocabulary"] = _vocabulary(given["vocabulary"])
+        given["layout"] = Layout(**{**given["layout"], "covariates": tuple(given["layout"]["covariates"])})
+        given["sampling"] = SamplingPlan(**given["sampling"])
+        return Manifest(**given)
+
+
+def _vocabulary(data: dict[str, Any]) -> Vocabulary:
+    return Vocabulary(
+        tuple(data["perturbations"]),
+        tuple(data["highest_dose"]),
+        tuple((column, tuple(values)) for column, values in data["covariates"]),
+    )
+
+
+def write_manifest(folder: Path, manifest: Manifest) -> None:
+    write_json(folder / CONFIG, manifest.to_json())
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """Raises CheckpointError that names the folder and what is wrong with it."""
+    path = folder / CONFIG
+    if not path.is_file():
+        raise CheckpointError(f"{folder} is no model: it has no {CONFIG}. Name a folder that `train` made.")
+    try:
+        return Manifest.from_json(json.loads(path.read_text(encoding="utf-8")))
+    except (KeyError, TypeError, ValueError, AttributeError, PrimeflowError) as error:
+        raise CheckpointError(
+            f"{path} cannot be read as a model description: {error}. Train or copy it again."
+        ) from error
+
+
+def write_weights(folder: Path, tensors: "Mapping[str, torch.Tensor]", notes: Mapping[str, str]) -> None:
+    """Write contiguous tensors by name and ``notes`` (step, validation loss) into the file's header."""
+    from safetensors.torch import save_file
+
+    with replaced(folder / WEIGHTS) as temporary:
+        save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, temporary, dict(notes))
+
+
+def read_weight_notes(folder: Path) -> dict[str, str]:
+    """The notes written with the weights."""
+    return _notes(folder / WEIGHTS)
+
+
+def read_student_notes(folder: Path) -> dict[str, str]:
+    """What is known of the student; empty where there is none."""
+    path = folder / STUDENT_WEIGHTS
+    return _notes(path) if path.is_file() else {}
+
+
+def _notes(path: Path) -> dict[str, str]:
+    from safetensors import safe_open
+
+    with safe_open(path, framework="np") as stored:
+        return dict(stored.metadata() or {})
+
+
+def write_student(folder: Path, predictor: "PRiMeFlow", student: "Student", notes: Mapping[str, str]) -> None:
+    """Store the student of ``predictor`` in half precision, with ``notes`` and the teacher's fingerprint."""
+    from safetensors.torch import save_file
+
+    tensors = {name: tensor.half().contiguous() for name, tensor in student.state_dict().items()}
+    with replaced(folder / STUDENT_WEIGHTS) as temporary:
+        save_file(tensors, temporary, {**notes, TEACHER: fingerprint(predictor)})
+
+
+def forget_student(folder: Path) -> None:
+    """Remove a student whose teacher goes on learning, and sample as before it was made."""
+    if not (folder / STUDENT_WEIGHTS).is_file():
+        return
+    manifest = read_manifest(folder)
+    if manifest.sampling.sampler == STUDENT:
+        before = replace(manifest.sampling, sampler=EXPONENTIAL, steps=USUAL_STEPS[EXPONENTIAL])
+        write_manifest(folder, replace(manifest, sampling=before))
+    (folder / STUDENT_WEIGHTS).unlink()
+
+
+def fingerprint(predictor: "PRiMeFlow") -> str:
+    """sha256 of the weights in half precision, the same whether they are stored in full or half precision."""
+    digest = hashlib.sha256()
+    for _, tensor in sorted(own_weights(predictor).items()):
+        digest.update(tensor.half().cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()
+
+
+def own_weights(predictor: "Predictor") -> "dict[str, torch.Tensor]":
+    """The weights by name, without those of a student, which has a file of its own."""
+    return {name: tensor for name, tensor in predictor.state_dict().items() if not name.startswith("student.")}
+
+
+def load(folder: Path, device: str = "cpu", *, student: bool = True) -> "Predictor":
+    """The model with its weights, and its student if wanted, in float32, ready to predict. Raises CheckpointError."""
+    manifest = read_manifest(folder)
+    if not (folder / WEIGHTS).is_file():
+        raise CheckpointError(f"{folder} has no {WEIGHTS} yet: its training has not come to a first result. Resume it.")
+    predictor = build(manifest)
+    _fill(predictor, folder / WEIGHTS)
+    if student and (folder / STUDENT_WEIGHTS).is_file():
+        _attach_student(folder, predictor)
+    return predictor.to(device).eval()
+
+
+def _attach_student(folder: Path, predictor: "Predictor") -> None:
+    from primeflow_core.models.flow.primeflow import PRiMeFlow
+    from primeflow_core.models.flow.student import Student
+    from primeflow_core.models.flow.unet import UNetField
+
+    path = folder / STUDENT_WEIGHTS
+    if not isinstance(predictor, PRiMeFlow) or not isinstance(predictor.field, UNetField):
+        raise CheckpointError(f"{path} belongs to another kind of model. Delete it, or copy the model again.")
+    student = Student(predictor.field.config, len(predictor.genes), predictor.vocabulary.size)
+    _fill(student, path)
+    if _notes(path).get(TEACHER) != fingerprint(predictor):
+        raise CheckpointError(
+            f"{path} was taught by other weights than {WEIGHTS} beside it. Run `primeflow distill` again, or delete it."
+        )
+    predictor.student = student
+
+
+def _fill(module: "torch.nn.Module", path: Path) -> None:
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    try:
+        module.load_state_dict({name: tensor.float() for name, tensor in load_file(path).items()})
+    except (SafetensorError, RuntimeError, OSError) as error:
+        reason = str(error).splitlines()[0]
+        raise CheckpointError(f"{path} does not fit its {CONFIG}: {reason} Train or copy it again.") from error
+
+
+def build(manifest: Manifest, seed: int | None = None) -> "Predictor":
+    """The model that the manifest describes, with fresh weights, drawn by ``seed`` whatever other threads draw."""
+    from primeflow_core.models.architectures import built, rows_of
+    from primeflow_core.models.torch_rng import drawing
+
+    with drawing(seed):
+        return built(manifest.genes, manifest.vocabulary, rows_of(manifest.settings))
+
+
+def write_preview(folder: Path, predicted: Mapping[Condition, np.ndarray]) -> None:
+    """Ship predicted cells (n, G) of some conditions, in half precision, for a first view without sampling."""
+    arrays = {str(i): values.astype(np.float16) for i, values in enumerate(predicted.values())}
+    listed = json.dumps([condition.to_json() for condition in predicted])
+    with replaced(folder / PREVIEW) as temporary, temporary.open("wb") as stream:
+        np.savez_compressed(stream, allow_pickle=False, conditions=np.array(listed), **arrays)
+
+
+def read_preview(folder: Path) -> dict[Condition, np.ndarray]:
+    """Shipped predicted cells, (n, G) float32 a condition; empty when the model ships none."""
+    path = folder / PREVIEW
+    if not path.is_file():
+        return {}
+    try:
+        with np.load(path, allow_pickle=False) as stored:
+            conditions = [Condition.from_json(entry) for entry in json.loads(str(stored["conditions"]))]
+            return {condition: stored[str(i)].astype(np.float32) for i, condition in enumerate(conditions)}
+    except (OSError, KeyError, TypeError, ValueError, BadZipFile) as error:
+        raise CheckpointError(f"{path} is damaged: {error}. Delete it, or copy the model again.") from error

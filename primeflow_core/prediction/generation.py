@@ -1,0 +1,109 @@
+"""Cells on request: predictions of one or more conditions as one annotated table with its provenance."""
+
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from primeflow_core.data.conditions import Condition, novelty
+from primeflow_core.data.h5ad.reading import write_cells
+from primeflow_core.models.checkpoint import Manifest
+from primeflow_core.models.sampling_plan import Progress, SamplingPlan
+from primeflow_core.prediction.projection import FEWEST_CELLS, PCAMap
+from primeflow_core.runtime.provenance import of_model, versions
+
+if TYPE_CHECKING:
+    from primeflow_core.models.predictor import Predictor
+
+
+@dataclass(frozen=True)
+class Generated:
+    """Predicted cells (N, G) and, for each of the N, its condition and the label it was asked by."""
+
+    values: np.ndarray
+    conditions: tuple[Condition, ...]
+    labels: tuple[str, ...]
+
+
+def generate(
+    predictor: "Predictor",
+    conditions: Sequence[Condition],
+    labels: Sequence[str],
+    cells: int,
+    plan: SamplingPlan,
+    on_step: Callable[[int], None],
+) -> Generated:
+    """``cells`` cells of each condition; every condition starts from the same noise, so that they compare well.
+
+    ``on_step`` hears how many cell-steps are done.
+    """
+    values = []
+    for i, condition in enumerate(conditions):
+        values.append(predictor.predict(condition, cells, plan, _counter(on_step, i * cells * plan.steps)))
+    return Generated(
+        np.concatenate(values) if values else np.zeros((0, len(predictor.genes)), np.float32),
+        tuple(condition for condition in conditions for _ in range(cells)),
+        tuple(label for label in labels for _ in range(cells)),
+    )
+
+
+def _counter(on_step: Callable[[int], None], before: int) -> Callable[[Progress], None]:
+    def count(progress: Progress) -> None:
+        in_batch = len(progress.state) * progress.step
+        on_step(before + progress.first * progress.steps + in_batch)
+
+    return count
+
+
+def provenance(manifest: Manifest, plan: SamplingPlan, conditions: Sequence[Condition]) -> dict[str, Any]:
+    """What must be known to make the same cells again, and how far to trust them.
+
+    No time of day: the same request gives the same file, byte for byte.
+    """
+    return {
+        **of_model(manifest),
+        "sampling": asdict(plan),
+        "novelty": {
+            condition.label: str(novelty(condition, manifest.trained_on)) for condition in dict.fromkeys(conditions)
+        },
+        "versions": versions(),
+    }
+
+
+def h5ad_bytes(generated: Generated, manifest: Manifest, plan: SamplingPlan, known: np.ndarray | None = None) -> bytes:
+    """The .h5ad of ``write_generated``, for a browser to save."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "cells.h5ad"
+        write_generated(path, generated, manifest, plan, known)
+        return path.read_bytes()
+
+
+def write_generated(
+    path: Path, generated: Generated, manifest: Manifest, plan: SamplingPlan, known: np.ndarray | None = None
+) -> None:
+    """Write an .h5ad with obs condition, covariates and origin, obsm ``X_pca`` and the provenance in uns.
+
+    The components are those of ``known`` cells (m, G), such as the measured ones of the context, else of the cells
+    themselves; too few cells have none.
+    """
+    columns = [column for column, _ in manifest.vocabulary.covariates]
+    covariates = {column: [dict(c.covariates)[column] for c in generated.conditions] for column in columns}
+    write_cells(
+        path,
+        generated.values,
+        manifest.genes,
+        list(generated.labels),
+        covariates,
+        provenance(manifest, plan, generated.conditions),
+        extra_obs={"origin": ["predicted"] * len(generated.values)},
+        places=_components(generated.values, generated.values if known is None else known),
+    )
+
+
+def _components(values: np.ndarray, fitted_on: np.ndarray) -> dict[str, np.ndarray]:
+    if len(fitted_on) < FEWEST_CELLS:
+        return {}
+    return {"X_pca": PCAMap(fitted_on).scores(values)}

@@ -1,0 +1,128 @@
+"""One condition, predicted beside measured: the cells to draw, the genes that change, how far to trust it.
+
+Predicted effects are measured from the control cells of training, measured effects from control cells that
+training did not use, so that neither side lends the other its noise. Where a file has no such split of its
+controls they are halved. Somebody's own cells are compared with their own controls, and what is predicted for them
+with controls of the model's experiment: a difference between the two experiments is no effect.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from primeflow_core.data.cells import Cells
+from primeflow_core.data.conditions import Condition
+from primeflow_core.data.splits import TRAIN, read_split
+from primeflow_core.errors import DataError
+from primeflow_core.evaluation.agreement import FEWEST, Bounded, Measured, agreement, halved_controls
+from primeflow_core.evaluation.principal_components import components
+from primeflow_core.evaluation.response import Cloud, Response, response
+from primeflow_core.evaluation.scores import PCS
+from primeflow_core.models import checkpoint
+
+MOST_FITTED = 5_000
+
+
+@dataclass(frozen=True)
+class Background:
+    """What was measured in one context: two disjoint sets of controls (k, G), and cells (n, G) to fit maps on.
+
+    ``controls``: the unperturbed cells of the same experiment as the measured ones, to show and to compare with.
+    ``predicted_controls`` (k, G): where the measured cells are somebody's own, controls of the model's experiment that
+    training did not use, to score predicted effects from; else None.
+    """
+
+    training_controls: np.ndarray
+    other_controls: np.ndarray
+    context_cells: np.ndarray
+    controls: np.ndarray
+    predicted_controls: np.ndarray | None = None
+
+
+def background(cells: Cells, genes: tuple[str, ...], condition: Condition, folder: Path, seed: int = 0) -> Background:
+    """Controls and cells of the condition's context, for a model of these ``genes`` in ``folder``.
+
+    Raises DataError where the cells have other genes, or too few of them are controls.
+    """
+    if cells.genes != genes:
+        raise DataError(
+            f"{cells.source} has other genes than the model ({len(cells.genes)} and {len(genes)}, or another order). "
+            "Use the file that the model was trained on."
+        )
+    training, others = (cells.dense(rows) for rows in control_rows(cells, condition, in_training(cells, folder), seed))
+    controls = np.concatenate([training, others])
+    return Background(training, others, _context_cells(cells, condition, seed), controls)
+
+
+def control_rows(
+    cells: Cells, condition: Condition, trained: np.ndarray, seed: int = 0
+) -> tuple[np.ndarray, np.ndarray]:
+    """Rows of the controls of the condition's context: those ``trained`` on (N,), and others; else two halves.
+
+    Raises DataError for fewer than 8.
+    """
+    rows = cells.where(condition.control())
+    if len(rows) < 2 * FEWEST:
+        raise DataError(
+            f"{cells.source} has {len(rows)} control cells in {condition.context or 'all'}; "
+            f"comparing needs {2 * FEWEST} at least."
+        )
+    training, others = rows[trained[rows]], rows[~trained[rows]]
+    return (training, others) if min(len(training), len(others)) >= FEWEST else halved_controls(rows, seed)
+
+
+def in_training(cells: Cells, folder: Path) -> np.ndarray:
+    """(N,) whether each cell was in training; all False for cells that the model's split does not name."""
+    try:
+        split = read_split(folder / checkpoint.SPLIT, cells, unlisted="leave-out")
+    except DataError:
+        # The user's own cells are not those of the split, and none of them was trained on.
+        return np.zeros(len(cells), dtype=bool)
+    return split.part_of(cells) == TRAIN
+
+
+def background_of_own(own: Background, trained_on: Background) -> Background:
+    """Somebody's own cells beside those of the training: each side's effects are measured from its own controls."""
+    return replace(
+        own,
+        training_controls=trained_on.training_controls,
+        other_controls=own.controls,
+        predicted_controls=trained_on.other_controls,
+    )
+
+
+def _context_cells(cells: Cells, condition: Condition, seed: int) -> np.ndarray:
+    here = [i for i, known in enumerate(cells.conditions) if known.covariates == condition.covariates]
+    rows = np.flatnonzero(np.isin(cells.condition_of, here))
+    if len(rows) > MOST_FITTED:
+        rows = np.sort(np.random.default_rng(seed).choice(rows, MOST_FITTED, replace=False))
+    return cells.dense(rows)
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """``agreement`` is empty where the condition was never measured."""
+
+    response: Response
+    agreement: Mapping[str, Bounded]
+
+
+def compared(
+    predicted: np.ndarray, measured: np.ndarray, known: Background, genes: tuple[str, ...], top: int = 50
+) -> Comparison:
+    """Compare predicted cells (n, G) with measured ones (m, G; m = 0: never measured) of one condition."""
+    from_training = Cloud(predicted, known.training_controls)
+    if len(measured) < FEWEST:
+        return Comparison(response(genes, from_training, None), {})
+    return Comparison(
+        response(genes, from_training, Cloud(measured, known.other_controls)),
+        agreement(predicted, truth_of(measured, known, genes), top=top),
+    )
+
+
+def truth_of(measured: np.ndarray, known: Background, genes: tuple[str, ...]) -> Measured:
+    """What predictions of a condition are scored against: measured cells (m, G) and their background."""
+    fitted = components(known.context_cells, PCS)
+    return Measured(measured, known.other_controls, known.training_controls, genes, fitted, known.predicted_controls)

@@ -1,0 +1,81 @@
+"""From a model folder to the same folder with a student: taught, judged, stored, and made the default if it is good."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+from primeflow_core.data.cells import Cells
+from primeflow_core.data.splits import TRAIN, read_split
+from primeflow_core.errors import DataError, SettingError
+from primeflow_core.models import checkpoint
+from primeflow_core.models.flow.primeflow import PRiMeFlow
+from primeflow_core.models.sampling_plan import EXPONENTIAL, STUDENT, USUAL_STEPS
+from primeflow_core.runtime.provenance import now, versions
+from primeflow_core.training.distillation.teaching import DistillationConfig, OnStep, distill
+from primeflow_core.training.distillation.verdict import Judged, judge
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How the student compares with its teacher; ``default``: whether it now makes the model's cells."""
+
+    judged: tuple[Judged, ...]
+
+    @property
+    def default(self) -> bool:
+        return bool(self.judged) and all(row.good for row in self.judged)
+
+    @property
+    def summary(self) -> str:
+        if self.default:
+            return "as good as its teacher, so cells come from it from now on."
+        return (
+            "not as good as its teacher, so cells still come from the teacher; more --steps may help, and "
+            f"--sampler {STUDENT} asks for it."
+        )
+
+
+def apprentice(
+    folder: Path,
+    cells: Cells,
+    config: DistillationConfig,
+    seed: int,
+    device: str,
+    command: Sequence[str],
+    on_step: OnStep,
+) -> Outcome:
+    """Teach the student of the model in ``folder`` with ``cells``, all those of its data file, and store it there.
+
+    ``command`` is recorded with it.
+
+    Raises DataError when ``cells`` are not those of the training, SettingError or CheckpointError for a model that can
+    have no student.
+    """
+    manifest = checkpoint.read_manifest(folder)
+    if cells.sha256 != manifest.data_sha256:
+        raise DataError(f"{cells.source} is not the file that {manifest.name} was trained on ({manifest.dataset}).")
+    split = read_split(folder / checkpoint.SPLIT, cells)
+    predictor = checkpoint.load(folder, device, student=False)
+    if not isinstance(predictor, PRiMeFlow):
+        raise SettingError(f"{manifest.name} is no PRiMeFlow; only a PRiMeFlow can have a student.")
+    training = cells.subset(split.indices(cells, TRAIN))
+    zeros = manifest.sampling.zeros
+    student = distill(predictor, training, manifest.trained_on, zeros, config, seed, on_step)
+    # As it is stored, so that what is judged is what will be used.
+    predictor.student = student.half().float().eval()
+    plan = replace(manifest.sampling, sampler=EXPONENTIAL, steps=USUAL_STEPS[EXPONENTIAL])
+    outcome = Outcome(judge(predictor, cells, split, plan, on_step))
+    notes = {
+        "created": now(),
+        "command": " ".join(command),
+        "seed": str(seed),
+        "settings": json.dumps(asdict(config)),
+        "zeros": zeros,
+        "versions": json.dumps(versions()),
+        "judged": json.dumps([asdict(row) for row in outcome.judged]),
+    }
+    checkpoint.write_student(folder, predictor, predictor.student, notes)
+    sampling = replace(manifest.sampling, sampler=STUDENT, steps=1) if outcome.default else plan
+    checkpoint.write_manifest(folder, replace(manifest, sampling=sampling))
+    return outcome

@@ -1,0 +1,111 @@
+"""All models by name, as rows; here the paper's two U-Nets (Appendix E) and two small ones for a CPU.
+
+The captions that tie the paper's rows to data sets are lost, so they are named by size. The paper trains on
+four GPUs; ``batch_size`` here is the sum over them.
+"""
+
+from collections.abc import Sequence
+from dataclasses import fields, replace
+from pathlib import Path
+
+from primeflow_core.errors import SettingError
+from primeflow_core.models.flow.objective import FlowConfig
+from primeflow_core.models.flow.unet import UNetConfig
+from primeflow_core.training.recipes.baselines import BEST_BASELINES, SMALL_BASELINES
+from primeflow_core.training.recipes.flow import CPU_FLOW, CPU_TRAINING, FLOW_RECIPES
+from primeflow_core.training.recipes.overrides import converted, key_and_text
+from primeflow_core.training.recipes.recipe import Recipe
+from primeflow_core.training.recipes.recipe_file import RECIPE_ENDING, read_recipe
+from primeflow_core.training.recipes.variational import SMALL as SMALL_VARIATIONAL
+from primeflow_core.training.recipes.variational import VARIATIONAL_RECIPES
+from primeflow_core.training.trainer import TrainingConfig
+
+PAPER_TRAINING = TrainingConfig(
+    batch_size=216, accumulation=4, learning_rate=5e-5, weight_decay=0.0, steps=200_000, save_every=1000
+)
+SMALL = UNetConfig(
+    channels=64, channel_mult=(1, 2, 2), attention_at=(4,), dropout=0.0, gene_features=16, fold=8, readout="gene",
+    dense=256,
+)  # fmt: skip
+
+PRIMEFLOW = (
+    Recipe(
+        "unet-a",
+        "the paper's larger U-Net, 209 M parameters in the trunk; needs a GPU",
+        {"field": UNetConfig(channel_mult=(1, 2, 2, 4, 4)), "flow": FlowConfig()},
+        PAPER_TRAINING,
+    ),
+    Recipe(
+        "unet-b",
+        "the paper's smaller U-Net, 151 M parameters in the trunk; needs a GPU",
+        {"field": UNetConfig(channel_mult=(1, 1, 2, 2, 4)), "flow": FlowConfig()},
+        replace(PAPER_TRAINING, batch_size=400),
+    ),
+    Recipe(
+        "unet-small",
+        "8 genes a position, 5 M parameters at 500 genes; for a CPU and a few thousand cells",
+        {"field": SMALL, "flow": CPU_FLOW},
+        CPU_TRAINING,
+    ),
+    Recipe(
+        "unet-tiny",
+        "16 genes a position, 4 M parameters at 500 genes; twice as fast as unet-small",
+        {"field": replace(SMALL, fold=16, num_res_blocks=1), "flow": CPU_FLOW},
+        CPU_TRAINING,
+    ),
+    *FLOW_RECIPES,
+)
+GROUPS = (
+    ("PRiMeFlow, its ablations, and small rows of them for a CPU", PRIMEFLOW),
+    ("Baselines, for a CPU", (*SMALL_BASELINES, *SMALL_VARIATIONAL)),
+    (
+        "Baselines with PerturBench's best parameters, for a GPU",
+        (*BEST_BASELINES, *(recipe for recipe in VARIATIONAL_RECIPES if recipe not in SMALL_VARIATIONAL)),
+    ),
+)
+RECIPES = tuple(recipe for _, group in GROUPS for recipe in group)
+FLOWS_FOR_A_CPU = ("unet-tiny", "mlp-tiny", "fm-tiny", "fm-ot-tiny")
+SMALL_RECIPES = (
+    *(recipe for recipe in PRIMEFLOW if recipe.name in FLOWS_FOR_A_CPU), *SMALL_BASELINES, *SMALL_VARIATIONAL
+)  # fmt: skip
+"""One of every model, to be compared on a CPU."""
+
+
+def recipe_named(name: str) -> Recipe:
+    """Raises SettingError that lists the names there are."""
+    for recipe in RECIPES:
+        if recipe.name == name:
+            return recipe
+    raise SettingError(f"There is no recipe {name!r}. Recipes: {', '.join(recipe.name for recipe in RECIPES)}.")
+
+
+def recipe_given(text: str) -> Recipe:
+    """A recipe by its name, or from the file at ``text``, which `tune` writes and which ends with .json.
+
+    Raises SettingError for an unknown name and a file that is no recipe, or that has the name of another recipe.
+    """
+    if not text.endswith(RECIPE_ENDING):
+        return recipe_named(text)
+    recipe = read_recipe(Path(text))
+    if any(known.name == recipe.name and known.settings() != recipe.settings() for known in RECIPES):
+        raise SettingError(
+            f"{text} has the name {recipe.name!r} and other settings than that recipe. Rename it inside."
+        )
+    return recipe
+
+
+def changed(recipe: Recipe, assignments: Sequence[str]) -> Recipe:
+    """As ``adjusted``, but what is known in closed form keeps its numbers of training: it learns in no step."""
+    if recipe.training.steps:
+        return adjusted(recipe, assignments)
+    of_training = {field.name for field in fields(TrainingConfig)}
+    return adjusted(recipe, [text for text in assignments if key_and_text(text)[0] not in of_training])
+
+
+def adjusted(recipe: Recipe, assignments: Sequence[str]) -> Recipe:
+    """``recipe`` with ``key=value`` texts applied, e.g. ``batch_size=32`` or ``channel_mult=[1,2]``."""
+    for key, text in map(key_and_text, assignments):
+        # What no row has is told of by with_values.
+        value = converted(key, text, recipe.values().get(key, text))
+        recipe = recipe.with_values({key: value})
+    return recipe

@@ -1,0 +1,451 @@
+"""train() any Predictor: AdamW or Adam, EMA, clipping, accumulation, early stop, resume after a kill at any moment.
+
+Every random draw of a step comes from (seed, stream, step), never from what ran before; so a training that
+was killed and resumed from its last saved state takes the same steps as one that was not.
+"""
+
+import copy
+import json
+import math
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from types import MappingProxyType
+from typing import Literal
+
+import numpy as np
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from primeflow_core.batch_order import shuffled
+from primeflow_core.errors import CheckpointError, SettingError, UnfitSettingsError
+from primeflow_core.models import checkpoint
+from primeflow_core.models.composed_cells.composer import Composer, composer
+from primeflow_core.models.precision import products
+from primeflow_core.models.predictor import Batch, Predictor
+from primeflow_core.models.sampling_plan import PRECISIONS
+from primeflow_core.models.torch_rng import drawing
+from primeflow_core.runtime.atomic_files import remove_partial, replaced, write_text
+from primeflow_core.training.batches import CellSource
+
+STATE = "training/state.safetensors"
+LOG = "training/log.jsonl"
+ORDER, DRAWS, DROPOUT, VALIDATION, COMPOSED, PARTNERS = range(6)
+LEAST = MappingProxyType(
+    {
+        1: ("batch_size", "accumulation", "validation_draws", "patience"),
+        0: ("steps", "epochs", "validate_every", "cells_per_condition", "clip", "weight_decay"),
+    }
+)
+OPTIMIZERS = MappingProxyType({"adamw": torch.optim.AdamW, "adam": torch.optim.Adam})
+CHOICES = MappingProxyType(
+    {"precision": PRECISIONS, "decay": ("constant", "cosine", "plateau"), "optimizer": tuple(OPTIMIZERS)}
+)
+PLATEAU, PLATEAU_FACTOR = 15, 0.2
+"""PerturBench's: after more than so many validations without improvement the learning rate falls to so much of
+itself."""
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """Numbers of the optimisation. A step is one update of the weights, from ``accumulation`` batches.
+
+    ``precision`` of the products: ``float32``, ``bfloat16`` with weights, sums and loss in float32, or ``auto``:
+    bfloat16 where the processor multiplies it faster. ``decay`` of the learning rate: ``constant``, ``cosine`` down
+    to 0 over ``steps``, or ``plateau``: to a fifth at every 16th validation without improvement. ``epochs``: at most so
+    many passes over the training cells, 0 for any number. ``composed``: the share of each batch that shows composed
+    cells in place of measured ones, see composition/composer.py. ``patience``: validations without improvement before
+    the training stops. ``validation_draws``: how often each validation cell is noised anew, always the same noise.
+    ``cells_per_condition``: cells of one condition that come one after the other, see batch_order.py; 0: any cells.
+    ``validate_every`` 0: once an epoch. ``steps`` 0: for what is known in closed form from statistics of the cells.
+    ``clip``: the longest gradient, 0 for any length. ``optimizer``: with ``adam`` the weight decay is part of the
+    gradient, with ``adamw`` it is not.
+    """
+
+    batch_size: int = 64
+    cells_per_condition: int = 0
+    precision: Literal["auto", "float32", "bfloat16"] = "float32"
+    accumulation: int = 1
+    optimizer: Literal["adamw", "adam"] = "adamw"
+    learning_rate: float = 5e-5
+    weight_decay: float = 0.0
+    clip: float = 5.0
+    ema: float = 0.999
+    composed: float = 0.0
+    warmup: int = 100
+    decay: Literal["constant", "cosine", "plateau"] = "constant"
+    steps: int = 20_000
+    epochs: int = 0
+    validate_every: int = 250
+    validation_draws: int = 4
+    patience: int = 12
+    save_every: int = 250
+    log_every: int = 50
+
+    def __post_init__(self) -> None:
+        for least, names in LEAST.items():
+            for name in names:
+                if getattr(self, name) < least:
+                    raise SettingError(f"{name} is {getattr(self, name)}; it must be {least} or more.")
+        for name in ("save_every", "log_every", "learning_rate"):
+            if getattr(self, name) <= 0:
+                raise SettingError(f"{name} is {getattr(self, name)}; it must be above 0.")
+        for name, known in CHOICES.items():
+            if getattr(self, name) not in known:
+                raise SettingError(f"{name} is {getattr(self, name)!r}; it must be one of {', '.join(known)}.")
+        if not 0 <= self.ema < 1:
+            raise SettingError(f"ema is {self.ema}; it must be at least 0 and below 1.")
+        if not 0 <= self.composed < 1:
+            raise SettingError(f"composed is {self.composed}; it must be at least 0 and below 1.")
+
+
+@dataclass
+class Progress:
+    """Where a training stands; saved with its state."""
+
+    step: int = 0
+    seconds: float = 0.0
+    best: float = math.inf
+    best_step: int = 0
+    validations_since_best: int = 0
+    plateaus: int = 0
+
+
+@dataclass(frozen=True)
+class LogLine:
+    """One line of log.jsonl; losses are squared errors of the velocity, mean over genes."""
+
+    step: int
+    steps: int
+    epoch: float
+    loss: float
+    validation_loss: float | None
+    best_step: int
+    gradient_norm: float
+    learning_rate: float
+    cells_per_second: float
+    seconds: float
+    seconds_left: float
+
+
+def seeded(device: torch.device, seed: int, stream: int, index: int) -> torch.Generator:
+    """A generator that depends on nothing but its arguments."""
+    state = np.random.SeedSequence([seed, stream, index]).generate_state(1, np.uint64)[0]
+    return torch.Generator(device).manual_seed(int(state >> np.uint64(1)))
+
+
+def in_steps(config: TrainingConfig, cells: int) -> TrainingConfig:
+    """``config`` with what it says of epochs turned into steps, for so many training cells."""
+    an_epoch = math.ceil(math.ceil(cells / config.batch_size) / config.accumulation)
+    return replace(
+        config,
+        steps=min(config.steps, config.epochs * an_epoch) if config.epochs else config.steps,
+        validate_every=config.validate_every or an_epoch,
+    )
+
+
+def _check_fits(predictor: Predictor, config: TrainingConfig, epochs: float) -> None:
+    if config.steps and not any(True for _ in predictor.parameters()):
+        raise UnfitSettingsError(
+            f"This model is known in closed form and learns nothing in {config.steps:,} steps. Use 0."
+        )
+    if idle := predictor.idle(epochs):
+        raise UnfitSettingsError(
+            f"In {config.steps:,} steps, {epochs:.3g} epochs, one part of this model never learns: {idle}. Train "
+            "longer, or set it lower."
+        )
+    if config.composed and predictor.pairs_with_controls:
+        raise UnfitSettingsError(
+            "This model learns from pairs with a control cell, and composed cells have none. Use composed=0."
+        )
+
+
+class Trainer:
+    """A predictor with its optimiser, averaged weights and progress."""
+
+    def __init__(
+        self, predictor: Predictor, train: CellSource, validation: CellSource | None, config: TrainingConfig, seed: int
+    ) -> None:
+        self.predictor, self.train_cells, self.validation = predictor, train, validation
+        self.config, self.seed = in_steps(config, len(train)), seed
+        self.averaged = copy.deepcopy(predictor).eval()
+        _check_fits(predictor, self.config, self._epochs_in(self.config.steps))
+        # An optimiser wants to be given something, and a model in closed form has nothing that learns.
+        learned = list(predictor.parameters()) or [torch.nn.Parameter(torch.zeros(0))]
+        self.optimizer = OPTIMIZERS[config.optimizer](
+            learned, lr=config.learning_rate, weight_decay=config.weight_decay, fused=True
+        )
+        self.progress = Progress()
+        self._composer = self._composer_of(train) if config.composed else None
+        self._order: tuple[int, np.ndarray] = (-1, np.zeros(0, dtype=np.int64))
+
+    def _composer_of(self, train: CellSource) -> Composer:
+        return composer(train.cells.subset(train.index), self.seed, scaled=self.predictor.interplay)
+
+    @property
+    def epoch(self) -> float:
+        return self._epochs_in(self.progress.step)
+
+    def _epochs_in(self, steps: int) -> float:
+        return steps * self.config.accumulation / self._batches_per_epoch
+
+    @property
+    def _batches_per_epoch(self) -> int:
+        return math.ceil(len(self.train_cells) / self.config.batch_size)
+
+    def _batch_rows(self, position: int) -> np.ndarray:
+        epoch, batch = divmod(position, self._batches_per_epoch)
+        if self._order[0] != epoch:
+            draw = np.random.default_rng([self.seed, ORDER, epoch])
+            order = shuffled(self.train_cells.condition_of, self.config.cells_per_condition, draw)
+            self._order = (epoch, order)
+        first = batch * self.config.batch_size
+        return self._order[1][first : first + self.config.batch_size]
+
+    def step(self) -> tuple[Tensor, Tensor]:
+        """One update of the weights; returns the loss and the norm of the gradient before clipping."""
+        self.predictor.train()
+        self.optimizer.param_groups[0]["lr"] = self.learning_rate
+        learning = self.predictor.learning(self.progress.step, self.epoch)
+        total = torch.zeros((), device=self.predictor.device)
+        for part in range(self.config.accumulation):
+            position = self.progress.step * self.config.accumulation + part
+            dropout = seeded(torch.device("cpu"), self.seed, DROPOUT, position).initial_seed()
+            draws = seeded(self.predictor.device, self.seed, DRAWS, position)
+            batch = self._batch(position)
+            with drawing(dropout), products(self.config.precision, self.predictor.device):
+                losses = learning.loss(batch, draws)
+            loss = losses.float().mean() / self.config.accumulation
+            loss.backward(inputs=list(learning.parameters))
+            total += loss.detach()
+        norm = torch.nn.utils.clip_grad_norm_(learning.parameters, self.config.clip or math.inf)
+        self.optimizer.step()
+        self.optimizer.zero_grad(set_to_none=True)
+        self.progress.step += 1
+        self._average()
+        return total, norm
+
+    def _batch(self, position: int) -> Batch:
+        partners = np.random.default_rng([self.seed, PARTNERS, position])
+        return self._with_composed(self.train_cells.batch(self._batch_rows(position), partners), position)
+
+    def _with_composed(self, batch: Batch, position: int) -> Batch:
+        count = round(self.config.composed * len(batch.x_1))
+        if not count or not self._composer:
+            return batch
+        draw = np.random.default_rng([self.seed, COMPOSED, position])
+        return self.train_cells.replaced(batch, *self._composer.draw(count, draw))
+
+    @property
+    def learning_rate(self) -> float:
+        step, config = self.progress.step, self.config
+        warm = min(1.0, (step + 1) / max(1, config.warmup))
+        return config.learning_rate * warm * self._left_of_rate
+
+    @property
+    def _left_of_rate(self) -> float:
+        step, config = self.progress.step, self.config
+        if config.decay == "cosine":
+            return 0.5 * (1 + math.cos(math.pi * min(1.0, step / config.steps)))
+        return PLATEAU_FACTOR**self.progress.plateaus if config.decay == "plateau" else 1.0
+
+    @torch.no_grad()
+    def _average(self) -> None:
+        # A short memory at first: otherwise the average would keep the random start for thousands of steps.
+        decay = min(self.config.ema, (1 + self.progress.step) / (10 + self.progress.step))
+        torch._foreach_lerp_(list(self.averaged.parameters()), list(self.predictor.parameters()), 1 - decay)
+
+    @torch.no_grad()
+    def validate(self) -> float | None:
+        """Loss of the averaged weights on the validation cells, always with the same noise; None without such cells."""
+        if self.validation is None or not len(self.validation):
+            return None
+        losses = []
+        for draw in range(self.config.validation_draws):
+            for first in range(0, len(self.validation), 256):
+                rows = np.arange(first, min(first + 256, len(self.validation)))
+                number = draw * len(self.validation) + first
+                draws = seeded(self.predictor.device, self.seed, VALIDATION, number)
+                partners = np.random.default_rng([self.seed, VALIDATION, number])
+                losses.append(self.averaged.loss(self.validation.batch(rows, partners), draws))
+        return float(torch.cat(losses).mean())
+
+    def note(self, validation_loss: float | None, *, due: bool = True) -> bool:
+        """Take a validation into account; True when these averaged weights are the ones to keep.
+
+        One that is not ``due``, at a step where somebody ended the training, takes nothing from the patience.
+        """
+        if validation_loss is None or validation_loss < self.progress.best:
+            self.progress.best = math.inf if validation_loss is None else validation_loss
+            self.progress.best_step = self.progress.step
+            self.progress.validations_since_best = 0
+            return True
+        if due:
+            self.progress.validations_since_best += 1
+            self.progress.plateaus += self.progress.validations_since_best % (PLATEAU + 1) == 0
+        return False
+
+    @property
+    def exhausted(self) -> bool:
+        return self.progress.validations_since_best >= self.config.patience
+
+    def save(self, folder: Path) -> None:
+        """Write weights, averaged weights, optimiser and progress into one file, replaced as a whole."""
+        tensors = {f"model.{name}": tensor for name, tensor in self.predictor.state_dict().items()}
+        tensors |= {f"averaged.{name}": tensor for name, tensor in self.averaged.state_dict().items()}
+        for i, moments in self.optimizer.state_dict()["state"].items():
+            tensors |= {f"optimizer.{i}.{name}": tensor for name, tensor in moments.items()}
+        with replaced(folder / STATE) as temporary:
+            save_file(
+                {name: tensor.contiguous() for name, tensor in tensors.items()},
+                temporary,
+                {"progress": json.dumps(asdict(self.progress))},
+            )
+
+    def restore(self, folder: Path) -> None:
+        """Take up what ``save`` wrote. Raises CheckpointError when the file does not fit this model."""
+        groups: dict[str, dict[str, Tensor]] = {"model": {}, "averaged": {}, "optimizer": {}}
+        try:
+            with safe_open(folder / STATE, framework="pt", device=str(self.predictor.device)) as stored:
+                for key in stored.keys():  # noqa: SIM118 (no mapping: it has no iterator)
+                    group, name = key.split(".", 1)
+                    groups[group][name] = stored.get_tensor(key)
+                self.progress = Progress(**json.loads(stored.metadata()["progress"]))
+            self.predictor.load_state_dict(groups["model"])
+            self.averaged.load_state_dict(groups["averaged"])
+        except (SafetensorError, RuntimeError, KeyError, TypeError, ValueError) as error:
+            reason = str(error).splitlines()[0]
+            raise CheckpointError(
+                f"{folder / STATE} does not fit this model: {reason} Start anew without it."
+            ) from error
+        state = self.optimizer.state_dict()
+        for key, tensor in groups["optimizer"].items():
+            number, name = key.split(".", 1)
+            state["state"].setdefault(int(number), {})[name] = tensor
+        self.optimizer.load_state_dict(state)
+
+
+@dataclass
+class _Window:
+    """Losses since the last log line; kept as tensors so that a GPU is not waited for at every step."""
+
+    started: float
+    losses: list[Tensor] = field(default_factory=list)
+    cells: int = 0
+
+
+OnLog = Callable[[LogLine], None]
+AskedToEnd = Callable[[], bool]
+
+
+def train(
+    trainer: Trainer,
+    folder: Path,
+    *,
+    minutes: float = math.inf,
+    on_log: OnLog | None = None,
+    asked_to_end: AskedToEnd | None = None,
+) -> Progress:
+    """Train until the steps, the minutes or the patience are used up, going on from ``folder`` if it has a state.
+
+    Keeps the best averaged weights in ``folder``/weights.safetensors, the state to resume from and one JSON
+    line a log step beside them. Every file is replaced as a whole. ``asked_to_end`` is asked after every step: True
+    ends the training there as its last minute would; what it raises ends it with nothing more written.
+    """
+    (folder / STATE).parent.mkdir(parents=True, exist_ok=True)
+    remove_partial(folder)
+    remove_partial((folder / STATE).parent)
+    if (folder / STATE).exists():
+        trainer.restore(folder)
+    else:
+        trainer.predictor.fit_statistics(trainer.train_cells.chunks)
+        trainer.averaged.load_state_dict(trainer.predictor.state_dict())
+        if not trainer.config.steps:
+            _keep_weights(trainer, folder, None)
+    _trim_log(folder / LOG, trainer.progress.step)
+    with torch.random.fork_rng():
+        _loop(trainer, folder, minutes * 60, on_log, asked_to_end)
+    return trainer.progress
+
+
+def _loop(
+    trainer: Trainer, folder: Path, seconds: float, on_log: OnLog | None, asked_to_end: AskedToEnd | None
+) -> None:
+    config, progress = trainer.config, trainer.progress
+    before = progress.seconds
+    started = time.monotonic()
+    window = _Window(started)
+    last = progress.step >= config.steps or progress.seconds >= seconds
+    while not last and not trainer.exhausted:
+        loss, norm = trainer.step()
+        window.losses.append(loss)
+        progress.seconds = before + time.monotonic() - started
+        last = progress.step == config.steps or progress.seconds >= seconds
+        last = (asked_to_end is not None and asked_to_end()) or last
+        validation_loss = None
+        due = progress.step % config.validate_every == 0
+        if due or last:
+            validation_loss = trainer.validate()
+            if trainer.note(validation_loss, due=due):
+                _keep_weights(trainer, folder, validation_loss)
+        if progress.step % config.log_every == 0 or validation_loss is not None or last:
+            line = _log_line(trainer, window, norm, validation_loss, seconds)
+            _append_log(folder / LOG, line)
+            window = _Window(time.monotonic())
+            if on_log is not None:
+                on_log(line)
+        if progress.step % config.save_every == 0 or last or trainer.exhausted:
+            trainer.save(folder)
+
+
+def _keep_weights(trainer: Trainer, folder: Path, validation_loss: float | None) -> None:
+    notes = {
+        "step": str(trainer.progress.step),
+        "validation_loss": "none" if validation_loss is None else f"{validation_loss:.6f}",
+    }
+    checkpoint.forget_student(folder)
+    checkpoint.write_weights(folder, trainer.averaged.state_dict(), notes)
+
+
+def _log_line(
+    trainer: Trainer, window: _Window, norm: Tensor, validation_loss: float | None, seconds: float
+) -> LogLine:
+    config, progress = trainer.config, trainer.progress
+    elapsed = max(time.monotonic() - window.started, 1e-9)
+    cells = len(window.losses) * config.accumulation * config.batch_size
+    left = (config.steps - progress.step) * elapsed / len(window.losses)
+    return LogLine(
+        step=progress.step,
+        steps=config.steps,
+        epoch=round(trainer.epoch, 3),
+        loss=float(torch.stack(window.losses).mean()),
+        validation_loss=validation_loss,
+        best_step=progress.best_step,
+        gradient_norm=float(norm),
+        learning_rate=trainer.learning_rate,
+        cells_per_second=round(cells / elapsed, 1),
+        seconds=round(progress.seconds, 1),
+        seconds_left=round(max(0.0, min(left, seconds - progress.seconds)), 1),
+    )
+
+
+def _append_log(path: Path, line: LogLine) -> None:
+    with path.open("a", encoding="utf-8") as stream:
+        stream.write(json.dumps(asdict(line)) + "\n")
+
+
+def _trim_log(path: Path, step: int) -> None:
+    """Drop lines after ``step``, and a last line that a kill cut short: they will be written again."""
+    if not path.exists():
+        return
+    kept = []
+    for text in path.read_text(encoding="utf-8").splitlines():
+        try:
+            if json.loads(text)["step"] <= step:
+                kept.append(text + "\n")
+        except ValueError:
+            break
+    write_text(path, "".join(kept))

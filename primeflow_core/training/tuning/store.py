@@ -1,0 +1,118 @@
+"""The folder of a search: what it is about, a file for each finished trial, and the models that are still needed.
+
+    DIR/study.json             the question
+    DIR/trials/0007.json       a finished trial; it appears under its name when it is whole
+    DIR/models/0007/           of the trial that runs, and of the best one: what `train` makes, and early.json
+
+There is no data base that a kill could leave locked or half written: the search is rebuilt from these files. A trial
+that a kill stopped has no file, is proposed anew with the same settings, and its training goes on from its last state.
+"""
+
+import json
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from primeflow_core.errors import DataError, SettingError
+from primeflow_core.runtime.atomic_files import remove_partial, write_json
+from primeflow_core.training.tuning.question import Question
+from primeflow_core.training.tuning.trial import Trial, ranked
+
+STUDY, TRIALS, MODELS, EARLY = "study.json", "trials", "models", "early.json"
+
+
+@dataclass(frozen=True)
+class Store:
+    """Trials of ``question`` in ``folder``."""
+
+    folder: Path
+    question: Question
+
+    def open(self) -> None:
+        """Begin, or go on. Raises SettingError where ``folder`` holds another search or something else."""
+        path, asked = self.folder / STUDY, self.question.told()
+        if path.is_file():
+            self._check_same(_json(path, "Choose another folder."), asked)
+        elif any(not found.name.startswith(".") for found in self.folder.iterdir()):
+            raise SettingError(f"{self.folder} is not empty and holds no search. Choose another folder.")
+        else:
+            write_json(path, asked)
+        for place in (self.folder, self.folder / TRIALS):
+            remove_partial(place)
+        self.tidy()
+
+    def _check_same(self, there: Any, asked: dict[str, Any]) -> None:
+        if different := _difference(there, asked):
+            raise SettingError(
+                f"{self.folder} holds another search; what differs: {different}. Go on with the command that it was "
+                "started with, or choose another folder."
+            )
+
+    def model(self, number: int) -> Path:
+        return self.folder / MODELS / f"{number:04d}"
+
+    def keep(self, trial: Trial) -> None:
+        write_json(self._file(trial.number), trial.to_json())
+        self.tidy()
+
+    def _file(self, number: int) -> Path:
+        return self.folder / TRIALS / f"{number:04d}.json"
+
+    def trials(self) -> tuple[Trial, ...]:
+        """All finished ones. Raises DataError where one is damaged, or missing before others."""
+        count = sum(1 for _ in (self.folder / TRIALS).glob("[0-9]*.json"))
+        return tuple(self._read(number) for number in range(count))
+
+    def _read(self, number: int) -> Trial:
+        path = self._file(number)
+        mend = "Delete it and every later trial, and run the same command again."
+        try:
+            found = Trial.from_json(_json(path, mend))
+            if found.number != number or set(found.point) != set(self.question.space):
+                raise ValueError("another trial")
+        except (KeyError, TypeError, ValueError) as error:
+            raise DataError(f"{path} is damaged. {mend}") from error
+        return found
+
+    def ranked(self) -> list[Trial]:
+        """The scored trials, the best first."""
+        return ranked(self.trials(), larger_is_better=self.question.larger_is_better)
+
+    def tidy(self) -> None:
+        """Remove the models of finished trials but the best."""
+        kept = [trial.number for trial in self.ranked()[:1]]
+        for trial in self.trials():
+            if trial.number not in kept and self.model(trial.number).is_dir():
+                shutil.rmtree(self.model(trial.number))
+
+    def early(self, number: int) -> tuple[float, ...]:
+        """Scores on the way of the trial that runs; where they cannot be read, it begins anew."""
+        path = self.model(number) / EARLY
+        try:
+            return tuple(map(float, json.loads(path.read_text(encoding="utf-8")))) if path.is_file() else ()
+        except (TypeError, ValueError):
+            shutil.rmtree(self.model(number))
+            return ()
+
+    def keep_early(self, number: int, scores: tuple[float, ...]) -> None:
+        write_json(self.model(number) / EARLY, list(scores))
+
+
+def _difference(there: Any, asked: Any) -> str:
+    """Where two pieces of plain data differ first, such as ``settings: training: steps``; empty where nowhere."""
+    if not isinstance(there, dict) or not isinstance(asked, dict):
+        return "" if there == asked else "all of it"
+    for name in {**asked, **there}:
+        if inside := _difference(there.get(name), asked.get(name)):
+            return name if inside == "all of it" else f"{name}: {inside}"
+    return ""
+
+
+def _json(path: Path, mend: str) -> Any:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise DataError(f"{path} is missing while later trials are there. Put it back, or delete those.") from error
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"{path} is damaged. {mend}") from error

@@ -1,0 +1,304 @@
+"""What stands between somebody's file and its use with a model: one row a question, with what would mend it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from primeflow_core.data.conditions import Condition
+from primeflow_core.data.gene_matching import LEAST_SHARE, GeneMatch, gene_columns, match_genes
+from primeflow_core.data.h5ad.issues import Problem
+from primeflow_core.data.h5ad.obs_columns import COVARIATE_COLUMNS, column, condition_column
+from primeflow_core.data.h5ad.reading import Examined, Inspection, Scale, examine, is_simulated
+from primeflow_core.errors import DataError
+from primeflow_core.evaluation.agreement import FEWEST
+from primeflow_core.model_store.available_conditions import Catalogue, Covariates
+from primeflow_core.model_store.condition_matching import ConditionMatch, MatchedCondition, context_called
+from primeflow_core.models.checkpoint import Manifest
+from primeflow_core.user_data.checklist_row import Mark, Mend, Row
+from primeflow_core.user_data.uploads import BroughtFile, check, speaking_of
+from primeflow_core.user_data.user_cells import Fixes
+
+FEWEST_CONTROLS = 2 * FEWEST
+MOST_CONTEXTS = 12
+MOST_LABELS = 2_000
+_KINDS = {"ensembl": "your names look like Ensembl ids", "symbol": "your names look like symbols"}
+_VALUES = ("not-a-number", "all-zero", "scaled", "normalised-already", "counts", "linear")
+_CONDITIONS = ("unknown-column", "no-condition", "one-condition", "missing-value", "condition", "dose")
+
+
+@dataclass(frozen=True)
+class Checklist:
+    """The rows, and what there is to choose from.
+
+    ``gene_columns``: model genes that each var column names (None: the index). ``labels``: of the condition column.
+    ``contexts``: those of the file; ``stands_for``: the model's covariates of those that are used.
+    """
+
+    rows: tuple[Row, ...]
+    inspection: Inspection | None = None
+    gene_columns: Mapping[str | None, int] | None = None
+    labels: tuple[str, ...] = ()
+    contexts: tuple[str, ...] = ()
+    stands_for: tuple[tuple[str, Covariates], ...] = ()
+    conditions: tuple[MatchedCondition, ...] = ()
+    simulated: bool = False
+
+    @property
+    def ready(self) -> bool:
+        """Whether the controls can be used as the cells to start from."""
+        return all(row.mark is not Mark.BAD for row in self.rows)
+
+    @property
+    def trainable(self) -> bool:
+        """Whether a model could learn from the cells, whatever they are to the model they were checked against."""
+        wrong = {row.subject for row in self.rows if row.mark is Mark.BAD}
+        perturbed = self.inspection is not None and self.inspection.conditions > 0
+        return perturbed and wrong <= {"Origin", "Genes", "Context"}
+
+    @property
+    def known(self) -> tuple[MatchedCondition, ...]:
+        """Perturbed conditions that the model knows and that have cells enough to be compared with."""
+        return tuple(c for c in self.conditions if c.meant and not c.meant.is_control and c.cells >= FEWEST)
+
+
+def checklist(brought: BroughtFile, fixes: Fixes, manifest: Manifest) -> Checklist:
+    """Look at a file with what its owner said of it. Nothing is raised for the file: a row says what is wrong."""
+    try:
+        check(brought.path, brought.name)
+        with speaking_of(brought.path, brought.name):
+            examined = examine(brought.path, fixes.wishes, fixes.repair)
+            simulated = is_simulated(brought.path)
+    except DataError as error:
+        return Checklist((Row("Readable", Mark.BAD, str(error)),))
+    return _Reading(examined, fixes, manifest, simulated).checklist()
+
+
+class _Reading:
+    """A readable file beside a model."""
+
+    def __init__(self, examined: Examined, fixes: Fixes, manifest: Manifest, simulated: bool) -> None:
+        self.examined = examined
+        self.found = examined.inspection
+        self.fixes = fixes
+        self.manifest = manifest
+        self.simulated = simulated
+        self.problems = {problem.code: problem for problem in reversed(self.found.problems)}
+
+    def checklist(self) -> Checklist:
+        columns = gene_columns(self.examined.var, self.manifest.genes)
+        chosen, without = self._contexts()
+        match = ConditionMatch(self.manifest, {name: chosen[name] for name in chosen if name not in without})
+        conditions = match.described(*self._counted())
+        rows = [
+            self._size(), *self._origin(), self._genes(columns), *self._names(), self._values(), self._perturbations(),
+            *self._control_and_context(chosen, without, conditions),
+        ]  # fmt: skip
+        return Checklist(
+            tuple(rows), self.found, columns, self._labels(), self.found.contexts,
+            tuple((name, chosen[name]) for name in chosen if name not in without), conditions, self.simulated,
+        )  # fmt: skip
+
+    def _size(self) -> Row:
+        found = self.found
+        megabytes = max(found.size / 1e6, 0.1)
+        return Row(
+            "Readable", Mark.GOOD,
+            f"An AnnData file of {found.cells:,} cells and {found.genes:,} genes, {megabytes:,.1f} MB.",
+        )  # fmt: skip
+
+    def _origin(self) -> list[Row]:
+        if self.simulated == self.manifest.simulated:
+            return []
+        if self.simulated:
+            text = (
+                "Your cells are simulated, the model learned from measured ones: they are no truth for it and nothing "
+                "that it could start from. Choose a model of simulated cells."
+            )
+        else:
+            text = (
+                "The model learned from simulated cells and your file does not say that its cells are: it knows "
+                "nothing of measured cells. Choose a model of measured cells."
+            )
+        return [Row("Origin", Mark.BAD, text)]
+
+    def _genes(self, columns: Mapping[str | None, int]) -> Row:
+        match = match_genes(self.examined.genes, self.manifest.genes)
+        asked, count = len(match.columns), f"{match.found:,} of {len(match.columns):,} model genes are in your file"
+        better = max(columns.values()) > match.found
+        if not match.enough:
+            return Row("Genes", Mark.BAD, f"{count}{self._looks(match)}. {_remedy(better)}", _if(better))
+        mends = _if(better or self.fixes.repair.gene_column is not None)
+        other = f", {match.translated:,} of them under another name or as an Ensembl id" if match.translated else ""
+        if match.found < asked:
+            lacking = f" The other {asked - match.found:,} count as 0: do not read them as a change."
+            return Row("Genes", Mark.DOUBT, f"{count}{other}.{lacking}", mends)
+        return Row("Genes", Mark.GOOD, f"{count}{other}.", mends)
+
+    def _looks(self, match: GeneMatch) -> str:
+        return f" ({_KINDS[match.kind]})" if match.kind in _KINDS else ""
+
+    def _names(self) -> list[Row]:
+        repeated = [self.problems[code] for code in ("repeated-genes", "repeated-cells") if code in self.problems]
+        if repeated:
+            text = " ".join(problem.text for problem in repeated)
+            return [
+                Row("Names", Mark.BAD, f"{text} Use the first of each gene, and number the cells?", (Mend.DISTINCT,))
+            ]
+        if self.fixes.repair.distinct:
+            return [Row("Names", Mark.DOUBT, "Of genes of one name the first is used; cells of one name are numbered.")]
+        return []
+
+    def _values(self) -> Row:
+        problem = next((self.problems[code] for code in _VALUES if code in self.problems), None)
+        if problem is not None and problem.code in ("counts", "linear"):
+            return Row("Values", Mark.BAD, f"{problem.text} Normalise now?", (Mend.NORMALISE,))
+        if problem is not None and problem.code == "scaled":
+            return Row("Values", Mark.BAD, f"{problem.text} Upload them as they were before scaling.")
+        if problem is not None:
+            return Row("Values", Mark.BAD, f"{problem.text} {problem.remedy}")
+        if self.fixes.repair.normalise:
+            was = "Counts" if self.found.scale is Scale.COUNTS else "Values"
+            return Row(
+                "Values", Mark.GOOD, f"{was}, brought to the log scale: log1p at the median total of your cells."
+            )
+        return Row("Values", Mark.GOOD, f"Log-normalised, up to {self.found.highest:.2f}.")
+
+    def _perturbations(self) -> Row:
+        wrong = next((self.problems[code] for code in _CONDITIONS if code in self.problems), None)
+        if wrong is not None:
+            return _no_perturbations(wrong)
+        if self.fixes.repair.untreated:
+            return Row("Perturbations", Mark.GOOD, "You say that no cell was treated.", (Mend.UNTREATED,))
+        if self.found.layout is None:
+            return Row("Perturbations", Mark.GOOD, f"Read from column {self._condition_column()!r}.", (Mend.CONDITION,))
+        layout, number = self.found.layout, self.found.conditions
+        pairs = len(self.found.combinations)
+        joined = f"{pairs:,} combinations joined by {layout.separator!r}" if pairs else "no combinations"
+        text = f"{number:,} {_plural('condition', number)} in column {layout.condition!r}, {joined}."
+        return Row("Perturbations", Mark.GOOD, text, (Mend.CONDITION, Mend.SEPARATOR))
+
+    def _control_and_context(
+        self, chosen: Mapping[str, Covariates], without: tuple[str, ...], conditions: tuple[MatchedCondition, ...]
+    ) -> list[Row]:
+        if "no-control" in self.problems:
+            text = self.problems["no-control"].text
+            return [
+                Row(
+                    "Control",
+                    Mark.BAD,
+                    f"{text} Without control cells the file cannot be used. Which cells are unperturbed?",
+                    (Mend.CONTROL, Mend.UNTREATED),
+                )
+            ]
+        if self.found.layout is None or self.examined.table is None:
+            return []
+        control = f"{self.found.control_cells:,} cells labelled {self.found.layout.control!r}"
+        rows = [Row("Control", Mark.GOOD, f"{control}.", () if self.fixes.repair.untreated else (Mend.CONTROL,))]
+        if self.found.control_cells < FEWEST_CONTROLS:
+            text = f"{control}; {FEWEST_CONTROLS} are the fewest. Are they labelled otherwise?"
+            return [Row("Control", Mark.BAD, text, (Mend.CONTROL,))]
+        rows.append(self._context(chosen, without))
+        if rows[-1].mark is not Mark.BAD and not self.fixes.repair.untreated:
+            rows.append(_known(conditions))
+        return rows
+
+    def _context(self, chosen: Mapping[str, Covariates], without: tuple[str, ...]) -> Row:
+        number = len(self.found.contexts)
+        mends = (Mend.CONTEXTS, Mend.COVARIATES)
+        if number > MOST_CONTEXTS:
+            text = f"Your columns tell {number:,} contexts apart; {MOST_CONTEXTS} is the most. Choose fewer columns."
+            return Row("Context", Mark.BAD, text, (Mend.COVARIATES,))
+        used = [name for name in chosen if name not in without]
+        few = f" Too few control cells, left out: {_some(without)}." if without else ""
+        if not used:
+            return Row("Context", Mark.BAD, f"Which of the model's cells are yours?{few}", mends)
+        meant = "; ".join(f"{name or 'all cells'} as {_text(chosen[name]) or 'the model’s cells'}" for name in used)
+        left = [name for name in self.found.contexts if name not in chosen]
+        told = f" Left out: {_some(tuple(left))}." if left else ""
+        return Row("Context", Mark.DOUBT if few or left else Mark.GOOD, f"Used: {meant}.{told}{few}", mends)
+
+    def _contexts(self) -> tuple[dict[str, Covariates], tuple[str, ...]]:
+        """The model's covariates by context of the file, and which of these contexts have too few controls."""
+        known = {_text(covariates): covariates for covariates in Catalogue(self.manifest).contexts()}
+        said = dict(self.fixes.contexts)
+        stated = self._stated()
+        chosen: dict[str, Covariates] = {}
+        for name in self.found.contexts[:MOST_CONTEXTS]:
+            meant = said[name] if name in said else context_called((name, *name.split(" · "), *stated), tuple(known))
+            if meant in known and meant is not None:
+                chosen[name] = known[meant]
+        controls = {c.context: n for c, n in zip(*self._counted(), strict=True) if c.is_control}
+        pooled: dict[Covariates, int] = {}
+        for name, covariates in chosen.items():
+            pooled[covariates] = pooled.get(covariates, 0) + controls.get(name, 0)
+        return chosen, tuple(name for name, covariates in chosen.items() if pooled[covariates] < FEWEST_CONTROLS)
+
+    def _stated(self) -> tuple[str, ...]:
+        """What the file says of all its cells alike, such as their line."""
+        columns = {name.casefold() for name, _ in self.manifest.vocabulary.covariates} | set(COVARIATE_COLUMNS)
+        usual = [column(self.examined.obs, name) for name in self.found.obs_columns if name.casefold() in columns]
+        return tuple(found.values[0] for found in usual if len(found.values) == 1)
+
+    def _counted(self) -> tuple[tuple[Condition, ...], tuple[int, ...]]:
+        table = self.examined.table
+        if table is None:
+            return (), ()
+        return table.conditions, tuple(np.bincount(table.condition_of, minlength=len(table.conditions)).tolist())
+
+    def _condition_column(self) -> str | None:
+        if "unknown-column" in self.problems:
+            return None
+        return condition_column(self.examined.obs, self.fixes.repair.wishes(self.fixes.wishes), {})
+
+    def _labels(self) -> tuple[str, ...]:
+        name = self._condition_column()
+        return () if name is None else column(self.examined.obs, name).values[:MOST_LABELS]
+
+
+def _no_perturbations(wrong: Problem) -> Row:
+    if wrong.code == "one-condition":
+        text = f"{wrong.text} They can still be the cells you start from."
+        return Row("Perturbations", Mark.BAD, text, (Mend.UNTREATED, Mend.CONDITION))
+    if wrong.code == "no-condition":
+        return Row("Perturbations", Mark.BAD, f"{wrong.text} Which one does?", (Mend.CONDITION, Mend.UNTREATED))
+    if wrong.code == "dose":
+        return Row("Perturbations", Mark.BAD, f"{wrong.text} Leave the doses out?", (Mend.NO_DOSE,))
+    remedy = wrong.remedy if wrong.code == "missing-value" else "Choose another column, or mend it in your file."
+    return Row("Perturbations", Mark.BAD, f"{wrong.text} {remedy}", (Mend.CONDITION, Mend.SEPARATOR, Mend.COVARIATES))
+
+
+def _known(conditions: tuple[MatchedCondition, ...]) -> Row:
+    perturbed = [entry for entry in conditions if not entry.condition.is_control]
+    known = [entry for entry in perturbed if entry.meant is not None]
+    enough = [entry for entry in known if entry.cells >= FEWEST]
+    text = f"The model knows {len(known):,} of your {len(perturbed):,} perturbed {_plural('condition', len(perturbed))}"
+    if not enough:
+        return Row(
+            "Known", Mark.DOUBT, f"{text}: nothing to compare, but your controls can be the cells you start from."
+        )
+    few = f"; {len(known) - len(enough):,} with fewer than {FEWEST} cells" if len(enough) < len(known) else ""
+    return Row("Known", Mark.GOOD if len(known) == len(perturbed) and not few else Mark.DOUBT, f"{text}{few}.")
+
+
+def _text(covariates: Covariates) -> str:
+    return Condition((), covariates).context
+
+
+def _remedy(better: bool) -> str:
+    if better:
+        return "Choose the column with symbols."
+    return f"The model needs {LEAST_SHARE:.0%} of them; is this the right model for these cells?"
+
+
+def _if(better: bool) -> tuple[Mend, ...]:
+    return (Mend.GENE_COLUMN,) if better else ()
+
+
+def _plural(word: str, number: int) -> str:
+    return word if number == 1 else f"{word}s"
+
+
+def _some(names: tuple[str, ...], most: int = 6) -> str:
+    shown = ", ".join(name or "all cells" for name in names[:most])
+    return shown if len(names) <= most else f"{shown} and {len(names) - most} more"

@@ -1,0 +1,126 @@
+"""Model folders: what is saved is what is loaded, and what is broken is named."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from primeflow_core.data.cells import Layout
+from primeflow_core.errors import CheckpointError
+from primeflow_core.models import checkpoint
+from primeflow_core.models.checkpoint import Manifest
+from primeflow_core.models.sampling_plan import SamplingPlan
+from tests.tiny import CONDITIONS, RECIPE, VOCABULARY, condition, model
+
+
+def manifest() -> Manifest:
+    return Manifest(
+        name="tiny",
+        created="2026-01-01T00:00:00+00:00",
+        recipe="tiny",
+        settings=RECIPE.settings(),
+        genes=tuple(f"G{i}" for i in range(11)),
+        vocabulary=VOCABULARY,
+        layout=Layout(covariates=("cell_type",)),
+        trained_on=CONDITIONS[:3],
+        validated_on=(),
+        tested_on=CONDITIONS[3:],
+        dataset="made-up",
+        data_sha256="0" * 64,
+        simulated=True,
+        sampling=SamplingPlan(steps=4),
+        seed=7,
+        first_view=condition("A", "B"),
+        provenance={"versions": {"torch": "x"}},
+    )
+
+
+@pytest.fixture
+def folder(tmp_path):
+    torch.manual_seed(0)
+    checkpoint.write_manifest(tmp_path, manifest())
+    checkpoint.write_weights(tmp_path, model().state_dict(), {"step": "12"})
+    return tmp_path
+
+
+def test_a_manifest_survives_its_file(folder):
+    read = checkpoint.read_manifest(folder)
+    assert json.dumps(read.to_json(), sort_keys=True) == json.dumps(manifest().to_json(), sort_keys=True)
+    assert (read.vocabulary, read.trained_on, read.layout) == (VOCABULARY, CONDITIONS[:3], manifest().layout)
+
+
+def test_loaded_weights_make_the_same_cells(folder):
+    torch.manual_seed(0)
+    original = model()
+    plan = SamplingPlan(steps=2)
+    assert np.array_equal(
+        checkpoint.load(folder).predict(condition("A"), 5, plan), original.predict(condition("A"), 5, plan)
+    )
+
+
+def test_half_precision_weights_load_as_float32(folder):
+    tensors = {name: tensor.half() for name, tensor in model().state_dict().items()}
+    checkpoint.write_weights(folder, tensors, {})
+    assert all(p.dtype == torch.float32 for p in checkpoint.load(folder).parameters())
+
+
+def test_notes_stand_with_the_weights(folder):
+    assert checkpoint.read_weight_notes(folder)["step"] == "12"
+
+
+def test_a_preview_survives_its_file_in_half_precision(folder):
+    values = np.random.default_rng(0).random((6, 11)).astype(np.float32)
+    checkpoint.write_preview(folder, {condition("A"): values, condition("B"): values[:2]})
+    read = checkpoint.read_preview(folder)
+    assert list(read) == [condition("A"), condition("B")]
+    np.testing.assert_allclose(read[condition("A")], values, atol=1e-3)
+
+
+def test_no_preview_is_no_error(folder):
+    assert checkpoint.read_preview(folder) == {}
+
+
+def break_config(folder, **changes):
+    data = json.loads((folder / "config.json").read_text())
+    data.update(changes)
+    (folder / "config.json").write_text(json.dumps({key: value for key, value in data.items() if value != "drop"}))
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lambda f: (f / "config.json").unlink(), r"is no model: it has no config\.json"),
+        (lambda f: (f / "config.json").write_text("{"), "cannot be read as a model description"),
+        (lambda f: (f / "config.json").write_text("[]"), "cannot be read as a model description"),
+        (lambda f: break_config(f, genes="drop"), "genes"),
+        (lambda f: break_config(f, colour="red"), "colour"),
+        (lambda f: break_config(f, format=99), "format 99"),
+        (lambda f: break_config(f, genes=["G1"]), "does not fit its config"),
+        (lambda f: (f / "weights.safetensors").unlink(), r"has no weights\.safetensors yet"),
+        (lambda f: (f / "weights.safetensors").write_bytes(b"\0" * 50), "does not fit"),
+        (
+            lambda f: (f / "weights.safetensors").write_bytes((f / "weights.safetensors").read_bytes()[:-9]),
+            "does not fit",
+        ),
+    ],
+)
+def test_what_is_broken_is_named(folder, damage, message):
+    damage(folder)
+    with pytest.raises(CheckpointError, match=message):
+        checkpoint.load(folder)
+
+
+def test_unknown_settings_are_refused(folder):
+    settings = RECIPE.settings()
+    settings["field"]["depth"] = 3
+    checkpoint.write_manifest(folder, replace(manifest(), settings=settings))
+    with pytest.raises(CheckpointError, match="depth"):
+        checkpoint.load(folder)
+
+
+def test_a_damaged_preview_is_named(folder):
+    (folder / "preview.npz").write_bytes(b"PK\3\4 nothing")
+    with pytest.raises(CheckpointError, match=r"preview\.npz is damaged"):
+        checkpoint.read_preview(folder)
