@@ -34,7 +34,7 @@ ORDER, DRAWS, DROPOUT, VALIDATION, COMPOSED, PARTNERS = range(6)
 
 
 @dataclass
-class Progress:
+class TrainingProgress:
     """Where a training stands; saved with its state."""
 
     step: int = 0
@@ -99,7 +99,7 @@ class Trainer:
         self.optimizer = OPTIMIZERS[config.optimizer](
             learned, lr=config.learning_rate, weight_decay=config.weight_decay, fused=True
         )
-        self.progress = Progress()
+        self.progress = TrainingProgress()
         self._composer = self._composer_of(train) if config.composed else None
         self._order: tuple[int, np.ndarray] = (-1, np.zeros(0, dtype=np.int64))
 
@@ -234,7 +234,7 @@ class Trainer:
                 for key in stored.keys():  # noqa: SIM118 (no mapping: it has no iterator)
                     group, name = key.split(".", 1)
                     groups[group][name] = stored.get_tensor(key)
-                self.progress = Progress(**json.loads(stored.metadata()["progress"]))
+                self.progress = TrainingProgress(**json.loads(stored.metadata()["progress"]))
             self.predictor.load_state_dict(groups["model"])
             self.averaged.load_state_dict(groups["averaged"])
         except (SafetensorError, RuntimeError, KeyError, TypeError, ValueError) as error:
@@ -269,7 +269,7 @@ def train(
     minutes: float = math.inf,
     on_log: OnLog | None = None,
     asked_to_end: AskedToEnd | None = None,
-) -> Progress:
+) -> TrainingProgress:
     """Train until the steps, the minutes or the patience are used up, going on from ``folder`` if it has a state.
 
     Keeps the best averaged weights in ``folder``/weights.safetensors, the state to resume from and one JSON

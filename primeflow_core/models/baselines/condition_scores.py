@@ -8,7 +8,7 @@ import numpy as np
 
 from primeflow_core.data.conditions import Condition
 from primeflow_core.errors import ConditionError, DataError
-from primeflow_core.evaluation.agreement import Measured, values
+from primeflow_core.evaluation.agreement import MeasuredCondition, values
 from primeflow_core.evaluation.scores import TOP_GENES
 from primeflow_core.models.baselines.additive import SumOfSingles
 from primeflow_core.models.baselines.no_change import NoChange
@@ -35,7 +35,7 @@ class RivalAgreement:
 
 
 def rivals_beside(
-    fitted: FittedRivals, condition: Condition, truth: Measured, cells: int, seed: int, top: int = TOP_GENES
+    fitted: FittedRivals, condition: Condition, truth: MeasuredCondition, cells: int, seed: int, top: int = TOP_GENES
 ) -> tuple[RivalAgreement, ...]:
     """The rivals of ``LABELS``, among those ``fitted`` to training cells, on the condition that ``truth`` measured.
 
@@ -45,7 +45,7 @@ def rivals_beside(
 
 
 def _beside(
-    rival: Rival, label: str, condition: Condition, truth: Measured, cells: int, seed: int, top: int
+    rival: Rival, label: str, condition: Condition, truth: MeasuredCondition, cells: int, seed: int, top: int
 ) -> RivalAgreement:
     try:
         made = rival.predict(condition, min(cells, rival.distinct(condition)), seed)
