@@ -28,9 +28,9 @@ by hand. The page Benchmark of the app shows the same tables, with every conditi
 
 All models use recipes that a CPU can train. The paper's and PerturBench's recipes for a GPU
 (`primeflow benchmark --list`) are not in these tables. No choice was made by test conditions. A figure is the mean over
-held-out conditions, given as mean ± standard deviation over trainings. w is the guidance weight. **Bold**: the best, and
-all within one standard deviation of it. The floor is control cells offered as the prediction. The ceiling is one half of
-the measured cells scored against the other half.
+held-out conditions, given as mean ± standard deviation over trainings. w is the guidance weight. **Bold**: the best,
+and all within one standard deviation of it. The floor is control cells offered as the prediction. The ceiling is one
+half of the measured cells scored against the other half.
 
 What to keep in mind:
 
@@ -43,9 +43,9 @@ What to keep in mind:
 - DEG recall orders genes by a t statistic. Where a gene is zero in all controls, some decoders put it a little above
   zero with next to no spread (Latent Additive, CPA, SAMS-VAE, Biolord). They fill the first 50 with such genes.
 - The covariate transfer has 71 to 100 measured cells for each held-out condition. These cells differ from control cells
-  little more than from each other, so the ceiling (half of them) is worse than the floor there. Ridge equals "no change"
-  there: with one condition left out at a time, the responses that cell lines share told it nothing, so it carries
-  nothing to another cell line.
+  little more than from each other, so the ceiling (half of them) is worse than the floor there. Ridge equals "no
+  change" there: with one condition left out at a time, the responses that cell lines share told it nothing, so it
+  carries nothing to another cell line.
 - Guidance weights above 1 are settings of the paper. They exaggerate an effect on purpose, and make MMD worse.
 - Small recipes show how models do at this size and with this time. They do not show how far each model could come.
 
