@@ -12,8 +12,8 @@ from primeflow_core.data.splits import TRAIN, read_split
 from primeflow_core.evaluation.effect_products import measures, unbiased_products
 from primeflow_core.evaluation.interaction import Interaction
 from primeflow_core.evaluation.profiles import log_fold_change, mean_profile
+from primeflow_core.model_store.fitted_baselines import fitted_to_training
 from primeflow_core.models import checkpoint
-from primeflow_core.models.baselines.condition_scores import fitted_to_training
 from primeflow_core.prediction.measured_comparison import control_rows, in_training
 from primeflow_core.screening.goal import Goal, GoalKind
 from primeflow_core.screening.rank_agreement import Side

@@ -108,7 +108,7 @@ def _check(given: argparse.Namespace) -> None:
 
 def _grid(given: argparse.Namespace, file: DataFile) -> "Grid":
     from primeflow_core.benchmark.grid import Grid
-    from primeflow_core.data.h5ad.reading import sha256_of
+    from primeflow_core.data.h5ad.writing import sha256_of
 
     try:
         weights = tuple(float(text) for text in given.guidance.split(","))

@@ -83,7 +83,7 @@ def tune_command(given: argparse.Namespace) -> None:
 
 
 def _question(given: argparse.Namespace, file: DataFile) -> "Question":
-    from primeflow_core.data.h5ad.reading import sha256_of
+    from primeflow_core.data.h5ad.writing import sha256_of
     from primeflow_core.training.recipes.overrides import key_and_text
     from primeflow_core.training.recipes.registry import adjusted, recipe_given
     from primeflow_core.training.tuning.question import Question

@@ -13,7 +13,7 @@ import numpy as np
 from primeflow_core.data.conditions import Condition
 from primeflow_core.errors import SettingError
 from primeflow_core.models import checkpoint
-from primeflow_core.models.checkpoint import Manifest
+from primeflow_core.models.checkpoint import Manifest, version_of
 from primeflow_core.models.model_kind import is_flow
 from primeflow_core.models.sampling_plan import STUDENT, Progress, SamplingPlan
 from primeflow_core.runtime.jobs import JobContext, Snapshot
@@ -89,12 +89,6 @@ class ModelShelf:
 
     def learn(self, folder: Path, seconds_per_evaluation: float) -> None:
         self._pace[folder] = seconds_per_evaluation
-
-
-def version_of(folder: Path) -> int:
-    """Changes when the weights in a model folder do, or its student; 0 where there are none."""
-    files = (folder / checkpoint.WEIGHTS, folder / checkpoint.STUDENT_WEIGHTS)
-    return sum(file.stat().st_mtime_ns for file in files if file.is_file())
 
 
 def evaluations(cells: int, plan: SamplingPlan) -> int:

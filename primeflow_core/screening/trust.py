@@ -22,6 +22,7 @@ from primeflow_core.screening.rank_agreement import Side, rank_agreement
 from primeflow_core.screening.rank_uncertainty import goodness
 from primeflow_core.screening.ranking import matrix
 from primeflow_core.screening.screen_spec import ScreenOrder
+from primeflow_core.screening.trust_row import TrustRow
 from primeflow_core.screening.trust_text import label_of, sentences
 
 if TYPE_CHECKING:
@@ -33,33 +34,6 @@ if TYPE_CHECKING:
 FEWEST = 3
 REPLICATES = 1000
 MODEL = "model"
-
-
-@dataclass(frozen=True)
-class TrustRow:
-    """The ranking by ``name``, the model or a rival, beside the measured one, on as many ``conditions`` as it has a
-    score for.
-
-    ``spearman`` and ``hits`` of ``best`` as in RankAgreement; ``hits_low``, ``hits_high`` as a share; ``chance``: hits
-    by chance; ``p``: how often chance has so many. ``lead``: by how much the model's correlation on the same conditions
-    is higher, 0 for the model. NaN where there is none.
-    """
-
-    name: str
-    label: str
-    conditions: int
-    spearman: float
-    low: float
-    high: float
-    hits: float
-    best: int
-    hits_low: float
-    hits_high: float
-    chance: float
-    p: float
-    lead: float
-    lead_low: float
-    lead_high: float
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,8 @@ import pytest
 from primeflow_core.benchmark import run
 from primeflow_core.benchmark.grid import Grid
 from primeflow_core.benchmark.store import Store
-from primeflow_core.data.h5ad.reading import read_cells, write_cells
+from primeflow_core.data.h5ad.reading import read_cells
+from primeflow_core.data.h5ad.writing import write_cells
 from primeflow_core.data.splits import TEST, held_out_split
 from primeflow_core.runtime import dask_workers
 from primeflow_core.runtime.atomic_files import PARTIAL

@@ -19,7 +19,8 @@ from primeflow_core.benchmark.leaderboard import CEILING, FLOOR, Figure, best, l
 from primeflow_core.benchmark.run import run_entries
 from primeflow_core.benchmark.scored_entry import ScoredEntry, scored_entry
 from primeflow_core.benchmark.store import Store
-from primeflow_core.data.h5ad.reading import read_cells, write_cells
+from primeflow_core.data.h5ad.reading import read_cells
+from primeflow_core.data.h5ad.writing import write_cells
 from primeflow_core.data.splits import TEST, TRAIN, held_out_split
 from primeflow_core.errors import DataError, SettingError
 from primeflow_core.figures.svg_check import check_svg

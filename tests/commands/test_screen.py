@@ -17,7 +17,8 @@ import pytest
 from primeflow_core.__main__ import main
 from primeflow_core.commands.ranking_shown import show
 from primeflow_core.data.conditions import Condition, parse_perturbations
-from primeflow_core.data.h5ad.reading import read_cells, write_cells
+from primeflow_core.data.h5ad.reading import read_cells
+from primeflow_core.data.h5ad.writing import write_cells
 from primeflow_core.data.splits import Split
 from primeflow_core.errors import SettingError
 from primeflow_core.models import checkpoint

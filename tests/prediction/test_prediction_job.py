@@ -12,10 +12,10 @@ import pytest
 from primeflow_core.data.splits import Split
 from primeflow_core.errors import CheckpointError
 from primeflow_core.models import checkpoint
-from primeflow_core.models.checkpoint import Manifest
+from primeflow_core.models.checkpoint import Manifest, version_of
 from primeflow_core.models.sampling_plan import OnProgress, Progress, SamplingPlan
 from primeflow_core.prediction import prediction_job
-from primeflow_core.prediction.prediction_job import ModelShelf, Prediction, Question, evaluations, predict, version_of
+from primeflow_core.prediction.prediction_job import ModelShelf, Prediction, Question, evaluations, predict
 from primeflow_core.runtime.jobs import JobManager, JobState, JobStatus
 from primeflow_core.training.run import Source, prepare
 from tests import tiny

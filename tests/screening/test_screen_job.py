@@ -10,8 +10,8 @@ import pytest
 import torch
 
 from primeflow_core.errors import DataError
-from primeflow_core.models.checkpoint import read_manifest
-from primeflow_core.prediction.prediction_job import ModelShelf, version_of
+from primeflow_core.models.checkpoint import read_manifest, version_of
+from primeflow_core.prediction.prediction_job import ModelShelf
 from primeflow_core.runtime.jobs import JobManager, JobState, JobStatus
 from primeflow_core.screening import screen_job
 from primeflow_core.screening.candidates import Refusal

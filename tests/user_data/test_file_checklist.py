@@ -9,8 +9,8 @@ from primeflow_core.data.cells import Layout
 from primeflow_core.data.conditions import Vocabulary
 from primeflow_core.data.h5ad.fixes import Repair
 from primeflow_core.data.h5ad.obs_columns import Wishes
-from primeflow_core.data.h5ad.reading import sha256_of
-from primeflow_core.example_file import FILE_NAME, example_h5ad
+from primeflow_core.data.h5ad.writing import sha256_of
+from primeflow_core.data.simulated_screen import EXAMPLE_FILE, example_h5ad
 from primeflow_core.user_data.checklist_row import Mark, Mend, mended
 from primeflow_core.user_data.file_checklist import checklist
 from primeflow_core.user_data.uploads import BroughtFile
@@ -147,11 +147,11 @@ def test_mends_without_a_choice_change_the_fixes():
 
 
 def test_the_example_is_simulated_and_ready_for_a_model_of_its_genes(tmp_path):
-    path = tmp_path / FILE_NAME
+    path = tmp_path / EXAMPLE_FILE
     path.write_bytes(example_h5ad())
     genes = tuple(f"SIMG{i:03d}" for i in range(1, 501))
     found = checklist(
-        BroughtFile(path, sha256_of(path), FILE_NAME),
+        BroughtFile(path, sha256_of(path), EXAMPLE_FILE),
         Fixes(contexts=(("sim-A", "k562"),)),
         replace(MODEL, genes=genes, simulated=True),
     )

@@ -9,13 +9,8 @@ from primeflow_core.data.datasets import open_cells
 from primeflow_core.errors import ConditionError, SettingError
 from primeflow_core.evaluation.agreement import Measured, agreement, halved_controls, values
 from primeflow_core.evaluation.principal_components import components
-from primeflow_core.models.baselines.condition_scores import (
-    LABELS,
-    fitted_to_training,
-    rivals_beside,
-    sum_error,
-    sum_mean,
-)
+from primeflow_core.model_store.fitted_baselines import fitted_to_training
+from primeflow_core.models.baselines.condition_scores import LABELS, rivals_beside, sum_error, sum_mean
 from primeflow_core.models.baselines.fit import fit_rivals
 from primeflow_core.models.checkpoint import read_manifest
 from tests import tiny

@@ -12,7 +12,7 @@ from primeflow_core.models.baselines.effects import Drawn, SparseEffects, bernou
 from primeflow_core.models.baselines.posterior import Posterior
 from primeflow_core.models.baselines.sams_vae import SamsVaeConfig
 from primeflow_core.models.sampling_plan import SamplingPlan
-from primeflow_core.training.trainer import TrainingConfig
+from primeflow_core.training.config import TrainingConfig
 from tests.variational import CONTEXTS, batch_of, built, screen, seeded, trained
 
 TINY = SamsVaeConfig(width=32, latent=16, dropout=0.0, mask_prior=0.05)
