@@ -6,6 +6,7 @@ It replaces the lines between BEGIN and END and leaves all others as they are.
 """
 
 import argparse
+import textwrap
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
@@ -30,7 +31,7 @@ METRICS = ("mmd_gex", "rmse_mean", "cosine_logfc", "deg_recall", "energy_distanc
 IN_WORDS: Mapping[str, str] = MappingProxyType(
     {family("additive"): "the sum of single effects", family("ridge"): "ridge", FLOOR: "control cells"}
 )
-NONE = "none"
+NONE, WIDTH = "none", 120
 
 
 def block(found: Sequence[Results]) -> str:
@@ -41,7 +42,8 @@ def block(found: Sequence[Results]) -> str:
     in_full = next((one for one in found if one.key == IN_FULL), None)
     if in_full is None:
         raise SettingError(f"The README shows the figures of {IN_FULL}, which is not there.")
-    parts = (BEGIN, _counts(found), _by_data_set(found), _introduction(in_full), _figures(in_full), END)
+    sentences, introduction = (textwrap.fill(said, WIDTH) for said in (_counts(found), _introduction(in_full)))
+    parts = (BEGIN, sentences, _by_data_set(found), introduction, _figures(in_full), END)
     return "\n\n".join(parts)
 
 

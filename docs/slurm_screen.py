@@ -7,8 +7,8 @@ under the same path. The arguments of `primeflow screen` follow `--`:
     python docs/slurm_screen.py --jobs 20 --hours 4 --memory 6GB -- --model checkpoints/perturbench-devel \\
         --candidates all-pairs --goal effect --out hits.parquet
 
-`--show` prints the script of one job and submits nothing. Jobs that reach their time limit are replaced. If this process
-ends, run the same command again to resume.
+`--show` prints the script of one job and submits nothing. Jobs that reach their time limit are replaced. If this
+process ends, run the same command again to resume.
 """
 
 import argparse
@@ -46,7 +46,7 @@ def cluster_of(given: argparse.Namespace) -> "SLURMCluster":
 
 def arguments() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--jobs", type=int, default=4, help="number of workers, each a job of one core (default: %(default)s)")
+    parser.add_argument("--jobs", type=int, default=4, help="how many workers, each one core (default: %(default)s)")
     parser.add_argument("--hours", type=int, default=4, help="time limit of a job, in hours (default: %(default)s)")
     parser.add_argument("--memory", default="6GB", help="memory of a job (default: %(default)s)")
     parser.add_argument("--partition", help="SLURM partition (default: the cluster's)")
