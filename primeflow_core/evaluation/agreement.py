@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from primeflow_core.evaluation.bootstrap import interval, mean_replicates, replicated, resampled
+from primeflow_core.evaluation.defaults import TOP_GENES
 from primeflow_core.evaluation.distances import CellSet, InMemory
 from primeflow_core.evaluation.genes import TopGenes
 from primeflow_core.evaluation.pair import MOST_PREDICTED
@@ -19,7 +20,6 @@ from primeflow_core.evaluation.principal_components import Components
 from primeflow_core.evaluation.profiles import Profile, profile
 from primeflow_core.evaluation.scores import (
     LARGER_IS_BETTER,
-    TOP_GENES,
     GroupScores,
     ScoredPair,
     distance_scores,
@@ -30,7 +30,6 @@ from primeflow_core.evaluation.table import with_mean
 
 HALVINGS = 5
 FEWEST = 4
-RESAMPLES = 200
 
 
 @dataclass(frozen=True)

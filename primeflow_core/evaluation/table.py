@@ -4,9 +4,10 @@ from collections.abc import Sequence
 
 import pandas as pd
 
+from primeflow_core.evaluation.defaults import PCS, TOP_GENES
 from primeflow_core.evaluation.pair import Pair
 from primeflow_core.evaluation.ranks import tie_average_ranks
-from primeflow_core.evaluation.scores import LARGER_IS_BETTER, PCS, TOP_GENES, ScoredPair, score
+from primeflow_core.evaluation.scores import LARGER_IS_BETTER, ScoredPair, score
 
 METRICS = ("cosine_logfc", "rmse_mean", "mmd_gex", "mmd_pca", "deg_recall")
 RANKS = tuple(f"{name}_rank" for name in METRICS)
