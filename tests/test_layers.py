@@ -14,7 +14,7 @@ ORDER = (
     "errors", "wording", "runtime", "figures", "data", "evaluation", "models", "training", "model_store", "prediction",
     "screening", "user_data", "report", "benchmark", "commands", "__main__",
 )  # fmt: skip
-"""A package imports only those before it, also under ``if TYPE_CHECKING``; docs/architecture.md tells what each holds."""
+"""A package imports only those before it, under ``if TYPE_CHECKING`` too; docs/architecture.md says what each holds."""
 KNOWN_TO_NONE = ("streamlit", "pages")
 SLOW = ("scanpy", "umap", "matplotlib", "dask", "distributed", "ot")
 WITH_TORCH = (
