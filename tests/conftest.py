@@ -19,12 +19,18 @@ for _library, _threads in (("OMP", 1), ("NUMBA", 1), ("OPENBLAS", os.cpu_count()
 # What takes longest on two processes begins first, or one of them would wait for the other at the end.
 BROWSER = "tests/browser"
 LONG_FIRST = (
-    BROWSER, "tests/benchmark/test_kill.py", "tests/pages/rank/test_page.py", "tests/training/tuning/test_run.py",
-    "tests/screening/test_engine.py", "tests/commands/test_screen.py", "tests/pages/explore/test_page.py",
-    "tests/training/test_kill.py", "tests/pages/benchmark/test_page.py", "tests/pages/compare/test_page.py",
-    "tests/prediction/test_projection.py", "tests/training/test_proofs.py", "tests/user_data/test_training_job.py",
-    "tests/benchmark/test_run.py", "tests/training/distillation/test_distillation.py", "tests/commands/test_commands.py",
-    "tests/screening/test_screen_job.py", "tests/models/flow/test_primeflow.py", "tests/pages/cells/test_training.py",
+    BROWSER,
+    *(
+        f"tests/{name}.py"
+        for name in (
+            "benchmark/test_kill", "pages/rank/test_page", "training/tuning/test_run", "screening/test_engine",
+            "commands/test_screen", "pages/explore/test_page", "training/test_kill", "pages/benchmark/test_page",
+            "pages/compare/test_page", "prediction/test_projection", "training/test_proofs",
+            "user_data/test_training_job", "benchmark/test_run", "training/distillation/test_distillation",
+            "commands/test_commands", "screening/test_screen_job", "models/flow/test_primeflow",
+            "pages/cells/test_training",
+        )
+    ),
 )  # fmt: skip
 
 # Before any test sets a mirror of its own.

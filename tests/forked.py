@@ -24,6 +24,7 @@ import pytest
 
 IMPORTED = (
     "torch", "anndata", "pandas", "sklearn.neighbors", "pyarrow.parquet", "distributed", "primeflow_core.__main__",
+    "primeflow_core.commands.benchmark", "primeflow_core.commands.model", "primeflow_core.commands.tune",
     "primeflow_core.benchmark.outcome", "primeflow_core.benchmark.run", "primeflow_core.screening.worker_context",
     "primeflow_core.training.run", "primeflow_core.training.tuning.run", "primeflow_core.training.tuning.validation",
 )  # fmt: skip
@@ -134,6 +135,8 @@ def _run(
     folder: Path, environment: Mapping[str, str], target: Callable[..., object], arguments: tuple[object, ...]
 ) -> None:
     os.setsid()
+    if absent := [name for name in IMPORTED if name not in sys.modules]:
+        raise ImportError(f"the parent has not imported {absent}")
     (folder / "leads").touch()
     for stream in (1, 2):
         os.dup2(os.open(folder / ("stdout", "stderr")[stream - 1], os.O_WRONLY | os.O_CREAT | os.O_APPEND), stream)

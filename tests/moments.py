@@ -7,6 +7,7 @@ Moments have names such as ``training/state.safetensors written``: a file is ``b
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
@@ -14,54 +15,65 @@ import pytest
 from primeflow_core.__main__ import main
 from primeflow_core.runtime.atomic_files import PARTIAL
 
-CHANGES = ("touch", "replace", "unlink", "rmdir", "mkdir", "chmod")
+CHANGES = (
+    ("touch", "", "begun"), ("replace", "written", "in place"), ("unlink", "", ""),
+    ("rmdir", "", ""), ("mkdir", "", ""), ("chmod", "", ""),
+)  # fmt: skip
+"""What is done through Path, and the moments before and after it."""
 
 
 class KilledError(BaseException):
     """The process is gone; nothing catches it on the way but what ends without a word to the disk."""
 
 
+@dataclass
+class Disk:
+    """Tells of what is done to it through Path; after ``moment`` nothing is done any more."""
+
+    moment: str
+    seen: list[str] = field(default_factory=list)
+
+    def check_alive(self) -> None:
+        if self.seen[-1:] == [self.moment]:
+            raise KilledError(self.moment)
+
+    def _come(self, now: str) -> None:
+        self.seen.append(now)
+        self.check_alive()
+
+    def changing(self, change: Callable[..., object], before: str, after: str) -> Callable[..., object]:
+        """``change``, with the moments ``before`` and ``after`` it where it concerns a temporary file."""
+
+        def changed(path: Path, *given: object, **options: object) -> object:
+            self.check_alive()
+            temporary = path.name.endswith(PARTIAL)
+            if temporary and before:
+                self._come(f"{_name(path)} {before}")
+            done = change(path, *given, **options)
+            if temporary and after:
+                self._come(f"{_name(path)} {after}")
+            return done
+
+        return changed
+
+    def opening(self, opened: Callable[..., object]) -> Callable[..., object]:
+        def open_alive(path: Path, mode: str = "r", *given: object, **options: object) -> object:
+            if not set(mode).isdisjoint("wax+"):
+                self.check_alive()
+            return opened(path, mode, *given, **options)
+
+        return open_alive
+
+
 @contextmanager
 def ending_at(moment: str) -> Iterator[list[str]]:
     """The moments that came, in order; at ``moment`` KilledError is raised, and the disk stays as it is then."""
-    seen: list[str] = []
-    dead = False
-    plain = {name: getattr(Path, name) for name in CHANGES}
-    opened = Path.open
-
-    def come(now: str) -> None:
-        nonlocal dead
-        seen.append(now)
-        if now == moment:
-            dead = True
-            raise KilledError(moment)
-
-    def changing(name: str) -> Callable[..., object]:
-        def change(path: Path, *given: object, **options: object) -> object:
-            if dead:
-                raise KilledError(moment)
-            temporary = path.name.endswith(PARTIAL)
-            if name == "replace" and temporary:
-                come(f"{_name(path)} written")
-            done = plain[name](path, *given, **options)
-            if name == "touch" and temporary:
-                come(f"{_name(path)} begun")
-            if name == "replace" and temporary:
-                come(f"{_name(path)} in place")
-            return done
-
-        return change
-
-    def opening(path: Path, mode: str = "r", *given: object, **options: object) -> object:
-        if dead and not set(mode).isdisjoint("wax+"):
-            raise KilledError(moment)
-        return opened(path, mode, *given, **options)
-
+    disk = Disk(moment)
     with pytest.MonkeyPatch.context() as patch:
-        for name in CHANGES:
-            patch.setattr(Path, name, changing(name))
-        patch.setattr(Path, "open", opening)
-        yield seen
+        for name, before, after in CHANGES:
+            patch.setattr(Path, name, disk.changing(getattr(Path, name), before, after))
+        patch.setattr(Path, "open", disk.opening(Path.open))
+        yield disk.seen
 
 
 def _name(temporary: Path) -> str:

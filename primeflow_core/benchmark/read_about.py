@@ -6,7 +6,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
-from primeflow_core.benchmark.output_files import About
+from primeflow_core.benchmark.about import About
 from primeflow_core.errors import DataError
 
 T = TypeVar("T")

@@ -12,16 +12,18 @@ import numpy as np
 import pandas as pd
 
 from primeflow_core.evaluation.bootstrap import interval, mean_replicates, replicated, resampled
+from primeflow_core.evaluation.bounded import Bounded
+from primeflow_core.evaluation.defaults import TOP_GENES
 from primeflow_core.evaluation.distances import CellSet, InMemory
 from primeflow_core.evaluation.genes import TopGenes
+from primeflow_core.evaluation.measured_condition import MeasuredCondition, halved_controls
 from primeflow_core.evaluation.pair import MOST_PREDICTED
 from primeflow_core.evaluation.principal_components import Components
 from primeflow_core.evaluation.profiles import Profile, profile
 from primeflow_core.evaluation.scores import (
     LARGER_IS_BETTER,
-    TOP_GENES,
     GroupScores,
-    Scored,
+    ScoredPair,
     distance_scores,
     effect_scores,
     side,
@@ -30,62 +32,11 @@ from primeflow_core.evaluation.table import with_mean
 
 HALVINGS = 5
 FEWEST = 4
-RESAMPLES = 200
 
 
-@dataclass(frozen=True)
-class Bounded:
-    """A value with its floor and ceiling; either is None where there are too few cells to compute it."""
-
-    value: float
-    floor: float | None
-    ceiling: float | None
-    larger_is_better: bool = False
-
-    @property
-    def tells_apart(self) -> bool:
-        """Whether the ceiling is better than the floor, so that the metric can tell a good prediction from none."""
-        if self.floor is None or self.ceiling is None:
-            return False
-        return self.ceiling > self.floor if self.larger_is_better else self.ceiling < self.floor
-
-    @property
-    def position(self) -> float | None:
-        """0 at the floor, 1 at the ceiling, clipped.
-
-        None where a figure is missing, or where the floor is as good as the ceiling: then the cells are too few,
-        or the effect too small, for this metric to tell a good prediction from none.
-        """
-        if self.floor is None or self.ceiling is None or not self.tells_apart or not np.isfinite(self.value):
-            return None
-        span = self.ceiling - self.floor
-        return float(np.clip((self.value - self.floor) / span, 0.0, 1.0))
-
-
-@dataclass(frozen=True)
-class Measured:
-    """The truth of one condition: measured cells (m, G), the controls they are compared with, and disjoint
-    controls for the floor; the genes' names and the principal components for MMD PCA.
-
-    ``predicted_controls`` (k, G): what effects of the predicted side are measured from, the floor's too, where cells
-    were measured in another experiment than the one that predictions come from. None: the same ``controls``.
-    """
-
-    cells: np.ndarray
-    controls: np.ndarray
-    floor_controls: np.ndarray
-    genes: Sequence[str]
-    components: Components
-    predicted_controls: np.ndarray | None = None
-
-
-def halved_controls(controls: np.ndarray, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """Controls (n, G) in two disjoint halves, for the reference and for the floor, drawn by ``seed``."""
-    order = np.random.default_rng(seed).permutation(len(controls))
-    return controls[order[: len(order) // 2]], controls[order[len(order) // 2 :]]
-
-
-def agreement(predicted: np.ndarray, measured: Measured, *, top: int = TOP_GENES, seed: int = 0) -> dict[str, Bounded]:
+def agreement(
+    predicted: np.ndarray, measured: MeasuredCondition, *, top: int = TOP_GENES, seed: int = 0
+) -> dict[str, Bounded]:
     """Predicted cells (n, G) against the measured ones by each of rmse_mean, mmd_gex, mmd_pca, deg_recall,
     cosine_logfc and energy_distance, each bounded.
 
@@ -98,14 +49,14 @@ def agreement(predicted: np.ndarray, measured: Measured, *, top: int = TOP_GENES
     return {name: Bounded(value[name], floor.get(name), ceiling.get(name), LARGER_IS_BETTER[name]) for name in value}
 
 
-def values(predicted: np.ndarray, measured: Measured, *, top: int = TOP_GENES) -> dict[str, float]:
+def values(predicted: np.ndarray, measured: MeasuredCondition, *, top: int = TOP_GENES) -> dict[str, float]:
     """The values of ``agreement`` alone, for one more prediction of the condition."""
     return _judge(measured, top).of_prediction(InMemory(predicted), InMemory(measured.cells))
 
 
-def _judge(measured: Measured, top: int) -> "_Judge":
+def _judge(measured: MeasuredCondition, top: int) -> "_ConditionScorer":
     others = measured.predicted_controls
-    return _Judge(
+    return _ConditionScorer(
         profile(measured.controls),
         measured.components,
         TopGenes(measured.genes, top),
@@ -114,7 +65,7 @@ def _judge(measured: Measured, top: int) -> "_Judge":
 
 
 def bounds(
-    scored: Scored,
+    scored: ScoredPair,
     floor_controls: Mapping[tuple[str, ...], np.ndarray] | None = None,
     *,
     seed: int = 0,
@@ -139,7 +90,7 @@ def bounds(
             kept, floor = halved_controls(controls, seed)
         else:
             kept, floor = controls, controls[:0]
-        judge = _Judge(profile(kept), scored.components, scored.top)
+        judge = _ConditionScorer(profile(kept), scored.components, scored.top)
         rows += _bounded_rows(group, judge, floor[:MOST_PREDICTED], scored.pair.covariates, seed)
         if resamples:
             replicates += _replicates(group, kept, scored, np.random.default_rng([seed, len(rows)]), resamples)
@@ -148,7 +99,7 @@ def bounds(
 
 
 def _bounded_rows(
-    group: GroupScores, judge: "_Judge", floor: np.ndarray, covariates: Sequence[str], seed: int
+    group: GroupScores, judge: "_ConditionScorer", floor: np.ndarray, covariates: Sequence[str], seed: int
 ) -> list[dict[str, object]]:
     rows = []
     matrices = judge.matrices(group)
@@ -166,7 +117,7 @@ def _bounded_rows(
 
 
 def _replicates(
-    group: GroupScores, controls: np.ndarray, scored: Scored, draw: np.random.Generator, count: int
+    group: GroupScores, controls: np.ndarray, scored: ScoredPair, draw: np.random.Generator, count: int
 ) -> list[dict[str, np.ndarray]]:
     """Of each condition the bootstrap replicates of each metric, (count,)."""
     found = []
@@ -188,7 +139,7 @@ def _with_intervals(table: pd.DataFrame, replicates: Sequence[Mapping[str, np.nd
 
 
 @dataclass(frozen=True)
-class _Judge:
+class _ConditionScorer:
     """Scores sets of cells against each other as the reference would; effects are measured from ``control``.
 
     Those of predictions from ``predicted_control``, unless it is None.

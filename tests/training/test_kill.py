@@ -8,13 +8,13 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from primeflow_core.data.h5ad.reading import write_cells
+from primeflow_core.data.h5ad.writing import write_cells
 from primeflow_core.models import checkpoint
 from primeflow_core.models.checkpoint import WEIGHTS
 from primeflow_core.training.trainer import LOG, STATE
 from tests import forked
 from tests.forked import forking
-from tests.moments import ending_at, interrupted
+from tests.moments import interrupted
 from tests.tiny import cells
 
 STEPS, MANY_STEPS = 60, 1200
