@@ -2,6 +2,8 @@
 
 import json
 import os
+import secrets
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,11 +18,12 @@ PARTIAL = ".partial"
 def replaced(path: Path) -> Iterator[Path]:
     """Yield a temporary path beside ``path``; on success it is flushed to disk and takes its place.
 
-    Where ``path`` is a link, what it points at is replaced. What goes wrong is an OSError that names the file.
+    Where ``path`` is a link, what it points at is replaced. What goes wrong is an OSError that names the file. Threads
+    and processes that write the same file at once each have a temporary path of their own.
     """
     path = path.resolve()
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}{PARTIAL}")
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}{PARTIAL}")
     try:
         temporary.touch()
         mode = temporary.stat().st_mode
@@ -57,7 +60,10 @@ def write_with(path: Path, write: Callable[[Path], None]) -> None:
 def remove_partial(folder: Path) -> None:
     """Delete what a killed process left behind in ``folder``."""
     for leftover in folder.glob(f".*{PARTIAL}"):
-        leftover.unlink(missing_ok=True)
+        if leftover.is_dir():
+            shutil.rmtree(leftover)
+        else:
+            leftover.unlink(missing_ok=True)
 
 
 def check_can_write(path: Path) -> None:
