@@ -30,7 +30,8 @@ def replaced(path: Path) -> Iterator[Path]:
         yield temporary
         # Some libraries make files that only their owner reads.
         temporary.chmod(mode)
-        with temporary.open("rb") as written:
+        # Windows flushes only what is open for writing.
+        with temporary.open("r+b") as written:
             os.fsync(written.fileno())
         temporary.replace(path)
     except OSError as error:
@@ -44,7 +45,7 @@ def replaced(path: Path) -> Iterator[Path]:
 
 def write_text(path: Path, text: str) -> None:
     with replaced(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+        temporary.write_text(text, encoding="utf-8", newline="\n")
 
 
 def write_json(path: Path, data: Any) -> None:
