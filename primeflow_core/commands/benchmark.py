@@ -20,7 +20,7 @@ from primeflow_core.wording import counted
 if TYPE_CHECKING:
     from primeflow_core.benchmark.grid import Grid
     from primeflow_core.benchmark.output_files import About
-    from primeflow_core.benchmark.store import Store
+    from primeflow_core.benchmark.store import BenchmarkStore
     from primeflow_core.training.recipes.recipe import Recipe
     from primeflow_core.training.run import Source
 
@@ -73,7 +73,7 @@ def add_commands(commands: Subcommands) -> None:
 
 def benchmark_command(given: argparse.Namespace) -> None:
     """Finished entries are never made again; killed, the same command goes on."""
-    from primeflow_core.benchmark.store import Store
+    from primeflow_core.benchmark.store import BenchmarkStore
     from primeflow_core.training.recipes.registry import RECIPES
 
     if given.list:
@@ -82,7 +82,7 @@ def benchmark_command(given: argparse.Namespace) -> None:
         return
     _check(given)
     file = data_file(given.data)
-    store = Store(given.out, _grid(given, file))
+    store = BenchmarkStore(given.out, _grid(given, file))
     with alone_in(given.out):
         store.clear_beginnings()
         failed = _run(given, file, store)
@@ -108,7 +108,7 @@ def _check(given: argparse.Namespace) -> None:
 
 def _grid(given: argparse.Namespace, file: DataFile) -> "Grid":
     from primeflow_core.benchmark.grid import Grid
-    from primeflow_core.data.h5ad.reading import sha256_of
+    from primeflow_core.data.h5ad.writing import sha256_of
 
     try:
         weights = tuple(float(text) for text in given.guidance.split(","))
@@ -142,7 +142,7 @@ def read_source(given: argparse.Namespace) -> "Source":
     return Source(cells, split, file.name, file.simulated, {"normalise": given.normalise})
 
 
-def _run(given: argparse.Namespace, file: DataFile, store: "Store") -> dict[str, str]:
+def _run(given: argparse.Namespace, file: DataFile, store: "BenchmarkStore") -> dict[str, str]:
     """What failed, by name, and why."""
     from primeflow_core.benchmark.run import run_entries
     from primeflow_core.benchmark.scored_entry import check_scorable
@@ -165,7 +165,7 @@ def _run(given: argparse.Namespace, file: DataFile, store: "Store") -> dict[str,
     return failed
 
 
-def _show(given: argparse.Namespace, store: "Store", file: DataFile, failed: Mapping[str, str]) -> None:
+def _show(given: argparse.Namespace, store: "BenchmarkStore", file: DataFile, failed: Mapping[str, str]) -> None:
     from primeflow_core.benchmark.outcome import outcome
 
     found = outcome(_about(given, store, file, failed), [store], read_given(file, given))
@@ -176,7 +176,7 @@ def _show(given: argparse.Namespace, store: "Store", file: DataFile, failed: Map
     say(f"{store.folder}: benchmark.csv, .md and .html, conditions.parquet, cells.parquet.")
 
 
-def _about(given: argparse.Namespace, store: "Store", file: DataFile, failed: Mapping[str, str]) -> "About":
+def _about(given: argparse.Namespace, store: "BenchmarkStore", file: DataFile, failed: Mapping[str, str]) -> "About":
     from primeflow_core.benchmark.output_files import About
 
     grid = store.grid

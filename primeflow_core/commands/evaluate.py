@@ -8,7 +8,7 @@ from typing import TypeAlias
 import numpy as np
 import pandas as pd
 
-from primeflow_core.commands.question import Question, question
+from primeflow_core.commands.question import EvaluationInput, question
 from primeflow_core.commands.reading import data_file
 from primeflow_core.commands.terminal import Subcommands, add_command, note, say
 from primeflow_core.data.conditions import SEPARATOR
@@ -17,7 +17,7 @@ from primeflow_core.evaluation.agreement import RESAMPLES, bounds
 from primeflow_core.evaluation.differential import differential_tables, too_few_cells
 from primeflow_core.evaluation.held_out_reference import training_profiles
 from primeflow_core.evaluation.pair import Pair
-from primeflow_core.evaluation.scores import LARGER_IS_BETTER, PCS, TOP_GENES, Scored, score
+from primeflow_core.evaluation.scores import LARGER_IS_BETTER, PCS, TOP_GENES, ScoredPair, score
 from primeflow_core.evaluation.table import table
 from primeflow_core.evaluation.virtual_cell import virtual_cell_table
 from primeflow_core.models.baselines.held_out_scores import RIVAL, RivalTable, rival_table
@@ -93,7 +93,7 @@ def _check(given: argparse.Namespace) -> None:
             raise SettingError(f"{path} is named twice; writing it would destroy an input or another result.")
 
 
-def _perturbench(given: argparse.Namespace, asked: Question, files: Files) -> None:
+def _perturbench(given: argparse.Namespace, asked: EvaluationInput, files: Files) -> None:
     pair = asked.pair
     scored = score(pair, pcs=given.pcs, top_genes=given.top_genes)
     scores = table(scored)
@@ -113,14 +113,14 @@ def _perturbench(given: argparse.Namespace, asked: Question, files: Files) -> No
         _show_rivals(rivals)
 
 
-def _virtual_cell(asked: Question, files: Files, out: Path) -> None:
+def _virtual_cell(asked: EvaluationInput, files: Files, out: Path) -> None:
     baseline = None if asked.split_path is None else training_profiles(*asked.training())
     files[out] = virtual_cell_table(asked.pair, baseline, separator=asked.layout.separator or SEPARATOR)
     _say_one_sided(asked.pair)
     say(_as_text(files[out]))
 
 
-def _rivals(given: argparse.Namespace, asked: Question) -> RivalTable:
+def _rivals(given: argparse.Namespace, asked: EvaluationInput) -> RivalTable:
     """The rivals predict the scored conditions, as many cells of each as the prediction has in the middle."""
     cells, split = asked.training()
     scored = {(condition.label, condition.group) for condition in asked.pair.scored}
@@ -155,7 +155,7 @@ def _as_text(scores: pd.DataFrame) -> str:
     return scores.to_string(index=False, float_format=lambda value: f"{value:.4f}", na_rep="-")
 
 
-def _say_settings(given: argparse.Namespace, scored: Scored) -> None:
+def _say_settings(given: argparse.Namespace, scored: ScoredPair) -> None:
     """What the user would otherwise find in the figures only."""
     if given.top_genes >= len(scored.pair.genes):
         note(f"deg_recall says nothing: all {len(scored.pair.genes)} genes are top genes. Lower --top-genes.")

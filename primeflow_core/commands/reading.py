@@ -8,7 +8,8 @@ from typing import TypedDict
 
 from primeflow_core.data import datasets
 from primeflow_core.data.cells import Cells
-from primeflow_core.data.h5ad.reading import is_simulated, read_cells
+from primeflow_core.data.h5ad.reading import read_cells
+from primeflow_core.data.h5ad.writing import is_simulated
 from primeflow_core.errors import DataError, SettingError
 
 
