@@ -69,7 +69,7 @@ def test_the_cheap_rivals_stand_beside_the_model(models):
 FIRST_VIEW = """
 import sys
 from streamlit.testing.v1 import AppTest
-app = AppTest.from_file("app.py", default_timeout=60).run()
+app = AppTest.from_file("app.py", default_timeout=240).run()
 assert not app.exception and not app.error, app.error
 assert len(app.get("plotly_chart")) == 4
 print(*[name for name in ("torch", "scanpy", "umap", "numba", "matplotlib") if name in sys.modules])
@@ -79,7 +79,7 @@ print(*[name for name in ("torch", "scanpy", "umap", "numba", "matplotlib") if n
 @pytest.mark.slow
 def test_the_first_view_loads_nothing_heavy(models):
     done = subprocess.run(
-        [sys.executable, "-c", FIRST_VIEW], cwd=ROOT, env=os.environ, capture_output=True, text=True, timeout=120,
+        [sys.executable, "-c", FIRST_VIEW], cwd=ROOT, env=os.environ, capture_output=True, text=True, timeout=300,
         check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-2000:]
