@@ -134,7 +134,7 @@ def test_moving_the_guidance_weight_is_in_the_address(watched, server):
     expect(page.get_by_role("slider", name="Guidance weight")).to_have_value("1.5")
 
 
-def test_tables_and_cells_can_be_saved(watched, server, tmp_path):
+def test_tables_cells_and_figures_can_be_saved(watched, server, tmp_path):
     page = opened(watched, server)
     for name, ending in (("Genes (csv)", "csv"), ("Predicted cells (h5ad)", "h5ad")):
         with page.expect_download() as saving:
@@ -143,6 +143,12 @@ def test_tables_and_cells_can_be_saved(watched, server, tmp_path):
         saving.value.save_as(tmp_path / f"saved.{ending}")
     assert len(pd.read_csv(tmp_path / "saved.csv")) == 500
     assert anndata.read_h5ad(tmp_path / "saved.h5ad").shape == (SHIPPED, 500)
+    page.locator(".st-key-save-map button").first.click()
+    for kind, begins in (("SVG", b"<svg"), ("PNG", b"\x89PNG")):
+        with page.expect_download() as saving:
+            page.get_by_role("button", name=f"Figure ({kind})").click()
+        saving.value.save_as(tmp_path / kind)
+        assert (tmp_path / kind).read_bytes().startswith(begins)
 
 
 def test_names_in_a_link_are_never_markup(watched, server):

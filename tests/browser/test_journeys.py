@@ -173,13 +173,14 @@ def test_a_whole_prediction_by_keyboard_alone(watched, server):
     expect(page).to_have_url(re.compile("b=SIMG185"))
     page.keyboard.press("Control+Enter")
     expect(page.get_by_text("PREDICTED 40 cells")).to_be_visible()
-    reached = set()
+    wanted = {"Save figure", "Genes (csv)", "Add to report", "Copy link", "Add to Compare", "Present"}
     for _ in range(120):
         page.keyboard.press("Tab")
-        reached.add(page.evaluate("document.activeElement?.innerText || document.activeElement?.ariaLabel || ''"))
-    told = " ".join(reached)
-    for name in ("Save figure", "Genes (csv)", "Add to report", "Copy link", "Add to Compare", "Present"):
-        assert name in told, name
+        told = page.evaluate("document.activeElement?.innerText || document.activeElement?.ariaLabel || ''")
+        wanted = {name for name in wanted if name not in told}
+        if not wanted:
+            break
+    assert not wanted
 
 
 def test_changing_one_of_a_pair_keeps_the_other(watched, server):
@@ -209,16 +210,6 @@ def test_a_name_that_is_close_is_offered(watched, server):
     expect(page.get_by_role("heading", name="Where the cells lie")).to_be_visible()
     page.get_by_role("button", name="SIMG344", exact=True).click()
     expect(page).to_have_url(re.compile("a=SIMG344"))
-
-
-def test_figures_are_saved_as_vectors_and_pixels(watched, server, tmp_path):
-    page = opened(watched, server)
-    page.locator(".st-key-save-map button").first.click()
-    for kind, begins in (("SVG", b"<svg"), ("PNG", b"\x89PNG")):
-        with page.expect_download() as saving:
-            page.get_by_role("button", name=f"Figure ({kind})").click()
-        saving.value.save_as(tmp_path / kind)
-        assert (tmp_path / kind).read_bytes().startswith(begins)
 
 
 @pytest.mark.slow
