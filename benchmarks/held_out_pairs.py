@@ -12,11 +12,11 @@ from primeflow_core.data.splits import TRAIN, read_split
 from primeflow_core.evaluation.effect_products import measures, unbiased_products
 from primeflow_core.evaluation.interaction import Interaction
 from primeflow_core.evaluation.profiles import log_fold_change, mean_profile
+from primeflow_core.model_store.fitted_baselines import fitted_to_training
 from primeflow_core.models import checkpoint
-from primeflow_core.models.baselines.condition_scores import fitted_to_training
 from primeflow_core.prediction.measured_comparison import control_rows, in_training
 from primeflow_core.screening.goal import Goal, GoalKind
-from primeflow_core.screening.rank_agreement import Side
+from primeflow_core.screening.rank_agreement import GoalScores
 from primeflow_core.screening.reference_cells import Reference, measured_reference
 from primeflow_core.screening.scoring import Scorer, Subject
 from primeflow_core.screening.screen_spec import RESAMPLES
@@ -64,14 +64,14 @@ class HeldOutPairs:
         sides = {MODEL: Offered(made, reference.controls(model.held_out[0].covariates))}
         return HeldOutPairs(model, cells, reference, sides | _others(model, cells, reference), alone)
 
-    def scores(self, goal: Goal) -> dict[str, Side]:
+    def scores(self, goal: Goal) -> dict[str, GoalScores]:
         """Of each side the scores of the pairs, with replicates over cells."""
         scorer = self._scorer(goal)
         found = {}
         for name, side in self.sides.items():
             scored = [scorer.score(pair, by_seed, side.controls) for pair, by_seed in side.pairs.items()]
             value = np.array([each.score for each in scored])
-            found[name] = Side(goal, value, np.stack([each.replicates for each in scored]))
+            found[name] = GoalScores(goal, value, np.stack([each.replicates for each in scored]))
         return found
 
     def interactions(self) -> dict[str, list[Interaction]]:

@@ -29,7 +29,7 @@ from primeflow_core.data import datasets
 from primeflow_core.data.simulated_biology import ADDITIVE, SUPPRESSIVE, SYNERGISTIC
 from primeflow_core.evaluation.bootstrap import COVERAGE
 from primeflow_core.screening.goal import Goal
-from primeflow_core.screening.rank_agreement import Side, rank_agreement
+from primeflow_core.screening.rank_agreement import GoalScores, rank_agreement
 
 RESAMPLES = 2_000
 ALONE = f"{MODEL} alone"
@@ -135,10 +135,12 @@ def rankings(lots: Sequence[HeldOutPairs]) -> Rows:
     return found
 
 
-def pooled(goal: Goal, lots: Sequence[dict[str, Side]]) -> dict[str, Side]:
+def pooled(goal: Goal, lots: Sequence[dict[str, GoalScores]]) -> dict[str, GoalScores]:
     """The scores of all lots beside each other."""
     return {
-        name: Side(goal, *(np.concatenate([getattr(lot[name], what) for lot in lots]) for what in ("value", "drawn")))
+        name: GoalScores(
+            goal, *(np.concatenate([getattr(lot[name], what) for lot in lots]) for what in ("value", "drawn"))
+        )
         for name in lots[0]
     }
 

@@ -21,7 +21,7 @@ from primeflow_core.benchmark.grid import Grid
 from primeflow_core.benchmark.outcome import outcome
 from primeflow_core.benchmark.output_files import About
 from primeflow_core.benchmark.run import run_entries
-from primeflow_core.benchmark.store import Store
+from primeflow_core.benchmark.store import BenchmarkStore
 from primeflow_core.commands.benchmark_progress import TrainingsLine
 from primeflow_core.commands.reading import data_file
 from primeflow_core.data import datasets
@@ -130,7 +130,7 @@ def run(name: str, given: argparse.Namespace) -> None:
     """Train and score what is missing of one benchmark, and write its tables."""
     cells = datasets.open_cells(BENCHMARKS[name].data)
     stores = {
-        label: Store(given.work / name / label.replace(" ", "-"), grid(name, split, cells, given.seeds))
+        label: BenchmarkStore(given.work / name / label.replace(" ", "-"), grid(name, split, cells, given.seeds))
         for label, split in BENCHMARKS[name].splits(cells).items()
     }
     for label, store in stores.items():
@@ -141,7 +141,7 @@ def run(name: str, given: argparse.Namespace) -> None:
     print(found.text)
 
 
-def finish(store: Store, name: str, label: str, workers: int | None) -> None:
+def finish(store: BenchmarkStore, name: str, label: str, workers: int | None) -> None:
     """Raises SettingError when a training failed: a table without one of the models would mislead."""
     store.folder.mkdir(parents=True, exist_ok=True)
     with alone_in(store.folder):
@@ -156,7 +156,7 @@ def finish(store: Store, name: str, label: str, workers: int | None) -> None:
         raise SettingError("\n".join(failed))
 
 
-def about(name: str, stores: Sequence[Store], seeds: int) -> About:
+def about(name: str, stores: Sequence[BenchmarkStore], seeds: int) -> About:
     chosen = BENCHMARKS[name]
     first = stores[0].grid
     return About(

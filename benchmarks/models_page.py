@@ -22,34 +22,35 @@ from primeflow_core.runtime.atomic_files import write_text
 BEGINNING = """\
 # Every model on every data set
 
-Made by `python -m benchmarks.models --work runs/models --workers 2 --out benchmarks/results/models` and
-`python -m benchmarks.models_page benchmarks/results/models --out docs/benchmark.md`; no figure is typed by hand. The
-app shows the same tables, with every condition and every model's cells, on its page Benchmark.
+`python -m benchmarks.models --work runs/models --workers 2 --out benchmarks/results/models` and
+`python -m benchmarks.models_page benchmarks/results/models --out docs/benchmark.md` made this page. No figure is typed
+by hand. The page Benchmark of the app shows the same tables, with every condition and the cells of every model.
 
-All models have a row that a CPU affords. The paper's and PerturBench's rows for a GPU (`primeflow benchmark --list`)
-are not in these tables. Nothing was chosen by test conditions. A figure is the mean over held-out conditions, mean ±
-standard deviation over trainings; w is the guidance weight; **bold**: the best, and what is within one standard
-deviation of it. The floor is control cells offered as the prediction; the ceiling is one half of the measured cells
-scored against the other.
+All models use recipes that a CPU can train. The paper's and PerturBench's recipes for a GPU
+(`primeflow benchmark --list`) are not in these tables. No choice was made by test conditions. A figure is the mean over
+held-out conditions, given as mean ± standard deviation over trainings. w is the guidance weight. **Bold**: the best,
+and all within one standard deviation of it. The floor is control cells offered as the prediction. The ceiling is one
+half of the measured cells scored against the other half.
 
 What to keep in mind:
 
-- A model that predicts the same cell again and again can be near by its mean and still far by MMD: that is what MMD is
-  for.
+- A model that predicts the same cell again and again can be close by its mean and still far by MMD. MMD exists to show
+  this.
 - MMD is biased upward for few cells. Models that start from control cells (the sum, the ridge, Linear, Latent, CPA,
-  SAMS-VAE, Biolord, FM PCA OT) make one cell from each control of training and no cell twice, so that they have fewer
-  cells than others; so has the ceiling, which has half of the measured ones. The unbiased energy distance has no such
-  bias, and there the sum of single effects is favoured: its cells are measured cells, moved.
-- DEG recall orders genes by a t statistic. Where a gene is zero in all controls, a decoder that puts it a little above
-  zero with next to no spread (Latent Additive, CPA, SAMS-VAE, Biolord) fills the first 50 with such genes.
-- The covariate transfer has 71 to 100 measured cells a held-out condition, which differ from control cells little more
-  than from each other: the ceiling, of half of them, lies behind the floor there. Ridge is "no change" there: with one
-  condition left out at a time, what cell lines share told it nothing, so it carries nothing to another one.
-- Guidance weights above 1 are the paper's rows. They exaggerate an effect on purpose, so look for the price in MMD.
-- Rows for a CPU tell how models do at this size and with this time, not how far each could come.
+  SAMS-VAE, Biolord, FM PCA OT) make one cell from each control cell of training, and no cell twice. They therefore have
+  fewer cells than other models. So does the ceiling, which has half of the measured cells. The unbiased energy distance
+  has no such bias. It favours the sum of single effects instead, because its cells are measured cells that were moved.
+- DEG recall orders genes by a t statistic. Where a gene is zero in all controls, some decoders put it a little above
+  zero with next to no spread (Latent Additive, CPA, SAMS-VAE, Biolord). They fill the first 50 with such genes.
+- The covariate transfer has 71 to 100 measured cells for each held-out condition. These cells differ from control cells
+  little more than from each other, so the ceiling (half of them) is worse than the floor there. Ridge equals "no
+  change" there: with one condition left out at a time, the responses that cell lines share told it nothing, so it
+  carries nothing to another cell line.
+- Guidance weights above 1 are settings of the paper. They exaggerate an effect on purpose, and make MMD worse.
+- Small recipes show how models do at this size and with this time. They do not show how far each model could come.
 
 """
-RANKED = "Rank of the own condition among all predicted ones, 0 the best and 0.5 as by chance:"
+RANKED = "Rank of the right condition among all predicted conditions: 0 is the best, 0.5 is chance."
 
 
 def section(results: Results, table: pd.DataFrame) -> str:
@@ -69,7 +70,7 @@ def section(results: Results, table: pd.DataFrame) -> str:
     return (
         f"## {about.title}\n\n{label}{about.data}: {about.split}. Up to {about.cells:,} cells a condition, "
         f"{len(about.seeds)} trainings.\n\n    {about.command}\n\n{sentences}\n\n{common}{markdown(table)}\n"
-        f"{ranked}\n{not_predicted}Cost of one training on one core, part of it beside other work:\n\n"
+        f"{ranked}\n{not_predicted}Cost of one training on one core (other work ran beside some of them):\n\n"
         f"| model | parameters | seconds |\n|---|---|---|\n{cost_lines}\n"
     )
 

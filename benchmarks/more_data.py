@@ -26,7 +26,7 @@ import pandas as pd
 from benchmarks.measure import print_table, save
 from primeflow_core.benchmark.grid import Grid
 from primeflow_core.benchmark.run import run_entries
-from primeflow_core.benchmark.store import Store
+from primeflow_core.benchmark.store import BenchmarkStore
 from primeflow_core.data.cells import Cells
 from primeflow_core.data.h5ad.reading import read_cells
 from primeflow_core.data.simulated_biology import SimulationConfig
@@ -91,7 +91,7 @@ def scores(study: Study, work: Path, workers: int | None = None) -> pd.DataFrame
         read = partial(source, file, study.screen, share)
         told = f"{file.name} {share:g} {FEWEST}"
         grid = Grid(study.recipes, study.seeds, (1.0,), study.cells, told, told)
-        store = Store(work / f"share-{share:g}", grid)
+        store = BenchmarkStore(work / f"share-{share:g}", grid)
         for ended in run_entries(store, read, ["more_data"], workers):
             print(f"share {share:g}: {ended.entry.name} {ended.failed}".rstrip(), flush=True)
         given = read()

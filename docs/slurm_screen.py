@@ -1,14 +1,14 @@
 """Screen on a SLURM cluster: its jobs are Dask workers, of one core each, and `primeflow screen` runs on them.
 
-Run it where you would call sbatch, on a machine that stays on. The folders of the model and of --out must be seen by
-all nodes under the same path. What follows `--` are the arguments of `primeflow screen`:
+Run it where you would call sbatch, on a machine that stays on. All nodes must see the folders of the model and of --out
+under the same path. The arguments of `primeflow screen` follow `--`:
 
     pip install -e '.[slurm]'
     python docs/slurm_screen.py --jobs 20 --hours 4 --memory 6GB -- --model checkpoints/perturbench-devel \\
         --candidates all-pairs --goal effect --out hits.parquet
 
-`--show` prints the script of one job and submits nothing. Jobs that end at their time are replaced; if this process
-ends, the same command goes on where it was.
+`--show` prints the script of one job and submits nothing. Jobs that reach their time limit are replaced. If this
+process ends, run the same command again to resume.
 """
 
 import argparse
@@ -46,15 +46,15 @@ def cluster_of(given: argparse.Namespace) -> "SLURMCluster":
 
 def arguments() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--jobs", type=int, default=4, help="workers, each a job of one core (default: %(default)s)")
-    parser.add_argument("--hours", type=int, default=4, help="time of a job (default: %(default)s)")
-    parser.add_argument("--memory", default="6GB", help="of a job (default: %(default)s)")
+    parser.add_argument("--jobs", type=int, default=4, help="how many workers, each one core (default: %(default)s)")
+    parser.add_argument("--hours", type=int, default=4, help="time limit of a job, in hours (default: %(default)s)")
+    parser.add_argument("--memory", default="6GB", help="memory of a job (default: %(default)s)")
     parser.add_argument("--partition", help="SLURM partition (default: the cluster's)")
     parser.add_argument("--account", help="SLURM account (default: yours)")
-    parser.add_argument("--interface", help="network that workers reach this machine by, for instance ib0")
+    parser.add_argument("--interface", help="network interface by which workers reach this machine, for example ib0")
     parser.add_argument("--logs", default="slurm-logs", help="folder for the jobs' output (default: %(default)s)")
-    parser.add_argument("--show", action="store_true", help="print the script of a job and end")
-    parser.add_argument("screen", nargs=argparse.REMAINDER, help="-- and the arguments of primeflow screen")
+    parser.add_argument("--show", action="store_true", help="print the script of one job and submit nothing")
+    parser.add_argument("screen", nargs=argparse.REMAINDER, help="--, then the arguments of primeflow screen")
     return parser
 
 

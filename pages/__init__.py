@@ -20,8 +20,9 @@ from primeflow_core.data.conditions import Condition
 from primeflow_core.data.datasets import Dataset, fetch, local_path, open_cells
 from primeflow_core.errors import DownloadError
 from primeflow_core.model_store.available_conditions import Covariates
+from primeflow_core.model_store.fitted_baselines import fitted_to_training
 from primeflow_core.model_store.local_models import Library, Model, models_folder, read_library
-from primeflow_core.models.baselines.condition_scores import FittedRivals, fitted_to_training
+from primeflow_core.models.baselines.condition_scores import FittedRivals
 from primeflow_core.models.checkpoint import CONFIG, read_preview
 from primeflow_core.prediction.measured_comparison import Background, background, background_of_own
 from primeflow_core.prediction.prediction_job import ModelShelf

@@ -13,8 +13,8 @@ from pages.parts.cells.training import offer_training
 from pages.parts.shared import chosen_file
 from pages.parts.shared.presenting import Step, present, presenting
 from primeflow_core.data.conditions import Condition
+from primeflow_core.data.simulated_screen import EXAMPLE_FILE, example_h5ad
 from primeflow_core.errors import PrimeflowError
-from primeflow_core.example_file import FILE_NAME, example_h5ad
 from primeflow_core.model_store.local_models import Library, Model, models_folder
 from primeflow_core.user_data.file_checklist import Checklist, checklist
 from primeflow_core.user_data.uploads import data_files
@@ -95,7 +95,7 @@ def bring_file(shelf: OwnShelf) -> None:
                 on_change=chosen_file.take_listed, args=(shelf,),
             )  # fmt: skip
         st.download_button(
-            "Download an example", partial(pages.kept, ("example",), example_h5ad), FILE_NAME,
+            "Download an example", partial(pages.kept, ("example",), example_h5ad), EXAMPLE_FILE,
             "application/octet-stream", icon=":material/download:", on_click="ignore", width="stretch",
         )  # fmt: skip
         st.caption("SIMULATED cells, 0.4 MB. They fit the model Simulated screen.")

@@ -11,7 +11,7 @@ from pages import plain
 from pages.parts.shared.labels import show_labels
 from pages.parts.shared.pinning import PINS, notebook_token
 from pages.parts.shared.presenting import Step, present, presenting, start_presenting
-from primeflow_core.report.finding import Drawn, Finding
+from primeflow_core.report.finding import Finding, SavedFigure
 from primeflow_core.report.html_report import html_report
 from primeflow_core.report.methods_text import methods_paragraph
 from primeflow_core.report.pinned_findings import LONGEST_NOTE, LONGEST_TITLE
@@ -105,7 +105,7 @@ def show_finding(token: str, finding: Finding, place: int, count: int) -> None:
         show_actions(token, finding, place, count)
 
 
-def show_drawn(drawn: Drawn) -> None:
+def show_drawn(drawn: SavedFigure) -> None:
     st.image(drawn.svg, alt=drawn.alt, width="stretch")
     st.caption(plain(drawn.title))
 

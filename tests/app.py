@@ -12,7 +12,7 @@ from streamlit.testing.v1 import AppTest
 import pages
 from pages.parts.shared.view import look_up
 from primeflow_core.data.conditions import Condition
-from primeflow_core.prediction.prediction_job import Question
+from primeflow_core.prediction.prediction_job import PredictionRequest
 from tests.app_models import NAME, SHIPPED
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -63,7 +63,7 @@ def table_with(app: AppTest, column: str) -> pd.DataFrame:
 def mark_of_the_map(condition: Condition) -> str:
     """What a link calls the components of the context of ``condition``, with the cells of the tiny model."""
     model = pages.library().models[NAME]
-    question = Question(model.folder, model.version, condition, SHIPPED, model.manifest.sampling)
+    question = PredictionRequest(model.folder, model.version, condition, SHIPPED, model.manifest.sampling)
     return look_up(model, question).mark_of("pca")
 
 

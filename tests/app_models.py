@@ -7,9 +7,10 @@ from primeflow_core.data.datasets import open_cells
 from primeflow_core.data.simulated_screen import default_split
 from primeflow_core.models import checkpoint
 from primeflow_core.models.flow.objective import FlowConfig
+from primeflow_core.training.config import TrainingConfig
 from primeflow_core.training.recipes.registry import Recipe
 from primeflow_core.training.run import Source, prepare
-from primeflow_core.training.trainer import TrainingConfig, train
+from primeflow_core.training.trainer import train
 from tests.tiny import FIELD
 
 NAME = "tiny-screen"

@@ -16,7 +16,8 @@ from primeflow_core.screening.next_experiments import next_experiments
 from primeflow_core.screening.ranking import best_first, matrix, ranked
 from primeflow_core.screening.screen_file import Screen
 from primeflow_core.screening.screen_spec import ScreenOrder, weights_of
-from primeflow_core.screening.trust import Checked, Trust, TrustRow
+from primeflow_core.screening.trust import Checked, Trust
+from primeflow_core.screening.trust_row import TrustRow
 from tests.screens import noise, table_of
 
 EFFECT = Goal(GoalKind.EFFECT)

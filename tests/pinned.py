@@ -6,7 +6,7 @@ from primeflow_core.data.cells import Layout
 from primeflow_core.data.conditions import Condition, Vocabulary
 from primeflow_core.models.checkpoint import Manifest
 from primeflow_core.models.sampling_plan import SamplingPlan
-from primeflow_core.report.finding import Drawn, Finding, Table
+from primeflow_core.report.finding import Finding, SavedFigure, Table
 from primeflow_core.report.finding_origin import Origin
 from tests.tiny import condition
 
@@ -52,7 +52,7 @@ def finding(
     origins: tuple[Origin, ...] | None = None,
     note: str = "",
 ) -> Finding:
-    drawn = Drawn("Map of the cells", SVG, "Predicted cells lie over the measured ones")
+    drawn = SavedFigure("Map of the cells", SVG, "Predicted cells lie over the measured ones")
     return Finding(
         title, "response", labels, (drawn,), (table(),), link, (origin(),) if origins is None else origins, note=note
     )  # fmt: skip

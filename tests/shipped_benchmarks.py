@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from primeflow_core.benchmark.cell_projection import CONTROL, PREDICTED, REFERENCE, TRUTH
-from primeflow_core.benchmark.output_files import About, Outcome
+from primeflow_core.benchmark.output_files import About, BenchmarkOutcome
 
 CONDITIONS = ("A+B", "A+C", "B+C")
 CONTEXT = "k562"
@@ -25,7 +25,7 @@ AXES = {CONTEXT: ("PC 1 (12% of variance)", "PC 2 (5% of variance)")}
 
 
 def rows(scores=SCORES, seeds=SEEDS, conditions=CONDITIONS) -> pd.DataFrame:
-    """As Store.rows gives them; the i-th condition is .01 i harder for all."""
+    """As BenchmarkStore.rows gives them; the i-th condition is .01 i harder for all."""
     found = []
     for (model, weight), (mmd, cosine) in scores.items():
         for seed in seeds:
@@ -67,7 +67,7 @@ def about(title="Pairs of K562", *, simulated=False, seeds=SEEDS, models=tuple(S
 def ship(folder: Path, found: pd.DataFrame | None = None, *, drawn: bool = True, **said) -> Path:
     """A folder of a benchmark of the rows ``found``."""
     folder.mkdir(parents=True, exist_ok=True)
-    Outcome(about(**said), rows() if found is None else found, picture(), AXES).write(folder)
+    BenchmarkOutcome(about(**said), rows() if found is None else found, picture(), AXES).write(folder)
     if not drawn:
         (folder / "cells.parquet").unlink()
     return folder

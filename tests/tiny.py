@@ -7,8 +7,8 @@ from primeflow_core.data.conditions import Condition, Perturbation, Vocabulary
 from primeflow_core.models.flow.objective import FlowConfig
 from primeflow_core.models.flow.primeflow import PRiMeFlow
 from primeflow_core.models.flow.unet import UNetConfig
+from primeflow_core.training.config import TrainingConfig
 from primeflow_core.training.recipes.registry import Recipe
-from primeflow_core.training.trainer import TrainingConfig
 
 CONTEXT = (("cell_type", "k562"),)
 FIELD = UNetConfig(

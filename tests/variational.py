@@ -10,7 +10,8 @@ from primeflow_core.data.conditions import Condition, Perturbation, Vocabulary
 from primeflow_core.models.baselines.architecture import Architecture
 from primeflow_core.models.predictor import Batch, Predictor
 from primeflow_core.training.batches import CellSource
-from primeflow_core.training.trainer import Trainer, TrainingConfig
+from primeflow_core.training.config import TrainingConfig
+from primeflow_core.training.trainer import Trainer
 
 CPU = torch.device("cpu")
 GENES = 12

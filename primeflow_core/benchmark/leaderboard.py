@@ -41,7 +41,7 @@ def leaderboard(rows: pd.DataFrame) -> pd.DataFrame:
     """One row a model and guidance weight: ``model``, ``guidance``, ``seeds``, ``conditions``, ``seconds``,
     ``parameters``, and each metric and rank as NAME and NAME_sd; then the floor and the ceiling, without spread.
 
-    ``rows`` as ``Store.rows`` gives them. The order is that of the rows.
+    ``rows`` as ``BenchmarkStore.rows`` gives them. The order is that of the rows.
     """
     shared = in_common(rows)
     found = [

@@ -6,8 +6,8 @@ from dataclasses import replace
 import pandas as pd
 
 from primeflow_core.benchmark.cell_projection import Canvas
-from primeflow_core.benchmark.output_files import About, Outcome
-from primeflow_core.benchmark.store import Store
+from primeflow_core.benchmark.output_files import About, BenchmarkOutcome
+from primeflow_core.benchmark.store import BenchmarkStore
 from primeflow_core.data.cells import Cells
 from primeflow_core.data.conditions import Condition
 from primeflow_core.errors import SettingError
@@ -15,7 +15,7 @@ from primeflow_core.errors import SettingError
 HELD_OUT = ("condition", "context")
 
 
-def outcome(about: About, stores: Sequence[Store], cells: Cells) -> Outcome:
+def outcome(about: About, stores: Sequence[BenchmarkStore], cells: Cells) -> BenchmarkOutcome:
     """What the ``stores`` hold, each of another split of the same ``cells``.
 
     Raises SettingError where no training was finished, or no model can predict any condition.
@@ -29,10 +29,10 @@ def outcome(about: About, stores: Sequence[Store], cells: Cells) -> Outcome:
     predicted, canvas = _joined([store.picture() for store in stores]), Canvas(cells)
     contexts = predicted["context"].unique() if len(predicted) else ()
     picture = _joined([canvas.measured(_pictured(predicted, cells)), predicted])
-    return Outcome(replace(about, refused=_refused(stores)), rows, picture, canvas.axes(contexts))
+    return BenchmarkOutcome(replace(about, refused=_refused(stores)), rows, picture, canvas.axes(contexts))
 
 
-def _refused(stores: Sequence[Store]) -> dict[str, dict[str, str]]:
+def _refused(stores: Sequence[BenchmarkStore]) -> dict[str, dict[str, str]]:
     found: dict[str, dict[str, str]] = {}
     for store in stores:
         for recipe, conditions in store.refused().items():

@@ -53,9 +53,9 @@ class About:
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """``rows`` of Store.rows; ``picture`` of Canvas.measured and Store.picture, one below the other; ``axes``:
-    of each context the titles of both axes."""
+class BenchmarkOutcome:
+    """``rows`` of BenchmarkStore.rows; ``picture`` of Canvas.measured and BenchmarkStore.picture, one below
+    the other; ``axes``: of each context the titles of both axes."""
 
     about: About
     rows: pd.DataFrame

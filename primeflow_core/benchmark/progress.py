@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from primeflow_core.benchmark.grid import Entry
-from primeflow_core.benchmark.store import Store
+from primeflow_core.benchmark.store import BenchmarkStore
 from primeflow_core.training.trainer import LOG
 
 TAIL = 4096
@@ -47,7 +47,7 @@ def _stand(line: str) -> Stand | None:
 class Forecast:
     """Seconds that a benchmark still takes: each training as those of its recipe took, or else as all did."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: BenchmarkStore) -> None:
         self._store, self._waiting = store, {entry.name: entry for entry in store.missing}
         self._took: dict[str, list[float]] = defaultdict(list)
         self._since: dict[str, float] = {}

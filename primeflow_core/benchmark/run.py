@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from primeflow_core.benchmark.grid import Entry
 from primeflow_core.benchmark.scored_entry import scored_entry
-from primeflow_core.benchmark.store import Store
+from primeflow_core.benchmark.store import BenchmarkStore
 from primeflow_core.errors import PrimeflowError
 from primeflow_core.runtime.dask_workers import local_workers
 from primeflow_core.runtime.memory import lacks_memory
@@ -33,7 +33,7 @@ OnRunning = Callable[[Sequence[Entry]], None]
 
 
 @dataclass(frozen=True)
-class Ended:
+class FinishedEntry:
     """An entry that is scored, or ``failed`` with what a user can mend; the others go on."""
 
     entry: Entry
@@ -41,12 +41,12 @@ class Ended:
 
 
 def run_entries(
-    store: Store,
+    store: BenchmarkStore,
     read: Read,
     command: Sequence[str],
     workers: int | None = None,
     on_running: OnRunning = lambda entries: None,
-) -> Generator[Ended, None, None]:
+) -> Generator[FinishedEntry, None, None]:
     """Train and score what is missing, and tell of each entry as it ends; closing it ends the workers.
 
     ``workers``: so many processes of one thread each; None: here, on all cores.
@@ -61,8 +61,8 @@ def run_entries(
 
 
 def _here(
-    store: Store, read: Read, missing: Sequence[Entry], command: Sequence[str], on_running: OnRunning
-) -> Iterator[Ended]:
+    store: BenchmarkStore, read: Read, missing: Sequence[Entry], command: Sequence[str], on_running: OnRunning
+) -> Iterator[FinishedEntry]:
     source = read()
     for entry in missing:
         with _told(entry, on_running):
@@ -90,13 +90,13 @@ def _told(entry: Entry, on_running: OnRunning) -> Iterator[None]:
 
 
 def _on_workers(
-    store: Store,
+    store: BenchmarkStore,
     read: Read,
     missing: Sequence[Entry],
     command: Sequence[str],
     workers: int,
     on_running: OnRunning,
-) -> Iterator[Ended]:
+) -> Iterator[FinishedEntry]:
     """One entry a worker at a time, so that it is known which run."""
     waiting, running = iter(missing), dict["Future", Entry]()
     with local_workers(min(workers, len(missing))) as client:
@@ -123,29 +123,29 @@ def _first_ended(running: "dict[Future, Entry]", on_running: OnRunning) -> "list
     return ended
 
 
-def _result(future: "Future", entry: Entry) -> Ended:
+def _result(future: "Future", entry: Entry) -> FinishedEntry:
     from distributed import KilledWorker
 
     try:
-        ended: Ended = future.result()
+        ended: FinishedEntry = future.result()
     except KilledWorker:
-        return Ended(entry, DIED)
+        return FinishedEntry(entry, DIED)
     return ended
 
 
-def run_entry(store: Store, entry: Entry, read: Read, command: Sequence[str]) -> Ended:
+def run_entry(store: BenchmarkStore, entry: Entry, read: Read, command: Sequence[str]) -> FinishedEntry:
     """Train and score one entry, and keep its scores."""
     try:
         scored = scored_entry(
             entry, read(), store.model(entry), cells=store.grid.cells, part=store.grid.part, command=command
         )
     except PrimeflowError as error:
-        return Ended(entry, str(error))
+        return FinishedEntry(entry, str(error))
     except (RuntimeError, MemoryError) as error:
         if not lacks_memory(error):
             raise
-        return Ended(
+        return FinishedEntry(
             entry, "there was not enough memory for it. A smaller batch_size needs less, and so do fewer cells"
         )
     store.keep(entry, scored)
-    return Ended(entry)
+    return FinishedEntry(entry)

@@ -27,7 +27,7 @@ ABOUT = b"primeflow_benchmark"
 
 
 @dataclass(frozen=True)
-class Store:
+class BenchmarkStore:
     """Scores of the entries of ``grid`` in ``folder``."""
 
     folder: Path

@@ -29,7 +29,7 @@ SHORT: Mapping[str, str] = MappingProxyType(
 """Metrics with long titles, as sentences and headings of columns have them."""
 
 
-class Outcome(StrEnum):
+class MetricStanding(StrEnum):
     BETTER = "better"
     WORSE = "worse"
     EVEN = "not told apart"
@@ -62,15 +62,15 @@ class Duel:
         return self.gain / self.spread if np.isfinite(self.gain) and self.spread > 0 else None
 
     @property
-    def outcome(self) -> Outcome:
+    def outcome(self) -> MetricStanding:
         if not np.isfinite(self.gain):
-            return Outcome.UNKNOWN
+            return MetricStanding.UNKNOWN
         once = np.isnan([self.own.spread, self.other.spread])
         if once.any() and not once.all():
-            return Outcome.EVEN
+            return MetricStanding.EVEN
         if abs(self.gain) <= (0.0 if once.all() else self.spread):
-            return Outcome.EVEN
-        return Outcome.BETTER if self.gain > 0 else Outcome.WORSE
+            return MetricStanding.EVEN
+        return MetricStanding.BETTER if self.gain > 0 else MetricStanding.WORSE
 
 
 def champion(table: pd.DataFrame) -> int | None:
@@ -163,15 +163,15 @@ def _among_the_best(table: pd.DataFrame, row: int, name: str, metrics: Sequence[
 
 def _against(name: str, found: Sequence[Duel]) -> str:
     """The first number says its unit, the others follow it."""
-    words: Mapping[Outcome, str] = {
-        Outcome.BETTER: "better on", Outcome.WORSE: "worse on", Outcome.EVEN: "not told apart on",
-        Outcome.UNKNOWN: "without a figure on",
+    words: Mapping[MetricStanding, str] = {
+        MetricStanding.BETTER: "better on", MetricStanding.WORSE: "worse on", MetricStanding.EVEN: "not told apart on",
+        MetricStanding.UNKNOWN: "without a figure on",
     }  # fmt: skip
     told, unit = [], " spreads"
-    for kind in Outcome:
+    for kind in MetricStanding:
         names = []
         for duel in (duel for duel in found if duel.outcome is kind):
-            size = "" if kind in (Outcome.EVEN, Outcome.UNKNOWN) else _size(duel)
+            size = "" if kind in (MetricStanding.EVEN, MetricStanding.UNKNOWN) else _size(duel)
             names.append(f"{word(duel.metric)} ({'by ' if unit else ''}{size}{unit})" if size else word(duel.metric))
             unit = "" if size else unit
         told += [f"{words[kind]} {_listed(names)}"] if names else []
@@ -197,7 +197,7 @@ def _below_floor(row: pd.Series, bounds: pd.DataFrame, name: str, metrics: Seque
         for metric in metrics
         if metric in floor
     ]
-    lost = [duel.metric for duel in against_it if duel.outcome is Outcome.WORSE]
+    lost = [duel.metric for duel in against_it if duel.outcome is MetricStanding.WORSE]
     if not lost:
         return ""
     return f"{name} is worse than control cells offered as the prediction (the floor) on {_listed(map(word, lost))}."

@@ -9,8 +9,8 @@ from primeflow_core.commands.terminal import ProgressLine, minutes_and_seconds
 if TYPE_CHECKING:
     from primeflow_core.benchmark.grid import Entry
     from primeflow_core.benchmark.progress import Stand
-    from primeflow_core.benchmark.run import Ended
-    from primeflow_core.benchmark.store import Store
+    from primeflow_core.benchmark.run import FinishedEntry
+    from primeflow_core.benchmark.store import BenchmarkStore
 
 SECONDS_QUIET = 60.0
 """Away from a terminal, so long nothing is said at most."""
@@ -19,7 +19,7 @@ SECONDS_QUIET = 60.0
 class TrainingsLine:
     """One line on a terminal; elsewhere a line each time a tenth of the trainings is done, and every minute."""
 
-    def __init__(self, store: "Store", workers: int) -> None:
+    def __init__(self, store: "BenchmarkStore", workers: int) -> None:
         from primeflow_core.benchmark.progress import Forecast
 
         self._forecast, self._workers = Forecast(store), workers
@@ -34,7 +34,7 @@ class TrainingsLine:
         left = self._forecast.left(stands, now, self._workers)
         self._line.at(self._done, described(stands, left))
 
-    def ended(self, ended: "Ended") -> None:
+    def ended(self, ended: "FinishedEntry") -> None:
         now = time.monotonic()
         self._forecast.ended(ended.entry, now, failed=bool(ended.failed))
         self._done += 1

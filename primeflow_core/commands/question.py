@@ -21,7 +21,7 @@ RESERVED = ("condition", "rival", "side", "cells", *LARGER_IS_BETTER)
 
 
 @dataclass(frozen=True)
-class Question:
+class EvaluationInput:
     """``pair`` is scored; ``floor``: of each covariate group controls outside the reference, None without a split."""
 
     pair: Pair
@@ -39,7 +39,7 @@ class Question:
         return cells, read_split(self.split_path, cells, unlisted="leave-out")
 
 
-def question(given: argparse.Namespace) -> Question:
+def question(given: argparse.Namespace) -> EvaluationInput:
     """Read both files as the options say, and say on standard error what was chosen and what looks wrong."""
     truth_path = data_file(given.truth).path
     layout = _layout(given, truth_path)
@@ -54,7 +54,7 @@ def question(given: argparse.Namespace) -> Question:
     part = given.part or TEST
     reference, floor = (truth, None) if given.split is None else _part(truth, given.split, part, layout)
     pair = paired(prediction, reference, layout.covariates, layout.control, layout.separator)
-    return Question(pair, truth_path, layout, part, floor, given.split)
+    return EvaluationInput(pair, truth_path, layout, part, floor, given.split)
 
 
 def _layout(given: argparse.Namespace, truth: Path) -> Layout:

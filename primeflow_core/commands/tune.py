@@ -3,15 +3,13 @@
 import argparse
 import hashlib
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+from primeflow_core.commands.arguments.tune import MOST_TRIALS
 from primeflow_core.commands.benchmark import read_source
-from primeflow_core.commands.reading import DataFile, add_reading_options, data_file, reading_options
+from primeflow_core.commands.reading import DataFile, data_file, reading_options
 from primeflow_core.commands.terminal import (
     ProgressLine,
-    Subcommands,
-    add_command,
     as_typed,
     minutes_and_seconds,
     note,
@@ -23,55 +21,23 @@ from primeflow_core.runtime.folder_lock import alone_in
 from primeflow_core.wording import counted
 
 if TYPE_CHECKING:
-    from primeflow_core.training.tuning.question import Question
-    from primeflow_core.training.tuning.store import Store
+    from primeflow_core.training.tuning.question import SearchSpec
+    from primeflow_core.training.tuning.store import TrialStore
 
-TRIALS, MOST_TRIALS = 60, 10_000
-"""As many trials as in the paper, if no number is given."""
 TABLE, BEST = "trials.csv", "best.json"
-
-
-def add_commands(commands: Subcommands) -> None:
-    parser = add_command(
-        commands,
-        "tune",
-        "Search the settings of a recipe on the validation conditions of a split; the best row becomes a recipe file.",
-        "primeflow tune screen.h5ad --split split.csv --recipe linear --trials 60 --out runs/tuned",
-    )
-    parser.add_argument("data", help=".h5ad file, or the name of a data set in the cache")
-    parser.add_argument("--split", type=Path, required=True, help="csv with columns cell, split (train, val, test)")
-    parser.add_argument(
-        "--unlisted", choices=("train", "leave-out"), help="cells that the split file does not list (default: an error)"
-    )
-    parser.add_argument("--recipe", required=True, help="a recipe's name, or a recipe file; it is the first trial")
-    parser.add_argument("--trials", type=int, default=TRIALS, help="how many in all (default: %(default)s)")
-    parser.add_argument(
-        "--metric", default="energy_distance", help="what is made best, one of `evaluate`'s (default: %(default)s)"
-    )
-    parser.add_argument("--cells", type=int, default=200, help="predicted cells a condition (default: %(default)s)")
-    parser.add_argument(
-        "--set", action="append", default=[], metavar="KEY=VALUE", help="fix a setting, which is not searched then"
-    )
-    parser.add_argument("--device", default="auto", help="auto, cpu or cuda (default: %(default)s)")
-    parser.add_argument("--seed", type=int, default=0, help="of the search and of every training")
-    parser.add_argument(
-        "--out", type=Path, required=True, help="folder of the trials; killed, the same command goes on"
-    )
-    add_reading_options(parser)
-    parser.set_defaults(run=tune_command)
 
 
 def tune_command(given: argparse.Namespace) -> None:
     """Finished trials are never run again; more of them go on from those that are there."""
     from primeflow_core.training.tuning.outcome import summary, table, write_best
-    from primeflow_core.training.tuning.store import Store
+    from primeflow_core.training.tuning.store import TrialStore
 
     if not 1 <= given.trials <= MOST_TRIALS:
         raise SettingError(f"--trials is {given.trials}; it must be 1 to {MOST_TRIALS:,}.")
     if given.out.is_file():
         raise SettingError(f"--out {given.out} is a file; name a folder.")
     file = data_file(given.data)
-    store = Store(given.out, _question(given, file))
+    store = TrialStore(given.out, _question(given, file))
     check_can_write(given.out / TABLE)
     with alone_in(given.out):
         store.open()
@@ -82,14 +48,14 @@ def tune_command(given: argparse.Namespace) -> None:
     say(f"{given.out}: {TABLE}, {BEST} (trial {best.number}); its model is in {store.model(best.number)}.")
 
 
-def _question(given: argparse.Namespace, file: DataFile) -> "Question":
-    from primeflow_core.data.h5ad.reading import sha256_of
+def _question(given: argparse.Namespace, file: DataFile) -> "SearchSpec":
+    from primeflow_core.data.h5ad.writing import sha256_of
     from primeflow_core.training.recipes.overrides import key_and_text
     from primeflow_core.training.recipes.registry import adjusted, recipe_given
-    from primeflow_core.training.tuning.question import Question
+    from primeflow_core.training.tuning.question import SearchSpec
 
     reading = {**reading_options(given), "normalise": given.normalise, "unlisted": given.unlisted}
-    return Question(
+    return SearchSpec(
         adjusted(recipe_given(given.recipe), given.set),
         sha256_of(file.path),
         hashlib.sha256(given.split.read_bytes()).hexdigest(),
@@ -101,10 +67,10 @@ def _question(given: argparse.Namespace, file: DataFile) -> "Question":
     )
 
 
-def _run(given: argparse.Namespace, file: DataFile, store: "Store") -> None:
+def _run(given: argparse.Namespace, file: DataFile, store: "TrialStore") -> None:
     from primeflow_core.training.tuning.run import run_trials
-    from primeflow_core.training.tuning.trial_run import Bench
-    from primeflow_core.training.tuning.validation import Validation
+    from primeflow_core.training.tuning.trial_run import TrialContext
+    from primeflow_core.training.tuning.validation import TrialValidation
 
     there, question = len(store.trials()), store.question
     note(
@@ -114,10 +80,10 @@ def _run(given: argparse.Namespace, file: DataFile, store: "Store") -> None:
     if there >= given.trials:
         return
     source = read_source(given)
-    validation = Validation(source, question.metric)
+    validation = TrialValidation(source, question.metric)
     unknown = f"; {len(validation.unknown)} more have a part that training lacks" if validation.unknown else ""
     note(f"Scored on {counted(len(validation.conditions), 'validation condition')}{unknown}.")
-    bench = Bench(store, source, validation, given.device, as_typed())
+    bench = TrialContext(store, source, validation, given.device, as_typed())
     bar, began = ProgressLine("trials", given.trials), time.monotonic()
     for done, trial in enumerate(run_trials(bench, given.trials), start=1):
         left = (time.monotonic() - began) / done * (given.trials - there - done)
@@ -125,7 +91,7 @@ def _run(given: argparse.Namespace, file: DataFile, store: "Store") -> None:
     bar.close()
 
 
-def _told(store: "Store", state: str) -> str:
+def _told(store: "TrialStore", state: str) -> str:
     found = store.ranked()
     if not found or found[0].score is None:
         return state

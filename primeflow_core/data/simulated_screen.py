@@ -11,7 +11,9 @@ log1p(counts / library). Everything is drawn from one PCG64 generator: the same 
 """
 
 import json
+import tempfile
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import anndata
@@ -40,6 +42,8 @@ from primeflow_core.data.splits import TEST, VAL, Split, held_out_split
 VERSION = 1
 """Changes whenever the same configuration gives other cells; part of the cached file's name."""
 
+EXAMPLE_FILE = "simulated-example.h5ad"
+_EXAMPLE_CELLS = 1_500
 _CONTROL_SHARE = 0.09
 _BLOCK = 20_000
 _OTHER_CONTEXT_WEIGHT = 0.7
@@ -159,3 +163,13 @@ def default_split(cells: Cells, config: SimulationConfig | None = None) -> Split
 
 def _condition(planned: Planned) -> Condition:
     return Condition(planned.parts, (("cell_type", context_name(planned.context)),))
+
+
+def example_h5ad() -> bytes:
+    """A small .h5ad to try the app with: fewer cells than the shipped model was trained on, and other ones."""
+    adata = simulate(SimulationConfig(cells=_EXAMPLE_CELLS))
+    del adata.layers["counts"]
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / EXAMPLE_FILE
+        adata.write_h5ad(path, compression="gzip")
+        return path.read_bytes()

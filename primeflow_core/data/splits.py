@@ -141,7 +141,7 @@ def _rows(path: Path) -> Iterator[tuple[int, list[str]]]:
 Group = tuple[str, ...]
 
 
-class Pair(NamedTuple):
+class LabelInGroup(NamedTuple):
     """A condition label of the file in one covariate group."""
 
     label: str
@@ -161,7 +161,7 @@ def combo_split(cells: Cells, seed: int = 42, fraction: float = 0.7) -> Split:
         for pair, condition in zip(_pairs(cells), cells.conditions, strict=True)
         if len(condition.perturbations) > 1
     )
-    held_out: list[Pair] = []
+    held_out: list[LabelInGroup] = []
     for group in dict.fromkeys(pair.group for pair in combinations):
         of_group = [pair for pair in combinations if pair.group == group]
         count = min(int(fraction * len(of_group)), _MOST_HELD_OUT)
@@ -178,7 +178,7 @@ def transfer_split(cells: Cells, seed: int = 42, fraction: float = 0.3) -> Split
     in_group = Counter(pair.group for pair in dict.fromkeys(_pairs(cells)))
     cap = {group: min(fraction * count, _MOST_HELD_OUT) for group, count in in_group.items()}
     taken: Counter[Group] = Counter()
-    held_out: list[Pair] = []
+    held_out: list[LabelInGroup] = []
     seeds = np.random.RandomState(seed)
     for label, groups in sorted(_groups_of(cells).items(), key=lambda item: -len(item[1])):
         draw = random.Random(int(seeds.randint(100000)))
@@ -187,7 +187,7 @@ def transfer_split(cells: Cells, seed: int = 42, fraction: float = 0.3) -> Split
             continue
         for group in draw.sample(pool, draw.randint(1, max(len(pool) - len(cap) + 1, 1))):
             taken[group] += 1
-            held_out.append(Pair(label, group))
+            held_out.append(LabelInGroup(label, group))
     return _assigned(cells, held_out, seed)
 
 
@@ -212,11 +212,11 @@ def _check_fraction(fraction: float) -> None:
         raise SettingError(f"The held-out fraction is {fraction:g}; it lies above 0 and at most at 1.")
 
 
-def _pairs(cells: Cells) -> list[Pair]:
+def _pairs(cells: Cells) -> list[LabelInGroup]:
     """The pair of each condition, in order of appearance in the file; doses of one label share a pair."""
     labels = cells.labels or tuple(condition.label for condition in cells.conditions)
     return [
-        Pair(label, tuple(value for _, value in condition.covariates))
+        LabelInGroup(label, tuple(value for _, value in condition.covariates))
         for label, condition in zip(labels, cells.conditions, strict=True)
     ]
 
@@ -232,7 +232,7 @@ def _groups_of(cells: Cells) -> dict[str, list[Group]]:
     return groups_of
 
 
-def _assigned(cells: Cells, held_out: Sequence[Pair], seed: int) -> Split:
+def _assigned(cells: Cells, held_out: Sequence[LabelInGroup], seed: int) -> Split:
     """Halve the held-out pairs between validation and test, divide the controls, leave the rest in training."""
     from sklearn.model_selection import train_test_split  # slow to import, and reading a split needs none of it
 

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from primeflow_core.evaluation.bootstrap import interval, mean_replicates, replicated, resampled
+from primeflow_core.evaluation.defaults import TOP_GENES
 from primeflow_core.evaluation.distances import CellSet, InMemory
 from primeflow_core.evaluation.genes import TopGenes
 from primeflow_core.evaluation.pair import MOST_PREDICTED
@@ -19,9 +20,8 @@ from primeflow_core.evaluation.principal_components import Components
 from primeflow_core.evaluation.profiles import Profile, profile
 from primeflow_core.evaluation.scores import (
     LARGER_IS_BETTER,
-    TOP_GENES,
     GroupScores,
-    Scored,
+    ScoredPair,
     distance_scores,
     effect_scores,
     side,
@@ -30,7 +30,6 @@ from primeflow_core.evaluation.table import with_mean
 
 HALVINGS = 5
 FEWEST = 4
-RESAMPLES = 200
 
 
 @dataclass(frozen=True)
@@ -63,7 +62,7 @@ class Bounded:
 
 
 @dataclass(frozen=True)
-class Measured:
+class MeasuredCondition:
     """The truth of one condition: measured cells (m, G), the controls they are compared with, and disjoint
     controls for the floor; the genes' names and the principal components for MMD PCA.
 
@@ -85,7 +84,9 @@ def halved_controls(controls: np.ndarray, seed: int = 0) -> tuple[np.ndarray, np
     return controls[order[: len(order) // 2]], controls[order[len(order) // 2 :]]
 
 
-def agreement(predicted: np.ndarray, measured: Measured, *, top: int = TOP_GENES, seed: int = 0) -> dict[str, Bounded]:
+def agreement(
+    predicted: np.ndarray, measured: MeasuredCondition, *, top: int = TOP_GENES, seed: int = 0
+) -> dict[str, Bounded]:
     """Predicted cells (n, G) against the measured ones by each of rmse_mean, mmd_gex, mmd_pca, deg_recall,
     cosine_logfc and energy_distance, each bounded.
 
@@ -98,14 +99,14 @@ def agreement(predicted: np.ndarray, measured: Measured, *, top: int = TOP_GENES
     return {name: Bounded(value[name], floor.get(name), ceiling.get(name), LARGER_IS_BETTER[name]) for name in value}
 
 
-def values(predicted: np.ndarray, measured: Measured, *, top: int = TOP_GENES) -> dict[str, float]:
+def values(predicted: np.ndarray, measured: MeasuredCondition, *, top: int = TOP_GENES) -> dict[str, float]:
     """The values of ``agreement`` alone, for one more prediction of the condition."""
     return _judge(measured, top).of_prediction(InMemory(predicted), InMemory(measured.cells))
 
 
-def _judge(measured: Measured, top: int) -> "_Judge":
+def _judge(measured: MeasuredCondition, top: int) -> "_ConditionScorer":
     others = measured.predicted_controls
-    return _Judge(
+    return _ConditionScorer(
         profile(measured.controls),
         measured.components,
         TopGenes(measured.genes, top),
@@ -114,7 +115,7 @@ def _judge(measured: Measured, top: int) -> "_Judge":
 
 
 def bounds(
-    scored: Scored,
+    scored: ScoredPair,
     floor_controls: Mapping[tuple[str, ...], np.ndarray] | None = None,
     *,
     seed: int = 0,
@@ -139,7 +140,7 @@ def bounds(
             kept, floor = halved_controls(controls, seed)
         else:
             kept, floor = controls, controls[:0]
-        judge = _Judge(profile(kept), scored.components, scored.top)
+        judge = _ConditionScorer(profile(kept), scored.components, scored.top)
         rows += _bounded_rows(group, judge, floor[:MOST_PREDICTED], scored.pair.covariates, seed)
         if resamples:
             replicates += _replicates(group, kept, scored, np.random.default_rng([seed, len(rows)]), resamples)
@@ -148,7 +149,7 @@ def bounds(
 
 
 def _bounded_rows(
-    group: GroupScores, judge: "_Judge", floor: np.ndarray, covariates: Sequence[str], seed: int
+    group: GroupScores, judge: "_ConditionScorer", floor: np.ndarray, covariates: Sequence[str], seed: int
 ) -> list[dict[str, object]]:
     rows = []
     matrices = judge.matrices(group)
@@ -166,7 +167,7 @@ def _bounded_rows(
 
 
 def _replicates(
-    group: GroupScores, controls: np.ndarray, scored: Scored, draw: np.random.Generator, count: int
+    group: GroupScores, controls: np.ndarray, scored: ScoredPair, draw: np.random.Generator, count: int
 ) -> list[dict[str, np.ndarray]]:
     """Of each condition the bootstrap replicates of each metric, (count,)."""
     found = []
@@ -188,7 +189,7 @@ def _with_intervals(table: pd.DataFrame, replicates: Sequence[Mapping[str, np.nd
 
 
 @dataclass(frozen=True)
-class _Judge:
+class _ConditionScorer:
     """Scores sets of cells against each other as the reference would; effects are measured from ``control``.
 
     Those of predictions from ``predicted_control``, unless it is None.

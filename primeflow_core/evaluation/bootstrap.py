@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from primeflow_core.evaluation.distances import Cloud, blocks, blocks_within, centre, cloud
+from primeflow_core.evaluation.distances import CentredCells, blocks, blocks_within, centre, cloud
 from primeflow_core.evaluation.genes import TopGenes, recalls, t_of_profiles
 from primeflow_core.evaluation.parallel import single_threaded_blas
 from primeflow_core.evaluation.principal_components import Components
@@ -91,7 +91,7 @@ def _distances(x: Resampled, y: Resampled) -> dict[str, np.ndarray]:
     }
 
 
-def mean_between(x: Cloud, y: Cloud, x_times: np.ndarray, y_times: np.ndarray) -> np.ndarray:
+def mean_between(x: CentredCells, y: CentredCells, x_times: np.ndarray, y_times: np.ndarray) -> np.ndarray:
     """(B,) mean distances of cells that were drawn so many times, (B, n) and (B, m), or shares of them."""
     total = np.zeros(len(x_times))
     for rows, columns, distance in blocks(x, y):
@@ -100,7 +100,7 @@ def mean_between(x: Cloud, y: Cloud, x_times: np.ndarray, y_times: np.ndarray) -
     return mean
 
 
-def mean_within(x: Cloud, times: np.ndarray) -> np.ndarray:
+def mean_within(x: CentredCells, times: np.ndarray) -> np.ndarray:
     """(B,) mean distances of two different cells, drawn so many times, (B, n); NaN where one alone was drawn."""
     total = np.zeros(len(times))
     for rows, columns, distance in blocks_within(x):

@@ -31,7 +31,7 @@ _ONE_AT_A_TIME = threading.Lock()
 
 
 @dataclass(frozen=True)
-class Contrast:
+class DifferentialTest:
     """Cells against controls, each (G,): ``statistic`` (t or z), two-sided ``p``, ``p_adjusted`` over the genes by
     Benjamini-Hochberg, and ``log2_fold_change`` as in ``differential_expression``."""
 
@@ -93,7 +93,7 @@ def too_few_cells(pair: Pair) -> tuple[str, ...]:
     )
 
 
-def contrasts(sets: Sequence[Values], controls: Values, method: Method = "t-test") -> list[Contrast]:
+def contrasts(sets: Sequence[Values], controls: Values, method: Method = "t-test") -> list[DifferentialTest]:
     """Each set of cells (n, G), n at least 2, against controls (k, G), k at least 2; genes keep their order."""
     if not sets:
         return []
@@ -146,14 +146,14 @@ def _ranked(stacked: Values, labels: np.ndarray, method: Method) -> dict[str, np
     return dict(adata.uns["rank_genes_groups"])
 
 
-def _contrast(ranked: dict[str, np.ndarray], name: str, constant: np.ndarray | bool = False) -> Contrast:
+def _contrast(ranked: dict[str, np.ndarray], name: str, constant: np.ndarray | bool = False) -> DifferentialTest:
     """One set of Scanpy's result, back in the order of the genes; ``constant`` genes, a mask (G,), have no effect."""
     order = np.argsort(ranked["names"][name].astype(np.int64))
     statistic, p = (ranked[key][name][order].astype(np.float64) for key in ("scores", "pvals"))
     statistic, p = np.where(constant, 0.0, statistic), np.where(constant, 1.0, p)
     # Adjusted here, not by Scanpy: the p of constant genes would count among its ranks.
     adjusted = false_discovery_control(p)
-    return Contrast(statistic, p, adjusted, ranked["logfoldchanges"][name][order].astype(np.float64))
+    return DifferentialTest(statistic, p, adjusted, ranked["logfoldchanges"][name][order].astype(np.float64))
 
 
 def _variance(values: Values) -> np.ndarray:
@@ -171,7 +171,7 @@ def _table(
     cells: Values,
     controls: Values,
     genes: Sequence[str],
-    found: Contrast,
+    found: DifferentialTest,
     statistic: str,
     where: dict[str, str] | None = None,
 ) -> pd.DataFrame:

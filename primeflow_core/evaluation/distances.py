@@ -80,7 +80,7 @@ def _off_diagonal(within: np.ndarray, cells: np.ndarray) -> np.ndarray:
 
 
 @dataclass(frozen=True)
-class Cloud:
+class CentredCells:
     """Cells (n, G) seen from an origin, and the squares of their norms (n,).
 
     An origin in their midst, since |x|^2 + |y|^2 - 2 xy loses digits where norms far exceed distances.
@@ -89,18 +89,18 @@ class Cloud:
     points: np.ndarray
     squares: np.ndarray
 
-    def __getitem__(self, rows: slice) -> "Cloud":
-        return Cloud(self.points[rows], self.squares[rows])
+    def __getitem__(self, rows: slice) -> "CentredCells":
+        return CentredCells(self.points[rows], self.squares[rows])
 
     def __len__(self) -> int:
         return len(self.squares)
 
 
-def cloud(cells: np.ndarray, origin: np.ndarray) -> Cloud:
+def cloud(cells: np.ndarray, origin: np.ndarray) -> CentredCells:
     """Cells (n, G) seen from ``origin`` (G,), in the precision that their number of features asks for."""
     seen = cells - origin.astype(cells.dtype)
     points = seen.astype(np.float64 if cells.shape[1] <= MOST_IN_DOUBLE else np.float32, copy=False)
-    return Cloud(points, np.einsum("ij,ij->i", points, points, dtype=np.float64).astype(points.dtype))
+    return CentredCells(points, np.einsum("ij,ij->i", points, points, dtype=np.float64).astype(points.dtype))
 
 
 def centre(cells: np.ndarray) -> np.ndarray:
@@ -108,7 +108,7 @@ def centre(cells: np.ndarray) -> np.ndarray:
     return cells.mean(axis=0, dtype=np.float64) if len(cells) else np.zeros(cells.shape[1])
 
 
-def _squared(x: Cloud, y: Cloud) -> np.ndarray:
+def _squared(x: CentredCells, y: CentredCells) -> np.ndarray:
     squared = x.points @ y.points.T
     squared *= -2.0
     squared += x.squares[:, None]
@@ -116,7 +116,7 @@ def _squared(x: Cloud, y: Cloud) -> np.ndarray:
     return squared
 
 
-def _block(x: Cloud, y: Cloud, *, diagonal: bool) -> np.ndarray:
+def _block(x: CentredCells, y: CentredCells, *, diagonal: bool) -> np.ndarray:
     """(n, m) distances; ``diagonal``: x and y are the same cells and each is at 0 from itself."""
     squared = _squared(x, y)
     if diagonal:
@@ -129,7 +129,7 @@ def _block(x: Cloud, y: Cloud, *, diagonal: bool) -> np.ndarray:
     return np.sqrt(squared, out=squared)
 
 
-def _exact_squares(x: Cloud, y: Cloud, squared: np.ndarray) -> np.ndarray:
+def _exact_squares(x: CentredCells, y: CentredCells, squared: np.ndarray) -> np.ndarray:
     """In float64, exactly 0 where cells are equal; as they are where none is close after all."""
     if squared.dtype == np.float32:
         if not (squared < CANCELLED * np.add.outer(x.squares, y.squares)).any():
@@ -140,25 +140,25 @@ def _exact_squares(x: Cloud, y: Cloud, squared: np.ndarray) -> np.ndarray:
     return squared
 
 
-def _in_double(some: Cloud) -> Cloud:
+def _in_double(some: CentredCells) -> CentredCells:
     points = some.points.astype(np.float64)
-    return Cloud(points, np.einsum("ij,ij->i", points, points))
+    return CentredCells(points, np.einsum("ij,ij->i", points, points))
 
 
-def blocks(x: Cloud, y: Cloud) -> Iterator[tuple[slice, slice, np.ndarray]]:
+def blocks(x: CentredCells, y: CentredCells) -> Iterator[tuple[slice, slice, np.ndarray]]:
     """Rows of x, rows of y and their distances, until all pairs are done."""
     for rows in _slices(len(x), len(y)):
         for columns in _slices(len(y), SIDE):
             yield rows, columns, _block(x[rows], y[columns], diagonal=False)
 
 
-def blocks_within(x: Cloud) -> Iterator[tuple[slice, slice, np.ndarray]]:
+def blocks_within(x: CentredCells) -> Iterator[tuple[slice, slice, np.ndarray]]:
     """Blocks on and above the diagonal; those below mirror them."""
     for rows in _slices(len(x), SIDE):
         yield from _blocks_from(x, rows)
 
 
-def _blocks_from(x: Cloud, rows: slice) -> Iterator[tuple[slice, slice, np.ndarray]]:
+def _blocks_from(x: CentredCells, rows: slice) -> Iterator[tuple[slice, slice, np.ndarray]]:
     for first in range(rows.start, len(x), SIDE):
         columns = slice(first, first + SIDE)
         yield rows, columns, _block(x[rows], x[columns], diagonal=first == rows.start)
@@ -170,7 +170,7 @@ def _slices(count: int, others: int) -> list[slice]:
     return [slice(first, first + height) for first in range(0, count, height)]
 
 
-def _means_within(clouds: Sequence[Cloud]) -> list[float]:
+def _means_within(clouds: Sequence[CentredCells]) -> list[float]:
     """The mean distance within each; NaN for no cells."""
     tasks = [(i, rows) for i, x in enumerate(clouds) for rows in _slices(len(x), SIDE)]
     totals = np.zeros(len(clouds))
@@ -179,7 +179,7 @@ def _means_within(clouds: Sequence[Cloud]) -> list[float]:
     return [total / len(x) ** 2 if len(x) else float("nan") for x, total in zip(clouds, totals.tolist(), strict=True)]
 
 
-def _total_from(x: Cloud, rows: slice) -> float:
+def _total_from(x: CentredCells, rows: slice) -> float:
     """Sum of the distances of some rows to all later ones, twice, and to each other."""
     return sum(
         float(distance.sum(dtype=np.float64)) * (1 if columns.start == rows.start else 2)
@@ -187,7 +187,7 @@ def _total_from(x: Cloud, rows: slice) -> float:
     )
 
 
-def _row_sums(x: Cloud, y: Cloud) -> np.ndarray:
+def _row_sums(x: CentredCells, y: CentredCells) -> np.ndarray:
     """(n,) float64: for each cell of x, one block's height, the sum of its distances to all of y."""
     sums = np.zeros(len(x))
     for _, _, distance in blocks(x, y):
@@ -226,7 +226,7 @@ def pairwise_distances(xs: Sequence[CellSet], ys: Sequence[CellSet]) -> Distance
     return Distances(between, within_x, within_y, n, m)
 
 
-def _between(xs: Sequence[Cloud], ys: Sequence[CellSet], origin: np.ndarray) -> np.ndarray:
+def _between(xs: Sequence[CentredCells], ys: Sequence[CellSet], origin: np.ndarray) -> np.ndarray:
     """(P, Q) mean distances. The sets y stand in one matrix, so that small ones do not cost a product each."""
     sizes = np.array([y.shape[0] for y in ys])
     together = cloud(np.concatenate([y.dense() for y in ys]), origin)
@@ -236,7 +236,7 @@ def _between(xs: Sequence[Cloud], ys: Sequence[CellSet], origin: np.ndarray) -> 
         return sums / (sizes * np.array([[len(x)] for x in xs]))
 
 
-def _sums_over_sets(xs: Sequence[Cloud], together: Cloud, sizes: np.ndarray) -> np.ndarray:
+def _sums_over_sets(xs: Sequence[CentredCells], together: CentredCells, sizes: np.ndarray) -> np.ndarray:
     """(P, Q) sums of distances, where Q sets of these sizes follow each other in ``together``."""
     tasks = [(i, rows) for i, x in enumerate(xs) for rows in _slices(len(together), len(x))]
     found = shared_out(lambda task: _row_sums(together[task[1]], xs[task[0]]), tasks)

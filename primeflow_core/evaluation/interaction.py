@@ -27,7 +27,7 @@ OF_NOTE = 0.3
 LEAST_SHARE = 2 / 3
 
 
-class Kind(StrEnum):
+class InteractionKind(StrEnum):
     """What a combination does; the first rule that holds.
 
     epistatic: one part hides the others. Its coefficient is 0.5 to 1.5 and at least 3 times that of each other part,
@@ -71,7 +71,7 @@ class Interaction:
     """
 
     parts: tuple[str, ...]
-    kind: Kind
+    kind: InteractionKind
     share: float
     magnitude: Estimate
     direction: Estimate
@@ -96,10 +96,10 @@ class Interaction:
     def _verdict(self) -> str:
         others = " and ".join(part for part in self.parts if part != self.dominant)
         said = {
-            Kind.EPISTATIC: f"epistatic, {self.dominant} hides {others}",
-            Kind.REDUNDANT: "redundant, each does the same alone",
-            Kind.DIFFERENT: f"different, genes change in other proportions (cosine {self.direction})",
-            Kind.UNCLEAR: "unclear, other cells could say otherwise",
+            InteractionKind.EPISTATIC: f"epistatic, {self.dominant} hides {others}",
+            InteractionKind.REDUNDANT: "redundant, each does the same alone",
+            InteractionKind.DIFFERENT: f"different, genes change in other proportions (cosine {self.direction})",
+            InteractionKind.UNCLEAR: "unclear, other cells could say otherwise",
         }
         return said.get(self.kind, str(self.kind))
 
@@ -148,7 +148,7 @@ def judged(parts: Sequence[str], found: Measures, drawn: Measures) -> Interactio
     clear = bool(found.sum_square > 0 and np.quantile(drawn.sum_square, (1 - COVERAGE) / 2) > 0)
     return Interaction(
         tuple(parts),
-        Kind(str(_kinds(found))) if clear and share >= LEAST_SHARE else Kind.UNCLEAR,
+        InteractionKind(str(_kinds(found))) if clear and share >= LEAST_SHARE else InteractionKind.UNCLEAR,
         share,
         _estimate(found.magnitude, drawn.magnitude, clear),
         _estimate(found.direction, drawn.direction, clear),
@@ -177,14 +177,14 @@ def _kinds(found: Measures) -> np.ndarray:
     alike = found.least_cosine >= ALIKE
     as_one = _within(found.size / found.sizes.max(axis=-1), AS_THE_STRONGEST)
     rules = {
-        Kind.EPISTATIC: ~alike & _one_hides(found.coefficients, found.sizes),
-        Kind.DIFFERENT: found.direction < LEAST_DIRECTION,
-        Kind.REDUNDANT: alike & as_one & (found.magnitude < SUPPRESSIVE_BELOW),
-        Kind.SUPPRESSIVE: found.magnitude < SUPPRESSIVE_BELOW,
-        Kind.SYNERGISTIC: found.magnitude > SYNERGISTIC_ABOVE,
-        Kind.ADDITIVE: np.isfinite(found.magnitude),
+        InteractionKind.EPISTATIC: ~alike & _one_hides(found.coefficients, found.sizes),
+        InteractionKind.DIFFERENT: found.direction < LEAST_DIRECTION,
+        InteractionKind.REDUNDANT: alike & as_one & (found.magnitude < SUPPRESSIVE_BELOW),
+        InteractionKind.SUPPRESSIVE: found.magnitude < SUPPRESSIVE_BELOW,
+        InteractionKind.SYNERGISTIC: found.magnitude > SYNERGISTIC_ABOVE,
+        InteractionKind.ADDITIVE: np.isfinite(found.magnitude),
     }
-    return np.select(list(rules.values()), [str(kind) for kind in rules], str(Kind.UNCLEAR))
+    return np.select(list(rules.values()), [str(kind) for kind in rules], str(InteractionKind.UNCLEAR))
 
 
 def _one_hides(coefficients: np.ndarray, sizes: np.ndarray) -> np.ndarray:

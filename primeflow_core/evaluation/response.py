@@ -25,7 +25,7 @@ ArrayOrSeries = TypeVar("ArrayOrSeries", np.ndarray, pd.Series)
 
 
 @dataclass(frozen=True)
-class Cloud:
+class ComparedCells:
     """Cells (n, G) and the unperturbed ones (k, G) that they are compared with."""
 
     cells: np.ndarray
@@ -61,7 +61,7 @@ class Response:
         return self.table.head(genes)
 
 
-def response(genes: tuple[str, ...], predicted: Cloud, measured: Cloud | None) -> Response:
+def response(genes: tuple[str, ...], predicted: ComparedCells, measured: ComparedCells | None) -> Response:
     """Compare gene by gene. Raises DataError for other numbers of genes, or too few cells for a variance."""
     for cloud in filter(None, (predicted, measured)):
         _check(cloud, len(genes))
@@ -81,19 +81,19 @@ def response(genes: tuple[str, ...], predicted: Cloud, measured: Cloud | None) -
     return Response(table.loc[order].reset_index(drop=True), measured is not None)
 
 
-def up_and_down(cloud: Cloud) -> tuple[int, int]:
+def up_and_down(cloud: ComparedCells) -> tuple[int, int]:
     """How many genes are expected to rise, and to fall."""
     moved = change(cloud)
     expected = _expected(moved, adjusted_p(cloud))
     return int((expected & (moved > 0)).sum()), int((expected & (moved < 0)).sum())
 
 
-def change(cloud: Cloud) -> np.ndarray:
+def change(cloud: ComparedCells) -> np.ndarray:
     """(G,) log2 change of the mean, float64."""
     return log_fold_change(mean_profile(cloud.cells), mean_profile(cloud.controls))
 
 
-def adjusted_p(cloud: Cloud) -> np.ndarray:
+def adjusted_p(cloud: ComparedCells) -> np.ndarray:
     """(G,) two-sided p of Welch's t test, Benjamini-Hochberg adjusted; 1 for a gene that never varies."""
     n, k = len(cloud.cells), len(cloud.controls)
     a = cloud.cells.var(axis=0, ddof=1, dtype=np.float64) / n
@@ -110,7 +110,7 @@ def _expected(change: ArrayOrSeries, p: ArrayOrSeries) -> ArrayOrSeries:
     return (abs(change) >= LEAST_CHANGE) & (p < LARGEST_P)
 
 
-def _check(cloud: Cloud, genes: int) -> None:
+def _check(cloud: ComparedCells, genes: int) -> None:
     for name, cells in (("cells", cloud.cells), ("control cells", cloud.controls)):
         if cells.ndim != 2 or cells.shape[1] != genes:
             raise DataError(f"The {name} have shape {cells.shape}; expected {genes} genes a cell.")

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from primeflow_core.evaluation.defaults import PCS, TOP_GENES
 from primeflow_core.evaluation.distances import CellSet, InMemory, pairwise_distances
 from primeflow_core.evaluation.genes import TopGenes, recalls, t_of_profiles
 from primeflow_core.evaluation.pair import ConditionCells, Pair
@@ -23,11 +24,10 @@ LARGER_IS_BETTER = {
     "deg_recall": True,
     "energy_distance": False,
 }
-PCS, TOP_GENES = 30, 50
 
 
 @dataclass(frozen=True)
-class Side:
+class ConditionSet:
     """P conditions as predicted, or as measured: cells, their principal components, and profiles (P, G)."""
 
     cells: Sequence[CellSet]
@@ -45,14 +45,14 @@ class Side:
         return top.among(t_of_profiles(self.means, self.variances, self.counts[:, None], control))
 
 
-def side(sets: Sequence[CellSet], fitted: Components) -> Side:
+def side(sets: Sequence[CellSet], fitted: Components) -> ConditionSet:
     """Make each of P sets of cells dense once, and keep what is small."""
     profiles, projected = [], []
     for cells in sets:
         dense = cells.dense()
         profiles.append(profile(dense))
         projected.append(InMemory(fitted.project(dense)))
-    return Side(
+    return ConditionSet(
         sets,
         projected,
         np.stack([one.mean for one in profiles]),
@@ -61,7 +61,7 @@ def side(sets: Sequence[CellSet], fitted: Components) -> Side:
     )
 
 
-def distance_scores(predicted: Side, measured: Side) -> dict[str, np.ndarray]:
+def distance_scores(predicted: ConditionSet, measured: ConditionSet) -> dict[str, np.ndarray]:
     """mmd_gex, mmd_pca and energy_distance, each (P, Q)."""
     genes = pairwise_distances(predicted.cells, measured.cells)
     projected = pairwise_distances(predicted.projected, measured.projected)
@@ -69,7 +69,11 @@ def distance_scores(predicted: Side, measured: Side) -> dict[str, np.ndarray]:
 
 
 def effect_scores(
-    predicted: Side, measured: Side, control: Profile, top: TopGenes, predicted_control: Profile | None = None
+    predicted: ConditionSet,
+    measured: ConditionSet,
+    control: Profile,
+    top: TopGenes,
+    predicted_control: Profile | None = None,
 ) -> dict[str, np.ndarray]:
     """cosine_logfc, rmse_mean and deg_recall, each (P, Q); effects are measured from ``control``.
 
@@ -89,13 +93,13 @@ class GroupScores:
 
     group: tuple[str, ...]
     conditions: Sequence[ConditionCells]
-    predicted: Side
-    measured: Side
+    predicted: ConditionSet
+    measured: ConditionSet
     matrices: dict[str, np.ndarray]
 
 
 @dataclass(frozen=True)
-class Scored:
+class ScoredPair:
     """A pair with the scores of all its groups."""
 
     pair: Pair
@@ -104,7 +108,7 @@ class Scored:
     groups: tuple[GroupScores, ...]
 
 
-def score(pair: Pair, *, pcs: int = PCS, top_genes: int = TOP_GENES) -> Scored:
+def score(pair: Pair, *, pcs: int = PCS, top_genes: int = TOP_GENES) -> ScoredPair:
     """Score every prediction against every measured condition of its group.
 
     Raises SettingError for fewer than one principal component or top gene.
@@ -117,4 +121,4 @@ def score(pair: Pair, *, pcs: int = PCS, top_genes: int = TOP_GENES) -> Scored:
         control = profile(pair.controls[group].dense())
         matrices = effect_scores(predicted, measured, control, top) | distance_scores(predicted, measured)
         groups.append(GroupScores(group, conditions, predicted, measured, matrices))
-    return Scored(pair, fitted, top, tuple(groups))
+    return ScoredPair(pair, fitted, top, tuple(groups))

@@ -4,9 +4,10 @@ from collections.abc import Sequence
 
 import pandas as pd
 
+from primeflow_core.evaluation.defaults import PCS, TOP_GENES
 from primeflow_core.evaluation.pair import Pair
 from primeflow_core.evaluation.ranks import tie_average_ranks
-from primeflow_core.evaluation.scores import LARGER_IS_BETTER, PCS, TOP_GENES, Scored, score
+from primeflow_core.evaluation.scores import LARGER_IS_BETTER, ScoredPair, score
 
 METRICS = ("cosine_logfc", "rmse_mean", "mmd_gex", "mmd_pca", "deg_recall")
 RANKS = tuple(f"{name}_rank" for name in METRICS)
@@ -18,7 +19,7 @@ def evaluate(pair: Pair, *, pcs: int = PCS, top_genes: int = TOP_GENES) -> pd.Da
     return table(score(pair, pcs=pcs, top_genes=top_genes))
 
 
-def table(scored: Scored, also: Sequence[str] = ()) -> pd.DataFrame:
+def table(scored: ScoredPair, also: Sequence[str] = ()) -> pd.DataFrame:
     """One row a scored condition: condition, covariates, each metric and its rank; last the row ``mean``.
 
     Ranks compare the scored conditions of one covariate group; the mean skips NaN. ``also``: more metrics of

@@ -31,7 +31,7 @@ import scipy.sparse as sp
 
 from primeflow_core.data.conditions import SEPARATOR
 from primeflow_core.errors import DataError
-from primeflow_core.evaluation.differential import FEWEST_CELLS, Contrast, contrasts
+from primeflow_core.evaluation.differential import FEWEST_CELLS, DifferentialTest, contrasts
 from primeflow_core.evaluation.pair import ConditionCells, Pair
 from primeflow_core.evaluation.profiles import mean_profile
 from primeflow_core.evaluation.ranks import tie_average_ranks
@@ -163,7 +163,7 @@ def _significant(sets: Sequence[sp.csr_matrix], controls: sp.csr_matrix, by_name
     return [_ordered(next(found), by_name) if enough else [] for enough in tested]
 
 
-def _ordered(contrast: Contrast, by_name: np.ndarray) -> list[int]:
+def _ordered(contrast: DifferentialTest, by_name: np.ndarray) -> list[int]:
     size = np.abs(np.nan_to_num(contrast.log2_fold_change, nan=0.0))
     order = np.lexsort((by_name, -size))
     return [int(gene) for gene in order[contrast.p_adjusted[order] < SIGNIFICANT]]

@@ -28,7 +28,7 @@ class Standing(StrEnum):
 
 
 @dataclass(frozen=True)
-class Choice:
+class PerturbationChoice:
     """A perturbation to choose, and what that would make of the condition chosen so far."""
 
     name: str
@@ -62,11 +62,13 @@ class Catalogue:
         values = [[(column, value) for value in entries] for column, entries in self.vocabulary.covariates]
         return tuple(sorted(known or product(*values), key=lambda covariates: [v.lower() for _, v in covariates]))
 
-    def choices(self, covariates: Covariates, chosen: Sequence[Perturbation] = ()) -> list[Choice]:
+    def choices(self, covariates: Covariates, chosen: Sequence[Perturbation] = ()) -> list[PerturbationChoice]:
         """Every perturbation beside those ``chosen``, best known first, then by name; chosen ones come last."""
         taken = {part.name for part in chosen}
         found = [
-            Choice(name, Standing.CHOSEN if name in taken else self._best_standing(name, covariates, chosen))
+            PerturbationChoice(
+                name, Standing.CHOSEN if name in taken else self._best_standing(name, covariates, chosen)
+            )
             for name in self.vocabulary.perturbations
         ]
         order = list(Standing)

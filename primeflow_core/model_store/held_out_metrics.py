@@ -25,7 +25,7 @@ NO_BETTER = ": no better than control cells, believe nothing of it"
 
 
 @dataclass(frozen=True)
-class Validation:
+class HeldOutMetrics:
     """Each of ``MEASURES``, mean over the scored ``conditions``; ``seen``: training saw other cells of them."""
 
     figures: Mapping[str, Bounded]
@@ -63,7 +63,7 @@ class Validation:
         return f"{self.conditions} condition{'' if self.conditions == 1 else 's'}"
 
 
-def read_validation(folder: Path) -> Validation | None:
+def read_validation(folder: Path) -> HeldOutMetrics | None:
     """None for a model that was never checked, or whose metrics cannot be read."""
     try:
         metrics = json.loads((folder / METRICS).read_text(encoding="utf-8"))
@@ -72,7 +72,7 @@ def read_validation(folder: Path) -> Validation | None:
         figures = {name: _bounded(name, mean) for name in MEASURES}
     except (OSError, ValueError, KeyError, TypeError, AttributeError, StopIteration):
         return None
-    return Validation(figures, len(rows) - 1, metrics.get("held_out") == "cells")
+    return HeldOutMetrics(figures, len(rows) - 1, metrics.get("held_out") == "cells")
 
 
 def _bounded(name: str, mean: Mapping[str, Any]) -> Bounded:

@@ -10,8 +10,7 @@ from primeflow_core.data.datasets import DATASETS, Dataset, cache_folder, local_
 from primeflow_core.errors import DownloadError, PrimeflowError
 from primeflow_core.model_store.held_out_metrics import NOT_EVALUATED, read_validation
 from primeflow_core.models import checkpoint
-from primeflow_core.models.checkpoint import Manifest, read_manifest
-from primeflow_core.prediction.prediction_job import version_of
+from primeflow_core.models.checkpoint import Manifest, read_manifest, version_of
 
 
 @dataclass(frozen=True)

@@ -118,6 +118,25 @@ def read_manifest(folder: Path) -> Manifest:
         ) from error
 
 
+def of_model(manifest: Manifest) -> dict[str, Any]:
+    """What a prediction is, the model that made it and the data that the model learned from."""
+    return {
+        "kind": "predicted" + (", by a model of simulated data" if manifest.simulated else ""),
+        "model": manifest.name,
+        "model_created": manifest.created,
+        "recipe": manifest.recipe,
+        "data": manifest.dataset,
+        "data_sha256": manifest.data_sha256,
+        "training_seed": manifest.seed,
+    }
+
+
+def version_of(folder: Path) -> int:
+    """Changes when the weights in a model folder do, or its student; 0 where there are none."""
+    files = (folder / WEIGHTS, folder / STUDENT_WEIGHTS)
+    return sum(file.stat().st_mtime_ns for file in files if file.is_file())
+
+
 def write_weights(folder: Path, tensors: "Mapping[str, torch.Tensor]", notes: Mapping[str, str]) -> None:
     """Write contiguous tensors by name and ``notes`` (step, validation loss) into the file's header."""
     from safetensors.torch import save_file

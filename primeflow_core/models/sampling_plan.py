@@ -72,7 +72,7 @@ class SamplingPlan:
 
 
 @dataclass(frozen=True)
-class Progress:
+class SamplingProgress:
     """After one solver step: ``state`` (b, G) holds the current values of the batch that starts at cell ``first``.
 
     At the last step they are the finished cells, as the prediction returns them.
@@ -86,4 +86,4 @@ class Progress:
     state: np.ndarray
 
 
-OnProgress = Callable[[Progress], None]
+OnProgress = Callable[[SamplingProgress], None]

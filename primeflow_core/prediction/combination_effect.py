@@ -31,7 +31,7 @@ class Part:
 
 
 @dataclass(frozen=True)
-class Side:
+class CombinationCells:
     """Cells (n, G) of a combination, its parts, and the controls (k, G) of the same experiment."""
 
     cells: np.ndarray
@@ -94,16 +94,20 @@ def measured_parts(condition: Condition, cells: Cells | None) -> dict[Condition,
     return {part: found for part, found in alone.items() if len(found) >= FEWEST}
 
 
-def measured_side(condition: Condition, cells: Cells | None, controls: np.ndarray) -> Side | None:
+def measured_side(condition: Condition, cells: Cells | None, controls: np.ndarray) -> CombinationCells | None:
     """The combination as it was measured; None where it or one of its parts was not, or by too few cells."""
     alone = measured_parts(condition, cells)
     together = cells.dense(cells.where(condition)) if cells is not None else controls[:0]
     if len(together) < FEWEST or len(alone) < len(condition.parts):
         return None
-    return Side(together, tuple(Part(part, alone[part], PartFrom.MEASURED) for part in condition.parts), controls)
+    return CombinationCells(
+        together, tuple(Part(part, alone[part], PartFrom.MEASURED) for part in condition.parts), controls
+    )
 
 
-def interplay(predicted: Side, measured: Side | None, genes: Sequence[str], *, seed: int = 0) -> Interplay:
+def interplay(
+    predicted: CombinationCells, measured: CombinationCells | None, genes: Sequence[str], *, seed: int = 0
+) -> Interplay:
     """Both sides of a combination of two or three parts. Raises DataError for too few cells."""
     changes = {"gene": list(genes), "sum_change": predicted.sum_change(), "predicted_change": predicted.change()}
     if measured is not None:

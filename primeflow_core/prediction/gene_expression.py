@@ -11,7 +11,7 @@ from primeflow_core.figures.style import Role
 
 
 @dataclass(frozen=True)
-class Column:
+class CellsOfRole:
     """Cells (n, G) of one role under one condition, and the control cells (k, G) that they are compared with."""
 
     condition: str
@@ -28,7 +28,7 @@ def expression_by_role(
     return {gene: {role: values[:, position[gene]] for role, values in cells.items()} for gene in chosen}
 
 
-def expression_table(genes: Sequence[str], columns: Sequence[Column], chosen: Sequence[str]) -> pd.DataFrame:
+def expression_table(genes: Sequence[str], columns: Sequence[CellsOfRole], chosen: Sequence[str]) -> pd.DataFrame:
     """One row a chosen gene and column: gene, condition, role, mean (log-normalised), percent (of cells above 0), and
     change (log2 against the column's controls, NaN without them)."""
     position = {gene: i for i, gene in enumerate(genes)}
@@ -42,7 +42,7 @@ def expression_table(genes: Sequence[str], columns: Sequence[Column], chosen: Se
     return pd.concat(tables, ignore_index=True)
 
 
-def _change(column: Column, index: list[int]) -> np.ndarray:
+def _change(column: CellsOfRole, index: list[int]) -> np.ndarray:
     if column.controls is None:
         return np.full(len(index), np.nan)
     return log_fold_change(mean_profile(column.cells[:, index]), mean_profile(column.controls[:, index]))

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from primeflow_core.data.conditions import Condition, novelty
-from primeflow_core.data.h5ad.reading import write_cells
-from primeflow_core.models.checkpoint import Manifest
-from primeflow_core.models.sampling_plan import Progress, SamplingPlan
+from primeflow_core.data.h5ad.writing import write_cells
+from primeflow_core.models.checkpoint import Manifest, of_model
+from primeflow_core.models.sampling_plan import SamplingPlan, SamplingProgress
 from primeflow_core.prediction.projection import FEWEST_CELLS, PCAMap
-from primeflow_core.runtime.provenance import of_model, versions
+from primeflow_core.runtime.provenance import versions
 
 if TYPE_CHECKING:
     from primeflow_core.models.predictor import Predictor
@@ -50,8 +50,8 @@ def generate(
     )
 
 
-def _counter(on_step: Callable[[int], None], before: int) -> Callable[[Progress], None]:
-    def count(progress: Progress) -> None:
+def _counter(on_step: Callable[[int], None], before: int) -> Callable[[SamplingProgress], None]:
+    def count(progress: SamplingProgress) -> None:
         in_batch = len(progress.state) * progress.step
         on_step(before + progress.first * progress.steps + in_batch)
 

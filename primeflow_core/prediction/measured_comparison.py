@@ -16,10 +16,10 @@ from primeflow_core.data.cells import Cells
 from primeflow_core.data.conditions import Condition
 from primeflow_core.data.splits import TRAIN, read_split
 from primeflow_core.errors import DataError
-from primeflow_core.evaluation.agreement import FEWEST, Bounded, Measured, agreement, halved_controls
+from primeflow_core.evaluation.agreement import FEWEST, Bounded, MeasuredCondition, agreement, halved_controls
+from primeflow_core.evaluation.defaults import PCS
 from primeflow_core.evaluation.principal_components import components
-from primeflow_core.evaluation.response import Cloud, Response, response
-from primeflow_core.evaluation.scores import PCS
+from primeflow_core.evaluation.response import ComparedCells, Response, response
 from primeflow_core.models import checkpoint
 
 MOST_FITTED = 5_000
@@ -113,16 +113,18 @@ def compared(
     predicted: np.ndarray, measured: np.ndarray, known: Background, genes: tuple[str, ...], top: int = 50
 ) -> Comparison:
     """Compare predicted cells (n, G) with measured ones (m, G; m = 0: never measured) of one condition."""
-    from_training = Cloud(predicted, known.training_controls)
+    from_training = ComparedCells(predicted, known.training_controls)
     if len(measured) < FEWEST:
         return Comparison(response(genes, from_training, None), {})
     return Comparison(
-        response(genes, from_training, Cloud(measured, known.other_controls)),
+        response(genes, from_training, ComparedCells(measured, known.other_controls)),
         agreement(predicted, truth_of(measured, known, genes), top=top),
     )
 
 
-def truth_of(measured: np.ndarray, known: Background, genes: tuple[str, ...]) -> Measured:
+def truth_of(measured: np.ndarray, known: Background, genes: tuple[str, ...]) -> MeasuredCondition:
     """What predictions of a condition are scored against: measured cells (m, G) and their background."""
     fitted = components(known.context_cells, PCS)
-    return Measured(measured, known.other_controls, known.training_controls, genes, fitted, known.predicted_controls)
+    return MeasuredCondition(
+        measured, known.other_controls, known.training_controls, genes, fitted, known.predicted_controls
+    )

@@ -13,9 +13,9 @@ import numpy as np
 from primeflow_core.data.conditions import Condition
 from primeflow_core.errors import SettingError
 from primeflow_core.models import checkpoint
-from primeflow_core.models.checkpoint import Manifest
+from primeflow_core.models.checkpoint import Manifest, version_of
 from primeflow_core.models.model_kind import is_flow
-from primeflow_core.models.sampling_plan import STUDENT, Progress, SamplingPlan
+from primeflow_core.models.sampling_plan import STUDENT, SamplingPlan, SamplingProgress
 from primeflow_core.runtime.jobs import JobContext, Snapshot
 from primeflow_core.runtime.memory import lacks_memory
 
@@ -29,7 +29,7 @@ Place = Callable[[np.ndarray], np.ndarray]
 
 
 @dataclass(frozen=True)
-class Question:
+class PredictionRequest:
     """What is asked of which model; equal questions have equal answers. ``version`` is that of the weights' file."""
 
     folder: Path
@@ -91,12 +91,6 @@ class ModelShelf:
         self._pace[folder] = seconds_per_evaluation
 
 
-def version_of(folder: Path) -> int:
-    """Changes when the weights in a model folder do, or its student; 0 where there are none."""
-    files = (folder / checkpoint.WEIGHTS, folder / checkpoint.STUDENT_WEIGHTS)
-    return sum(file.stat().st_mtime_ns for file in files if file.is_file())
-
-
 def evaluations(cells: int, plan: SamplingPlan) -> int:
     """How often the network sees a cell: guidance other than 0 and 1 needs it with and without the condition.
 
@@ -108,12 +102,12 @@ def evaluations(cells: int, plan: SamplingPlan) -> int:
     return cells * plan.steps * a_step * (1 if plan.guidance in (0.0, 1.0) else 2)
 
 
-def predict(question: Question, shelf: ModelShelf, place: Place | None, context: JobContext) -> Prediction:
+def predict(question: PredictionRequest, shelf: ModelShelf, place: Place | None, context: JobContext) -> Prediction:
     """The work of a job. ``place`` puts cells (n, G) on a map (n, 2) for the live view; None shows progress only."""
     predictor = shelf.model(question.folder)
     question = replace(question, plan=predictor.settled(question.plan))
     context.checkpoint()
-    watch = _Watch(question, place, context)
+    watch = _PredictionWatch(question, place, context)
     try:
         values = predictor.predict(question.condition, question.cells, question.plan, watch)
     except (RuntimeError, MemoryError) as error:
@@ -127,10 +121,10 @@ def predict(question: Question, shelf: ModelShelf, place: Place | None, context:
     return Prediction(values, question.cells, question.plan)
 
 
-class _Watch:
+class _PredictionWatch:
     """Told of every solver step: shows the cells on the map, keeps finished batches, ends a cancelled job."""
 
-    def __init__(self, question: Question, place: Place | None, context: JobContext) -> None:
+    def __init__(self, question: PredictionRequest, place: Place | None, context: JobContext) -> None:
         self._question = question
         self._place = place
         self._context = context
@@ -139,7 +133,7 @@ class _Watch:
         self._since: tuple[float, int] | None = None
         self.pace: float | None = None
 
-    def __call__(self, progress: Progress) -> None:
+    def __call__(self, progress: SamplingProgress) -> None:
         self._measure(progress)
         points = self._placed(progress.state)
         if progress.step == progress.steps:
@@ -152,7 +146,7 @@ class _Watch:
         self._context.publish(Snapshot(shown, _done(progress), progress.cells * progress.steps))
         self._context.checkpoint()
 
-    def _measure(self, progress: Progress) -> None:
+    def _measure(self, progress: SamplingProgress) -> None:
         """Seconds an evaluation takes, from the second step on: the first one also warms PyTorch up."""
         now, done = time.monotonic(), _done(progress)
         if self._since is None:
@@ -166,7 +160,7 @@ class _Watch:
         return np.zeros((0, 2), np.float32) if self._place is None else self._place(state)
 
 
-def _done(progress: Progress) -> int:
+def _done(progress: SamplingProgress) -> int:
     """Cell-steps so far."""
     return progress.first * progress.steps + len(progress.state) * progress.step
 

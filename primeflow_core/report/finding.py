@@ -26,7 +26,7 @@ HEADINGS: Mapping[str, str] = MappingProxyType(
 """What the columns of the core's own tables are called before people."""
 
 
-class Mark(StrEnum):
+class LabelRole(StrEnum):
     """What a label is about; each has the shape and colour that its cells have in figures."""
 
     PREDICTED = "predicted"
@@ -37,18 +37,18 @@ class Mark(StrEnum):
 
 SIMULATED_DATA = "SIMULATED data"
 RANKING = "ranking"
-_FIRST_WORDS = {"PREDICTED": Mark.PREDICTED, "MEASURED": Mark.TRUTH, "SIMULATED": Mark.TRUTH}
+_FIRST_WORDS = {"PREDICTED": LabelRole.PREDICTED, "MEASURED": LabelRole.TRUTH, "SIMULATED": LabelRole.TRUTH}
 
 
-def mark_of(label: str) -> Mark:
+def mark_of(label: str) -> LabelRole:
     """PREDICTED for ``PREDICTED 200 cells``; TRUTH for cells that were measured, or simulated in their stead."""
     if label.startswith(SIMULATED_DATA):
-        return Mark.SIMULATED
-    return _FIRST_WORDS.get(label.split(" ", 1)[0], Mark.OTHER)
+        return LabelRole.SIMULATED
+    return _FIRST_WORDS.get(label.split(" ", 1)[0], LabelRole.OTHER)
 
 
 @dataclass(frozen=True)
-class Drawn:
+class SavedFigure:
     """A finished figure: ``svg`` as prints make it, ``alt`` the words for who does not see it. Raises DataError."""
 
     title: str
@@ -91,7 +91,7 @@ class Finding:
     title: str
     kind: str
     labels: tuple[str, ...]
-    figures: tuple[Drawn, ...]
+    figures: tuple[SavedFigure, ...]
     tables: tuple[Table, ...]
     link: str
     origins: tuple[Origin, ...]

@@ -6,7 +6,7 @@ from typing import Any
 
 from primeflow_core.data.conditions import Condition, Novelty, novelty
 from primeflow_core.data.datasets import DATASETS, Dataset
-from primeflow_core.data.h5ad.reading import sha256_of
+from primeflow_core.data.h5ad.writing import sha256_of
 from primeflow_core.model_store.local_models import Model
 from primeflow_core.models.checkpoint import SPLIT, Manifest
 from primeflow_core.models.sampling_plan import SamplingPlan

@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 
 from primeflow_core import __version__
-from primeflow_core.report.finding import SIMULATED_DATA, Drawn, Finding, Mark, Table, mark_of
+from primeflow_core.report.finding import SIMULATED_DATA, Finding, LabelRole, SavedFigure, Table, mark_of
 from primeflow_core.report.finding_origin import Origin
 from primeflow_core.report.methods_text import methods_paragraph
 from primeflow_core.report.stylesheet import CSS
@@ -21,9 +21,9 @@ from primeflow_core.wording import counted
 ROWS_SHOWN = 15
 POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
 SHAPES = {
-    Mark.PREDICTED: '<path d="M7 0l7 7-7 7-7-7z"/>',
-    Mark.TRUTH: '<circle cx="7" cy="7" r="6"/>',
-    Mark.SIMULATED: '<path d="M7 1l6.5 12H.5z"/>',
+    LabelRole.PREDICTED: '<path d="M7 0l7 7-7 7-7-7z"/>',
+    LabelRole.TRUTH: '<circle cx="7" cy="7" r="6"/>',
+    LabelRole.SIMULATED: '<path d="M7 1l6.5 12H.5z"/>',
 }
 
 
@@ -52,9 +52,9 @@ def html_report(title: str, findings: Sequence[Finding], made: str, address: str
 def _key(findings: Sequence[Finding]) -> str:
     """What the marks mean that the findings have, before the first of them."""
     told = {
-        Mark.PREDICTED: "PREDICTED by a model",
-        Mark.TRUTH: "MEASURED in an experiment",
-        Mark.SIMULATED: f"{SIMULATED_DATA}: made by a program, not measured",
+        LabelRole.PREDICTED: "PREDICTED by a model",
+        LabelRole.TRUTH: "MEASURED in an experiment",
+        LabelRole.SIMULATED: f"{SIMULATED_DATA}: made by a program, not measured",
     }
     used = {mark_of(label) for finding in findings for label in finding.labels}
     return _labels([text for mark, text in told.items() if mark in used], "What the marks mean")
@@ -96,7 +96,7 @@ def _article(number: int, finding: Finding, address: str) -> str:
     return "\n".join([*parts, "</article>"])
 
 
-def _figure(drawn: Drawn) -> str:
+def _figure(drawn: SavedFigure) -> str:
     packed = base64.b64encode(drawn.svg.encode()).decode()
     return (
         f'<figure><img src="data:image/svg+xml;base64,{packed}" alt="{escape(drawn.alt)}">'

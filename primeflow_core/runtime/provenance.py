@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from primeflow_core import __version__
 
 if TYPE_CHECKING:
-    from primeflow_core.models.checkpoint import Manifest
+    pass
 
 PACKAGES = ("torch", "numpy", "scipy", "pandas", "anndata", "scikit-learn", "safetensors")
 
@@ -16,19 +16,6 @@ PACKAGES = ("torch", "numpy", "scipy", "pandas", "anndata", "scikit-learn", "saf
 def now() -> str:
     """The time in UTC, ISO 8601, to the second."""
     return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
-
-
-def of_model(manifest: "Manifest") -> dict[str, Any]:
-    """What a prediction is, the model that made it and the data that the model learned from."""
-    return {
-        "kind": "predicted" + (", by a model of simulated data" if manifest.simulated else ""),
-        "model": manifest.name,
-        "model_created": manifest.created,
-        "recipe": manifest.recipe,
-        "data": manifest.dataset,
-        "data_sha256": manifest.data_sha256,
-        "training_seed": manifest.seed,
-    }
 
 
 def versions() -> dict[str, Any]:

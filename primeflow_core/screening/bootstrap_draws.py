@@ -19,7 +19,7 @@ MOST_KEPT = 8
 
 
 @dataclass(frozen=True)
-class Drawn:
+class BootstrapDraws:
     """``log_means``: log2(mean + 0.1), (1 + B, G): of all cells, then of B replicates; ``by_seed``: (S, G).
 
     ``noise`` (1 + B,): by how much the variance of such a mean exceeds that of the mean of all cells; ``seed_noise``
@@ -33,7 +33,7 @@ class Drawn:
     seed_noise: np.ndarray
 
     @property
-    def undrawn(self) -> "Drawn":
+    def undrawn(self) -> "BootstrapDraws":
         """Without its replicates."""
         return replace(self, log_means=self.log_means[:1], noise=self.noise[:1])
 
@@ -49,13 +49,13 @@ class Shares:
     noise: np.ndarray
 
 
-def drawn(by_seed: Sequence[np.ndarray], role: str, resamples: int) -> Drawn:
+def drawn(by_seed: Sequence[np.ndarray], role: str, resamples: int) -> BootstrapDraws:
     """Of cells (n, G) of each noise seed; measured cells are one entry."""
     cells = np.concatenate(by_seed) if len(by_seed) > 1 else by_seed[0]
     found = shares(tuple(map(len, by_seed)), role, resamples)
     logs = np.log2(found.of_cells @ cells + np.float32(PSEUDO))
     rows = 1 + resamples
-    return Drawn(profile(cells), logs[:rows], logs[rows:], found.noise[:rows], found.noise[rows:])
+    return BootstrapDraws(profile(cells), logs[:rows], logs[rows:], found.noise[:rows], found.noise[rows:])
 
 
 @lru_cache(maxsize=MOST_KEPT)
@@ -75,7 +75,7 @@ def shares(sizes: tuple[int, ...], role: str, resamples: int) -> Shares:
     return found
 
 
-def change(one: Drawn, control: Drawn) -> np.ndarray:
+def change(one: BootstrapDraws, control: BootstrapDraws) -> np.ndarray:
     """(1 + B + S, G) log2 changes; replicates against those of the controls, all else against all controls."""
     whole = one.log_means - control.log_means
     return np.concatenate([whole, one.by_seed - control.log_means[:1]])

@@ -10,10 +10,10 @@ import numpy as np
 
 from primeflow_core.evaluation.effect_products import Measures, gene_weight, log_variance, measures
 from primeflow_core.evaluation.interaction import Interaction, judged
-from primeflow_core.screening.bootstrap_draws import Drawn, change, with_seeds
+from primeflow_core.screening.bootstrap_draws import BootstrapDraws, change, with_seeds
 
 
-def sizes(one: Drawn, control: Drawn) -> np.ndarray:
+def sizes(one: BootstrapDraws, control: BootstrapDraws) -> np.ndarray:
     """(1 + B + S,) lengths of the log2 change, freed of noise; 0 where it is no longer than its noise."""
     weight = gene_weight([one.profile], control.profile)
     effects = change(one, control)
@@ -23,7 +23,7 @@ def sizes(one: Drawn, control: Drawn) -> np.ndarray:
     return np.sqrt(np.maximum(np.square(effects, dtype=np.float64) @ weight - own - shared, 0.0))
 
 
-def products(one: Drawn, parts: Sequence[Drawn], control: Drawn) -> np.ndarray:
+def products(one: BootstrapDraws, parts: Sequence[BootstrapDraws], control: BootstrapDraws) -> np.ndarray:
     """(1 + B + S, 1 + parts, 1 + parts), the candidate first; a seed stands beside all cells of the parts."""
     sets, seeds = (one, *parts), len(one.by_seed)
     weight = gene_weight([each.profile for each in sets], control.profile)
@@ -42,7 +42,9 @@ class AgainstParts:
     Magnitudes are NaN throughout where the sum is no larger than its noise, as the interaction then says.
     """
 
-    def __init__(self, names: Sequence[str], one: Drawn, parts: Sequence[Drawn], control: Drawn) -> None:
+    def __init__(
+        self, names: Sequence[str], one: BootstrapDraws, parts: Sequence[BootstrapDraws], control: BootstrapDraws
+    ) -> None:
         found = products(one, parts, control)
         rows = measures(found)
         replicates = slice(1, len(one.log_means))

@@ -25,7 +25,7 @@ from primeflow_core.wording import counted
 if TYPE_CHECKING:
     from distributed import Client
 
-    from primeflow_core.screening.worker_context import Bench
+    from primeflow_core.screening.worker_context import WorkerContext
 
 SENT_AHEAD = 256
 SECONDS_TO_SEE = 90.0
@@ -45,10 +45,10 @@ def run_here(parts: Parts, model: Path, on_done: OnDone, checkpoint: Callable[[]
     on_done(before)
     if not missing:
         return
-    from primeflow_core.screening.worker_context import Bench
+    from primeflow_core.screening.worker_context import WorkerContext
 
     with one_thread():
-        bench = Bench.opened(parts.folder, model)
+        bench = WorkerContext.opened(parts.folder, model)
         for done, shard in enumerate(missing, before + 1):
             parts.write(shard, bench.screened(parts.order.shards[shard], checkpoint))
             on_done(done)
@@ -135,11 +135,11 @@ def screen_shard(folder: str, model: str, shard: int) -> int:
 
 
 @lru_cache(maxsize=1)
-def _kept(folder: str, model: str, fingerprint: str) -> "tuple[Parts, Bench]":
+def _kept(folder: str, model: str, fingerprint: str) -> "tuple[Parts, WorkerContext]":
     """The screen that this worker works for and its bench, read once; another fingerprint is another screen."""
-    from primeflow_core.screening.worker_context import Bench
+    from primeflow_core.screening.worker_context import WorkerContext
 
-    return Parts.opened(Path(folder)), Bench.opened(Path(folder), Path(model))
+    return Parts.opened(Path(folder)), WorkerContext.opened(Path(folder), Path(model))
 
 
 def _wait_to_see(parts: Parts) -> None:

@@ -14,7 +14,7 @@ from primeflow_core.screening.rank_uncertainty import ENDS, goodness, moved, qua
 
 
 @dataclass(frozen=True)
-class Side:
+class GoalScores:
     """Scores (n,) of the same conditions by one goal, and their replicates (n, B; B = 0: none)."""
 
     goal: Goal
@@ -26,9 +26,9 @@ class Side:
         """(n,) the larger, the better; with their sign where scores count either way."""
         return _turned(self.value, self.goal)
 
-    def of(self, kept: np.ndarray) -> "Side":
+    def of(self, kept: np.ndarray) -> "GoalScores":
         """Of some of the conditions, by a mask (n,)."""
-        return Side(self.goal, self.value[kept], self.drawn[kept])
+        return GoalScores(self.goal, self.value[kept], self.drawn[kept])
 
     def resampled(self, picks: np.ndarray) -> np.ndarray:
         """``turned`` scores of the conditions picked (P, n), each row with one replicate of them."""
@@ -64,7 +64,7 @@ class RankAgreement:
     drawn: np.ndarray
 
 
-def rank_agreement(measured: Side, predicted: Side, picks: np.ndarray) -> RankAgreement:
+def rank_agreement(measured: GoalScores, predicted: GoalScores, picks: np.ndarray) -> RankAgreement:
     """Over bootstrap samples of conditions, ``picks`` (B, n), each with one replicate of either side's scores.
 
     The interval of the correlation is moved as every interval over cells (evaluation.bootstrap); that of the hits, a

@@ -22,7 +22,7 @@ from primeflow_core.data.conditions import Condition
 from primeflow_core.errors import ConditionError, DataError
 from primeflow_core.evaluation.interaction import FEWEST_CELLS
 from primeflow_core.models.baselines.additive import SumOfSingles
-from primeflow_core.models.baselines.measured import Measured
+from primeflow_core.models.baselines.measured import TrainingMeans
 from primeflow_core.models.sampling_plan import SamplingPlan
 from primeflow_core.prediction.measured_comparison import control_rows, in_training
 from primeflow_core.runtime.atomic_files import replaced
@@ -109,7 +109,7 @@ class Reference:
 
     @cached_property
     def _sum(self) -> SumOfSingles:
-        return SumOfSingles(Measured.of(self.cells))
+        return SumOfSingles(TrainingMeans.of(self.cells))
 
     def _arrays(self) -> dict[str, np.ndarray]:
         """Text as UTF-8 bytes, so that it is neither padded nor needs pickle."""

@@ -20,7 +20,7 @@ from primeflow_core.screening.bootstrap_draws import (
     CONTROLS,
     TARGET,
     TARGET_CONTROLS,
-    Drawn,
+    BootstrapDraws,
     change,
     drawn,
     shares,
@@ -36,7 +36,7 @@ Alone = Callable[[Condition], Sequence[np.ndarray]]
 
 
 @dataclass(frozen=True)
-class Scored:
+class GoalScore:
     """``replicates`` (resamples,) float32; all NaN where there is no score."""
 
     score: float
@@ -50,8 +50,8 @@ class Subject:
 
     condition: Condition
     by_seed: tuple[np.ndarray, ...]
-    cells: Drawn
-    controls: Drawn
+    cells: BootstrapDraws
+    controls: BootstrapDraws
 
     @property
     def seeds(self) -> int:
@@ -93,10 +93,10 @@ class Scorer:
             (self._place(name), sign) for sign, names in ((1, goal.raised), (-1, goal.lowered)) for name in names
         ]
         self._target = _Target(reference, resamples) if goal.kind in TOWARDS else None
-        self._kept: dict[tuple[str, Condition], Drawn | None] = {}
-        self._controls: dict[int, tuple[np.ndarray, Drawn]] = {}
+        self._kept: dict[tuple[str, Condition], BootstrapDraws | None] = {}
+        self._controls: dict[int, tuple[np.ndarray, BootstrapDraws]] = {}
 
-    def score(self, condition: Condition, by_seed: Sequence[np.ndarray], controls: np.ndarray) -> Scored:
+    def score(self, condition: Condition, by_seed: Sequence[np.ndarray], controls: np.ndarray) -> GoalScore:
         """Cells (n, G) of each noise seed, measured cells as one entry, with effects measured from ``controls`` (k, G).
 
         Raises DataError for no cells, or another number of genes.
@@ -114,12 +114,12 @@ class Scorer:
             condition, tuple(by_seed), drawn(by_seed, CANDIDATE, self.resamples), self._drawn_controls(controls)
         )
 
-    def scored(self, subject: Subject) -> Scored:
+    def scored(self, subject: Subject) -> GoalScore:
         rows = self._rows(subject)
         if not np.isfinite(rows[0]):
             rows = subject.unscored
         end = 1 + subject.replicates
-        return Scored(float(rows[0]), rows[1:end].astype(np.float32), tuple(rows[end:].tolist()))
+        return GoalScore(float(rows[0]), rows[1:end].astype(np.float32), tuple(rows[end:].tolist()))
 
     def value(self, condition: Condition, cells: np.ndarray, controls: np.ndarray) -> float:
         """The score of cells (n, G), without replicates; for goals that no parts are needed for."""
@@ -163,24 +163,24 @@ class Scorer:
         mean: np.ndarray = (changes * signs).mean(axis=1)
         return mean
 
-    def _measured_part(self, part: Condition) -> Drawn | None:
+    def _measured_part(self, part: Condition) -> BootstrapDraws | None:
         key = ("measured", part)
         if key not in self._kept:
             cells = self.reference.single(part)
             self._kept[key] = None if cells is None else self._drawn_part(key, [cells])
         return self._kept[key]
 
-    def _predicted_part(self, part: Condition) -> Drawn | None:
+    def _predicted_part(self, part: Condition) -> BootstrapDraws | None:
         key = ("predicted", part)
         if key not in self._kept and self._predicted_alone is not None:
             self._kept[key] = self._drawn_part(key, self._predicted_alone(part))
         return self._kept.get(key)
 
-    def _drawn_part(self, key: tuple[str, Condition], by_seed: Sequence[np.ndarray]) -> Drawn:
+    def _drawn_part(self, key: tuple[str, Condition], by_seed: Sequence[np.ndarray]) -> BootstrapDraws:
         origin, part = key
         return drawn(by_seed, f"{origin} {part.label}", self.resamples)
 
-    def _drawn_controls(self, controls: np.ndarray) -> Drawn:
+    def _drawn_controls(self, controls: np.ndarray) -> BootstrapDraws:
         """Kept with the array itself, so that no other can have its id."""
         if id(controls) not in self._controls:
             if len(self._controls) >= MOST_CONTROLS:
@@ -230,7 +230,7 @@ class _Target:
 
 
 def _against(
-    subject: Subject, drawn_part: Callable[[Condition], Drawn | None], controls: Drawn | None
+    subject: Subject, drawn_part: Callable[[Condition], BootstrapDraws | None], controls: BootstrapDraws | None
 ) -> AgainstParts | None:
     parts = subject.condition.parts
     if len(parts) < 2 or controls is None:

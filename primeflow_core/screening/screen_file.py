@@ -17,9 +17,9 @@ import pyarrow.parquet as pq
 from primeflow_core.data.conditions import parse_perturbations
 from primeflow_core.data.gene_names import current_symbol
 from primeflow_core.errors import DataError, PrimeflowError, SettingError
-from primeflow_core.models.checkpoint import Manifest
+from primeflow_core.models.checkpoint import Manifest, of_model
 from primeflow_core.runtime.atomic_files import replaced
-from primeflow_core.runtime.provenance import of_model, versions
+from primeflow_core.runtime.provenance import versions
 from primeflow_core.screening.goal import Goal, GoalKind
 from primeflow_core.screening.next_experiments import RULE, next_experiments
 from primeflow_core.screening.next_experiments import columns as next_columns

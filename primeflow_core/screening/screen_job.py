@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from primeflow_core.screening.reference_cells import Reference
     from primeflow_core.screening.trust import Trust
-    from primeflow_core.screening.worker_context import Bench
+    from primeflow_core.screening.worker_context import WorkerContext
 
 PREPARING, CHECKING, RANKING = "Preparing", "Checking what was held out", "Ranking"
 UNFINISHED = "unfinished"
@@ -100,14 +100,16 @@ def screen(
     screens, so that the scores are the same and other lanes keep a core. Raises PrimeflowError.
     """
     from primeflow_core.screening.engine import one_thread
-    from primeflow_core.screening.worker_context import Bench
+    from primeflow_core.screening.worker_context import WorkerContext
 
     context.publish(Snapshot(np.zeros((0, 0)), 0, len(request.candidates), note=PREPARING))
     cells, predictor = read(), shelf.model(request.folder)
     context.checkpoint()
     with one_thread():
         order, reference = prepared(request, cells, lambda: predictor)
-        return _Run(request, refused, cells, order, reference, context).whole(Bench(order, predictor, reference))
+        return _Run(request, refused, cells, order, reference, context).whole(
+            WorkerContext(order, predictor, reference)
+        )
 
 
 class _Run:
@@ -132,7 +134,7 @@ class _Run:
         self._wanted = frozenset(order.candidates)
         self._done = 0
 
-    def whole(self, bench: "Bench") -> RankedSoFar:
+    def whole(self, bench: "WorkerContext") -> RankedSoFar:
         everything, checked = self._order.everything, len(set(self._order.checked))
         for position, condition in enumerate(everything):
             self._rows.append(bench.screened([position], self._context.checkpoint))

@@ -160,7 +160,7 @@ def told_trust(
 
     None without measured cells, and for too few checked conditions. Raises DataError.
     """
-    from primeflow_core.models.baselines.condition_scores import fitted_to_training
+    from primeflow_core.model_store.fitted_baselines import fitted_to_training
     from primeflow_core.screening.scoring import Scorer
     from primeflow_core.screening.trust import trust_of
 

@@ -18,48 +18,22 @@ from primeflow_core.errors import ConditionError, DataError
 from primeflow_core.evaluation.bootstrap import interval
 from primeflow_core.model_store.available_conditions import Covariates
 from primeflow_core.screening.goal import Goal
-from primeflow_core.screening.rank_agreement import Side, rank_agreement
+from primeflow_core.screening.rank_agreement import GoalScores, rank_agreement
 from primeflow_core.screening.rank_uncertainty import goodness
 from primeflow_core.screening.ranking import matrix
 from primeflow_core.screening.screen_spec import ScreenOrder
+from primeflow_core.screening.trust_row import TrustRow
 from primeflow_core.screening.trust_text import label_of, sentences
 
 if TYPE_CHECKING:
     from primeflow_core.models.baselines.condition_scores import FittedRivals
     from primeflow_core.models.baselines.rival import Rival
     from primeflow_core.screening.reference_cells import Reference
-    from primeflow_core.screening.scoring import Scored, Scorer
+    from primeflow_core.screening.scoring import GoalScore, Scorer
 
 FEWEST = 3
 REPLICATES = 1000
 MODEL = "model"
-
-
-@dataclass(frozen=True)
-class TrustRow:
-    """The ranking by ``name``, the model or a rival, beside the measured one, on as many ``conditions`` as it has a
-    score for.
-
-    ``spearman`` and ``hits`` of ``best`` as in RankAgreement; ``hits_low``, ``hits_high`` as a share; ``chance``: hits
-    by chance; ``p``: how often chance has so many. ``lead``: by how much the model's correlation on the same conditions
-    is higher, 0 for the model. NaN where there is none.
-    """
-
-    name: str
-    label: str
-    conditions: int
-    spearman: float
-    low: float
-    high: float
-    hits: float
-    best: int
-    hits_low: float
-    hits_high: float
-    chance: float
-    p: float
-    lead: float
-    lead_low: float
-    lead_high: float
 
 
 @dataclass(frozen=True)
@@ -135,7 +109,7 @@ def trust_of(
     for fewer than 3 conditions that the experiment and the model both have a score of.
     """
     at = _places(rows, order, measured)
-    judge = _Judge(scorer, order, reference)
+    judge = _GoalScorer(scorer, order, reference)
     truth = judge.of_cells({condition: measured[condition] for condition in at}, held_out_controls)
     model = judge.of_rows(rows, list(at.values()))
     known = np.isfinite(truth.value) & np.isfinite(model.value)
@@ -159,23 +133,23 @@ def trust_of(
 
 
 @dataclass(frozen=True)
-class _Judge:
+class _GoalScorer:
     """Scores conditions by the goal of ``order``."""
 
     scorer: "Scorer"
     order: ScreenOrder
     reference: "Reference"
 
-    def of_rows(self, rows: pa.Table, at: Sequence[int]) -> Side:
-        return Side(self.order.goal, rows["score"].to_numpy()[at], matrix(rows, "replicates")[at])
+    def of_rows(self, rows: pa.Table, at: Sequence[int]) -> GoalScores:
+        return GoalScores(self.order.goal, rows["score"].to_numpy()[at], matrix(rows, "replicates")[at])
 
-    def of_cells(self, cells: Mapping[Condition, np.ndarray], controls: Mapping[Covariates, np.ndarray]) -> Side:
+    def of_cells(self, cells: Mapping[Condition, np.ndarray], controls: Mapping[Covariates, np.ndarray]) -> GoalScores:
         return self._side([self._scored(c, found, controls[c.covariates]) for c, found in cells.items()])
 
-    def of_rival(self, rival: "Rival", conditions: Sequence[Condition]) -> Side:
+    def of_rival(self, rival: "Rival", conditions: Sequence[Condition]) -> GoalScores:
         return self._side([self._rivals(rival, condition) for condition in conditions])
 
-    def _rivals(self, rival: "Rival", condition: Condition) -> "Scored | None":
+    def _rivals(self, rival: "Rival", condition: Condition) -> "GoalScore | None":
         cells = self.order.cells * len(self.order.seeds)
         try:
             made = rival.predict(condition, min(cells, rival.distinct(condition)), self.order.seeds[0])
@@ -183,20 +157,20 @@ class _Judge:
             return None
         return self._scored(condition, made, self.reference.controls(condition.covariates))
 
-    def _scored(self, condition: Condition, cells: np.ndarray, controls: np.ndarray) -> "Scored | None":
+    def _scored(self, condition: Condition, cells: np.ndarray, controls: np.ndarray) -> "GoalScore | None":
         try:
             return self.scorer.score(condition, [cells], controls)
         except DataError:
             return None
 
-    def _side(self, scored: "Sequence[Scored | None]") -> Side:
+    def _side(self, scored: "Sequence[GoalScore | None]") -> GoalScores:
         """NaN for a condition without a score."""
         value = np.array([np.nan if each is None else each.score for each in scored])
         drawn = np.full((len(scored), self.order.resamples), np.nan)
         for row, each in zip(drawn, scored, strict=True):
             if each is not None and len(each.replicates) == len(row):
                 row[:] = each.replicates
-        return Side(self.order.goal, value, drawn)
+        return GoalScores(self.order.goal, value, drawn)
 
 
 def _places(rows: pa.Table, order: ScreenOrder, measured: Mapping[Condition, np.ndarray]) -> dict[Condition, int]:
@@ -207,7 +181,7 @@ def _places(rows: pa.Table, order: ScreenOrder, measured: Mapping[Condition, np.
     return {c: row_of[i] for i, c in everything if c in checked and i in row_of and c in measured}
 
 
-def _row(name: str, truth: Side, model: Side, side: Side) -> TrustRow:
+def _row(name: str, truth: GoalScores, model: GoalScores, side: GoalScores) -> TrustRow:
     known = np.isfinite(side.value)
     truth, model, side = truth.of(known), model.of(known), side.of(known)
     picks = np.random.default_rng(0).integers(len(truth.value), size=(REPLICATES, len(truth.value)))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from primeflow_core.screening.trust import TrustRow
+    from primeflow_core.screening.trust_row import TrustRow
 
 LABELS: dict[str, str] = {
     "model": "The model",

@@ -17,12 +17,12 @@ from primeflow_core.data.conditions import Condition
 from primeflow_core.errors import CheckpointError, DataError, PrimeflowError
 from primeflow_core.evaluation.bootstrap import interval
 from primeflow_core.evaluation.effect_products import log_variance
-from primeflow_core.evaluation.response import Cloud, up_and_down
+from primeflow_core.evaluation.response import ComparedCells, up_and_down
 from primeflow_core.models import checkpoint as model_folder
 from primeflow_core.screening.effect_products import AgainstParts, sizes
 from primeflow_core.screening.goal import OF_COMBINATIONS
 from primeflow_core.screening.reference_cells import Reference
-from primeflow_core.screening.scoring import Scored, Scorer, Subject
+from primeflow_core.screening.scoring import GoalScore, Scorer, Subject
 from primeflow_core.screening.screen_spec import ScreenOrder, weights_of
 from primeflow_core.screening.shard_schema import schema
 from primeflow_core.screening.shards import ORDER, REFERENCE
@@ -35,7 +35,7 @@ NAN = float("nan")
 SUM_SEED = 0
 
 
-class Bench:
+class WorkerContext:
     """Screens conditions of ``order`` with a loaded model; keeps what they have in common: parts and controls.
 
     Memory grows with the number of different parts, not with that of candidates.
@@ -52,7 +52,7 @@ class Bench:
         self._scorer = Scorer(predictor.genes, order.goal, reference, order.resamples, self._alone)
 
     @staticmethod
-    def opened(folder: Path, model: Path) -> "Bench":
+    def opened(folder: Path, model: Path) -> "WorkerContext":
         """The bench of the screen in ``folder`` with the model in the folder ``model``.
 
         Raises CheckpointError where the model is not the one of the order, DataError where the folder is damaged.
@@ -67,7 +67,7 @@ class Bench:
                 f"{model} does not hold the weights that this screen began with: the model was trained further or is "
                 f"another. Name the model {order.model} as it was, or delete {folder} and screen again."
             )
-        return Bench(order, predictor, reference)
+        return WorkerContext(order, predictor, reference)
 
     def screened(self, positions: Iterable[int], checkpoint: Callable[[], None] = lambda: None) -> pa.Table:
         """Rows, as ``rows.schema`` says, of the conditions at these positions of ``order.everything``.
@@ -111,7 +111,7 @@ class Bench:
         place = 0 if condition.is_control else 1 + known.index(condition.perturbations[0].name)
         return self._predicted(condition, [_own_seed(seed, place) for seed in self._order.seeds])
 
-    def _sum_score(self, condition: Condition, controls: np.ndarray, scored: Scored) -> float:
+    def _sum_score(self, condition: Condition, controls: np.ndarray, scored: GoalScore) -> float:
         """A combination's magnitude is told as a share of the sum, whose own is 1."""
         if self._order.goal.kind in OF_COMBINATIONS:
             return 1.0 if np.isfinite(scored.score) else NAN
@@ -124,7 +124,7 @@ class Bench:
         lengths = sizes(one, control)
         low, high = interval(float(lengths[0]), lengths[1 : len(one.log_means)], "size")
         up, down = up_and_down(
-            Cloud(np.concatenate(subject.by_seed), self._reference.controls(subject.condition.covariates))
+            ComparedCells(np.concatenate(subject.by_seed), self._reference.controls(subject.condition.covariates))
         )
         return {
             "size": float(lengths[0]),

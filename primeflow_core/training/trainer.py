@@ -9,10 +9,8 @@ import json
 import math
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from types import MappingProxyType
-from typing import Literal
 
 import numpy as np
 import torch
@@ -20,90 +18,23 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from primeflow_core.batch_order import shuffled
-from primeflow_core.errors import CheckpointError, SettingError, UnfitSettingsError
+from primeflow_core.errors import CheckpointError, UnfitSettingsError
 from primeflow_core.models import checkpoint
 from primeflow_core.models.composed_cells.composer import Composer, composer
 from primeflow_core.models.precision import products
 from primeflow_core.models.predictor import Batch, Predictor
-from primeflow_core.models.sampling_plan import PRECISIONS
 from primeflow_core.models.torch_rng import drawing
 from primeflow_core.runtime.atomic_files import remove_partial, replaced, write_text
-from primeflow_core.training.batches import CellSource
+from primeflow_core.training.batches import CellSource, shuffled
+from primeflow_core.training.config import OPTIMIZERS, PLATEAU, PLATEAU_FACTOR, TrainingConfig, in_steps
 
 STATE = "training/state.safetensors"
 LOG = "training/log.jsonl"
 ORDER, DRAWS, DROPOUT, VALIDATION, COMPOSED, PARTNERS = range(6)
-LEAST = MappingProxyType(
-    {
-        1: ("batch_size", "accumulation", "validation_draws", "patience"),
-        0: ("steps", "epochs", "validate_every", "cells_per_condition", "clip", "weight_decay"),
-    }
-)
-OPTIMIZERS = MappingProxyType({"adamw": torch.optim.AdamW, "adam": torch.optim.Adam})
-CHOICES = MappingProxyType(
-    {"precision": PRECISIONS, "decay": ("constant", "cosine", "plateau"), "optimizer": tuple(OPTIMIZERS)}
-)
-PLATEAU, PLATEAU_FACTOR = 15, 0.2
-"""PerturBench's: after more than so many validations without improvement the learning rate falls to so much of
-itself."""
-
-
-@dataclass(frozen=True)
-class TrainingConfig:
-    """Numbers of the optimisation. A step is one update of the weights, from ``accumulation`` batches.
-
-    ``precision`` of the products: ``float32``, ``bfloat16`` with weights, sums and loss in float32, or ``auto``:
-    bfloat16 where the processor multiplies it faster. ``decay`` of the learning rate: ``constant``, ``cosine`` down
-    to 0 over ``steps``, or ``plateau``: to a fifth at every 16th validation without improvement. ``epochs``: at most so
-    many passes over the training cells, 0 for any number. ``composed``: the share of each batch that shows composed
-    cells in place of measured ones, see composition/composer.py. ``patience``: validations without improvement before
-    the training stops. ``validation_draws``: how often each validation cell is noised anew, always the same noise.
-    ``cells_per_condition``: cells of one condition that come one after the other, see batch_order.py; 0: any cells.
-    ``validate_every`` 0: once an epoch. ``steps`` 0: for what is known in closed form from statistics of the cells.
-    ``clip``: the longest gradient, 0 for any length. ``optimizer``: with ``adam`` the weight decay is part of the
-    gradient, with ``adamw`` it is not.
-    """
-
-    batch_size: int = 64
-    cells_per_condition: int = 0
-    precision: Literal["auto", "float32", "bfloat16"] = "float32"
-    accumulation: int = 1
-    optimizer: Literal["adamw", "adam"] = "adamw"
-    learning_rate: float = 5e-5
-    weight_decay: float = 0.0
-    clip: float = 5.0
-    ema: float = 0.999
-    composed: float = 0.0
-    warmup: int = 100
-    decay: Literal["constant", "cosine", "plateau"] = "constant"
-    steps: int = 20_000
-    epochs: int = 0
-    validate_every: int = 250
-    validation_draws: int = 4
-    patience: int = 12
-    save_every: int = 250
-    log_every: int = 50
-
-    def __post_init__(self) -> None:
-        for least, names in LEAST.items():
-            for name in names:
-                if getattr(self, name) < least:
-                    raise SettingError(f"{name} is {getattr(self, name)}; it must be {least} or more.")
-        for name in ("save_every", "log_every", "learning_rate"):
-            if getattr(self, name) <= 0:
-                raise SettingError(f"{name} is {getattr(self, name)}; it must be above 0.")
-        for name, known in CHOICES.items():
-            if getattr(self, name) not in known:
-                raise SettingError(f"{name} is {getattr(self, name)!r}; it must be one of {', '.join(known)}.")
-        if not 0 <= self.ema < 1:
-            raise SettingError(f"ema is {self.ema}; it must be at least 0 and below 1.")
-        if not 0 <= self.composed < 1:
-            raise SettingError(f"composed is {self.composed}; it must be at least 0 and below 1.")
 
 
 @dataclass
-class Progress:
+class TrainingProgress:
     """Where a training stands; saved with its state."""
 
     step: int = 0
@@ -137,16 +68,6 @@ def seeded(device: torch.device, seed: int, stream: int, index: int) -> torch.Ge
     return torch.Generator(device).manual_seed(int(state >> np.uint64(1)))
 
 
-def in_steps(config: TrainingConfig, cells: int) -> TrainingConfig:
-    """``config`` with what it says of epochs turned into steps, for so many training cells."""
-    an_epoch = math.ceil(math.ceil(cells / config.batch_size) / config.accumulation)
-    return replace(
-        config,
-        steps=min(config.steps, config.epochs * an_epoch) if config.epochs else config.steps,
-        validate_every=config.validate_every or an_epoch,
-    )
-
-
 def _check_fits(predictor: Predictor, config: TrainingConfig, epochs: float) -> None:
     if config.steps and not any(True for _ in predictor.parameters()):
         raise UnfitSettingsError(
@@ -178,7 +99,7 @@ class Trainer:
         self.optimizer = OPTIMIZERS[config.optimizer](
             learned, lr=config.learning_rate, weight_decay=config.weight_decay, fused=True
         )
-        self.progress = Progress()
+        self.progress = TrainingProgress()
         self._composer = self._composer_of(train) if config.composed else None
         self._order: tuple[int, np.ndarray] = (-1, np.zeros(0, dtype=np.int64))
 
@@ -313,7 +234,7 @@ class Trainer:
                 for key in stored.keys():  # noqa: SIM118 (no mapping: it has no iterator)
                     group, name = key.split(".", 1)
                     groups[group][name] = stored.get_tensor(key)
-                self.progress = Progress(**json.loads(stored.metadata()["progress"]))
+                self.progress = TrainingProgress(**json.loads(stored.metadata()["progress"]))
             self.predictor.load_state_dict(groups["model"])
             self.averaged.load_state_dict(groups["averaged"])
         except (SafetensorError, RuntimeError, KeyError, TypeError, ValueError) as error:
@@ -348,7 +269,7 @@ def train(
     minutes: float = math.inf,
     on_log: OnLog | None = None,
     asked_to_end: AskedToEnd | None = None,
-) -> Progress:
+) -> TrainingProgress:
     """Train until the steps, the minutes or the patience are used up, going on from ``folder`` if it has a state.
 
     Keeps the best averaged weights in ``folder``/weights.safetensors, the state to resume from and one JSON

@@ -7,7 +7,7 @@ from primeflow_core.data.h5ad.obs_columns import NONE
 from primeflow_core.user_data.user_cells import Fixes
 
 
-class Mark(StrEnum):
+class CheckMark(StrEnum):
     GOOD = "good"
     DOUBT = "doubt"
     BAD = "bad"
@@ -33,7 +33,7 @@ class Row:
     """One question, how it stands, and the answer in words; ``mends`` lists what can be chosen, best first."""
 
     subject: str
-    mark: Mark
+    mark: CheckMark
     text: str
     mends: tuple[Mend, ...] = ()
 

@@ -9,13 +9,14 @@ from primeflow_core.data.conditions import Condition
 from primeflow_core.data.gene_matching import LEAST_SHARE, GeneMatch, gene_columns, match_genes
 from primeflow_core.data.h5ad.issues import Problem
 from primeflow_core.data.h5ad.obs_columns import COVARIATE_COLUMNS, column, condition_column
-from primeflow_core.data.h5ad.reading import Examined, Inspection, Scale, examine, is_simulated
+from primeflow_core.data.h5ad.reading import Examined, Inspection, Scale, examine
+from primeflow_core.data.h5ad.writing import is_simulated
 from primeflow_core.errors import DataError
 from primeflow_core.evaluation.agreement import FEWEST
 from primeflow_core.model_store.available_conditions import Catalogue, Covariates
 from primeflow_core.model_store.condition_matching import ConditionMatch, MatchedCondition, context_called
 from primeflow_core.models.checkpoint import Manifest
-from primeflow_core.user_data.checklist_row import Mark, Mend, Row
+from primeflow_core.user_data.checklist_row import CheckMark, Mend, Row
 from primeflow_core.user_data.uploads import BroughtFile, check, speaking_of
 from primeflow_core.user_data.user_cells import Fixes
 
@@ -47,12 +48,12 @@ class Checklist:
     @property
     def ready(self) -> bool:
         """Whether the controls can be used as the cells to start from."""
-        return all(row.mark is not Mark.BAD for row in self.rows)
+        return all(row.mark is not CheckMark.BAD for row in self.rows)
 
     @property
     def trainable(self) -> bool:
         """Whether a model could learn from the cells, whatever they are to the model they were checked against."""
-        wrong = {row.subject for row in self.rows if row.mark is Mark.BAD}
+        wrong = {row.subject for row in self.rows if row.mark is CheckMark.BAD}
         perturbed = self.inspection is not None and self.inspection.conditions > 0
         return perturbed and wrong <= {"Origin", "Genes", "Context"}
 
@@ -70,7 +71,7 @@ def checklist(brought: BroughtFile, fixes: Fixes, manifest: Manifest) -> Checkli
             examined = examine(brought.path, fixes.wishes, fixes.repair)
             simulated = is_simulated(brought.path)
     except DataError as error:
-        return Checklist((Row("Readable", Mark.BAD, str(error)),))
+        return Checklist((Row("Readable", CheckMark.BAD, str(error)),))
     return _Reading(examined, fixes, manifest, simulated).checklist()
 
 
@@ -103,7 +104,7 @@ class _Reading:
         found = self.found
         megabytes = max(found.size / 1e6, 0.1)
         return Row(
-            "Readable", Mark.GOOD,
+            "Readable", CheckMark.GOOD,
             f"An AnnData file of {found.cells:,} cells and {found.genes:,} genes, {megabytes:,.1f} MB.",
         )  # fmt: skip
 
@@ -120,20 +121,20 @@ class _Reading:
                 "The model learned from simulated cells and your file does not say that its cells are: it knows "
                 "nothing of measured cells. Choose a model of measured cells."
             )
-        return [Row("Origin", Mark.BAD, text)]
+        return [Row("Origin", CheckMark.BAD, text)]
 
     def _genes(self, columns: Mapping[str | None, int]) -> Row:
         match = match_genes(self.examined.genes, self.manifest.genes)
         asked, count = len(match.columns), f"{match.found:,} of {len(match.columns):,} model genes are in your file"
         better = max(columns.values()) > match.found
         if not match.enough:
-            return Row("Genes", Mark.BAD, f"{count}{self._looks(match)}. {_remedy(better)}", _if(better))
+            return Row("Genes", CheckMark.BAD, f"{count}{self._looks(match)}. {_remedy(better)}", _if(better))
         mends = _if(better or self.fixes.repair.gene_column is not None)
         other = f", {match.translated:,} of them under another name or as an Ensembl id" if match.translated else ""
         if match.found < asked:
             lacking = f" The other {asked - match.found:,} count as 0: do not read them as a change."
-            return Row("Genes", Mark.DOUBT, f"{count}{other}.{lacking}", mends)
-        return Row("Genes", Mark.GOOD, f"{count}{other}.", mends)
+            return Row("Genes", CheckMark.DOUBT, f"{count}{other}.{lacking}", mends)
+        return Row("Genes", CheckMark.GOOD, f"{count}{other}.", mends)
 
     def _looks(self, match: GeneMatch) -> str:
         return f" ({_KINDS[match.kind]})" if match.kind in _KINDS else ""
@@ -143,40 +144,49 @@ class _Reading:
         if repeated:
             text = " ".join(problem.text for problem in repeated)
             return [
-                Row("Names", Mark.BAD, f"{text} Use the first of each gene, and number the cells?", (Mend.DISTINCT,))
+                Row(
+                    "Names",
+                    CheckMark.BAD,
+                    f"{text} Use the first of each gene, and number the cells?",
+                    (Mend.DISTINCT,),
+                )
             ]
         if self.fixes.repair.distinct:
-            return [Row("Names", Mark.DOUBT, "Of genes of one name the first is used; cells of one name are numbered.")]
+            return [
+                Row("Names", CheckMark.DOUBT, "Of genes of one name the first is used; cells of one name are numbered.")
+            ]
         return []
 
     def _values(self) -> Row:
         problem = next((self.problems[code] for code in _VALUES if code in self.problems), None)
         if problem is not None and problem.code in ("counts", "linear"):
-            return Row("Values", Mark.BAD, f"{problem.text} Normalise now?", (Mend.NORMALISE,))
+            return Row("Values", CheckMark.BAD, f"{problem.text} Normalise now?", (Mend.NORMALISE,))
         if problem is not None and problem.code == "scaled":
-            return Row("Values", Mark.BAD, f"{problem.text} Upload them as they were before scaling.")
+            return Row("Values", CheckMark.BAD, f"{problem.text} Upload them as they were before scaling.")
         if problem is not None:
-            return Row("Values", Mark.BAD, f"{problem.text} {problem.remedy}")
+            return Row("Values", CheckMark.BAD, f"{problem.text} {problem.remedy}")
         if self.fixes.repair.normalise:
             was = "Counts" if self.found.scale is Scale.COUNTS else "Values"
             return Row(
-                "Values", Mark.GOOD, f"{was}, brought to the log scale: log1p at the median total of your cells."
+                "Values", CheckMark.GOOD, f"{was}, brought to the log scale: log1p at the median total of your cells."
             )
-        return Row("Values", Mark.GOOD, f"Log-normalised, up to {self.found.highest:.2f}.")
+        return Row("Values", CheckMark.GOOD, f"Log-normalised, up to {self.found.highest:.2f}.")
 
     def _perturbations(self) -> Row:
         wrong = next((self.problems[code] for code in _CONDITIONS if code in self.problems), None)
         if wrong is not None:
             return _no_perturbations(wrong)
         if self.fixes.repair.untreated:
-            return Row("Perturbations", Mark.GOOD, "You say that no cell was treated.", (Mend.UNTREATED,))
+            return Row("Perturbations", CheckMark.GOOD, "You say that no cell was treated.", (Mend.UNTREATED,))
         if self.found.layout is None:
-            return Row("Perturbations", Mark.GOOD, f"Read from column {self._condition_column()!r}.", (Mend.CONDITION,))
+            return Row(
+                "Perturbations", CheckMark.GOOD, f"Read from column {self._condition_column()!r}.", (Mend.CONDITION,)
+            )
         layout, number = self.found.layout, self.found.conditions
         pairs = len(self.found.combinations)
         joined = f"{pairs:,} combinations joined by {layout.separator!r}" if pairs else "no combinations"
         text = f"{number:,} {_plural('condition', number)} in column {layout.condition!r}, {joined}."
-        return Row("Perturbations", Mark.GOOD, text, (Mend.CONDITION, Mend.SEPARATOR))
+        return Row("Perturbations", CheckMark.GOOD, text, (Mend.CONDITION, Mend.SEPARATOR))
 
     def _control_and_context(
         self, chosen: Mapping[str, Covariates], without: tuple[str, ...], conditions: tuple[MatchedCondition, ...]
@@ -186,7 +196,7 @@ class _Reading:
             return [
                 Row(
                     "Control",
-                    Mark.BAD,
+                    CheckMark.BAD,
                     f"{text} Without control cells the file cannot be used. Which cells are unperturbed?",
                     (Mend.CONTROL, Mend.UNTREATED),
                 )
@@ -194,12 +204,12 @@ class _Reading:
         if self.found.layout is None or self.examined.table is None:
             return []
         control = f"{self.found.control_cells:,} cells labelled {self.found.layout.control!r}"
-        rows = [Row("Control", Mark.GOOD, f"{control}.", () if self.fixes.repair.untreated else (Mend.CONTROL,))]
+        rows = [Row("Control", CheckMark.GOOD, f"{control}.", () if self.fixes.repair.untreated else (Mend.CONTROL,))]
         if self.found.control_cells < FEWEST_CONTROLS:
             text = f"{control}; {FEWEST_CONTROLS} are the fewest. Are they labelled otherwise?"
-            return [Row("Control", Mark.BAD, text, (Mend.CONTROL,))]
+            return [Row("Control", CheckMark.BAD, text, (Mend.CONTROL,))]
         rows.append(self._context(chosen, without))
-        if rows[-1].mark is not Mark.BAD and not self.fixes.repair.untreated:
+        if rows[-1].mark is not CheckMark.BAD and not self.fixes.repair.untreated:
             rows.append(_known(conditions))
         return rows
 
@@ -208,15 +218,15 @@ class _Reading:
         mends = (Mend.CONTEXTS, Mend.COVARIATES)
         if number > MOST_CONTEXTS:
             text = f"Your columns tell {number:,} contexts apart; {MOST_CONTEXTS} is the most. Choose fewer columns."
-            return Row("Context", Mark.BAD, text, (Mend.COVARIATES,))
+            return Row("Context", CheckMark.BAD, text, (Mend.COVARIATES,))
         used = [name for name in chosen if name not in without]
         few = f" Too few control cells, left out: {_some(without)}." if without else ""
         if not used:
-            return Row("Context", Mark.BAD, f"Which of the model's cells are yours?{few}", mends)
+            return Row("Context", CheckMark.BAD, f"Which of the model's cells are yours?{few}", mends)
         meant = "; ".join(f"{name or 'all cells'} as {_text(chosen[name]) or 'the model’s cells'}" for name in used)
         left = [name for name in self.found.contexts if name not in chosen]
         told = f" Left out: {_some(tuple(left))}." if left else ""
-        return Row("Context", Mark.DOUBT if few or left else Mark.GOOD, f"Used: {meant}.{told}{few}", mends)
+        return Row("Context", CheckMark.DOUBT if few or left else CheckMark.GOOD, f"Used: {meant}.{told}{few}", mends)
 
     def _contexts(self) -> tuple[dict[str, Covariates], tuple[str, ...]]:
         """The model's covariates by context of the file, and which of these contexts have too few controls."""
@@ -259,13 +269,15 @@ class _Reading:
 def _no_perturbations(wrong: Problem) -> Row:
     if wrong.code == "one-condition":
         text = f"{wrong.text} They can still be the cells you start from."
-        return Row("Perturbations", Mark.BAD, text, (Mend.UNTREATED, Mend.CONDITION))
+        return Row("Perturbations", CheckMark.BAD, text, (Mend.UNTREATED, Mend.CONDITION))
     if wrong.code == "no-condition":
-        return Row("Perturbations", Mark.BAD, f"{wrong.text} Which one does?", (Mend.CONDITION, Mend.UNTREATED))
+        return Row("Perturbations", CheckMark.BAD, f"{wrong.text} Which one does?", (Mend.CONDITION, Mend.UNTREATED))
     if wrong.code == "dose":
-        return Row("Perturbations", Mark.BAD, f"{wrong.text} Leave the doses out?", (Mend.NO_DOSE,))
+        return Row("Perturbations", CheckMark.BAD, f"{wrong.text} Leave the doses out?", (Mend.NO_DOSE,))
     remedy = wrong.remedy if wrong.code == "missing-value" else "Choose another column, or mend it in your file."
-    return Row("Perturbations", Mark.BAD, f"{wrong.text} {remedy}", (Mend.CONDITION, Mend.SEPARATOR, Mend.COVARIATES))
+    return Row(
+        "Perturbations", CheckMark.BAD, f"{wrong.text} {remedy}", (Mend.CONDITION, Mend.SEPARATOR, Mend.COVARIATES)
+    )
 
 
 def _known(conditions: tuple[MatchedCondition, ...]) -> Row:
@@ -275,10 +287,12 @@ def _known(conditions: tuple[MatchedCondition, ...]) -> Row:
     text = f"The model knows {len(known):,} of your {len(perturbed):,} perturbed {_plural('condition', len(perturbed))}"
     if not enough:
         return Row(
-            "Known", Mark.DOUBT, f"{text}: nothing to compare, but your controls can be the cells you start from."
+            "Known", CheckMark.DOUBT, f"{text}: nothing to compare, but your controls can be the cells you start from."
         )
     few = f"; {len(known) - len(enough):,} with fewer than {FEWEST} cells" if len(enough) < len(known) else ""
-    return Row("Known", Mark.GOOD if len(known) == len(perturbed) and not few else Mark.DOUBT, f"{text}{few}.")
+    return Row(
+        "Known", CheckMark.GOOD if len(known) == len(perturbed) and not few else CheckMark.DOUBT, f"{text}{few}."
+    )
 
 
 def _text(covariates: Covariates) -> str:

@@ -28,7 +28,7 @@ MOST_VALUES = 100_000_000
 MOST_CELLS: Mapping[str, int] = {TRAIN: 20_000, VAL: 400, TEST: 2_000}
 
 
-class Kind(StrEnum):
+class HoldoutKind(StrEnum):
     """What is held out."""
 
     CONDITIONS = "whole conditions"
@@ -39,7 +39,7 @@ class Kind(StrEnum):
 class Holdout:
     """A split that holds out ``checked`` conditions, or cells of them; some of them also choose the best weights."""
 
-    kind: Kind
+    kind: HoldoutKind
     split: Split
     checked: tuple[Condition, ...]
 
@@ -49,7 +49,7 @@ class Holdout:
         names = [f"{c.label} ({c.context})" if c.context else c.label for c in self.checked]
         listed = ", ".join(names[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else "")
         count = f"{len(names)} condition{'' if len(names) == 1 else 's'}"
-        if self.kind is Kind.CONDITIONS:
+        if self.kind is HoldoutKind.CONDITIONS:
             return f"Held out: {count} that training never sees: {listed}."
         return (
             f"Held out: a share of the cells of {count}: {listed}. Training sees the conditions themselves, so the "
@@ -57,7 +57,7 @@ class Holdout:
         )
 
 
-def hold_out(cells: Cells, kind: Kind | None = None, seed: int = 0) -> Holdout:
+def hold_out(cells: Cells, kind: HoldoutKind | None = None, seed: int = 0) -> Holdout:
     """Hold something out of ``cells``, drawn by ``seed``; ``kind`` None: conditions where that can be.
 
     Of large files only so many cells as training and checking can use take part, evenly over conditions.
@@ -65,13 +65,13 @@ def hold_out(cells: Cells, kind: Kind | None = None, seed: int = 0) -> Holdout:
     """
     draw = np.random.default_rng(seed)
     perturbed, rows_of = _checkable(cells)
-    held = _held_conditions(cells, perturbed, draw) if kind is not Kind.CELLS else []
-    if not held and kind is Kind.CONDITIONS:
+    held = _held_conditions(cells, perturbed, draw) if kind is not HoldoutKind.CELLS else []
+    if not held and kind is HoldoutKind.CONDITIONS:
         raise DataError(
             f"{cells.source} has no condition that a model could be asked for without having seen it. Hold out a share "
             "of the cells instead."
         )
-    chosen = Kind.CONDITIONS if held else Kind.CELLS
+    chosen = HoldoutKind.CONDITIONS if held else HoldoutKind.CELLS
     checked = held or _largest(perturbed, rows_of)
     if not checked:
         raise DataError(
@@ -146,7 +146,7 @@ def _parts(
     cells: Cells,
     rows_of: Mapping[Condition, np.ndarray],
     part_of: Mapping[Condition, str],
-    kind: Kind,
+    kind: HoldoutKind,
     draw: np.random.Generator,
 ) -> np.ndarray:
     """(N,) the part of each cell. Controls are divided in each context: half to training, a quarter to either check."""
@@ -155,7 +155,7 @@ def _parts(
         shuffled = draw.permutation(rows)
         if condition.is_control:
             _give(parts, shuffled, len(rows) // 4)
-        elif condition in part_of and kind is Kind.CONDITIONS:
+        elif condition in part_of and kind is HoldoutKind.CONDITIONS:
             parts[rows] = part_of[condition]
         elif condition in part_of:
             _give(parts, shuffled, max(FEWEST_CELLS, round(SHARE_OF_CELLS * len(rows))))

@@ -19,7 +19,7 @@ from primeflow_core.data.cells import Cells
 from primeflow_core.errors import PrimeflowError, SettingError
 from primeflow_core.runtime.atomic_files import check_can_write
 from primeflow_core.runtime.jobs import JobContext, Snapshot
-from primeflow_core.user_data.holdout import Holdout, Kind, hold_out
+from primeflow_core.user_data.holdout import Holdout, HoldoutKind, hold_out
 
 if TYPE_CHECKING:
     from primeflow_core.training.recipes.registry import Recipe
@@ -57,7 +57,7 @@ class TrainingOrder:
     recipe: str = "unet-tiny"
     minutes: float = 5.0
     seed: int = 0
-    hold_out: Kind | None = None
+    hold_out: HoldoutKind | None = None
     reading: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -102,7 +102,7 @@ def train_model(order: TrainingOrder, place: Path, context: JobContext) -> Train
     early and goes on to the check. Raises DataError for cells that cannot be trained on or checked with, SettingError
     where ``place`` cannot be written to.
     """
-    watch = _Watch(context, order.expected_seconds)
+    watch = _TrainingWatch(context, order.expected_seconds)
     with _working_folder(place, order.name) as (folder, kept):
         watch.tell("Reading the cells")
         cells = order.read()
@@ -117,7 +117,7 @@ def train_model(order: TrainingOrder, place: Path, context: JobContext) -> Train
     return Trained(kept, watch.curve, holdout.sentence, unchecked)
 
 
-def _train(order: TrainingOrder, cells: Cells, holdout: Holdout, folder: Path, watch: "_Watch") -> None:
+def _train(order: TrainingOrder, cells: Cells, holdout: Holdout, folder: Path, watch: "_TrainingWatch") -> None:
     from primeflow_core.training.recipes.registry import recipe_named
     from primeflow_core.training.run import Source, prepare
     from primeflow_core.training.trainer import STATE, train
@@ -140,7 +140,7 @@ class _Pace(NamedTuple):
     validation: float
 
 
-def _pace(source: "Source", recipe: "Recipe", folder: Path, seed: int, watch: "_Watch") -> _Pace:
+def _pace(source: "Source", recipe: "Recipe", folder: Path, seed: int, watch: "_TrainingWatch") -> _Pace:
     """By a few steps of a trainer that is thrown away; the first ones also warm PyTorch up."""
     from primeflow_core.training.run import prepare
 
@@ -169,7 +169,7 @@ def _fitted(recipe: "Recipe", seconds: float, pace: _Pace) -> "Recipe":
     return replace(recipe, training=changed)
 
 
-def _check(folder: Path, cells: Cells, watch: "_Watch") -> str:
+def _check(folder: Path, cells: Cells, watch: "_TrainingWatch") -> str:
     """Write the card; returns why the model could not be checked, for it is worth keeping all the same."""
     from primeflow_core.model_store.model_card import write_card
 
@@ -224,7 +224,7 @@ def _reserved(place: Path, name: str) -> Path:
             return folder
 
 
-class _Watch:
+class _TrainingWatch:
     """Told of everything that happens: shows it as the job's snapshot, and passes on what the job is asked."""
 
     def __init__(self, context: JobContext, expected_seconds: float) -> None:

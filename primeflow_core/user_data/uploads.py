@@ -16,7 +16,7 @@ from pathlib import Path
 
 from primeflow_core.data.datasets import cache_folder
 from primeflow_core.data.h5ad import storage
-from primeflow_core.data.h5ad.reading import sha256_of
+from primeflow_core.data.h5ad.writing import sha256_of
 from primeflow_core.errors import DataError
 from primeflow_core.runtime.atomic_files import replaced
 

@@ -14,7 +14,7 @@ from primeflow_core.benchmark.grid import Grid
 from primeflow_core.benchmark.outcome import outcome
 from primeflow_core.benchmark.output_files import PICTURE, About
 from primeflow_core.benchmark.run import run_entries
-from primeflow_core.benchmark.store import Store
+from primeflow_core.benchmark.store import BenchmarkStore
 from primeflow_core.data.splits import TEST, held_out_split
 from primeflow_core.errors import DataError, SettingError
 from primeflow_core.prediction.projection import PCAMap
@@ -66,11 +66,11 @@ def about() -> About:
     return About("T", "tiny", True, "pairs", "command", 16, (0, 1), TEST, "d", ("s",), {"ridge": "r"}, {}, "now")
 
 
-def finished(folder, held_out) -> tuple[Store, Source]:
+def finished(folder, held_out) -> tuple[BenchmarkStore, Source]:
     data = cells(per_condition=40)
     source = Source(data, held_out_split(data, {held_out: TEST}, seed=0), "tiny", simulated=True)
     recipes = (recipe_named("mean"), recipe_named("ridge"))
-    store = Store(folder / held_out.label, Grid(recipes, (0, 1), (1.0,), 16, "d", held_out.label))
+    store = BenchmarkStore(folder / held_out.label, Grid(recipes, (0, 1), (1.0,), 16, "d", held_out.label))
     assert not [ended.failed for ended in run_entries(store, lambda: source, []) if ended.failed]
     return store, source
 
@@ -113,7 +113,9 @@ def test_a_lost_picture_is_made_again_and_a_damaged_one_is_named(tmp_path):
 def test_what_was_refused_is_told_with_the_outcome(tmp_path):
     data = cells(per_condition=40)
     source = Source(data, held_out_split(data, {ALONE: TEST}, seed=0), "tiny", simulated=True)
-    store = Store(tmp_path / "s", Grid((recipe_named("mean"), recipe_named("additive")), (0,), (1.0,), 16, "d", "s"))
+    store = BenchmarkStore(
+        tmp_path / "s", Grid((recipe_named("mean"), recipe_named("additive")), (0,), (1.0,), 16, "d", "s")
+    )
     list(run_entries(store, lambda: source, []))
     refused = outcome(about(), [store], data).about.refused
     # The sum needs each part alone.

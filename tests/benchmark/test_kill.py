@@ -17,8 +17,9 @@ import pytest
 
 from primeflow_core.benchmark import run
 from primeflow_core.benchmark.grid import Grid
-from primeflow_core.benchmark.store import Store
-from primeflow_core.data.h5ad.reading import read_cells, write_cells
+from primeflow_core.benchmark.store import BenchmarkStore
+from primeflow_core.data.h5ad.reading import read_cells
+from primeflow_core.data.h5ad.writing import write_cells
 from primeflow_core.data.splits import TEST, held_out_split
 from primeflow_core.runtime import dask_workers
 from primeflow_core.runtime.atomic_files import PARTIAL
@@ -155,14 +156,16 @@ def test_ctrl_c_ends_it_quickly_and_quietly(place, tmp_path, more):
 def dies(store, entry, read, command):
     if entry.recipe.name == "cpa":
         os._exit(1)
-    return run.Ended(entry)
+    return run.FinishedEntry(entry)
 
 
 @pytest.mark.slow
 def test_a_training_whose_workers_die_is_told_and_the_others_go_on(tmp_path, monkeypatch):
     monkeypatch.setattr(run, "run_entry", dies)
     monkeypatch.setattr(dask_workers, "LOSSES", 0)
-    store = Store(tmp_path, Grid((recipe_named("cpa"), recipe_named("linear")), (0,), (1.0,), 16, "data", "split"))
+    store = BenchmarkStore(
+        tmp_path, Grid((recipe_named("cpa"), recipe_named("linear")), (0,), (1.0,), 16, "data", "split")
+    )
     failed = {one.entry.name: one.failed for one in run.run_entries(store, list, [], 1)}
     assert failed["linear-seed-0"] == ""
     assert "fewer workers" in failed["cpa-seed-0"]

@@ -12,9 +12,9 @@ import torch
 from primeflow_core.benchmark import run
 from primeflow_core.benchmark.grid import Grid
 from primeflow_core.benchmark.progress import Forecast, Stand, stand_of
-from primeflow_core.benchmark.run import Ended, run_entries
+from primeflow_core.benchmark.run import FinishedEntry, run_entries
 from primeflow_core.benchmark.scored_entry import ScoredEntry
-from primeflow_core.benchmark.store import Store
+from primeflow_core.benchmark.store import BenchmarkStore
 from primeflow_core.commands import terminal
 from primeflow_core.commands.benchmark_progress import TrainingsLine, described
 from primeflow_core.commands.terminal import ProgressLine
@@ -26,7 +26,7 @@ from tests.thread_workers import thread_workers
 
 
 def store_of(folder, *names, seeds=(0, 1)):
-    return Store(folder, Grid(tuple(map(recipe_named, names)), seeds, (1.0,), 16, "data", "split"))
+    return BenchmarkStore(folder, Grid(tuple(map(recipe_named, names)), seeds, (1.0,), 16, "data", "split"))
 
 
 def scored(seconds):
@@ -103,7 +103,7 @@ def test_away_from_a_terminal_a_line_a_minute_tells_what_runs(tmp_path, capsys, 
     assert len(said) == 3
     assert said[0].startswith("trainings: 0 of 2 about ")
     assert said[0].endswith("linear-seed-0 step 20 of 100")
-    shown.ended(Ended(store.missing[0]))
+    shown.ended(FinishedEntry(store.missing[0]))
     assert capsys.readouterr().err.startswith("trainings: 1 of 2 about ")
     shown.close()
 
@@ -136,7 +136,7 @@ def test_no_more_entries_run_than_there_are_workers_and_all_end(tmp_path, monkey
     store, told = store_of(tmp_path, "linear", "cpa", "additive"), []
     monkeypatch.setattr(run, "TOLD_EVERY", 0.0)
     monkeypatch.setattr(run, "LOOKED_EVERY", 0.01)
-    monkeypatch.setattr(run, "run_entry", lambda store, entry, read, command: Ended(entry))
+    monkeypatch.setattr(run, "run_entry", lambda store, entry, read, command: FinishedEntry(entry))
     ended = list(run_entries(store, lambda: None, [], 2, told.append))
     assert {one.entry.name for one in ended} == {entry.name for entry in store.grid.entries}
     assert told
@@ -151,7 +151,7 @@ def test_what_runs_here_is_told_at_once_and_while_it_lasts(tmp_path, monkeypatch
         until = len(told) + 3
         while len(told) < until:
             torch.zeros(1)
-        return Ended(entry)
+        return FinishedEntry(entry)
 
     monkeypatch.setattr(run, "run_entry", slow)
     assert len(list(run_entries(store, lambda: None, [], None, told.append))) == 2

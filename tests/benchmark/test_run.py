@@ -18,8 +18,9 @@ from primeflow_core.benchmark.html_page import html_page
 from primeflow_core.benchmark.leaderboard import CEILING, FLOOR, Figure, best, leaderboard, markdown
 from primeflow_core.benchmark.run import run_entries
 from primeflow_core.benchmark.scored_entry import ScoredEntry, scored_entry
-from primeflow_core.benchmark.store import Store
-from primeflow_core.data.h5ad.reading import read_cells, write_cells
+from primeflow_core.benchmark.store import BenchmarkStore
+from primeflow_core.data.h5ad.reading import read_cells
+from primeflow_core.data.h5ad.writing import write_cells
 from primeflow_core.data.splits import TEST, TRAIN, held_out_split
 from primeflow_core.errors import DataError, SettingError
 from primeflow_core.figures.svg_check import check_svg
@@ -84,19 +85,19 @@ def scored(**numbers) -> ScoredEntry:
 
 
 def test_what_is_kept_is_read_again_and_only_for_the_same_question(tmp_path):
-    store = Store(tmp_path, grid("tiny"))
+    store = BenchmarkStore(tmp_path, grid("tiny"))
     first, second = store.grid.entries
     store.keep(first, scored())
     found = store.read(first)
     pd.testing.assert_frame_equal(found.rows, scored().rows)
     assert (found.refused, found.seconds, found.parameters) == (scored().refused, 2.0, 7)
     assert store.missing == (second,)
-    assert Store(tmp_path, replace(store.grid, cells=99)).missing == store.grid.entries
+    assert BenchmarkStore(tmp_path, replace(store.grid, cells=99)).missing == store.grid.entries
     assert store.refused() == {"tiny": (("C", "unknown"),)}
 
 
 def test_damaged_scores_are_named(tmp_path):
-    store = Store(tmp_path, grid("tiny"))
+    store = BenchmarkStore(tmp_path, grid("tiny"))
     store.keep(store.grid.entries[0], scored())
     (tmp_path / "scores" / "tiny-seed-0.parquet").write_bytes(b"PAR1 nothing")
     with pytest.raises(DataError, match=r"tiny-seed-0\.parquet is damaged"):
@@ -151,7 +152,7 @@ def test_the_page_holds_figures_and_text_that_is_never_markup():
 @pytest.fixture
 def two_models(tmp_path):
     torch.set_num_threads(1)
-    return Store(tmp_path / "bench", grid("tiny", "additive", weights=(1.0, 3.0)))
+    return BenchmarkStore(tmp_path / "bench", grid("tiny", "additive", weights=(1.0, 3.0)))
 
 
 @pytest.mark.slow
@@ -167,7 +168,7 @@ def test_models_of_all_kinds_are_trained_and_scored(two_models):
 
 @pytest.mark.slow
 def test_a_benchmark_that_was_killed_ends_with_the_same_table(two_models, tmp_path, monkeypatch):
-    whole = Store(tmp_path / "whole", two_models.grid)
+    whole = BenchmarkStore(tmp_path / "whole", two_models.grid)
     list(run_entries(whole, source, []))
     kept = run.scored_entry
     calls = []
@@ -218,7 +219,7 @@ def on_disk(tmp_path):
 @pytest.mark.slow
 def test_a_model_too_large_for_the_memory_is_told_and_the_others_go_on(tmp_path):
     large = adjusted(recipe_named("mlp-tiny"), [f"hidden={3 * 10**6}"])
-    store = Store(tmp_path, Grid((large, recipe_named("additive")), (0,), (1.0,), 16, "d", "s"))
+    store = BenchmarkStore(tmp_path, Grid((large, recipe_named("additive")), (0,), (1.0,), 16, "d", "s"))
     failed = {one.entry.recipe.name: one.failed for one in run_entries(store, source, [])}
     assert failed["additive"] == ""
     assert "not enough memory" in failed["mlp-tiny"]
@@ -365,7 +366,7 @@ def test_what_cannot_be_scored_is_said_before_anything_is_trained(on_disk, capsy
 def test_a_picture_of_other_settings_is_not_taken_for_that_of_these(tmp_path):
     entry = grid("additive", seeds=(0,)).entries[0]
     scored = ScoredEntry(rows(), (), 1.0, 0, pd.DataFrame({"x": [0.0]}))
-    few, many = (Store(tmp_path, grid("additive", seeds=(0,), cells=cells)) for cells in (16, 32))
+    few, many = (BenchmarkStore(tmp_path, grid("additive", seeds=(0,), cells=cells)) for cells in (16, 32))
     few.keep(entry, scored)
     scores = few._scores(entry).read_bytes()
     many.keep(entry, scored)

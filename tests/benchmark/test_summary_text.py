@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from primeflow_core.benchmark.leaderboard import CEILING, FLOOR, Figure, leaderboard
-from primeflow_core.benchmark.summary_text import Duel, Outcome, champion, duels, mean_places, verdict
+from primeflow_core.benchmark.summary_text import Duel, MetricStanding, champion, duels, mean_places, verdict
 from tests.shipped_benchmarks import SCORES, rows
 
 NAN = float("nan")
@@ -34,16 +34,16 @@ def duel(own, other, metric="mmd_gex"):
 @pytest.mark.parametrize(
     ("own", "other", "metric", "outcome", "spreads"),
     [
-        ((0.1, 0.03), (0.2, 0.04), "mmd_gex", Outcome.BETTER, 2.0),
-        ((0.1, 0.03), (0.2, 0.04), "cosine_logfc", Outcome.WORSE, -2.0),
-        ((0.1, 0.03), (0.14, 0.04), "mmd_gex", Outcome.EVEN, 0.8),
-        ((0.1, 0.03), (0.06, 0.04), "mmd_gex", Outcome.EVEN, -0.8),
-        ((0.1, NAN), (0.2, 0.04), "mmd_gex", Outcome.EVEN, None),
-        ((0.1, NAN), (0.2, NAN), "mmd_gex", Outcome.BETTER, None),
-        ((0.1, 0.0), (0.2, 0.0), "mmd_gex", Outcome.BETTER, None),
-        ((0.1, 0.0), (0.1, 0.0), "mmd_gex", Outcome.EVEN, None),
-        ((NAN, NAN), (0.1, 0.1), "mmd_gex", Outcome.UNKNOWN, None),
-        ((0.1, 0.1), (NAN, NAN), "cosine_logfc", Outcome.UNKNOWN, None),
+        ((0.1, 0.03), (0.2, 0.04), "mmd_gex", MetricStanding.BETTER, 2.0),
+        ((0.1, 0.03), (0.2, 0.04), "cosine_logfc", MetricStanding.WORSE, -2.0),
+        ((0.1, 0.03), (0.14, 0.04), "mmd_gex", MetricStanding.EVEN, 0.8),
+        ((0.1, 0.03), (0.06, 0.04), "mmd_gex", MetricStanding.EVEN, -0.8),
+        ((0.1, NAN), (0.2, 0.04), "mmd_gex", MetricStanding.EVEN, None),
+        ((0.1, NAN), (0.2, NAN), "mmd_gex", MetricStanding.BETTER, None),
+        ((0.1, 0.0), (0.2, 0.0), "mmd_gex", MetricStanding.BETTER, None),
+        ((0.1, 0.0), (0.1, 0.0), "mmd_gex", MetricStanding.EVEN, None),
+        ((NAN, NAN), (0.1, 0.1), "mmd_gex", MetricStanding.UNKNOWN, None),
+        ((0.1, 0.1), (NAN, NAN), "cosine_logfc", MetricStanding.UNKNOWN, None),
     ],
 )
 def test_a_difference_counts_in_spreads(own, other, metric, outcome, spreads):

@@ -9,7 +9,7 @@ import pytest
 from benchmarks.folds import FOLDS, classes, held_out
 from benchmarks.interactions import DESCRIBED, auroc, auroc_interval, pooled, separations
 from primeflow_core.screening.goal import Goal, GoalKind
-from primeflow_core.screening.rank_agreement import Side
+from primeflow_core.screening.rank_agreement import GoalScores
 
 
 def test_every_pair_is_held_out_once_and_every_fold_has_all_classes():
@@ -48,7 +48,7 @@ def test_suppression_scores_low_and_a_pair_without_a_score_is_left_out():
 
 def test_scores_of_several_models_are_ranked_together():
     goal = Goal(GoalKind.EFFECT)
-    lots = [{"measured": Side(goal, np.array([one]), np.full((1, 3), one))} for one in (1.0, 2.0)]
+    lots = [{"measured": GoalScores(goal, np.array([one]), np.full((1, 3), one))} for one in (1.0, 2.0)]
     found = pooled(goal, lots)["measured"]
     assert found.value.tolist() == [1.0, 2.0]
     assert found.drawn.shape == (2, 3)

@@ -48,7 +48,7 @@ def test_two_splits_make_one_table_with_a_page(on_tiny_cells, monkeypatch, tmp_p
     assert "| no-change | 1 | 2 | 1 |" in text
     assert "| additive | 1 | 2 | 1 |" in text
     assert UNRANKED in text
-    assert "Rank of the own condition" not in text
+    assert "Rank of the right condition" not in text
     assert "- Sum of single effects cannot predict A k562: " in text
     assert f"python -m benchmarks.models {NAME} --work" in text
     assert text.endswith("Not run yet: other.\n")

@@ -12,7 +12,8 @@ import pytest
 
 from primeflow_core.__main__ import main
 from primeflow_core.data.datasets import DATASETS
-from primeflow_core.data.h5ad.reading import read_cells, read_provenance, write_cells
+from primeflow_core.data.h5ad.reading import read_cells
+from primeflow_core.data.h5ad.writing import read_provenance, write_cells
 from primeflow_core.models.baselines.fit import RIVALS
 from primeflow_core.models.checkpoint import read_manifest, read_preview
 from tests.tiny import cells

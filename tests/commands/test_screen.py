@@ -17,7 +17,8 @@ import pytest
 from primeflow_core.__main__ import main
 from primeflow_core.commands.ranking_shown import show
 from primeflow_core.data.conditions import Condition, parse_perturbations
-from primeflow_core.data.h5ad.reading import read_cells, write_cells
+from primeflow_core.data.h5ad.reading import read_cells
+from primeflow_core.data.h5ad.writing import write_cells
 from primeflow_core.data.splits import Split
 from primeflow_core.errors import SettingError
 from primeflow_core.models import checkpoint
@@ -93,9 +94,9 @@ def test_the_same_command_again_screens_nothing(place, tmp_path, capsys, monkeyp
     assert screen(place, out, *PARTS) == 0
     bytes_before, told = out.read_bytes(), capsys.readouterr().out
     screened = []
-    predict = screening_bench.Bench.screened
+    predict = screening_bench.WorkerContext.screened
     monkeypatch.setattr(
-        screening_bench.Bench, "screened", lambda *given: screened.append(given) or predict(*given)
+        screening_bench.WorkerContext, "screened", lambda *given: screened.append(given) or predict(*given)
     )  # fmt: skip
     assert screen(place, out, *PARTS) == 0
     again = capsys.readouterr()
@@ -164,7 +165,7 @@ def test_a_folder_left_behind_beside_its_table_is_removed(place, tmp_path, monke
 def test_a_run_that_was_interrupted_goes_on(place, tmp_path, capsys, monkeypatch):
     whole, resumed = tmp_path / "whole.parquet", tmp_path / "resumed.parquet"
     assert screen(place, whole, *PARTS) == 0
-    screened = screening_bench.Bench.screened
+    screened = screening_bench.WorkerContext.screened
     calls = []
 
     def interrupted(*given):
@@ -174,7 +175,7 @@ def test_a_run_that_was_interrupted_goes_on(place, tmp_path, capsys, monkeypatch
         return screened(*given)
 
     with monkeypatch.context() as patch:
-        patch.setattr(screening_bench.Bench, "screened", interrupted)
+        patch.setattr(screening_bench.WorkerContext, "screened", interrupted)
         assert screen(place, resumed, *PARTS) == 130
     assert not resumed.exists()
     capsys.readouterr()
@@ -336,7 +337,7 @@ def test_a_long_list_of_parts_is_no_name_of_a_file(place, tmp_path):
 def test_a_model_without_a_readable_split_is_refused_before_anything_is_predicted(place, tmp_path, capsys, monkeypatch):
     shutil.copytree(place / "model", tmp_path / "model")
     (tmp_path / "model" / checkpoint.SPLIT).write_bytes(b"no gzip")
-    monkeypatch.setattr(screening_bench.Bench, "opened", lambda *_: pytest.fail("it began"))
+    monkeypatch.setattr(screening_bench.WorkerContext, "opened", lambda *_: pytest.fail("it began"))
     out = tmp_path / "hits.parquet"
     assert screen(place, out, *PARTS, "--model", str(tmp_path / "model")) == 2
     said = capsys.readouterr().err.splitlines()[-1]

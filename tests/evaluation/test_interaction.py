@@ -5,7 +5,7 @@ import pytest
 
 from primeflow_core.errors import DataError
 from primeflow_core.evaluation.effect_products import unbiased_products
-from primeflow_core.evaluation.interaction import Kind, interaction
+from primeflow_core.evaluation.interaction import InteractionKind, interaction
 from primeflow_core.evaluation.profiles import log_fold_change
 
 GENES = 200
@@ -22,17 +22,17 @@ CONTROLS = still(0, 0)
 @pytest.mark.parametrize(
     ("kind", "together", "a", "b"),
     [
-        (Kind.ADDITIVE, (1, 1), (1, 0), (0, 1)),
-        (Kind.SYNERGISTIC, (1.5, 1.5), (1, 0), (0, 1)),
-        (Kind.SUPPRESSIVE, (0.5, 0.5), (1, 0), (0, 1)),
-        (Kind.EPISTATIC, (1, 0), (1, 0), (0, 1)),
-        (Kind.EPISTATIC, (1, 0), (1, 0), (-1, 1)),
-        (Kind.REDUNDANT, (1, 1), (1, 1), (1, 1)),
-        (Kind.DIFFERENT, (1, -1), (1, 0), (0, 1)),
-        (Kind.SUPPRESSIVE, (0, 0), (1, 0), (0, 1)),
-        (Kind.ADDITIVE, (1, 0), (1, 0), (0, 0)),
-        (Kind.UNCLEAR, (1, 0), (1, 0), (-1, 0)),
-        (Kind.UNCLEAR, (0, 0), (0, 0), (0, 0)),
+        (InteractionKind.ADDITIVE, (1, 1), (1, 0), (0, 1)),
+        (InteractionKind.SYNERGISTIC, (1.5, 1.5), (1, 0), (0, 1)),
+        (InteractionKind.SUPPRESSIVE, (0.5, 0.5), (1, 0), (0, 1)),
+        (InteractionKind.EPISTATIC, (1, 0), (1, 0), (0, 1)),
+        (InteractionKind.EPISTATIC, (1, 0), (1, 0), (-1, 1)),
+        (InteractionKind.REDUNDANT, (1, 1), (1, 1), (1, 1)),
+        (InteractionKind.DIFFERENT, (1, -1), (1, 0), (0, 1)),
+        (InteractionKind.SUPPRESSIVE, (0, 0), (1, 0), (0, 1)),
+        (InteractionKind.ADDITIVE, (1, 0), (1, 0), (0, 0)),
+        (InteractionKind.UNCLEAR, (1, 0), (1, 0), (-1, 0)),
+        (InteractionKind.UNCLEAR, (0, 0), (0, 0), (0, 0)),
     ],
 )
 def test_every_kind_by_hand(kind, together, a, b):
@@ -72,7 +72,7 @@ def test_what_single_effects_cannot_make_is_the_residual():
 def test_three_parts():
     singles = [still(1, 0, 0), still(0, 1, 0), still(0, 0, 1)]
     found = interaction(("A", "B", "C"), still(1, 1, 1), singles, still(0, 0, 0))
-    assert found.kind is Kind.ADDITIVE
+    assert found.kind is InteractionKind.ADDITIVE
     assert (
         found.sentence == "The three together do 1.00 (1.00 to 1.00) of what their single effects add up to: additive."
     )
@@ -154,7 +154,7 @@ def test_intervals_hold_the_truth_and_kinds_are_right_or_unclear(weight, kind):
 
 def test_perturbations_that_do_nothing_stay_unclear():
     kinds = [interaction(("A", "B"), *with_no_effect(seed)).kind for seed in range(20)]
-    assert kinds.count(Kind.UNCLEAR) >= 18
+    assert kinds.count(InteractionKind.UNCLEAR) >= 18
 
 
 def with_no_effect(seed: int) -> tuple[np.ndarray, list[np.ndarray], np.ndarray]:

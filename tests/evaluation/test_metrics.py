@@ -11,7 +11,7 @@ import scipy.sparse as sp
 from scipy.spatial.distance import cdist
 
 from primeflow_core.errors import DataError, SettingError
-from primeflow_core.evaluation.agreement import Bounded, Measured, agreement, bounds, halved_controls
+from primeflow_core.evaluation.agreement import Bounded, MeasuredCondition, agreement, bounds, halved_controls
 from primeflow_core.evaluation.distances import (
     BLOCK,
     InMemory,
@@ -460,7 +460,7 @@ def test_position_is_read_in_the_direction_of_the_metric(value, floor, ceiling, 
 def test_agreement_of_the_measured_cells_with_themselves_is_best_and_reproducible():
     cells, controls = RNG.random((20, 4)) + 3, RNG.random((12, 4))
     kept, floor = halved_controls(controls)
-    measured = Measured(cells, kept, floor, ["a", "b", "c", "d"], components(np.vstack([cells, controls]), 2))
+    measured = MeasuredCondition(cells, kept, floor, ["a", "b", "c", "d"], components(np.vstack([cells, controls]), 2))
     found = agreement(cells, measured, top=2, seed=3)
     assert found == agreement(cells, measured, top=2, seed=3)
     assert found["deg_recall"].larger_is_better
@@ -475,7 +475,7 @@ def test_agreement_of_the_measured_cells_with_themselves_is_best_and_reproducibl
 
 def test_too_few_cells_leave_a_bound_out():
     cells, controls = RNG.random((7, 4)), RNG.random((8, 4))
-    measured = Measured(cells, controls, controls[:3], ["a", "b", "c", "d"], components(cells, 2))
+    measured = MeasuredCondition(cells, controls, controls[:3], ["a", "b", "c", "d"], components(cells, 2))
     found = agreement(cells, measured, top=2)
     assert {bounded.floor for bounded in found.values()} == {None}
     assert {bounded.ceiling for bounded in found.values()} == {None}

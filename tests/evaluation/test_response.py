@@ -5,20 +5,20 @@ import pytest
 from scipy import stats
 
 from primeflow_core.errors import DataError
-from primeflow_core.evaluation.response import Cloud, adjusted_p, change, response
+from primeflow_core.evaluation.response import ComparedCells, adjusted_p, change, response
 
 GENES = ("up", "down", "still", "never")
 
 
-def cloud(rng: np.random.Generator, means: tuple[float, ...], cells: int = 60) -> Cloud:
+def cloud(rng: np.random.Generator, means: tuple[float, ...], cells: int = 60) -> ComparedCells:
     base = (1.0, 2.0, 1.0, 0.0)
     spread = np.array([0.2, 0.2, 0.2, 0.0])
     draw = lambda centre: np.maximum(rng.normal(centre, spread, (cells, 4)), 0)  # noqa: E731
-    return Cloud(draw(means), draw(base))
+    return ComparedCells(draw(means), draw(base))
 
 
 def test_change_is_the_log2_ratio_of_means_with_pseudo_count():
-    by_hand = Cloud(np.array([[0.4], [0.2]]), np.array([[0.0], [0.1]]))
+    by_hand = ComparedCells(np.array([[0.4], [0.2]]), np.array([[0.0], [0.1]]))
     assert change(by_hand) == pytest.approx([np.log2(0.4) - np.log2(0.15)])
 
 
@@ -66,4 +66,4 @@ def test_controls_as_prediction_expect_nothing():
 )
 def test_wrong_shapes_are_named(cells, controls, message):
     with pytest.raises(DataError, match=message):
-        response(GENES, Cloud(cells, controls), None)
+        response(GENES, ComparedCells(cells, controls), None)

@@ -19,10 +19,10 @@ from primeflow_core.models.kept_rows import KeptRows
 from primeflow_core.models.predictor import Batch
 from primeflow_core.models.sampling_plan import DIRECT, SamplingPlan
 from primeflow_core.training.batches import CellSource, Partners
+from primeflow_core.training.config import TrainingConfig
 from primeflow_core.training.recipes.recipe import Recipe
 from primeflow_core.training.recipes.registry import recipe_named
 from primeflow_core.training.run import Source, prepare
-from primeflow_core.training.trainer import TrainingConfig
 from tests import tiny
 
 CPU = torch.device("cpu")

@@ -5,8 +5,15 @@ import pytest
 
 from primeflow_core.data.conditions import Condition, Perturbation
 from primeflow_core.data.datasets import open_cells
-from primeflow_core.evaluation.interaction import Kind
-from primeflow_core.prediction.combination_effect import Part, PartFrom, Side, interplay, measured_parts, measured_side
+from primeflow_core.evaluation.interaction import InteractionKind
+from primeflow_core.prediction.combination_effect import (
+    CombinationCells,
+    Part,
+    PartFrom,
+    interplay,
+    measured_parts,
+    measured_side,
+)
 
 GENES = [f"g{i}" for i in range(40)]
 A, B = (Condition((Perturbation(name),)) for name in "AB")
@@ -18,16 +25,16 @@ def cells(shift: np.ndarray, seed: int, n: int = 200) -> np.ndarray:
 
 
 @pytest.fixture(scope="module")
-def side() -> Side:
+def side() -> CombinationCells:
     first, second = np.zeros(40), np.zeros(40)
     first[:10], second[10:20] = 0.8, 0.6
     parts = (Part(A, cells(first, 1), PartFrom.MEASURED), Part(B, cells(second, 2), PartFrom.PREDICTED))
-    return Side(cells(first + second, 3), parts, cells(np.zeros(40), 4))
+    return CombinationCells(cells(first + second, 3), parts, cells(np.zeros(40), 4))
 
 
 def test_disjoint_effects_that_add_up_are_additive(side):
     found = interplay(side, None, GENES)
-    assert found.predicted.kind is Kind.ADDITIVE
+    assert found.predicted.kind is InteractionKind.ADDITIVE
     assert found.measured is None
     assert "measured_change" not in found.changes
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from primeflow_core.figures.style import Role
-from primeflow_core.prediction.gene_expression import Column, expression_by_role, expression_table
+from primeflow_core.prediction.gene_expression import CellsOfRole, expression_by_role, expression_table
 
 GENES = ("a", "b", "c")
 CELLS = np.array([[0.0, 1.0, 2.0], [0.0, 3.0, 0.0]], dtype=np.float32)
@@ -18,7 +18,7 @@ def test_values_of_a_gene_come_in_the_order_of_the_cells():
 
 def test_a_table_has_means_shares_and_changes():
     controls = np.full((4, 3), 0.9, dtype=np.float32)
-    table = expression_table(GENES, [Column("A", Role.PREDICTED, CELLS, controls)], ["b", "c"])
+    table = expression_table(GENES, [CellsOfRole("A", Role.PREDICTED, CELLS, controls)], ["b", "c"])
     assert list(table["gene"]) == ["b", "c"]
     assert set(table["condition"]) == {"A"}
     assert set(table["role"]) == {"predicted"}
@@ -28,5 +28,5 @@ def test_a_table_has_means_shares_and_changes():
 
 
 def test_without_controls_there_is_no_change():
-    table = expression_table(GENES, [Column("A", Role.CONTROL, CELLS)], ["a"])
+    table = expression_table(GENES, [CellsOfRole("A", Role.CONTROL, CELLS)], ["a"])
     assert table["change"].isna().all()

@@ -12,10 +12,10 @@ import pytest
 from primeflow_core.data.splits import Split
 from primeflow_core.errors import CheckpointError
 from primeflow_core.models import checkpoint
-from primeflow_core.models.checkpoint import Manifest
-from primeflow_core.models.sampling_plan import OnProgress, Progress, SamplingPlan
+from primeflow_core.models.checkpoint import Manifest, version_of
+from primeflow_core.models.sampling_plan import OnProgress, SamplingPlan, SamplingProgress
 from primeflow_core.prediction import prediction_job
-from primeflow_core.prediction.prediction_job import ModelShelf, Prediction, Question, evaluations, predict, version_of
+from primeflow_core.prediction.prediction_job import ModelShelf, Prediction, PredictionRequest, evaluations, predict
 from primeflow_core.runtime.jobs import JobManager, JobState, JobStatus
 from primeflow_core.training.run import Source, prepare
 from tests import tiny
@@ -42,11 +42,13 @@ class Settling:
         return plan
 
 
-def question(folder: Path, cells: int = 20, plan: SamplingPlan = PLAN) -> Question:
-    return Question(folder, version_of(folder), tiny.condition("A", "B"), cells, plan)
+def question(folder: Path, cells: int = 20, plan: SamplingPlan = PLAN) -> PredictionRequest:
+    return PredictionRequest(folder, version_of(folder), tiny.condition("A", "B"), cells, plan)
 
 
-def run(asked: Question, shelf: ModelShelf, place: prediction_job.Place | None = None) -> tuple[JobManager, str]:
+def run(
+    asked: PredictionRequest, shelf: ModelShelf, place: prediction_job.Place | None = None
+) -> tuple[JobManager, str]:
     manager = JobManager()
     return manager, manager.submit("me", lambda context: predict(asked, shelf, place, context))
 
@@ -167,7 +169,7 @@ def test_the_pace_is_that_of_the_steps_after_the_first(folder, monkeypatch):
             state = np.zeros((cells, 11), np.float32)
             time.sleep(1.0)
             for step in range(1, plan.steps + 1):
-                on_progress(Progress(0, 0, cells, step, plan.steps, state))
+                on_progress(SamplingProgress(0, 0, cells, step, plan.steps, state))
                 time.sleep(0.02)
             return state
 

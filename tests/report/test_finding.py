@@ -6,7 +6,7 @@ import pytest
 
 from primeflow_core.data.conditions import Novelty
 from primeflow_core.errors import DataError
-from primeflow_core.report.finding import Drawn, Mark, Table, mark_of
+from primeflow_core.report.finding import LabelRole, SavedFigure, Table, mark_of
 from tests.pinned import OTHER_PAIR, SVG, finding, origin, table
 from tests.tiny import condition
 
@@ -21,12 +21,12 @@ def test_the_same_view_with_the_same_words_is_the_same_finding():
 @pytest.mark.parametrize(
     ("label", "mark"),
     [
-        ("PREDICTED 200 cells", Mark.PREDICTED),
-        ("MEASURED 97 cells, held out", Mark.TRUTH),
-        ("SIMULATED 60 cells", Mark.TRUTH),
-        ("SIMULATED data", Mark.SIMULATED),
-        ("Predicted to be a guess", Mark.OTHER),
-        ("", Mark.OTHER),
+        ("PREDICTED 200 cells", LabelRole.PREDICTED),
+        ("MEASURED 97 cells, held out", LabelRole.TRUTH),
+        ("SIMULATED 60 cells", LabelRole.TRUTH),
+        ("SIMULATED data", LabelRole.SIMULATED),
+        ("Predicted to be a guess", LabelRole.OTHER),
+        ("", LabelRole.OTHER),
     ],
 )
 def test_what_a_label_is_about(label, mark):
@@ -73,7 +73,7 @@ def test_a_drawing_as_printers_make_it_is_taken():
         'xmlns:xlink="http://www.w3.org/1999/xlink"><style>*{stroke-linejoin: round}</style><g clip-path="url(#c)">'
         '<use xlink:href="#m"/><image xlink:href="data:image/png;base64,AA=="/></g></svg>'
     )
-    assert Drawn("Map", made, "").svg == made
+    assert SavedFigure("Map", made, "").svg == made
 
 
 @pytest.mark.parametrize(
@@ -93,10 +93,10 @@ def test_a_drawing_as_printers_make_it_is_taken():
 )
 def test_a_figure_that_runs_or_fetches_something_is_refused(inside, told):
     with pytest.raises(DataError, match=told):
-        Drawn("Map", SVG.replace("</svg>", f"{inside}</svg>"), "")
+        SavedFigure("Map", SVG.replace("</svg>", f"{inside}</svg>"), "")
 
 
 @pytest.mark.parametrize("text", ["", "no svg", "<html/>", '<!DOCTYPE svg [<!ENTITY a "b">]><svg/>'])
 def test_what_is_no_svg_is_refused(text):
     with pytest.raises(DataError, match="'Map'"):
-        Drawn("Map", text, "")
+        SavedFigure("Map", text, "")

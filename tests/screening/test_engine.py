@@ -30,7 +30,7 @@ from primeflow_core.screening.engine import one_thread, run_here, run_on_workers
 from primeflow_core.screening.reference_cells import Reference, measured_reference
 from primeflow_core.screening.screen_spec import ScreenOrder
 from primeflow_core.screening.shards import Parts
-from primeflow_core.screening.worker_context import Bench, weights_of
+from primeflow_core.screening.worker_context import WorkerContext, weights_of
 from primeflow_core.training.run import Source, prepare
 from primeflow_core.training.trainer import train
 from tests import screens
@@ -81,7 +81,7 @@ def parts(asked, tmp_path):
 @pytest.fixture
 def bench(asked, monkeypatch):
     found = StandIn(asked)
-    monkeypatch.setattr(Bench, "opened", staticmethod(lambda folder, model: found))
+    monkeypatch.setattr(WorkerContext, "opened", staticmethod(lambda folder, model: found))
     engine._kept.cache_clear()
     yield found
     engine._kept.cache_clear()
@@ -286,7 +286,7 @@ def test_only_what_is_missing_is_screened(parts, bench):
 
 def test_a_finished_screen_loads_no_model(parts, monkeypatch):
     fill(parts)
-    monkeypatch.setattr(Bench, "opened", None)
+    monkeypatch.setattr(WorkerContext, "opened", None)
     told = []
     run_here(parts, Path("model"), told.append)
     run_on_workers(parts, Path("model"), told.append, workers=2)

@@ -10,15 +10,15 @@ import pytest
 import torch
 
 from primeflow_core.errors import DataError
-from primeflow_core.models.checkpoint import read_manifest
-from primeflow_core.prediction.prediction_job import ModelShelf, version_of
+from primeflow_core.models.checkpoint import read_manifest, version_of
+from primeflow_core.prediction.prediction_job import ModelShelf
 from primeflow_core.runtime.jobs import JobManager, JobState, JobStatus
 from primeflow_core.screening import screen_job
 from primeflow_core.screening.candidates import Refusal
 from primeflow_core.screening.goal import Goal, GoalKind
 from primeflow_core.screening.screen_job import UNFINISHED, RankedSoFar, ScreenSubject, screen
 from primeflow_core.screening.screen_request import Request, cells_of
-from primeflow_core.screening.worker_context import Bench
+from primeflow_core.screening.worker_context import WorkerContext
 from tests.app_models import NAME
 from tests.app_screens import EFFECT, pairs_of
 from tests.runtime.test_jobs import until
@@ -93,13 +93,13 @@ def test_the_same_question_gives_the_same_ranking(models, manager):
 @pytest.mark.slow
 def test_it_screens_on_one_thread(models, manager, monkeypatch):
     """Else many small products of several threads wait for each other on a busy machine."""
-    seen, screened = set(), Bench.screened
+    seen, screened = set(), WorkerContext.screened
 
-    def watched(bench: Bench, *given: object) -> object:
+    def watched(bench: WorkerContext, *given: object) -> object:
         seen.add(torch.get_num_threads())
         return screened(bench, *given)
 
-    monkeypatch.setattr(Bench, "screened", watched)
+    monkeypatch.setattr(WorkerContext, "screened", watched)
     before = torch.get_num_threads()
     torch.set_num_threads(2)
     try:

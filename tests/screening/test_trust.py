@@ -9,8 +9,8 @@ import pytest
 
 from primeflow_core.errors import ConditionError
 from primeflow_core.screening.goal import Goal, GoalKind
-from primeflow_core.screening.rank_agreement import Side, best_of, rank_agreement, spearman, top_hits
-from primeflow_core.screening.scoring import Scored
+from primeflow_core.screening.rank_agreement import GoalScores, best_of, rank_agreement, spearman, top_hits
+from primeflow_core.screening.scoring import GoalScore
 from primeflow_core.screening.trust import Trust, trust_of
 from primeflow_core.screening.trust_text import sentences, without_trust
 from tests import screens
@@ -30,7 +30,7 @@ class MeanScorer:
 
     def score(self, condition, by_seed, controls):
         value = float(np.concatenate(by_seed).mean() - controls.mean())
-        return Scored(value, np.full(screens.RESAMPLES, value, np.float32), (value,))
+        return GoalScore(value, np.full(screens.RESAMPLES, value, np.float32), (value,))
 
 
 class Controls:
@@ -100,7 +100,7 @@ def test_a_wrong_sign_is_no_agreement_where_scores_count_either_way():
 def test_a_replicate_without_a_number_is_the_worst_whatever_is_better():
     drawn = np.array([[1.0, np.nan, 1.0], [2.0, 2.0, 2.0]])
     for goal, best in ((screens.EFFECT, 1), (screens.SUPPRESSION, 0)):
-        side = Side(goal, np.array([1.0, 2.0]), drawn)
+        side = GoalScores(goal, np.array([1.0, 2.0]), drawn)
         one = side.resampled(np.array([[0, 1], [0, 1]]))
         assert one.argmax(axis=1).tolist() == [best, 1]
 
@@ -135,7 +135,7 @@ def test_random_predictions_hit_as_often_as_chance():
 def test_noisier_scores_widen_the_interval_and_the_value_stays_inside():
     picks = np.random.default_rng(0).integers(8, size=(500, 8))
     sharp, vague = (
-        Side(screens.EFFECT, TRUTH, TRUTH[:, None] + screens.noise(8, size, seed=1)) for size in (0.01, 2.0)
+        GoalScores(screens.EFFECT, TRUTH, TRUTH[:, None] + screens.noise(8, size, seed=1)) for size in (0.01, 2.0)
     )
     found = [rank_agreement(sharp, side, picks) for side in (sharp, vague)]
     assert found[0].low > 0.9

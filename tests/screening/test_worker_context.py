@@ -13,7 +13,7 @@ from primeflow_core.data.conditions import Condition
 from primeflow_core.data.splits import Split
 from primeflow_core.errors import CheckpointError, DataError
 from primeflow_core.evaluation.profiles import log_fold_change
-from primeflow_core.evaluation.response import Cloud, response
+from primeflow_core.evaluation.response import ComparedCells, response
 from primeflow_core.models import checkpoint
 from primeflow_core.models.flow.primeflow import PRiMeFlow
 from primeflow_core.models.sampling_plan import SamplingPlan
@@ -23,7 +23,7 @@ from primeflow_core.screening.reference_cells import Reference, measured_referen
 from primeflow_core.screening.screen_spec import ScreenOrder, weights_of
 from primeflow_core.screening.shard_schema import schema
 from primeflow_core.screening.shards import ORDER, REFERENCE
-from primeflow_core.screening.worker_context import Bench
+from primeflow_core.screening.worker_context import WorkerContext
 from primeflow_core.training.run import Source, prepare
 from primeflow_core.training.trainer import train
 from tests import tiny
@@ -58,7 +58,7 @@ def order(goal: Goal, reference: Reference, *candidates: Condition, weights: str
 
 
 def row(model: PRiMeFlow, reference: Reference, goal: Goal, asked: Condition) -> dict[str, object]:
-    return Bench(order(goal, reference, asked), model, reference).screened([0]).to_pylist()[0]
+    return WorkerContext(order(goal, reference, asked), model, reference).screened([0]).to_pylist()[0]
 
 
 GOALS = [
@@ -72,7 +72,7 @@ GOALS = [
 
 @pytest.mark.parametrize("goal", GOALS, ids=lambda goal: str(goal.kind))
 def test_a_row_is_whole(model, reference, goal):
-    table = Bench(order(goal, reference, PAIR, *SINGLES), model, reference).screened([0, 2])
+    table = WorkerContext(order(goal, reference, PAIR, *SINGLES), model, reference).screened([0, 2])
     assert table.schema == schema(["cell_type"])
     pair, single = table.to_pylist()
     assert (pair["position"], pair["perturbation"], pair["cell_type"]) == (0, "A+B", "k562")
@@ -87,7 +87,7 @@ def test_genes_and_changes_are_those_of_explore(model, reference):
     found = row(model, reference, GOALS[0], PAIR)
     cells = np.concatenate([model.predict(PAIR, CELLS, replace(PLAN, seed=seed)) for seed in SEEDS])
     controls = reference.controls(PAIR.covariates)
-    expected = response(model.genes, Cloud(cells, controls), None)
+    expected = response(model.genes, ComparedCells(cells, controls), None)
     assert (found["genes_up"], found["genes_down"]) == (expected.up, expected.down)
     changes = log_fold_change(cells.mean(axis=0, dtype=np.float64), controls.mean(axis=0, dtype=np.float64))
     assert found["change"] == pytest.approx(changes.tolist(), abs=1e-5)
@@ -96,7 +96,7 @@ def test_genes_and_changes_are_those_of_explore(model, reference):
 def test_the_error_of_a_change_is_that_of_other_cells(model, reference):
     asked = replace(order(GOALS[0], reference, PAIR), cells=30)
     others = [replace(asked, seeds=(10 * i, 10 * i + 1)) for i in range(1, 9)]
-    found = [Bench(one, model, reference).screened([0]).to_pylist()[0] for one in others]
+    found = [WorkerContext(one, model, reference).screened([0]).to_pylist()[0] for one in others]
     spread = np.std([one["change"] for one in found], axis=0)
     told = np.median([one["change_error"] for one in found], axis=0)
     # The controls, which stay the same here, are in the error too.
@@ -116,9 +116,9 @@ def test_a_sum_is_its_own_measure(model, reference, kind):
 
 def test_a_row_does_not_depend_on_its_shard(model, reference):
     asked = order(Goal(GoalKind.TARGET, target=PAIR), reference, condition("A"), PAIR, condition("B"))
-    together = Bench(asked, model, reference).screened(range(3))
-    turned = Bench(asked, model, reference).screened([2, 1, 0])
-    alone = pa.concat_tables([Bench(asked, model, reference).screened([position]) for position in range(3)])
+    together = WorkerContext(asked, model, reference).screened(range(3))
+    turned = WorkerContext(asked, model, reference).screened([2, 1, 0])
+    alone = pa.concat_tables([WorkerContext(asked, model, reference).screened([position]) for position in range(3)])
     assert same(alone, together)
     assert same(turned.take([2, 1, 0]), together)
 
@@ -137,7 +137,7 @@ def test_candidates_share_their_noise_and_parts_have_their_own(model, reference,
         return predict(self, condition, cells, plan, on_progress)
 
     monkeypatch.setattr(PRiMeFlow, "predict", listed)
-    bench = Bench(order(GOALS[0], reference, condition("A"), PAIR), model, reference)
+    bench = WorkerContext(order(GOALS[0], reference, condition("A"), PAIR), model, reference)
     bench.screened([0, 1])
     bench.screened([1])
     seeds = {label: [seed for name, seed in asked if name == label] for label in ("A", "A+B", "B", "control")}
@@ -149,7 +149,7 @@ def test_candidates_share_their_noise_and_parts_have_their_own(model, reference,
 
 
 def test_it_stops_before_a_condition_when_asked(model, reference):
-    bench = Bench(order(GOALS[0], reference, *SINGLES), model, reference)
+    bench = WorkerContext(order(GOALS[0], reference, *SINGLES), model, reference)
     calls = []
 
     def checkpoint() -> None:
@@ -173,7 +173,7 @@ def test_without_measured_singles_there_is_only_what_is_predicted(model, referen
 
 def test_cells_of_other_genes_are_refused(reference):
     with pytest.raises(DataError, match="other genes than the model"):
-        Bench(order(GOALS[0], reference, PAIR), tiny.model(7), reference)
+        WorkerContext(order(GOALS[0], reference, PAIR), tiny.model(7), reference)
 
 
 # A folder
@@ -198,22 +198,22 @@ def screen(folder: Path, model: Path, reference: Reference, weights: str | None 
 
 
 def test_a_bench_opened_from_its_folder_makes_the_same_rows(tmp_path, model_folder, reference):
-    opened = Bench.opened(screen(tmp_path / "parts", model_folder, reference), model_folder)
+    opened = WorkerContext.opened(screen(tmp_path / "parts", model_folder, reference), model_folder)
     loaded = checkpoint.load(model_folder)
     assert isinstance(loaded, PRiMeFlow)
-    made = Bench(order(GOALS[0], reference, PAIR, weights=weights_of(model_folder)), loaded, reference)
+    made = WorkerContext(order(GOALS[0], reference, PAIR, weights=weights_of(model_folder)), loaded, reference)
     assert same(opened.screened([0]), made.screened([0]))
 
 
 def test_other_weights_and_another_reference_are_refused(tmp_path, model_folder, reference):
     folder = screen(tmp_path / "parts", model_folder, reference, weights="0" * 64)
     with pytest.raises(CheckpointError, match="does not hold the weights that this screen began with"):
-        Bench.opened(folder, model_folder)
+        WorkerContext.opened(folder, model_folder)
     replace(reference, controls_predicted=True).write(folder / REFERENCE)
     with pytest.raises(DataError, match="is not what this screen began with"):
-        Bench.opened(folder, model_folder)
+        WorkerContext.opened(folder, model_folder)
     with pytest.raises(CheckpointError):
-        Bench.opened(screen(tmp_path / "again", model_folder, reference), tmp_path)
+        WorkerContext.opened(screen(tmp_path / "again", model_folder, reference), tmp_path)
 
 
 @pytest.mark.parametrize("content", ["", "[]", "{}", '{"goal": 3}'])
@@ -221,7 +221,7 @@ def test_a_damaged_order_is_named(tmp_path, model_folder, reference, content):
     folder = screen(tmp_path / "parts", model_folder, reference)
     (folder / ORDER).write_text(content)
     with pytest.raises(DataError, match="cannot be read as a screen"):
-        Bench.opened(folder, model_folder)
+        WorkerContext.opened(folder, model_folder)
     (folder / ORDER).unlink()
     with pytest.raises(DataError, match="cannot be read as a screen"):
-        Bench.opened(folder, model_folder)
+        WorkerContext.opened(folder, model_folder)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from primeflow_core.batch_order import shuffled
+from primeflow_core.training.batches import shuffled
 
 CONDITION_OF = np.random.default_rng(0).permutation(np.repeat([0, 1, 2, 5], [40, 17, 1, 90]))
 

@@ -15,7 +15,8 @@ from primeflow_core.models.baselines.linear import LinearConfig
 from primeflow_core.models.checkpoint import WEIGHTS, read_weight_notes
 from primeflow_core.models.predictor import Learning, Predictor
 from primeflow_core.training.batches import CellSource, Partners
-from primeflow_core.training.trainer import PLATEAU, STATE, Trainer, TrainingConfig, in_steps, train
+from primeflow_core.training.config import PLATEAU, TrainingConfig, in_steps
+from primeflow_core.training.trainer import STATE, Trainer, train
 from tests.tiny import VOCABULARY, cells
 
 CPU = torch.device("cpu")

@@ -12,7 +12,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from primeflow_core.data.h5ad.reading import write_cells
+from primeflow_core.data.h5ad.writing import write_cells
 from primeflow_core.models import checkpoint
 from primeflow_core.models.checkpoint import WEIGHTS
 from primeflow_core.training.trainer import STATE

@@ -22,9 +22,10 @@ from primeflow_core.models.flow import objective
 from primeflow_core.models.flow.coupling import INDEPENDENT
 from primeflow_core.models.flow.path import between
 from primeflow_core.runtime.atomic_files import write_with
+from primeflow_core.training.config import TrainingConfig
 from primeflow_core.training.recipes.registry import recipe_named
 from primeflow_core.training.run import Source, prepare
-from primeflow_core.training.trainer import Trainer, TrainingConfig
+from primeflow_core.training.trainer import Trainer
 from tests.variational import source_of, vocabulary_of
 
 SCREEN = SimulationConfig(cells=8_000, genes=100, contexts=1, up=8, down=8, drugs=8, pairs=0, seed=3)

@@ -12,7 +12,8 @@ from safetensors.torch import load_file
 from primeflow_core.errors import CheckpointError, SettingError
 from primeflow_core.models.checkpoint import WEIGHTS
 from primeflow_core.training.batches import CellSource
-from primeflow_core.training.trainer import LOG, STATE, Trainer, TrainingConfig, train
+from primeflow_core.training.config import TrainingConfig
+from primeflow_core.training.trainer import LOG, STATE, Trainer, train
 from tests.tiny import RECIPE, VOCABULARY, cells, model
 
 CPU = torch.device("cpu")

@@ -9,9 +9,9 @@ from primeflow_core.data.cells import Layout
 from primeflow_core.data.conditions import Vocabulary
 from primeflow_core.data.h5ad.fixes import Repair
 from primeflow_core.data.h5ad.obs_columns import Wishes
-from primeflow_core.data.h5ad.reading import sha256_of
-from primeflow_core.example_file import FILE_NAME, example_h5ad
-from primeflow_core.user_data.checklist_row import Mark, Mend, mended
+from primeflow_core.data.h5ad.writing import sha256_of
+from primeflow_core.data.simulated_screen import EXAMPLE_FILE, example_h5ad
+from primeflow_core.user_data.checklist_row import CheckMark, Mend, mended
 from primeflow_core.user_data.file_checklist import checklist
 from primeflow_core.user_data.uploads import BroughtFile
 from primeflow_core.user_data.user_cells import Fixes, Own, Purpose, aligned
@@ -31,7 +31,7 @@ def row(found, subject):
 def test_a_good_file_is_ready_and_says_what_is_in_it(tmp_path):
     found = looked_at(brought(tmp_path))
     assert found.ready
-    assert [entry.mark for entry in found.rows] == [Mark.GOOD] * 6 + [Mark.DOUBT]
+    assert [entry.mark for entry in found.rows] == [CheckMark.GOOD] * 6 + [CheckMark.DOUBT]
     assert row(found, "Genes").text == "10 of 10 model genes are in your file."
     assert row(found, "Control").text == "12 cells labelled 'control'."
     assert row(found, "Context").text == "Used: all cells as k562."
@@ -76,7 +76,7 @@ def test_each_problem_has_a_row_that_says_what_to_choose(tmp_path, name):
     found = looked_at(brought(tmp_path, **contents))
     wrong = row(found, subject)
     assert not found.ready
-    assert wrong.mark is Mark.BAD
+    assert wrong.mark is CheckMark.BAD
     assert re.search(text, wrong.text), wrong.text
     assert wrong.mends[:1] == ((mend,) if mend else ())
     assert "--" not in " ".join(entry.text for entry in found.rows)
@@ -98,8 +98,8 @@ def test_what_was_offered_mends_it_and_the_cells_can_be_read(tmp_path, name):
     contents, subject, _, _ = PROBLEMS[name]
     path = brought(tmp_path, **contents)
     found = looked_at(path, FIXES[name])
-    assert row(found, subject).mark is not Mark.BAD
-    assert found.ready, [entry for entry in found.rows if entry.mark is Mark.BAD]
+    assert row(found, subject).mark is not CheckMark.BAD
+    assert found.ready, [entry for entry in found.rows if entry.mark is CheckMark.BAD]
     own = Own(path, sha256_of(path), path.name, FIXES[name], Purpose.CONTEXT, "little", found.stands_for)
     assert aligned(own, MODEL).conditions == (known(),)
 
@@ -111,7 +111,7 @@ def test_genes_found_by_their_ensembl_ids_are_told(tmp_path):
 
 def test_missing_genes_within_bounds_are_a_note(tmp_path):
     found = looked_at(brought(tmp_path, names=(*GENES[:9], "foo")))
-    assert row(found, "Genes").mark is Mark.DOUBT
+    assert row(found, "Genes").mark is CheckMark.DOUBT
     assert "The other 1 count as 0" in row(found, "Genes").text
     assert found.ready
 
@@ -147,11 +147,11 @@ def test_mends_without_a_choice_change_the_fixes():
 
 
 def test_the_example_is_simulated_and_ready_for_a_model_of_its_genes(tmp_path):
-    path = tmp_path / FILE_NAME
+    path = tmp_path / EXAMPLE_FILE
     path.write_bytes(example_h5ad())
     genes = tuple(f"SIMG{i:03d}" for i in range(1, 501))
     found = checklist(
-        BroughtFile(path, sha256_of(path), FILE_NAME),
+        BroughtFile(path, sha256_of(path), EXAMPLE_FILE),
         Fixes(contexts=(("sim-A", "k562"),)),
         replace(MODEL, genes=genes, simulated=True),
     )
@@ -167,7 +167,7 @@ def test_simulated_cells_are_refused_for_a_model_of_measured_ones_and_the_revers
         file["uns/simulated"] = True
     simulated = looked_at(path)
     for found, text in ((simulated, "Your cells are simulated"), (other_way, "learned from simulated cells")):
-        assert row(found, "Origin").mark is Mark.BAD
+        assert row(found, "Origin").mark is CheckMark.BAD
         assert text in row(found, "Origin").text
         assert not found.ready
         assert found.trainable

@@ -11,7 +11,7 @@ from primeflow_core.data.conditions import Condition, Novelty, Perturbation, Voc
 from primeflow_core.data.splits import LEFT_OUT, TEST, TRAIN, VAL
 from primeflow_core.errors import DataError
 from primeflow_core.user_data import holdout
-from primeflow_core.user_data.holdout import Kind, hold_out
+from primeflow_core.user_data.holdout import HoldoutKind, hold_out
 from tests.tiny import cells, condition
 
 
@@ -35,7 +35,7 @@ def in_context(context: str, *parts: str, dose: float | None = None) -> Conditio
 def checked_fairly(data: Cells, seed: int = 0) -> tuple[Condition, ...]:
     """Held-out conditions, after checking that training never meets them and can be asked for each."""
     found = hold_out(data, seed=seed)
-    assert found.kind is Kind.CONDITIONS
+    assert found.kind is HoldoutKind.CONDITIONS
     assert found.split.leaks(data) == ()
     trained_on = found.split.conditions(data, TRAIN)
     assert all(Vocabulary.from_conditions(trained_on).knows(c) for c in found.checked)
@@ -75,13 +75,13 @@ def test_controls_of_each_context_take_part_everywhere():
 def test_where_no_condition_can_be_asked_for_cells_are_held_out_and_it_says_so():
     data = screen([condition(), condition("A"), condition("B"), condition("C")])
     found = hold_out(data)
-    assert found.kind is Kind.CELLS
+    assert found.kind is HoldoutKind.CELLS
     parts = found.split.part_of(data)
     assert all(Counter(parts[data.where(c)])[TEST] == 8 for c in found.checked)
     assert set(found.split.conditions(data, TRAIN)) == set(data.conditions)
     assert "not whether it predicts new ones" in found.sentence
     with pytest.raises(DataError, match="Hold out a share of the cells instead"):
-        hold_out(data, Kind.CONDITIONS)
+        hold_out(data, HoldoutKind.CONDITIONS)
 
 
 def test_conditions_are_named_in_the_sentence():
@@ -89,11 +89,11 @@ def test_conditions_are_named_in_the_sentence():
 
 
 def test_cells_can_be_held_out_though_conditions_could_be():
-    assert hold_out(cells(per_condition=40), Kind.CELLS).kind is Kind.CELLS
+    assert hold_out(cells(per_condition=40), HoldoutKind.CELLS).kind is HoldoutKind.CELLS
 
 
 def test_two_conditions_are_both_needed_for_training():
-    assert hold_out(screen([condition(), condition("A"), condition("A", "B")])).kind is Kind.CELLS
+    assert hold_out(screen([condition(), condition("A"), condition("A", "B")])).kind is HoldoutKind.CELLS
 
 
 @pytest.mark.parametrize("data", [screen([condition(), condition("A")], 15), screen([condition("A")]), cells(5)])

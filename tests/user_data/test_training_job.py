@@ -14,11 +14,11 @@ from primeflow_core.model_store.held_out_metrics import read_validation
 from primeflow_core.model_store.local_models import read_library
 from primeflow_core.models import checkpoint
 from primeflow_core.models.checkpoint import WEIGHTS
-from primeflow_core.prediction.prediction_job import ModelShelf, Question, predict
+from primeflow_core.prediction.prediction_job import ModelShelf, PredictionRequest, predict
 from primeflow_core.runtime.jobs import JobContext, JobManager, JobState, JobStatus
 from primeflow_core.training.recipes import registry
 from primeflow_core.user_data import training_job
-from primeflow_core.user_data.holdout import Kind
+from primeflow_core.user_data.holdout import HoldoutKind
 from primeflow_core.user_data.training_job import TrainingOrder, folder_name, train_model
 from tests.runtime.test_jobs import ended, until
 from tests.tiny import CONDITIONS, FIELD, RECIPE, cells
@@ -140,7 +140,7 @@ def test_a_model_that_cannot_be_checked_is_kept_and_says_why(manager, tmp_path, 
 
 @pytest.mark.slow
 def test_held_out_cells_are_scored_where_no_condition_can_be_held_out(manager, tmp_path):
-    status = trained(manager, order(hold_out=Kind.CELLS), tmp_path)
+    status = trained(manager, order(hold_out=HoldoutKind.CELLS), tmp_path)
     found = read_validation(status.result.folder)
     assert (found.seen, found.conditions) == (True, 3)
     assert all(np.isfinite(bounded.value) and bounded.ceiling is not None for bounded in found.figures.values())
@@ -223,7 +223,7 @@ def test_training_and_predictions_do_not_disturb_each_other(manager, tmp_path):
 
     def cells_made() -> np.ndarray:
         shelf = ModelShelf()  # which loads the model anew, and so draws from PyTorch's own stream
-        return predict(Question(alone, 0, CONDITIONS[3], 20, plan), shelf, None, Quiet()).values
+        return predict(PredictionRequest(alone, 0, CONDITIONS[3], 20, plan), shelf, None, Quiet()).values
 
     before, made = cells_made(), []
     end = meanwhile(lambda: made.append(cells_made()))

@@ -33,7 +33,7 @@ from primeflow_core.benchmark.read_about import day_of
 from primeflow_core.benchmark.shipped import Results
 from primeflow_core.benchmark.summary_text import champion, verdict
 from primeflow_core.figures.paper.paper import svg
-from primeflow_core.report.finding import SIMULATED_DATA, Drawn, Finding, Table
+from primeflow_core.report.finding import SIMULATED_DATA, Finding, SavedFigure, Table
 from primeflow_core.wording import counted
 
 if TYPE_CHECKING:
@@ -139,7 +139,7 @@ def finding_of(choice: Choice) -> Finding:
     )  # fmt: skip
 
 
-def figures(choice: Choice) -> list[Drawn]:
+def figures(choice: Choice) -> list[SavedFigure]:
     grid = grid_of(choice)
     found = [
         drawn(
@@ -154,8 +154,8 @@ def figures(choice: Choice) -> list[Drawn]:
     return found
 
 
-def drawn(title: str, make: "Callable[[], Figure]", alt: str) -> Drawn:
-    return Drawn(title, svg(make()), alt)
+def drawn(title: str, make: "Callable[[], Figure]", alt: str) -> SavedFigure:
+    return SavedFigure(title, svg(make()), alt)
 
 
 def methods(choice: Choice) -> str:

@@ -15,17 +15,17 @@ from primeflow_core.data.h5ad.obs_columns import NONE, Wishes
 from primeflow_core.data.h5ad.separator import SEPARATORS
 from primeflow_core.model_store.available_conditions import Catalogue
 from primeflow_core.models.checkpoint import Manifest
-from primeflow_core.user_data.checklist_row import Mark, Mend, Row, mended
+from primeflow_core.user_data.checklist_row import CheckMark, Mend, Row, mended
 from primeflow_core.user_data.file_checklist import Checklist
 from primeflow_core.user_data.user_cells import Draft, Fixes
 
 Option = TypeVar("Option")
 COLUMNS = (7, 3)
 LEFT_OUT = "none of them: leave out"
-MARKS: dict[Mark, tuple[str, str, Literal["green", "yellow", "orange"]]] = {
-    Mark.GOOD: ("Good", ":material/check:", "green"),
-    Mark.DOUBT: ("Note", ":material/priority_high:", "yellow"),
-    Mark.BAD: ("Mend", ":material/close:", "orange"),
+MARKS: dict[CheckMark, tuple[str, str, Literal["green", "yellow", "orange"]]] = {
+    CheckMark.GOOD: ("Good", ":material/check:", "green"),
+    CheckMark.DOUBT: ("Note", ":material/priority_high:", "yellow"),
+    CheckMark.BAD: ("Mend", ":material/close:", "orange"),
 }
 BUTTONS = {
     Mend.NORMALISE: "Normalise now",
@@ -68,7 +68,7 @@ def show_row(row: Row, offer: Offer) -> None:
     said.markdown(f":{colour}-badge[{icon} {word}]&ensp;**{row.subject}:** {plain(row.text)}")
     if not row.mends:
         return
-    urgent, others = (row.mends[:1], row.mends[1:]) if row.mark is Mark.BAD else ((), row.mends)
+    urgent, others = (row.mends[:1], row.mends[1:]) if row.mark is CheckMark.BAD else ((), row.mends)
     with choice:
         for mend in urgent:
             show_mend(mend, offer)

@@ -15,7 +15,7 @@ from primeflow_core.errors import DataError, PrimeflowError
 from primeflow_core.figures.interactive.losses import loss_curve
 from primeflow_core.model_store.held_out_metrics import MEASURES, read_validation
 from primeflow_core.runtime.jobs import BusyError, JobManager, JobState, JobStatus
-from primeflow_core.user_data.holdout import Kind, hold_out
+from primeflow_core.user_data.holdout import HoldoutKind, hold_out
 from primeflow_core.user_data.training_job import (
     CHECKED_CELLS,
     MOST_MINUTES,
@@ -29,7 +29,7 @@ from primeflow_core.user_data.user_cells import Own
 
 ADDRESS = "training"
 SIZES = {"unet-tiny": "Small: learns fastest", "unet-small": "Larger: half as fast, finer in the end"}
-CHECKS = {Kind.CONDITIONS: "Conditions it never saw", Kind.CELLS: "Cells it never saw"}
+CHECKS = {HoldoutKind.CONDITIONS: "Conditions it never saw", HoldoutKind.CELLS: "Cells it never saw"}
 NO_BETTER = (
     "In none of these it does better than control cells offered as the prediction. Train it for longer, or on more "
     "cells, before you use it."
@@ -67,17 +67,17 @@ def open_form(sha256: str) -> None:
     st.session_state[_OPENED] = sha256
 
 
-def held_out(own: Own, kind: Kind | None = None, seed: int = 0) -> tuple[Kind, str]:
+def held_out(own: Own, kind: HoldoutKind | None = None, seed: int = 0) -> tuple[HoldoutKind, str]:
     """What would be held out, and a sentence on it; looked at once a choice. Raises DataError."""
 
-    def look() -> tuple[Kind, str]:
+    def look() -> tuple[HoldoutKind, str]:
         found = hold_out(pages.whole_file_of(own), kind, seed)
         return found.kind, found.sentence
 
     return pages.kept(("held out", own.sha256, own.name, own.fixes, str(kind), seed), look)
 
 
-def offer_order(own: Own, kind: Kind, on_click: Callable[[], None]) -> None:
+def offer_order(own: Own, kind: HoldoutKind, on_click: Callable[[], None]) -> None:
     with st.container(border=True):
         left, right = st.columns(2)
         left.text_input("Name of the model", "My model", max_chars=40, key="training-name")
@@ -92,7 +92,7 @@ def offer_order(own: Own, kind: Kind, on_click: Callable[[], None]) -> None:
             key="training-seed",
             help="Decides what is held out, and every draw of training.",
         )
-        if kind is Kind.CONDITIONS:
+        if kind is HoldoutKind.CONDITIONS:
             kind = left.radio("Check it on", list(CHECKS), format_func=CHECKS.__getitem__, key="training-check") or kind
         try:
             _, sentence = held_out(own, kind, int(seed))
@@ -123,7 +123,7 @@ def begin(own: Own, manager: JobManager, session: str, place: Path) -> None:
             form["training-size"],
             form["training-minutes"],
             int(form["training-seed"]),
-            form.get("training-check", Kind.CELLS),
+            form.get("training-check", HoldoutKind.CELLS),
             asdict(own.fixes.repair),
         )
         st.query_params[ADDRESS] = manager.submit(

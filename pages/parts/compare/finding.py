@@ -16,7 +16,7 @@ from primeflow_core.figures.interactive.expression import dot_plot
 from primeflow_core.figures.paper import agreement as print_agreement
 from primeflow_core.figures.paper import expression as print_expression
 from primeflow_core.figures.paper.paper import svg
-from primeflow_core.report.finding import Drawn, Finding, Table
+from primeflow_core.report.finding import Finding, SavedFigure, Table
 from primeflow_core.report.finding_origin import origin_of
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def told(joint: Joint) -> str:
     return f"Of {names}, {best} comes closest to what was {truth} ({by_place[best]:.0%} of the way by {measure})."
 
 
-def drawn_figures(joint: Joint) -> list[Drawn]:
+def drawn_figures(joint: Joint) -> list[SavedFigure]:
     found = []
     for shared in joint.maps():
         found.append(drawn("Where the cells lie", partial(printed_map, joint, shared), f"Maps of {shared.told}"))
@@ -49,8 +49,8 @@ def drawn_figures(joint: Joint) -> list[Drawn]:
     return found
 
 
-def drawn(title: str, make: Callable[[], "Figure"], alt: str) -> Drawn:
-    return Drawn(title, svg(make()), alt)
+def drawn(title: str, make: Callable[[], "Figure"], alt: str) -> SavedFigure:
+    return SavedFigure(title, svg(make()), alt)
 
 
 def finding_of(joint: Joint) -> Finding:

@@ -14,7 +14,7 @@ from pages.parts.explore.selection import COLUMNS
 from pages.parts.shared import answers
 from pages.parts.shared.saving import offer_figure, offer_table
 from primeflow_core.data.gene_search import found_genes
-from primeflow_core.figures.interactive.agreement import Range, agreement_of_entries
+from primeflow_core.figures.interactive.agreement import BoundedMeasure, agreement_of_entries
 from primeflow_core.figures.interactive.expression import dot_plot
 from primeflow_core.figures.interactive.maps import many_maps
 from primeflow_core.figures.paper import agreement as print_agreement
@@ -71,7 +71,7 @@ def draw_agreement(joint: Joint) -> None:
     )
 
 
-def ranges(joint: Joint) -> tuple[list[tuple[str, Sequence[Range]]], list[int]]:
+def ranges(joint: Joint) -> tuple[list[tuple[str, Sequence[BoundedMeasure]]], list[int]]:
     """Titles and measures of the entries that were measured, and their numbers."""
     measured = [one for one in joint.ready if one.name in joint.trusts]
     return [(one.entry.title, joint.trusts[one.name].ranges) for one in measured], [one.number for one in measured]

@@ -21,16 +21,16 @@ from primeflow_core.figures.paper.interaction import interaction_scatter as inte
 from primeflow_core.figures.style import Role
 from primeflow_core.models.baselines.condition_scores import sum_error, sum_mean
 from primeflow_core.prediction.combination_effect import (
+    CombinationCells,
     Interplay,
     Part,
     PartFrom,
-    Side,
     interplay,
     measured_parts,
     measured_side,
 )
 from primeflow_core.prediction.measured_comparison import Comparison
-from primeflow_core.prediction.prediction_job import Question
+from primeflow_core.prediction.prediction_job import PredictionRequest
 
 
 def interplay_of(view: View, answer: Answer | None) -> Interplay | None:
@@ -44,7 +44,7 @@ def interplay_of(view: View, answer: Answer | None) -> Interplay | None:
     names = tuple(f"{part.origin} {len(part.cells)}" for part in parts)
     # Beside the reader's own cells the prediction keeps to the controls of its own experiment.
     controls = known.training_controls if view.own else known.controls
-    predicted = Side(answer.prediction.values, tuple(parts), controls)
+    predicted = CombinationCells(answer.prediction.values, tuple(parts), controls)
     try:
         return pages.kept(
             ("interplay", *view.place_key, view.condition.label, answer.key, names),
@@ -55,7 +55,7 @@ def interplay_of(view: View, answer: Answer | None) -> Interplay | None:
         return None
 
 
-def parts_of(view: View) -> tuple[list[Part], list[Question]]:
+def parts_of(view: View) -> tuple[list[Part], list[PredictionRequest]]:
     """Each part alone, measured where it was, else predicted; and the questions that are still to be answered."""
     measured = measured_parts(view.condition, view.trained_on)
     found, missing = [], []
@@ -107,7 +107,7 @@ def offer_missing_parts(view: View) -> None:
     st.button("Predict the parts alone", key="predict-parts", on_click=ask_parts, args=(missing, view))
 
 
-def ask_parts(questions: list[Question], view: View) -> None:
+def ask_parts(questions: list[PredictionRequest], view: View) -> None:
     for question in questions:
         seconds = pages.shelf().expected_seconds(question.folder, view.model.manifest, question.cells, question.plan)
         answers.queue(question, view.pca.place if view.pca else None, seconds)

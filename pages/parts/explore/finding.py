@@ -26,7 +26,7 @@ from primeflow_core.figures.paper.paper import svg
 from primeflow_core.figures.style import Role
 from primeflow_core.prediction.combination_effect import Interplay
 from primeflow_core.prediction.measured_comparison import Comparison
-from primeflow_core.report.finding import Drawn, Finding, Table
+from primeflow_core.report.finding import Finding, SavedFigure, Table
 from primeflow_core.report.finding_origin import origin_of
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def finding_of(seen: Seen, answer: Answer) -> Finding:
     )  # fmt: skip
 
 
-def figures(seen: Seen) -> list[Drawn]:
+def figures(seen: Seen) -> list[SavedFigure]:
     found = []
     drawn = map_of(seen)
     if drawn is not None:
@@ -134,5 +134,5 @@ def map_of(seen: Seen) -> DrawnMap | None:
     return drawn_map(seen.view, seen.answer, str(st.query_params.get("map", "PCA")))
 
 
-def _drawn(title: str, make: Callable[[], "Figure"], alt: str) -> Drawn:
-    return Drawn(title, svg(make()), alt)
+def _drawn(title: str, make: Callable[[], "Figure"], alt: str) -> SavedFigure:
+    return SavedFigure(title, svg(make()), alt)

@@ -18,7 +18,7 @@ from primeflow_core.figures.interactive.genes import Side, ranked_bars, volcano
 from primeflow_core.figures.paper import expression as print_expression
 from primeflow_core.figures.paper import genes as print_genes
 from primeflow_core.figures.style import Role
-from primeflow_core.prediction.gene_expression import Column, expression_by_role, expression_table
+from primeflow_core.prediction.gene_expression import CellsOfRole, expression_by_role, expression_table
 from primeflow_core.prediction.measured_comparison import Comparison
 
 DRAWN, DOTTED, MOST_SEARCHED = 16, 20, 6
@@ -84,7 +84,7 @@ def changes_and_p(view: View, answer: Answer, found: Comparison) -> None:
 
 def dots(view: View, answer: Answer, found: Comparison) -> None:
     genes = list(found.response.most_changed(DOTTED)["gene"])
-    columns = [Column(view.condition.label, role, cells) for role, cells in roles_of(view, answer).items()]
+    columns = [CellsOfRole(view.condition.label, role, cells) for role, cells in roles_of(view, answer).items()]
     table = expression_table(view.model.manifest.genes, columns, genes)
     st.plotly_chart(
         dot_plot(table, simulated=view.simulated), key="dots", config=pages.FIGURE,

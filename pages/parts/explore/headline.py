@@ -13,7 +13,7 @@ from primeflow_core.data.conditions import Novelty, novelty
 from primeflow_core.data.perturbation_wording import actions, described, done_elsewhere, kind_of
 from primeflow_core.model_store.available_conditions import Catalogue
 from primeflow_core.prediction.measured_comparison import Comparison
-from primeflow_core.prediction.prediction_job import Question
+from primeflow_core.prediction.prediction_job import PredictionRequest
 from primeflow_core.runtime.jobs import JobState, JobStatus
 
 Colour = Literal["gray", "green", "yellow"]
@@ -112,7 +112,7 @@ def show_messages(view: View, status: JobStatus | None, answer: Answer | None) -
 def show_other_job(status: JobStatus) -> None:
     """A prediction of something else goes on while the question was changed."""
     question = status.subject
-    name = question.condition.label if isinstance(question, Question) else "Another condition"
+    name = question.condition.label if isinstance(question, PredictionRequest) else "Another condition"
     with st.container(border=True, horizontal=True, vertical_alignment="center"):
         st.text(f"{name} is still being predicted.", width="stretch")
         st.button("Cancel it", key="cancel-other", on_click=pages.jobs().cancel, args=(status.id,))

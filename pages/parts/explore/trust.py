@@ -13,7 +13,7 @@ from pages.parts.shared.answers import Answer
 from pages.parts.shared.saving import offer_figure, offer_table
 from pages.parts.shared.view import View
 from primeflow_core.errors import PrimeflowError
-from primeflow_core.figures.interactive.agreement import Range, agreement_ranges
+from primeflow_core.figures.interactive.agreement import BoundedMeasure, agreement_ranges
 from primeflow_core.figures.paper import agreement as print_agreement
 from primeflow_core.models.baselines.condition_scores import RivalAgreement, rivals_beside
 from primeflow_core.prediction.measured_comparison import Comparison, truth_of
@@ -36,7 +36,7 @@ RIVALS = (
 class Trust:
     """The measures that have a floor and a ceiling, and what the rivals reach."""
 
-    ranges: tuple[Range, ...]
+    ranges: tuple[BoundedMeasure, ...]
     rivals: tuple[RivalAgreement, ...]
 
     @property
@@ -62,7 +62,9 @@ def trust_in(view: View, answer: Answer | None, found: Comparison | None) -> Tru
         if bounded.floor is not None and bounded.ceiling is not None and isfinite(bounded.value):
             reached = tuple((rival.label, rival.agreement[name]) for rival in rivals if name in rival.agreement)
             ranges.append(
-                Range(label, bounded.value, bounded.floor, bounded.ceiling, bounded.tells_apart, rivals=reached)
+                BoundedMeasure(
+                    label, bounded.value, bounded.floor, bounded.ceiling, bounded.tells_apart, rivals=reached
+                )
             )
     return Trust(tuple(ranges), rivals) if ranges else None
 

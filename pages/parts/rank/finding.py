@@ -26,7 +26,7 @@ from pages.parts.shared.saving import offer_link, offer_table, query_of
 from primeflow_core.data.conditions import Condition
 from primeflow_core.figures.interactive.ranking import first_rows
 from primeflow_core.figures.paper.paper import svg
-from primeflow_core.report.finding import RANKING, Drawn, Finding, Table
+from primeflow_core.report.finding import RANKING, Finding, SavedFigure, Table
 from primeflow_core.report.finding_origin import Origin, origin_of
 from primeflow_core.screening.screen_file import write_screen
 
@@ -118,7 +118,7 @@ def methods(shown: Shown) -> str:
     )  # fmt: skip
 
 
-def figures(shown: Shown) -> list[Drawn]:
+def figures(shown: Shown) -> list[SavedFigure]:
     found = []
     if not first_rows(shown.table).empty:
         found.append(drawn("The first of the ranking", partial(printed_first, shown), first_told(shown)))
@@ -129,8 +129,8 @@ def figures(shown: Shown) -> list[Drawn]:
     return found
 
 
-def drawn(title: str, make: "Callable[[], Figure]", alt: str) -> Drawn:
-    return Drawn(title, svg(make()), alt)
+def drawn(title: str, make: "Callable[[], Figure]", alt: str) -> SavedFigure:
+    return SavedFigure(title, svg(make()), alt)
 
 
 def steps(shown: Shown) -> list[Step]:

@@ -18,7 +18,7 @@ from pages.parts.shared.entries import Entry
 from pages.parts.shared.explore_sidebar import BOXES
 from primeflow_core.data.conditions import Condition
 from primeflow_core.model_store.available_conditions import Standing
-from primeflow_core.prediction.prediction_job import Question
+from primeflow_core.prediction.prediction_job import PredictionRequest
 from primeflow_core.screening.goal import OF_COMBINATIONS
 
 GUESS = "a guess"
@@ -263,7 +263,7 @@ def entry_of(shown: Shown, condition: Condition) -> Entry:
     model, request = shown.asked.model, shown.asked.request
     guidance = request.plan.guidance if request is not None else 1.0
     plan = replace(model.manifest.sampling, guidance=guidance)
-    return Entry(model.key, Question(model.folder, model.version, condition, answers.usual_cells(model), plan))
+    return Entry(model.key, PredictionRequest(model.folder, model.version, condition, answers.usual_cells(model), plan))
 
 
 def explore_query(shown: Shown, condition: Condition) -> dict[str, str]:

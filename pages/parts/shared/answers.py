@@ -12,7 +12,7 @@ import pages
 from primeflow_core.data.conditions import Condition
 from primeflow_core.model_store.local_models import Model
 from primeflow_core.prediction.generation import Generated, h5ad_bytes
-from primeflow_core.prediction.prediction_job import Place, Prediction, Question, predict
+from primeflow_core.prediction.prediction_job import Place, Prediction, PredictionRequest, predict
 from primeflow_core.runtime.jobs import BusyError, JobContext, JobState, JobStatus, Result
 
 USUAL_CELLS = 200
@@ -31,7 +31,7 @@ class Answer:
     shipped: bool = False
 
 
-def answer_to(question: Question, model: Model) -> Answer | None:
+def answer_to(question: PredictionRequest, model: Model) -> Answer | None:
     """The job in the address, else anybody's answer to the same question, else the cells that came with the model."""
     for status in (job_in_address(), pages.jobs().find(question)):
         if status is None or status.subject != question or status.state.is_active:
@@ -57,14 +57,14 @@ def job_in_address() -> JobStatus | None:
     return pages.jobs().status(job_id) if job_id else None
 
 
-def ask(question: Question, place: Place | None, expected_seconds: float) -> None:
+def ask(question: PredictionRequest, place: Place | None, expected_seconds: float) -> None:
     """Queue a prediction and put its job into the address."""
     job = queue(question, place, expected_seconds)
     if job is not None:
         st.query_params["job"] = job
 
 
-def queue(question: Question, place: Place | None, expected_seconds: float) -> str | None:
+def queue(question: PredictionRequest, place: Place | None, expected_seconds: float) -> str | None:
     """Queue a prediction and return its job; None when it was refused, see ``refusal``."""
 
     def work(context: JobContext) -> Prediction:

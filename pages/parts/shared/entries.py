@@ -22,8 +22,8 @@ from primeflow_core.model_store.available_conditions import Catalogue
 from primeflow_core.model_store.local_models import Library, Model
 from primeflow_core.models.model_kind import is_guided
 from primeflow_core.prediction.cell_groups import Placed, chosen, polygon_of
-from primeflow_core.prediction.gene_expression import Column
-from primeflow_core.prediction.prediction_job import Question
+from primeflow_core.prediction.gene_expression import CellsOfRole
+from primeflow_core.prediction.prediction_job import PredictionRequest
 
 ENTRIES, NOTHING = "entries", "[]"
 FEWEST, MOST, MOST_PARTS = 2, 6, 3
@@ -36,7 +36,7 @@ class Entry:
     """A question of a model; ``outline`` (``pca:1,2;3,4;5,6``): only the cells inside it, on that map of the answer."""
 
     model: str
-    question: Question
+    question: PredictionRequest
     outline: str = ""
 
     @property
@@ -73,11 +73,11 @@ class Shown:
         return f"{self.number} {self.entry.title}"
 
     @property
-    def columns(self) -> list[Column]:
+    def columns(self) -> list[CellsOfRole]:
         """Its cells by role, for tables of expression, each with the controls of its own experiment."""
         view = self.view
         return [
-            Column(self.name, group.role, group.values, view.controls_of(group.role))
+            CellsOfRole(self.name, group.role, group.values, view.controls_of(group.role))
             for group in self.placed
             if group.role is not Role.CONTROL
         ]
@@ -116,7 +116,7 @@ def held_out_of(model: Model) -> list[Entry]:
     found = sorted(held_out, key=lambda condition: condition.context != context)[:4]
     plan = model.manifest.sampling
     return [
-        Entry(model.key, Question(model.folder, model.version, condition, len(shipped[condition]), plan))
+        Entry(model.key, PredictionRequest(model.folder, model.version, condition, len(shipped[condition]), plan))
         for condition in found
     ]
 
@@ -139,7 +139,7 @@ def entry_of(library: Library, said: Any) -> Entry:
     weight = _within(numbers[0], WEIGHTS) if is_guided(model.manifest) else 1.0
     plan = replace(model.manifest.sampling, guidance=weight, seed=int(_within(numbers[2], SEEDS)))
     count = int(_within(numbers[1], (LEAST_CELLS, MOST_CELLS)))
-    return Entry(model.key, Question(model.folder, model.version, condition, count, plan), _outline(outline))
+    return Entry(model.key, PredictionRequest(model.folder, model.version, condition, count, plan), _outline(outline))
 
 
 def _condition(model: Model, parts: list[tuple[str, float | None]], values: list[str]) -> Condition:

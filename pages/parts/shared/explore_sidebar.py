@@ -14,10 +14,10 @@ from pages.parts import address
 from pages.parts.shared import answers, chosen_file
 from primeflow_core.data.conditions import Condition, Perturbation
 from primeflow_core.errors import ConditionError
-from primeflow_core.model_store.available_conditions import Catalogue, Choice, Covariates
+from primeflow_core.model_store.available_conditions import Catalogue, Covariates, PerturbationChoice
 from primeflow_core.model_store.local_models import Library, Model
 from primeflow_core.models.model_kind import is_guided
-from primeflow_core.prediction.prediction_job import Question
+from primeflow_core.prediction.prediction_job import PredictionRequest
 from primeflow_core.user_data.user_cells import Purpose
 
 BOXES = ("a", "b", "c")
@@ -37,7 +37,7 @@ class Asked:
     """What is asked, and the place in the sidebar below it, for the button that answers it."""
 
     model: Model
-    question: Question
+    question: PredictionRequest
     below: DeltaGenerator
 
 
@@ -61,7 +61,7 @@ def asked(library: Library) -> Asked:
         raise ConditionError(problem)
     condition = catalogue.condition(parts, covariates)
     plan = replace(model.manifest.sampling, guidance=weight, seed=seed)
-    return Asked(model, Question(model.folder, model.version, condition, cells, plan), below)
+    return Asked(model, PredictionRequest(model.folder, model.version, condition, cells, plan), below)
 
 
 def follow_address(library: Library) -> None:
@@ -237,13 +237,13 @@ def choose_parts(catalogue: Catalogue, covariates: Covariates) -> list[Perturbat
     return chosen
 
 
-def known_name(said: str | None, choices: Mapping[str, Choice]) -> str | None:
+def known_name(said: str | None, choices: Mapping[str, PerturbationChoice]) -> str | None:
     """A name as it is, or the name that a label begins with; None for anything else."""
     name = (said or "").partition(SEPARATES)[0]
     return name if name in choices else None
 
 
-def option_text(choices: dict[str, Choice], name: str) -> str:
+def option_text(choices: dict[str, PerturbationChoice], name: str) -> str:
     return SEPARATES.join(filter(None, (choices[name].label, choices[name].also)))
 
 

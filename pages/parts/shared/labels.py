@@ -6,14 +6,14 @@ from typing import Literal
 import streamlit as st
 
 from pages import plain
-from primeflow_core.report.finding import Mark, mark_of
+from primeflow_core.report.finding import LabelRole, mark_of
 
 Colour = Literal["orange", "blue", "violet", "gray"]
-LOOKS: dict[Mark, tuple[Colour, str | None]] = {
-    Mark.PREDICTED: ("orange", ":material/diamond:"),
-    Mark.TRUTH: ("blue", ":material/circle:"),
-    Mark.SIMULATED: ("violet", ":material/science:"),
-    Mark.OTHER: ("gray", None),
+LOOKS: dict[LabelRole, tuple[Colour, str | None]] = {
+    LabelRole.PREDICTED: ("orange", ":material/diamond:"),
+    LabelRole.TRUTH: ("blue", ":material/circle:"),
+    LabelRole.SIMULATED: ("violet", ":material/science:"),
+    LabelRole.OTHER: ("gray", None),
 }
 
 

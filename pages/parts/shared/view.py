@@ -14,7 +14,7 @@ from primeflow_core.errors import PrimeflowError
 from primeflow_core.figures.style import Role
 from primeflow_core.model_store.local_models import Model
 from primeflow_core.prediction.measured_comparison import Background
-from primeflow_core.prediction.prediction_job import Question
+from primeflow_core.prediction.prediction_job import PredictionRequest
 from primeflow_core.prediction.projection import PCAMap
 from primeflow_core.user_data.user_cells import Own, Purpose
 
@@ -28,7 +28,7 @@ class View:
     """
 
     model: Model
-    question: Question
+    question: PredictionRequest
     trained_on: Cells | None
     cells: Cells | None
     known: Background | None
@@ -85,7 +85,7 @@ class View:
         return None if self.known is None else pages.pca_map(self.place_key, self.known.context_cells)
 
 
-def look_up(model: Model, question: Question) -> View:
+def look_up(model: Model, question: PredictionRequest) -> View:
     """The measured side of a question; where it cannot be had the reason is shown and predictions still work."""
     trained_on, known, own = None, None, pages.own_in_use(model, question.condition.covariates)
     try:

@@ -8,7 +8,7 @@ import pandas as pd
 from primeflow_core.data.cells import Layout
 from primeflow_core.data.conditions import Condition, Perturbation, parse_perturbations, split_label
 from primeflow_core.data.h5ad.issues import Problem, Severity, error
-from primeflow_core.data.h5ad.obs_columns import Column, column
+from primeflow_core.data.h5ad.obs_columns import ObsColumn, column
 from primeflow_core.errors import ConditionError
 
 FEW_CELLS = 10
@@ -63,7 +63,7 @@ def condition_table(obs: pd.DataFrame, layout: Layout, problems: list[Problem]) 
     return ConditionTable(conditions, tuple(labels), condition_of, kinds, _ordered(obs, layout.condition))
 
 
-def _missing(found: Column) -> Problem | None:
+def _missing(found: ObsColumn) -> Problem | None:
     empty = int((found.codes < 0).sum())
     if not empty:
         return None
@@ -76,7 +76,7 @@ def _ordered(obs: pd.DataFrame, name: str) -> tuple[str, ...]:
     return column(pd.DataFrame({name: pd.Categorical(obs[name]).categories}), name).values
 
 
-def _condition(row: np.ndarray, columns: list[Column], doses: Column | None, layout: Layout) -> Condition:
+def _condition(row: np.ndarray, columns: list[ObsColumn], doses: ObsColumn | None, layout: Layout) -> Condition:
     label, *values = (found.values[code] for found, code in zip(columns, row, strict=False))
     amount = doses.values[row[-1]] if doses and row[-1] >= 0 else ""
     return Condition(_perturbations(label, amount, layout), tuple(zip(layout.covariates, values, strict=True)))

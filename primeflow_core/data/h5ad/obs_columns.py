@@ -55,7 +55,7 @@ class Wishes:
 
 
 @dataclass(frozen=True)
-class Column:
+class ObsColumn:
     """An obs column as text: its values in order of appearance, and for each cell the index of its value (-1: none)."""
 
     name: str
@@ -68,14 +68,14 @@ class Column:
         return np.array([*self.values, ""], dtype=object)[self.codes]
 
 
-def column(obs: pd.DataFrame, name: str) -> Column:
+def column(obs: pd.DataFrame, name: str) -> ObsColumn:
     """Categories, text and numbers alike; missing and blank values get code -1, whole floats lose their ``.0``."""
     raw, distinct = pd.factorize(obs[name])
     texts = [_text(value) for value in distinct]
     values = tuple(dict.fromkeys(text for text in texts if text))
     position = {text: i for i, text in enumerate(values)}
     lookup = np.array([*(position.get(text, -1) for text in texts), -1], dtype=np.int64)
-    return Column(name, values, lookup[raw])
+    return ObsColumn(name, values, lookup[raw])
 
 
 def _text(value: object) -> str:
@@ -85,7 +85,7 @@ def _text(value: object) -> str:
 
 
 @dataclass(frozen=True)
-class Finding:
+class FoundLayout:
     """The layout found (None: no condition column or no control), why, and what stands in the way."""
 
     layout: Layout | None
@@ -93,26 +93,26 @@ class Finding:
     problems: tuple[Problem, ...]
 
 
-def find_layout(obs: pd.DataFrame, wishes: Wishes) -> Finding:
+def find_layout(obs: pd.DataFrame, wishes: Wishes) -> FoundLayout:
     """Choose the columns of ``obs``; nothing is raised, what is wrong is listed."""
     problems = list(_unknown_columns(obs, wishes))
     why: dict[str, str] = {}
     if problems:
-        return Finding(None, why, tuple(problems))
+        return FoundLayout(None, why, tuple(problems))
     name = condition_column(obs, wishes, why)
     if name is None:
         problems.append(_no_condition(obs))
-        return Finding(None, why, tuple(problems))
+        return FoundLayout(None, why, tuple(problems))
     conditions = column(obs, name)
     control = _control(conditions, wishes, why, problems)
     if control is None:
-        return Finding(None, why, tuple(problems))
+        return FoundLayout(None, why, tuple(problems))
     separator = _separator(conditions, control, wishes, why, problems)
     is_control = conditions.codes == conditions.values.index(control)
     covariates = _covariates(obs, name, is_control, wishes, why)
     dose = _dose(obs, is_control, wishes, why)
     kind = _kind(obs, wishes, why)
-    return Finding(Layout(name, covariates, control, separator, dose, kind), why, tuple(problems))
+    return FoundLayout(Layout(name, covariates, control, separator, dose, kind), why, tuple(problems))
 
 
 def _shown(names: Sequence[str], most: int = 12) -> str:
@@ -171,7 +171,7 @@ def _key(label: str) -> str:
     return (match["name"] if match else label).lower().replace("_", "-").replace(" ", "-")
 
 
-def _control(conditions: Column, wishes: Wishes, why: dict[str, str], problems: list[Problem]) -> str | None:
+def _control(conditions: ObsColumn, wishes: Wishes, why: dict[str, str], problems: list[Problem]) -> str | None:
     seen = _shown(conditions.values)
     if wishes.control is not None:
         why["control"] = "named by you"
@@ -195,7 +195,7 @@ def _control(conditions: Column, wishes: Wishes, why: dict[str, str], problems: 
 
 
 def _separator(
-    conditions: Column, control: str, wishes: Wishes, why: dict[str, str], problems: list[Problem]
+    conditions: ObsColumn, control: str, wishes: Wishes, why: dict[str, str], problems: list[Problem]
 ) -> str | None:
     if wishes.separator is not None:
         why["separator"] = "given by you"
@@ -209,7 +209,7 @@ def _covariates(
     if wishes.covariates is not None:
         why["covariates"] = "named by you"
         return tuple(wishes.covariates)
-    chosen: list[Column] = []
+    chosen: list[ObsColumn] = []
     reasons: list[str] = []
     for name in _present(obs, COVARIATE_COLUMNS):
         if name == condition:
@@ -223,7 +223,7 @@ def _covariates(
     return tuple(found.name for found in chosen)
 
 
-def _against(candidate: Column, is_control: np.ndarray, chosen: Sequence[Column]) -> str:
+def _against(candidate: ObsColumn, is_control: np.ndarray, chosen: Sequence[ObsColumn]) -> str:
     """Why a column is no covariate; empty when it is one."""
     if len(candidate.values) < 2:
         return "left out, the same in all cells"

@@ -25,7 +25,7 @@ NO_PLACE = "Here the floor is as good as the ceiling"
 
 
 @dataclass(frozen=True)
-class Range:
+class BoundedMeasure:
     """One measure: its value, the value of no prediction at all (floor) and of a second experiment (ceiling).
 
     ``tells_apart`` False: the floor is as good as the ceiling, so no place between them means anything. ``rivals``:
@@ -57,7 +57,7 @@ class Range:
         return (value - self.floor) / (self.ceiling - self.floor)
 
 
-def agreement_ranges(ranges: Sequence[Range], *, row: int = 62) -> go.Figure:
+def agreement_ranges(ranges: Sequence[BoundedMeasure], *, row: int = 62) -> go.Figure:
     """Every measure in a row of its own, ``row`` pixels high: a diamond between floor (left) and ceiling (right), and
     rivals in grey."""
     figure = go.Figure()
@@ -85,7 +85,7 @@ def agreement_ranges(ranges: Sequence[Range], *, row: int = 62) -> go.Figure:
 
 
 def agreement_of_entries(
-    entries: Sequence[tuple[str, Sequence[Range]]], numbers: Sequence[int] | None = None
+    entries: Sequence[tuple[str, Sequence[BoundedMeasure]]], numbers: Sequence[int] | None = None
 ) -> go.Figure:
     """Two to six predictions by the same measures, each on the way from its own floor to its own ceiling.
 
@@ -121,35 +121,35 @@ def agreement_of_entries(
     return figure
 
 
-def rival_symbols(ranges: Sequence[Range]) -> dict[str, str]:
+def rival_symbols(ranges: Sequence[BoundedMeasure]) -> dict[str, str]:
     """A shape for each rival, in the order in which they come."""
     names = dict.fromkeys(name for entry in ranges for name, _ in entry.rivals)
     return {name: RIVAL_SYMBOLS[i % len(RIVAL_SYMBOLS)] for i, name in enumerate(names)}
 
 
-def measures(entries: Sequence[tuple[str, Sequence[Range]]]) -> list[str]:
+def measures(entries: Sequence[tuple[str, Sequence[BoundedMeasure]]]) -> list[str]:
     """The labels of all measures, in the order in which they come."""
     return list(dict.fromkeys(entry.label for _, ranges in entries for entry in ranges))
 
 
-def placed_ranges(ranges: Sequence[Range]) -> list[Range]:
+def placed_ranges(ranges: Sequence[BoundedMeasure]) -> list[BoundedMeasure]:
     """Those with a place between floor and ceiling."""
     return [entry for entry in ranges if entry.position is not None]
 
 
-def without_place(entries: Sequence[tuple[str, Sequence[Range]]]) -> list[int]:
+def without_place(entries: Sequence[tuple[str, Sequence[BoundedMeasure]]]) -> list[int]:
     """The bands of the measures in which no entry has a place."""
     placed = {entry.label for _, ranges in entries for entry in placed_ranges(ranges)}
     return [band for band, label in enumerate(measures(entries)) if label not in placed]
 
 
-def entry_rows(labels: Sequence[str], ranges: Sequence[Range], number: int, entries: int) -> list[float]:
+def entry_rows(labels: Sequence[str], ranges: Sequence[BoundedMeasure], number: int, entries: int) -> list[float]:
     """The heights of one entry's ranges in the bands of ``labels``, each 1 high and around its index."""
     offset = (number - (entries - 1) / 2) / (entries + 1)
     return [labels.index(entry.label) + offset for entry in ranges]
 
 
-def reach_of(ranges: Sequence[Range]) -> tuple[float, float]:
+def reach_of(ranges: Sequence[BoundedMeasure]) -> tuple[float, float]:
     """The places between which everything is drawn: all of them as far as FAR, at least NEAR."""
     values = [(entry, value) for entry in ranges for value in (entry.value, *(rival for _, rival in entry.rivals))]
     places = [place for entry, value in values if (place := entry.place(value)) is not None]
@@ -168,7 +168,7 @@ def told(position: float) -> str:
     return f"{position:.0%} of the way from floor to ceiling{arrow}"
 
 
-def _scale(ranges: Sequence[Range]) -> Mapping[str, object]:
+def _scale(ranges: Sequence[BoundedMeasure]) -> Mapping[str, object]:
     low, high = reach_of(ranges)
     return {
         "range": [low - 0.1, high + 0.1],
@@ -186,7 +186,7 @@ def _track(row: int) -> go.Scatter:
     return go.Scatter(x=[0, 1], y=[row, row], mode="lines", line=line, hoverinfo="skip", showlegend=False)
 
 
-def _ends(row: int, entry: Range) -> go.Scatter:
+def _ends(row: int, entry: BoundedMeasure) -> go.Scatter:
     return go.Scatter(
         x=[0, 1],
         y=[row, row],
@@ -199,7 +199,7 @@ def _ends(row: int, entry: Range) -> go.Scatter:
     )
 
 
-def _diamond(row: int, entry: Range) -> go.Scatter:
+def _diamond(row: int, entry: BoundedMeasure) -> go.Scatter:
     position = float(entry.position or 0.0)
     return go.Scatter(
         x=[clipped(position)],
@@ -214,7 +214,7 @@ def _diamond(row: int, entry: Range) -> go.Scatter:
     )
 
 
-def _rival(row: int, entry: Range, name: str, value: float, symbol: str) -> go.Scatter:
+def _rival(row: int, entry: BoundedMeasure, name: str, value: float, symbol: str) -> go.Scatter:
     position = float(entry.place(value) or 0.0)
     return go.Scatter(
         x=[clipped(position)],
@@ -239,7 +239,7 @@ def _grey(symbol: str) -> dict[str, object]:
     return {"symbol": symbol, "size": 11, "color": QUIET, "line": {"width": 2.5, "color": QUIET}}
 
 
-def _entry(number: int, name: str, rows: Sequence[float], ranges: Sequence[Range]) -> go.Scatter:
+def _entry(number: int, name: str, rows: Sequence[float], ranges: Sequence[BoundedMeasure]) -> go.Scatter:
     places = [float(entry.position or 0.0) for entry in ranges]
     return go.Scatter(
         x=[clipped(place) for place in places],

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from primeflow_core.figures.interactive.agreement import (
     NO_PLACE,
-    Range,
+    BoundedMeasure,
     clipped,
     entry_rows,
     measures,
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 PREDICTED = STYLES[Role.PREDICTED].colour
 
 
-def agreement_ranges(ranges: Sequence[Range]) -> "Figure":
+def agreement_ranges(ranges: Sequence[BoundedMeasure]) -> "Figure":
     """Every measure in a row of its own, as ``figures.agreement.agreement_ranges`` draws it."""
     symbols = rival_symbols(ranges)
     figure = sheet(0.55 * len(ranges) + 0.4 + 0.3 * bool(symbols))
@@ -48,7 +48,7 @@ def agreement_ranges(ranges: Sequence[Range]) -> "Figure":
 
 
 def agreement_of_entries(
-    entries: Sequence[tuple[str, Sequence[Range]]], numbers: Sequence[int] | None = None
+    entries: Sequence[tuple[str, Sequence[BoundedMeasure]]], numbers: Sequence[int] | None = None
 ) -> "Figure":
     """Two to six predictions by the same measures, as ``figures.agreement.agreement_of_entries`` draws them."""
     labels = measures(entries)
@@ -76,7 +76,7 @@ def agreement_of_entries(
     return figure
 
 
-def _draw_track(plot: "Axes", row: int, entry: Range) -> None:
+def _draw_track(plot: "Axes", row: int, entry: BoundedMeasure) -> None:
     plot.plot([0, 1], [row, row], color=TRACK, linewidth=6, solid_capstyle="butt", zorder=1)
     for end, value in ((0, entry.floor), (1, entry.ceiling)):
         plot.plot([end, end], [row - 0.12, row + 0.12], color=QUIET, linewidth=1.5, zorder=2)
@@ -87,7 +87,7 @@ def _draw_track(plot: "Axes", row: int, entry: Range) -> None:
     )
 
 
-def _scale(plot: "Axes", ranges: Sequence[Range], lowest: float, highest: float) -> None:
+def _scale(plot: "Axes", ranges: Sequence[BoundedMeasure], lowest: float, highest: float) -> None:
     low, high = reach_of(ranges)
     plot.set_xlim(low - 0.06, high + 0.08)
     plot.set_ylim(lowest, highest)

@@ -10,7 +10,7 @@ import numpy as np
 
 from primeflow_core.data.conditions import Condition
 from primeflow_core.evaluation.profiles import profile
-from primeflow_core.models.baselines.measured import Measured, evenly, from_each, singles
+from primeflow_core.models.baselines.measured import TrainingMeans, evenly, from_each, singles
 from primeflow_core.models.baselines.rival import Rival
 
 
@@ -18,7 +18,7 @@ from primeflow_core.models.baselines.rival import Rival
 class SumOfSingles(Rival):
     """control cell + sum over parts of (mean of the single's cells - mean of the controls)."""
 
-    measured: Measured
+    measured: TrainingMeans
     name = "sum-of-singles"
     describe = "Control cells, each moved by the sum of the mean shifts that the parts cause alone."
 

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from primeflow_core.data.cells import Cells
 from primeflow_core.data.conditions import Condition, Perturbation, Vocabulary
-from primeflow_core.models.baselines.measured import Measured
+from primeflow_core.models.baselines.measured import TrainingMeans
 from primeflow_core.models.kept_rows import KeptRows
 from primeflow_core.models.predictor import Batch
 
@@ -57,14 +57,14 @@ class ConditionMeans(KeptRows):
             }
         )
 
-    def measured(self) -> Measured:
+    def measured(self) -> TrainingMeans:
         """The same for the rivals of the checks, without the cells themselves."""
         conditions = conditions_of(self.keys, self._vocabulary)
         nothing = np.zeros((0, len(self._genes)), dtype=np.float32)
         none = np.zeros(0, dtype=np.int64)
         cells = Cells(nothing, self._genes, none.astype(str), conditions, none)
         position = {condition: i for i, condition in enumerate(conditions)}
-        return Measured(cells, position, self.means.double().cpu().numpy(), self.counts.cpu().numpy())
+        return TrainingMeans(cells, position, self.means.double().cpu().numpy(), self.counts.cpu().numpy())
 
 
 def keys_of(condition: Tensor) -> np.ndarray:

@@ -2,23 +2,18 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import cast
 
 import numpy as np
 
-from primeflow_core.data.cells import Cells
 from primeflow_core.data.conditions import Condition
-from primeflow_core.data.splits import TRAIN, read_split
 from primeflow_core.errors import ConditionError, DataError
-from primeflow_core.evaluation.agreement import Measured, values
-from primeflow_core.evaluation.scores import TOP_GENES
+from primeflow_core.evaluation.agreement import MeasuredCondition, values
+from primeflow_core.evaluation.defaults import TOP_GENES
 from primeflow_core.models.baselines.additive import SumOfSingles
-from primeflow_core.models.baselines.fit import fit_rivals
 from primeflow_core.models.baselines.no_change import NoChange
 from primeflow_core.models.baselines.ridge import Ridge
 from primeflow_core.models.baselines.rival import Rival
-from primeflow_core.models.checkpoint import SPLIT
 
 FittedRivals = Mapping[str, Rival]
 LABELS: dict[str, str] = {
@@ -39,14 +34,8 @@ class RivalAgreement:
     why: str = ""
 
 
-def fitted_to_training(cells: Cells, folder: Path) -> FittedRivals:
-    """All rivals, fitted to the cells that the model in ``folder`` was trained on. Raises DataError."""
-    split = read_split(folder / SPLIT, cells, unlisted="leave-out")
-    return fit_rivals(cells.subset(split.indices(cells, TRAIN)))
-
-
 def rivals_beside(
-    fitted: FittedRivals, condition: Condition, truth: Measured, cells: int, seed: int, top: int = TOP_GENES
+    fitted: FittedRivals, condition: Condition, truth: MeasuredCondition, cells: int, seed: int, top: int = TOP_GENES
 ) -> tuple[RivalAgreement, ...]:
     """The rivals of ``LABELS``, among those ``fitted`` to training cells, on the condition that ``truth`` measured.
 
@@ -56,7 +45,7 @@ def rivals_beside(
 
 
 def _beside(
-    rival: Rival, label: str, condition: Condition, truth: Measured, cells: int, seed: int, top: int
+    rival: Rival, label: str, condition: Condition, truth: MeasuredCondition, cells: int, seed: int, top: int
 ) -> RivalAgreement:
     try:
         made = rival.predict(condition, min(cells, rival.distinct(condition)), seed)

@@ -12,7 +12,7 @@ from primeflow_core.data.conditions import Condition, Vocabulary
 from primeflow_core.errors import SettingError
 from primeflow_core.models.precision import products
 from primeflow_core.models.predictor import Batch, Predictor
-from primeflow_core.models.sampling_plan import DIRECT, MOST_CELLS, OnProgress, Progress, SamplingPlan
+from primeflow_core.models.sampling_plan import DIRECT, MOST_CELLS, OnProgress, SamplingPlan, SamplingProgress
 from primeflow_core.models.space import smallest_nonzero, to_expression
 
 
@@ -54,7 +54,7 @@ class DirectPredictor(Predictor):
             values = to_expression(x_1.float(), self.smallest, plan.zeros).cpu().numpy()
             result[first : first + len(batch)] = values
             if on_progress is not None:
-                on_progress(Progress(first, first + len(batch), cells, 1, 1, values))
+                on_progress(SamplingProgress(first, first + len(batch), cells, 1, 1, values))
         return result
 
     @abstractmethod

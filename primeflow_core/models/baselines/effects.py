@@ -15,7 +15,7 @@ FIRST_LOGIT = -1.0
 
 
 @dataclass(frozen=True)
-class Drawn:
+class EffectDraw:
     """One draw for each of n: ``shift`` (n, L), and its ``divergence`` (n,) from the prior, summed over L."""
 
     shift: Tensor
@@ -35,7 +35,7 @@ class Effects(nn.Module):
         """(draws, R): what is random in so many draws, on the generator's device."""
 
     @abstractmethod
-    def drawn(self, t: Tensor, chance: Tensor) -> Drawn:
+    def drawn(self, t: Tensor, chance: Tensor) -> EffectDraw:
         """Of each of t (n,) a draw of its own, from its row of ``chance`` (n, R)."""
 
 
@@ -65,13 +65,13 @@ class SparseEffects(Effects):
         uniform = torch.rand(draws, latent, generator=generator, device=generator.device)
         return torch.cat([uniform, standard_normal(draws, latent, generator)], dim=1)
 
-    def drawn(self, t: Tensor, chance: Tensor) -> Drawn:
+    def drawn(self, t: Tensor, chance: Tensor) -> EffectDraw:
         uniform, noise = chance.chunk(2, dim=1)
         logits = self.logits[t]
         mask = straight_through(logits, self._temperature, uniform)
         effect = self._effect(mask, t)
         divergence = bernoulli_divergence(logits, self._prior).sum(dim=1) + effect.divergence()
-        return Drawn(mask * effect.sample(noise), divergence)
+        return EffectDraw(mask * effect.sample(noise), divergence)
 
     def _effect(self, mask: Tensor, t: Tensor) -> Posterior:
         found: Posterior = self.net(torch.cat([mask, F.one_hot(t, len(self.logits)).float()], dim=1))
@@ -90,9 +90,9 @@ class DenseEffects(Effects):
     def chance(self, draws: int, generator: torch.Generator) -> Tensor:
         return torch.empty(draws, 0, device=generator.device)
 
-    def drawn(self, t: Tensor, chance: Tensor) -> Drawn:
+    def drawn(self, t: Tensor, chance: Tensor) -> EffectDraw:
         shift = self.net(F.one_hot(t, self._perturbations).float()).float()
-        return Drawn(shift, shift.new_zeros(len(t)))
+        return EffectDraw(shift, shift.new_zeros(len(t)))
 
 
 def straight_through(logits: Tensor, temperature: float, uniform: Tensor) -> Tensor:

@@ -4,7 +4,7 @@ import numpy as np
 
 from primeflow_core.data.cells import Cells
 from primeflow_core.models.baselines.additive import SumOfSingles, SumOfSinglesCells
-from primeflow_core.models.baselines.measured import Measured
+from primeflow_core.models.baselines.measured import TrainingMeans
 from primeflow_core.models.baselines.mixture import MixOfSingles
 from primeflow_core.models.baselines.no_change import NoChange
 from primeflow_core.models.baselines.ridge import Ridge, RidgeCells
@@ -18,7 +18,7 @@ RIVALS: tuple[str, ...] = tuple(
 
 def fit_rivals(training: Cells) -> dict[str, Rival]:
     """Every rival by name, in the order of ``RIVALS``; ``training`` holds training cells only."""
-    measured = Measured.of(training)
+    measured = TrainingMeans.of(training)
     ridge = ridge_of(measured)
     rivals: tuple[Rival, ...] = (
         NoChange(measured),
@@ -31,7 +31,7 @@ def fit_rivals(training: Cells) -> dict[str, Rival]:
     return {rival.name: rival for rival in rivals}
 
 
-def ridge_of(measured: Measured) -> RidgeFit:
+def ridge_of(measured: TrainingMeans) -> RidgeFit:
     conditions = measured.with_shift()
     shifts = np.array([measured.shift(c) for c in conditions]).reshape(len(conditions), len(measured.cells.genes))
     counts = np.array([measured.counts[measured.position[c]] for c in conditions])

@@ -20,7 +20,7 @@ BLOCK = 2048
 
 
 @dataclass(frozen=True)
-class Measured:
+class TrainingMeans:
     """Training cells; ``means`` (C, G) float64 and ``counts`` (C,) belong to the conditions in ``position``."""
 
     cells: Cells
@@ -29,10 +29,10 @@ class Measured:
     counts: np.ndarray
 
     @staticmethod
-    def of(training: Cells) -> "Measured":
+    def of(training: Cells) -> "TrainingMeans":
         counts = np.bincount(training.condition_of, minlength=len(training.conditions))
         position = {condition: i for i, condition in enumerate(training.conditions) if counts[i]}
-        return Measured(training, position, _sums(training) / np.maximum(counts, 1)[:, None], counts)
+        return TrainingMeans(training, position, _sums(training) / np.maximum(counts, 1)[:, None], counts)
 
     def mean(self, condition: Condition) -> np.ndarray:
         """(G,) of a condition that has training cells."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from primeflow_core.data.conditions import Condition
-from primeflow_core.models.baselines.measured import Measured, evenly, from_each, singles
+from primeflow_core.models.baselines.measured import TrainingMeans, evenly, from_each, singles
 from primeflow_core.models.baselines.rival import Rival
 
 
@@ -17,7 +17,7 @@ class MixOfSingles(Rival):
     of the contexts' control means.
     """
 
-    measured: Measured
+    measured: TrainingMeans
     name = "mix-of-singles"
     describe = "Cells of the parts alone, an equal share of each."
 

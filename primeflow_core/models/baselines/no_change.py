@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from primeflow_core.data.conditions import Condition
-from primeflow_core.models.baselines.measured import Measured
+from primeflow_core.models.baselines.measured import TrainingMeans
 from primeflow_core.models.baselines.rival import Rival
 
 
@@ -13,7 +13,7 @@ from primeflow_core.models.baselines.rival import Rival
 class NoChange(Rival):
     """Control cells of the context."""
 
-    measured: Measured
+    measured: TrainingMeans
     name = "no-change"
     describe = "Control cells of the same context, as if the perturbation did nothing."
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from primeflow_core.data.conditions import Condition
-from primeflow_core.models.baselines.measured import Measured, evenly, from_each
+from primeflow_core.models.baselines.measured import TrainingMeans, evenly, from_each
 from primeflow_core.models.baselines.ridge_fit import RidgeFit
 from primeflow_core.models.baselines.rival import Rival
 
@@ -14,7 +14,7 @@ from primeflow_core.models.baselines.rival import Rival
 class Ridge(Rival):
     """control cell + the shift that ridge regression predicts (design in ridge_fit.py)."""
 
-    measured: Measured
+    measured: TrainingMeans
     fit: RidgeFit
     name = "ridge"
     describe = "Control cells, moved by the shift that a ridge regression learnt from all training conditions."

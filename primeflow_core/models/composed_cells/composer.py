@@ -20,7 +20,7 @@ from primeflow_core.models.composed_cells.single import Single, measured_singles
 from primeflow_core.models.composed_cells.transfer import transferred_singles
 
 
-class Drawn(Protocol):
+class CellPool(Protocol):
     """What cells of a condition can be drawn from."""
 
     def drawn(self, draw: np.random.Generator) -> np.ndarray: ...
@@ -46,7 +46,7 @@ class Composer:
         ((condition, source),) = self._choose(1, draw)
         return condition, np.stack([source.drawn(draw) for _ in range(count)])
 
-    def _choose(self, count: int, draw: np.random.Generator) -> list[tuple[Condition, Drawn]]:
+    def _choose(self, count: int, draw: np.random.Generator) -> list[tuple[Condition, CellPool]]:
         of_pairs = int(draw.binomial(count, 0.5)) if self.pairs and self.transferred else count if self.pairs else 0
         pairs = [self.pairs[i] for i in draw.integers(max(len(self.pairs), 1), size=of_pairs)]
         singles = draw.integers(max(len(self.transferred), 1), size=count - of_pairs)

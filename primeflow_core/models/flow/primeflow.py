@@ -29,8 +29,8 @@ from primeflow_core.models.sampling_plan import (
     STUDENT,
     USUAL_STEPS,
     OnProgress,
-    Progress,
     SamplingPlan,
+    SamplingProgress,
 )
 from primeflow_core.models.space import SPACES, smallest_nonzero, to_expression
 
@@ -210,4 +210,4 @@ class _StepReporter:
         finished = step == self.steps
         state = self.expression(x_t) if finished else self.unfinished(x_t)
         done = self.first + (len(x_t) if finished else 0)
-        self.on_progress(Progress(self.first, done, self.cells, step, self.steps, state))
+        self.on_progress(SamplingProgress(self.first, done, self.cells, step, self.steps, state))

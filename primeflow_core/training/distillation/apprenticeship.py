@@ -17,7 +17,7 @@ from primeflow_core.training.distillation.verdict import Judged, judge
 
 
 @dataclass(frozen=True)
-class Outcome:
+class StudentComparison:
     """How the student compares with its teacher; ``default``: whether it now makes the model's cells."""
 
     judged: tuple[Judged, ...]
@@ -44,7 +44,7 @@ def apprentice(
     device: str,
     command: Sequence[str],
     on_step: OnStep,
-) -> Outcome:
+) -> StudentComparison:
     """Teach the student of the model in ``folder`` with ``cells``, all those of its data file, and store it there.
 
     ``command`` is recorded with it.
@@ -65,7 +65,7 @@ def apprentice(
     # As it is stored, so that what is judged is what will be used.
     predictor.student = student.half().float().eval()
     plan = replace(manifest.sampling, sampler=EXPONENTIAL, steps=USUAL_STEPS[EXPONENTIAL])
-    outcome = Outcome(judge(predictor, cells, split, plan, on_step))
+    outcome = StudentComparison(judge(predictor, cells, split, plan, on_step))
     notes = {
         "created": now(),
         "command": " ".join(command),

@@ -13,7 +13,7 @@ from primeflow_core.errors import DataError
 from primeflow_core.models.composed_cells.composer import Composer, composer
 from primeflow_core.models.flow.primeflow import PRiMeFlow
 from primeflow_core.models.sampling_plan import EXPONENTIAL, USUAL_STEPS, SamplingPlan
-from primeflow_core.training.distillation.questions import Question, question
+from primeflow_core.training.distillation.questions import GuidedCondition, question
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class TeachersCells:
 
     def __init__(self, predictor: PRiMeFlow, trained_on: Sequence[Condition], seed: int, cells: int) -> None:
         self.predictor, self.trained_on, self.seed, self.cells = predictor, trained_on, seed, cells
-        self.made: list[tuple[Question, Tensor]] = []
+        self.made: list[tuple[GuidedCondition, Tensor]] = []
 
     def make(self, questions: int, on_made: Callable[[int], None]) -> None:
         for number in range(len(self.made), questions):
@@ -63,7 +63,7 @@ class TeachersCells:
     def _noise(self, number: int) -> Tensor:
         return noise(self.cells, len(self.predictor.genes), self.seed, number)
 
-    def _encoded(self, asked: Question) -> Tensor:
+    def _encoded(self, asked: GuidedCondition) -> Tensor:
         return torch.from_numpy(self.predictor.vocabulary.encode([asked.condition]))
 
 

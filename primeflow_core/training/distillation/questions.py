@@ -16,19 +16,19 @@ PARTS_SHARE = (0.2, 0.6, 0.2)
 
 
 @dataclass(frozen=True)
-class Question:
+class GuidedCondition:
     """A condition and a guidance weight from 1 to 5."""
 
     condition: Condition
     guidance: float
 
 
-def question(trained_on: Sequence[Condition], draw: np.random.Generator) -> Question:
+def question(trained_on: Sequence[Condition], draw: np.random.Generator) -> GuidedCondition:
     """A random question about what ``trained_on`` is made of."""
     met = draw.random() < MET_IN_TRAINING
     condition = trained_on[int(draw.integers(len(trained_on)))] if met else _combination(trained_on, draw)
     guidance = 1.0 if draw.random() < UNGUIDED else float(draw.uniform(1, HIGHEST_GUIDANCE))
-    return Question(condition, guidance)
+    return GuidedCondition(condition, guidance)
 
 
 def _combination(trained_on: Sequence[Condition], draw: np.random.Generator) -> Condition:

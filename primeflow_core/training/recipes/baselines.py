@@ -10,8 +10,8 @@ from primeflow_core.models.baselines.closed_form import AdditiveConfig, MeanConf
 from primeflow_core.models.baselines.decoder_only import DecoderOnlyConfig
 from primeflow_core.models.baselines.latent import LatentConfig
 from primeflow_core.models.baselines.linear import LinearConfig
+from primeflow_core.training.config import TrainingConfig
 from primeflow_core.training.recipes.recipe import Recipe
-from primeflow_core.training.trainer import TrainingConfig
 
 PERTURBENCH = TrainingConfig(
     batch_size=4000, optimizer="adam", clip=0.0, ema=0.0, warmup=0, decay="plateau", steps=10**9, epochs=500,

@@ -12,8 +12,8 @@ from primeflow_core.models.flow.coupling import OPTIMAL_TRANSPORT
 from primeflow_core.models.flow.mlp import MLPConfig
 from primeflow_core.models.flow.objective import CONTROL, FlowConfig
 from primeflow_core.models.space import COMPONENTS
+from primeflow_core.training.config import TrainingConfig
 from primeflow_core.training.recipes.recipe import Recipe
-from primeflow_core.training.trainer import TrainingConfig
 
 PAPER_TRAINING = TrainingConfig(accumulation=4, steps=200_000, save_every=1000)
 CPU_FLOW = FlowConfig(factors=64, interplay=True)

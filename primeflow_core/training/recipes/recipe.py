@@ -6,7 +6,7 @@ from typing import Any
 
 from primeflow_core.errors import SettingError
 from primeflow_core.models.architectures import TRAINING, Row
-from primeflow_core.training.trainer import TrainingConfig
+from primeflow_core.training.config import TrainingConfig
 
 
 @dataclass(frozen=True)

@@ -16,8 +16,8 @@ from primeflow_core.errors import PrimeflowError, SettingError
 from primeflow_core.models.architectures import ARCHITECTURES, FIELDS, FLOW, TRAINING, Row, rows_of
 from primeflow_core.models.flow.objective import FlowConfig
 from primeflow_core.runtime.atomic_files import write_json
+from primeflow_core.training.config import TrainingConfig
 from primeflow_core.training.recipes.recipe import Recipe
-from primeflow_core.training.trainer import TrainingConfig
 
 RECIPE_ENDING = ".json"
 FORMAT = 1

@@ -11,6 +11,7 @@ from pathlib import Path
 from primeflow_core.errors import SettingError
 from primeflow_core.models.flow.objective import FlowConfig
 from primeflow_core.models.flow.unet import UNetConfig
+from primeflow_core.training.config import TrainingConfig
 from primeflow_core.training.recipes.baselines import BEST_BASELINES, SMALL_BASELINES
 from primeflow_core.training.recipes.flow import CPU_FLOW, CPU_TRAINING, FLOW_RECIPES
 from primeflow_core.training.recipes.overrides import converted, key_and_text
@@ -18,7 +19,6 @@ from primeflow_core.training.recipes.recipe import Recipe
 from primeflow_core.training.recipes.recipe_file import RECIPE_ENDING, read_recipe
 from primeflow_core.training.recipes.variational import SMALL as SMALL_VARIATIONAL
 from primeflow_core.training.recipes.variational import VARIATIONAL_RECIPES
-from primeflow_core.training.trainer import TrainingConfig
 
 PAPER_TRAINING = TrainingConfig(
     batch_size=216, accumulation=4, learning_rate=5e-5, weight_decay=0.0, steps=200_000, save_every=1000

@@ -8,8 +8,8 @@ from dataclasses import replace
 from primeflow_core.models.baselines.biolord import BiolordConfig
 from primeflow_core.models.baselines.cpa import CPAConfig
 from primeflow_core.models.baselines.sams_vae import SamsVaeConfig
+from primeflow_core.training.config import TrainingConfig
 from primeflow_core.training.recipes.recipe import Recipe
-from primeflow_core.training.trainer import TrainingConfig
 
 UNLIMITED = 1e9
 """As a bound of gradients, or of steps where epochs end the training."""

@@ -11,17 +11,17 @@ from primeflow_core.errors import SettingError
 from primeflow_core.runtime.provenance import now, versions
 from primeflow_core.training.recipes.recipe import Recipe
 from primeflow_core.training.recipes.recipe_file import write_recipe
-from primeflow_core.training.tuning.question import Question
+from primeflow_core.training.tuning.question import SearchSpec
 from primeflow_core.training.tuning.ranges import Value
 from primeflow_core.training.tuning.spaces import at
-from primeflow_core.training.tuning.store import Store
+from primeflow_core.training.tuning.store import TrialStore
 from primeflow_core.training.tuning.trial import Trial
 
 TUNED = "-tuned"
 SHOWN = 5
 
 
-def table(question: Question, trials: Sequence[Trial]) -> pd.DataFrame:
+def table(question: SearchSpec, trials: Sequence[Trial]) -> pd.DataFrame:
     """A row a trial: trial, state, score, the settings searched, steps, seconds and, where it failed, why."""
     rows = []
     for trial in trials:
@@ -35,14 +35,14 @@ def _plain(value: Value) -> Value:
     return str(list(value)) if isinstance(value, tuple) else value
 
 
-def best_recipe(question: Question, best: Trial) -> Recipe:
+def best_recipe(question: SearchSpec, best: Trial) -> Recipe:
     """The recipe of the best trial, under a name of its own."""
     base = question.recipe
     name = base.name if base.name.endswith(TUNED) else base.name + TUNED
     return replace(at(base, question.space, best.point), name=name, summary=f"{base.name} with searched settings")
 
 
-def write_best(path: Path, store: Store) -> Trial:
+def write_best(path: Path, store: TrialStore) -> Trial:
     """Write the best row as a recipe file. Raises SettingError where no trial came to a score."""
     question = store.question
     if not (found := store.ranked()):
@@ -58,7 +58,7 @@ def write_best(path: Path, store: Store) -> Trial:
     return best
 
 
-def summary(store: Store) -> str:
+def summary(store: TrialStore) -> str:
     """The best few trials with their settings, beside them the recipe as it was given, and how much each setting
     mattered; a column a trial."""
     question, trials = store.question, store.trials()
@@ -74,12 +74,12 @@ def summary(store: Store) -> str:
     return "\n".join(lines)
 
 
-def _heads(question: Question) -> list[str]:
+def _heads(question: SearchSpec) -> list[str]:
     better = "larger" if question.larger_is_better else "smaller"
     return ["", f"{question.metric} ({better} is better)", *question.space]
 
 
-def _column(question: Question, trial: Trial, title: str) -> list[str]:
+def _column(question: SearchSpec, trial: Trial, title: str) -> list[str]:
     score = trial.state if trial.score is None else f"{trial.score:.4g}"
     return [title, score, *(_short(one.value(trial.point[key])) for key, one in question.space.items())]
 

@@ -10,7 +10,7 @@ from primeflow_core import __version__
 from primeflow_core.errors import SettingError
 from primeflow_core.evaluation.scores import LARGER_IS_BETTER
 from primeflow_core.training.recipes.recipe import Recipe
-from primeflow_core.training.tuning.ranges import Range
+from primeflow_core.training.tuning.ranges import SettingRange
 from primeflow_core.training.tuning.search import Search
 from primeflow_core.training.tuning.spaces import point_of, space_of
 
@@ -20,7 +20,7 @@ CELLS, FEWEST_CELLS, SHARE_ON_THE_WAY = 200, 8, 4
 
 
 @dataclass(frozen=True)
-class Question:
+class SearchSpec:
     """Which settings of ``recipe``, but those ``fixed``, give the best mean ``metric`` of up to ``cells`` generated
     cells over the validation conditions; on the way of a quarter of them.
 
@@ -55,7 +55,7 @@ class Question:
         return LARGER_IS_BETTER[self.metric]
 
     @property
-    def space(self) -> dict[str, Range]:
+    def space(self) -> dict[str, SettingRange]:
         return space_of(self.recipe, self.fixed)
 
     @property

@@ -13,7 +13,7 @@ DIGITS = 10
 
 
 @dataclass(frozen=True)
-class Range(ABC):
+class SettingRange(ABC):
     """What a setting may be."""
 
     @abstractmethod
@@ -26,7 +26,7 @@ class Range(ABC):
 
 
 @dataclass(frozen=True)
-class Real(Range):
+class Real(SettingRange):
     """``low`` to ``high``, on a grid of ``step`` from ``low`` if one is given; ``log``: evenly in the logarithm."""
 
     low: float
@@ -46,7 +46,7 @@ class Real(Range):
 
 
 @dataclass(frozen=True)
-class Whole(Range):
+class Whole(SettingRange):
     """Whole numbers ``low`` to ``high``, both included; a ``log`` range has no ``step``."""
 
     low: int
@@ -63,7 +63,7 @@ class Whole(Range):
 
 
 @dataclass(frozen=True)
-class Choice(Range):
+class OptionRange(SettingRange):
     """One of some ``options``, searched by name, since not all of them are numbers."""
 
     options: tuple[Value, ...]

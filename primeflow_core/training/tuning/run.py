@@ -6,10 +6,10 @@ Each trial is proposed from all before it, so trials side by side would be other
 from collections.abc import Iterator
 
 from primeflow_core.training.tuning.trial import Trial
-from primeflow_core.training.tuning.trial_run import Bench, run_trial
+from primeflow_core.training.tuning.trial_run import TrialContext, run_trial
 
 
-def run_trials(bench: Bench, trials: int) -> Iterator[Trial]:
+def run_trials(bench: TrialContext, trials: int) -> Iterator[Trial]:
     """Run and keep what is missing of ``trials``, and tell of each trial as it ends."""
     for _ in range(len(bench.store.trials()), trials):
         trial = run_trial(bench)

@@ -17,7 +17,7 @@ import optuna
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.trial import TrialState
 
-from primeflow_core.training.tuning.ranges import Choice, Point, Range, Real, Whole
+from primeflow_core.training.tuning.ranges import OptionRange, Point, Real, SettingRange, Whole
 from primeflow_core.training.tuning.trial import DIVERGED, FAILED, PRUNED, SCORED, Trial, standing
 
 STATES = {
@@ -48,7 +48,7 @@ class Proposal:
 class Search:
     """Of ``space``, beginning at the point ``start``."""
 
-    space: Mapping[str, Range]
+    space: Mapping[str, SettingRange]
     start: Point
     larger_is_better: bool
     seed: int
@@ -109,13 +109,13 @@ class Search:
         return {key: _distribution(one) for key, one in self.space.items()}
 
 
-def _distribution(one: Range) -> BaseDistribution:
+def _distribution(one: SettingRange) -> BaseDistribution:
     match one:
         case Real():
             return FloatDistribution(one.low, one.high, log=one.log, step=one.step)
         case Whole():
             return IntDistribution(one.low, one.high, log=one.log, step=one.step)
-        case Choice():
+        case OptionRange():
             return CategoricalDistribution(one.names)
         case _:
             raise TypeError(f"{type(one).__name__} is no range that can be searched.")

@@ -13,7 +13,7 @@ from typing import Any
 from primeflow_core.errors import SettingError
 from primeflow_core.models.architectures import TRAINING
 from primeflow_core.training.recipes.recipe import Recipe
-from primeflow_core.training.tuning.ranges import Choice, Point, Range, Real, Value, Whole
+from primeflow_core.training.tuning.ranges import OptionRange, Point, Real, SettingRange, Value, Whole
 
 
 @dataclass(frozen=True)
@@ -21,12 +21,12 @@ class Searched:
     """The ranges of a setting, None where it is left as it is; ``unless`` a setting of the row has a value with which
     it does nothing."""
 
-    small: Range | None
-    large: Range | None
+    small: SettingRange | None
+    large: SettingRange | None
     unless: tuple[str, Value] | None = None
 
 
-def _both(one: Range, unless: tuple[str, Value] | None = None) -> Searched:
+def _both(one: SettingRange, unless: tuple[str, Value] | None = None) -> Searched:
     return Searched(one, one, unless)
 
 
@@ -41,11 +41,11 @@ class Family:
 
 RATE, DECAY = "learning_rate", "weight_decay"
 WIDTH = Searched(Whole(64, 1024, step=64), Whole(256, 5376, step=256))
-LATENT = Searched(Choice((8, 16, 32, 64, 128)), Choice((32, 64, 128, 192, 256, 512)))
+LATENT = Searched(OptionRange((8, 16, 32, 64, 128)), OptionRange((32, 64, 128, 192, 256, 512)))
 LAYERS = Searched(Whole(1, 4), Whole(1, 7))
 DROPOUT = Searched(Real(0.0, 0.5, step=0.1), Real(0.0, 0.8, step=0.1))
 WEIGHT = _both(Real(0.1, 20.0, log=True))
-YES_OR_NO = _both(Choice((False, True)))
+YES_OR_NO = _both(OptionRange((False, True)))
 NO_ADVERSARY = ("adversary", False)
 WIDE = 1024
 
@@ -54,11 +54,11 @@ FAMILIES: MappingProxyType[str, Family] = MappingProxyType(
         "field": Family(
             {
                 "channels": Searched(Whole(32, 96, step=16), Whole(128, 320, step=64)),
-                "channel_mult": Searched(None, Choice(((1, 1, 2, 2, 4), (1, 2, 2, 4, 4)))),
+                "channel_mult": Searched(None, OptionRange(((1, 1, 2, 2, 4), (1, 2, 2, 4, 4)))),
                 "num_res_blocks": _both(Whole(1, 3)),
-                "gene_features": Searched(Choice((8, 16, 32)), Choice((128, 256))),
+                "gene_features": Searched(OptionRange((8, 16, 32)), OptionRange((128, 256))),
                 "dropout": _both(Real(0.0, 0.3, step=0.1)),
-                "dense": Searched(Choice((128, 256, 512)), None, unless=("dense", 0)),
+                "dense": Searched(OptionRange((128, 256, 512)), None, unless=("dense", 0)),
             },
             extent="channels", large=128,
         ),
@@ -75,11 +75,11 @@ FAMILIES: MappingProxyType[str, Family] = MappingProxyType(
         ),
         "flow": Family(
             {
-                "path": _both(Choice(("linear", "trigonometric"))),
-                "sigma": _both(Choice((0.0, 0.01, 0.1))),
+                "path": _both(OptionRange(("linear", "trigonometric"))),
+                "sigma": _both(OptionRange((0.0, 0.01, 0.1))),
                 "prob_unconditional": _both(Real(0.0, 0.5, step=0.1)),
-                "factors": _both(Choice((16, 32, 64, 128)), unless=("factors", 0)),
-                "components": _both(Choice((30, 50, 100, 200)), unless=("space", "genes")),
+                "factors": _both(OptionRange((16, 32, 64, 128)), unless=("factors", 0)),
+                "components": _both(OptionRange((30, 50, 100, 200)), unless=("space", "genes")),
                 "entropy": _both(Real(0.01, 0.5, log=True), unless=("coupling", "independent")),
             }
         ),
@@ -106,7 +106,7 @@ FAMILIES: MappingProxyType[str, Family] = MappingProxyType(
                     Whole(32, 512, log=True), Whole(128, 1024, log=True), unless=NO_ADVERSARY
                 ),
                 "adversary_layers": _both(Whole(1, 4), unless=NO_ADVERSARY),
-                "adversary_steps": _both(Choice((2, 3, 5, 7, 10, 20, 30)), unless=NO_ADVERSARY),
+                "adversary_steps": _both(OptionRange((2, 3, 5, 7, 10, 20, 30)), unless=NO_ADVERSARY),
                 "adversary_weight": _both(Real(0.1, 20.0, log=True), unless=NO_ADVERSARY),
                 "penalty": _both(Real(0.1, 1e3, log=True), unless=NO_ADVERSARY),
                 "warmup_epochs": _both(Whole(0, 20, step=5), unless=NO_ADVERSARY),
@@ -135,14 +135,16 @@ TRAININGS: MappingProxyType[str, Searched] = MappingProxyType(
         RATE: Searched(Real(1e-4, 1e-2, log=True), Real(5e-6, 5e-3, log=True)),
         DECAY: _both(Real(1e-11, 1e-3, log=True)),
         "composed": _both(Real(0.0, 0.5, step=0.05), unless=("composed", 0.0)),
-        "cells_per_condition": Searched(Choice((32, 64, 128)), Choice((128, 256)), unless=("cells_per_condition", 0)),
+        "cells_per_condition": Searched(
+            OptionRange((32, 64, 128)), OptionRange((128, 256)), unless=("cells_per_condition", 0)
+        ),
     }
 )
 RATES_OF: MappingProxyType[str, Searched] = MappingProxyType({"linear": _both(Real(1e-4, 1e-1, log=True))})
 """A model of one layer has no size of its own, and takes larger steps."""
 
 
-def space_of(recipe: Recipe, fixed: Collection[str] = ()) -> dict[str, Range]:
+def space_of(recipe: Recipe, fixed: Collection[str] = ()) -> dict[str, SettingRange]:
     """The range of every setting that is searched about ``recipe``, but those that are ``fixed``.
 
     Raises SettingError where nothing is left to search.
@@ -153,7 +155,7 @@ def space_of(recipe: Recipe, fixed: Collection[str] = ()) -> dict[str, Range]:
         )
     large = any(_is_large(name, row) for name, row in recipe.rows.items())
     settings: dict[str, Any] = {**recipe.rows, TRAINING: recipe.training}
-    found: dict[str, Range] = {}
+    found: dict[str, SettingRange] = {}
     for name, row in settings.items():
         for key, searched in _searched(name, recipe).items():
             one = searched.large if large else searched.small
@@ -177,12 +179,12 @@ def _searched(name: str, recipe: Recipe) -> Mapping[str, Searched]:
     return {**TRAININGS, **({RATE: rates[0]} if rates else {})}
 
 
-def point_of(recipe: Recipe, space: Mapping[str, Range]) -> Point:
+def point_of(recipe: Recipe, space: Mapping[str, SettingRange]) -> Point:
     """Where ``recipe`` itself lies, its settings moved into their ranges."""
     values = recipe.values()
     return {key: one.place(values[key]) for key, one in space.items()}
 
 
-def at(recipe: Recipe, space: Mapping[str, Range], point: Mapping[str, Any]) -> Recipe:
+def at(recipe: Recipe, space: Mapping[str, SettingRange], point: Mapping[str, Any]) -> Recipe:
     """``recipe`` with its settings at ``point`` of ``space``. Raises SettingError where they do not go together."""
     return recipe.with_values({key: space[key].value(place) for key, place in point.items()})

@@ -16,18 +16,18 @@ from typing import Any
 
 from primeflow_core.errors import DataError, SettingError
 from primeflow_core.runtime.atomic_files import remove_partial, write_json
-from primeflow_core.training.tuning.question import Question
+from primeflow_core.training.tuning.question import SearchSpec
 from primeflow_core.training.tuning.trial import Trial, ranked
 
 STUDY, TRIALS, MODELS, EARLY = "study.json", "trials", "models", "early.json"
 
 
 @dataclass(frozen=True)
-class Store:
+class TrialStore:
     """Trials of ``question`` in ``folder``."""
 
     folder: Path
-    question: Question
+    question: SearchSpec
 
     def open(self) -> None:
         """Begin, or go on. Raises SettingError where ``folder`` holds another search or something else."""

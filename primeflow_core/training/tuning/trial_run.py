@@ -14,9 +14,9 @@ from primeflow_core.training.run import Source, prepare, usual_sampling
 from primeflow_core.training.trainer import train
 from primeflow_core.training.tuning.search import Proposal
 from primeflow_core.training.tuning.spaces import at
-from primeflow_core.training.tuning.store import Store
+from primeflow_core.training.tuning.store import TrialStore
 from primeflow_core.training.tuning.trial import DIVERGED, FAILED, PRUNED, SCORED, Trial
-from primeflow_core.training.tuning.validation import DivergedError, Validation
+from primeflow_core.training.tuning.validation import DivergedError, TrialValidation
 
 CHECKPOINTS = (0.25, 0.5, 0.75)
 """Of the steps, where a training is scored on its way."""
@@ -28,7 +28,7 @@ class PrunedError(Exception):
 
 
 @dataclass(frozen=True)
-class Ended:
+class FinishedTrial:
     """How a training came out; ``score`` where ``state`` is ``scored``."""
 
     state: str
@@ -37,17 +37,17 @@ class Ended:
 
 
 @dataclass(frozen=True)
-class Bench:
+class TrialContext:
     """What all trials of a search share; ``command`` for the record."""
 
-    store: Store
+    store: TrialStore
     source: Source
-    validation: Validation
+    validation: TrialValidation
     device: str = "cpu"
     command: Sequence[str] = ()
 
 
-def run_trial(bench: Bench) -> Trial:
+def run_trial(bench: TrialContext) -> Trial:
     """The next trial of the search, which is not kept yet."""
     question, before = bench.store.question, bench.store.trials()
     proposal, number = question.search.proposal(before), len(before)
@@ -78,7 +78,7 @@ class TrialRun:
     ``scores``: those of the checkpoints it came to.
     """
 
-    def __init__(self, bench: Bench, proposal: Proposal, number: int, recipe: Recipe) -> None:
+    def __init__(self, bench: TrialContext, proposal: Proposal, number: int, recipe: Recipe) -> None:
         self._bench, self._proposal, self._number = bench, proposal, number
         question, self._folder = bench.store.question, bench.store.model(number)
         self._kept = bench.store.early(number)
@@ -96,20 +96,20 @@ class TrialRun:
         """Of training, with its earlier parts and checkpoints, and of the last scoring."""
         return self.trainer.progress.seconds + self._scoring
 
-    def to_its_end(self) -> Ended:
+    def to_its_end(self) -> FinishedTrial:
         try:
             train(self.trainer, self._folder, asked_to_end=self._watch)
             # A training that had ended before a kill takes no step in which its early scores would be met again.
             self._watch()
             return self._scored()
         except PrunedError:
-            return Ended(PRUNED)
+            return FinishedTrial(PRUNED)
         except DivergedError:
-            return Ended(DIVERGED)
+            return FinishedTrial(DIVERGED)
         except (RuntimeError, MemoryError) as error:
             if not lacks_memory(error):
                 raise
-            return Ended(FAILED, why=TOO_LARGE)
+            return FinishedTrial(FAILED, why=TOO_LARGE)
 
     def _watch(self) -> bool:
         """Asked after every step, and before its state is saved: so what is known of a checkpoint is never lost, and
@@ -132,7 +132,7 @@ class TrialRun:
             self._bench.store.keep_early(self._number, tuple(self.scores))
         return self.scores[-1]
 
-    def _scored(self) -> Ended:
+    def _scored(self) -> FinishedTrial:
         """By the weights that the training kept, its best by validation loss, which is comparable within a trial."""
         began, question = time.monotonic(), self._bench.store.question
         if not (self._folder / WEIGHTS).is_file():
@@ -141,8 +141,8 @@ class TrialRun:
         found = self._bench.validation.score(predictor, question.cells, self._plan)
         self._scoring = time.monotonic() - began
         if math.isnan(found):
-            return Ended(FAILED, why=f"{question.metric} has no value for its cells.")
-        return Ended(SCORED, found)
+            return FinishedTrial(FAILED, why=f"{question.metric} has no value for its cells.")
+        return FinishedTrial(SCORED, found)
 
 
 def checkpoint_steps(steps: int) -> tuple[int, ...]:

@@ -21,7 +21,7 @@ class DivergedError(Exception):
     """What the model makes is not a number."""
 
 
-class Validation:
+class TrialValidation:
     """The validation ``conditions`` of ``source`` whose parts training knows, and the ``metric`` that models are scored
     by; ``unknown`` are the others, which no model can predict.
 

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from primeflow_core.figures.interactive.agreement import Range, agreement_of_entries, agreement_ranges
+from primeflow_core.figures.interactive.agreement import BoundedMeasure, agreement_of_entries, agreement_ranges
 from primeflow_core.figures.interactive.genes import ranked_bars
 from primeflow_core.figures.interactive.maps import MOST_DRAWN, Outline, framed, live_map, many_maps, overlay
 from primeflow_core.figures.style import Group, Role
@@ -91,7 +91,7 @@ def test_more_cells_than_a_browser_likes_are_thinned_evenly():
 
 @pytest.mark.parametrize(("value", "position"), [(0.5, 0.0), (0.1, 1.0), (0.3, 0.5), (0.0, 1.25), (0.9, -1.0)])
 def test_a_measure_lies_between_its_ends_whichever_is_larger(value, position):
-    entry = Range("MMD", value, floor=0.5, ceiling=0.1)
+    entry = BoundedMeasure("MMD", value, floor=0.5, ceiling=0.1)
     assert entry.position == pytest.approx(position)
     figure = agreement_ranges([entry])
     drawn, (low, high) = figure.data[-1], figure.layout.xaxis.range
@@ -100,12 +100,16 @@ def test_a_measure_lies_between_its_ends_whichever_is_larger(value, position):
 
 
 def test_a_measure_without_room_between_its_ends_has_no_diamond():
-    assert Range("MMD", 0.2, 0.1, 0.1).position is None
-    assert all(trace.marker.symbol != "diamond" for trace in agreement_ranges([Range("MMD", 0.2, 0.1, 0.1)]).data)
+    assert BoundedMeasure("MMD", 0.2, 0.1, 0.1).position is None
+    assert all(
+        trace.marker.symbol != "diamond" for trace in agreement_ranges([BoundedMeasure("MMD", 0.2, 0.1, 0.1)]).data
+    )
 
 
 def test_measures_show_their_value_and_both_ends_in_numbers():
-    figure = agreement_ranges([Range("DEG recall", 0.46, 0.4, 0.448), Range("Cosine", 0.62, 0.461, 0.567)])
+    figure = agreement_ranges(
+        [BoundedMeasure("DEG recall", 0.46, 0.4, 0.448), BoundedMeasure("Cosine", 0.62, 0.461, 0.567)]
+    )
     texts = [annotation.text for annotation in figure.layout.annotations]
     assert texts == ["<b>DEG recall</b>  0.46", "<b>Cosine</b>  0.62"]
     assert [list(trace.text) for trace in figure.data if trace.text is not None] == [
@@ -122,13 +126,15 @@ def test_without_measured_changes_only_predicted_ones_are_drawn():
 def test_a_gene_name_is_never_markup():
     drawn = ranked_bars(table(["<a href='x'>A</a>"]), simulated=False)
     assert list(drawn.data[-1].y) == ["&lt;a href=&#x27;x&#x27;&gt;A&lt;/a&gt;"]
-    assert "<i>" not in agreement_ranges([Range("<i>x</i>", 1, 0, 2)]).layout.annotations[0].text
+    assert "<i>" not in agreement_ranges([BoundedMeasure("<i>x</i>", 1, 0, 2)]).layout.annotations[0].text
 
 
 def test_a_measure_whose_floor_is_as_good_as_its_ceiling_has_no_diamond():
     # Crossed: a bad distance of 0.5 would otherwise stand far beyond the ceiling, as if it were excellent.
-    assert Range("MMD", 0.5, 0.1, 0.2, tells_apart=False).position is None
-    crossed, drawn = (agreement_ranges([Range("MMD", 0.5, 0.1, 0.2, tells_apart=told)]) for told in (False, True))
+    assert BoundedMeasure("MMD", 0.5, 0.1, 0.2, tells_apart=False).position is None
+    crossed, drawn = (
+        agreement_ranges([BoundedMeasure("MMD", 0.5, 0.1, 0.2, tells_apart=told)]) for told in (False, True)
+    )
     assert len(drawn.data) == len(crossed.data) + 1
 
 
@@ -136,7 +142,7 @@ RIVALS = (("No change", 5.0), ("Ridge", 2.0))
 
 
 def test_each_rival_has_a_shape_of_its_own_on_the_track_and_one_line_in_the_legend():
-    entries = [Range("MMD", 3, 5, 1, rivals=RIVALS), Range("Cosine", 3, 1, 5, rivals=RIVALS[:1])]
+    entries = [BoundedMeasure("MMD", 3, 5, 1, rivals=RIVALS), BoundedMeasure("Cosine", 3, 1, 5, rivals=RIVALS[:1])]
     figure = agreement_ranges(entries)
     assert [trace.name for trace in figure.data if trace.name] == ["Predicted", "No change", "Ridge"]
     symbols = {trace.name: trace.marker.symbol for trace in figure.data if trace.name}
@@ -148,7 +154,7 @@ def test_each_rival_has_a_shape_of_its_own_on_the_track_and_one_line_in_the_lege
 
 
 def test_a_rival_beyond_the_ends_stays_in_the_frame_and_says_so():
-    figure = agreement_ranges([Range("MMD", 0.3, 0.5, 0.1, rivals=(("<b>far", 2.5),))])
+    figure = agreement_ranges([BoundedMeasure("MMD", 0.3, 0.5, 0.1, rivals=(("<b>far", 2.5),))])
     rival = next(trace for trace in figure.data if "far" in (trace.hovertemplate or ""))
     assert rival.x[0] == pytest.approx(-0.5)
     assert figure.layout.xaxis.range[0] < -0.5
@@ -157,12 +163,16 @@ def test_a_rival_beyond_the_ends_stays_in_the_frame_and_says_so():
 
 
 def test_a_measure_that_tells_nothing_apart_places_no_rival():
-    figure = agreement_ranges([Range("MMD", 0.3, 0.1, 0.2, tells_apart=False, rivals=RIVALS)])
+    figure = agreement_ranges([BoundedMeasure("MMD", 0.3, 0.1, 0.2, tells_apart=False, rivals=RIVALS)])
     assert not [trace for trace in figure.data if "way" in (trace.hovertemplate or "")]
 
 
 def test_entries_are_told_apart_by_number_and_shape_in_the_band_of_each_measure():
-    ranges = [Range("MMD", 0.3, 0.5, 0.1), Range("Cosine", 0.2, 0.1, 0.5), Range("RMSE", 1, 2, 2)]
+    ranges = [
+        BoundedMeasure("MMD", 0.3, 0.5, 0.1),
+        BoundedMeasure("Cosine", 0.2, 0.1, 0.5),
+        BoundedMeasure("RMSE", 1, 2, 2),
+    ]
     figure = agreement_of_entries([("A+B", ranges), ("<i>C", ranges[1:])])
     assert [trace.name for trace in figure.data] == ["1  A+B", "2  &lt;i&gt;C"]
     assert [list(trace.text) for trace in figure.data] == [["1", "1"], ["2"]]

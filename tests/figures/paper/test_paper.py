@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from primeflow_core.figures.interactive.agreement import Range
+from primeflow_core.figures.interactive.agreement import BoundedMeasure
 from primeflow_core.figures.interactive.maps import Outline
 from primeflow_core.figures.paper import agreement, expression, genes, interaction, maps
 from primeflow_core.figures.paper.paper import MOST_MARKS, literal, png, svg
@@ -29,8 +29,8 @@ TABLE = pd.DataFrame(
     }
 )
 RANGES = [
-    Range(NAME, 0.3, 0.5, 0.1, rivals=((NAME, 0.2), ("Ridge", 9.0))),
-    Range("RMSE", 1, 2, 2, tells_apart=False, rivals=(("Ridge", 1.0),)),
+    BoundedMeasure(NAME, 0.3, 0.5, 0.1, rivals=((NAME, 0.2), ("Ridge", 9.0))),
+    BoundedMeasure("RMSE", 1, 2, 2, tells_apart=False, rivals=(("Ridge", 1.0),)),
 ]
 CELLS = {role: np.array([0.0, 0.0, 1.0, 2.0, 2.5]) for role in Role}
 DOTS = pd.DataFrame(
@@ -144,8 +144,8 @@ def test_printing_is_imported_without_matplotlib_and_never_starts_pyplot():
         "import sys\n"
         "from primeflow_core.figures.paper import agreement, expression, genes, interaction, maps, paper\n"
         "assert 'matplotlib' not in sys.modules\n"
-        "from primeflow_core.figures.interactive.agreement import Range\n"
-        "paper.svg(agreement.agreement_ranges([Range('MMD', 1, 0, 2)]))\n"
+        "from primeflow_core.figures.interactive.agreement import BoundedMeasure\n"
+        "paper.svg(agreement.agreement_ranges([BoundedMeasure('MMD', 1, 0, 2)]))\n"
         "assert 'matplotlib.pyplot' not in sys.modules\n"
     )
     subprocess.run([sys.executable, "-c", program], check=True, timeout=60)

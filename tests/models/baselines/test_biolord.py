@@ -6,7 +6,7 @@ import torch
 from primeflow_core.errors import SettingError
 from primeflow_core.models.baselines.biolord import BiolordConfig
 from primeflow_core.models.sampling_plan import SamplingPlan
-from primeflow_core.training.trainer import TrainingConfig
+from primeflow_core.training.config import TrainingConfig
 from tests.variational import CONTEXTS, batch_of, built, screen, seeded, trained
 
 TINY = BiolordConfig(width=32, latent=4, dropout=0.0, penalty_weight=2.0)

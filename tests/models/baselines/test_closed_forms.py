@@ -15,7 +15,7 @@ from primeflow_core.data.simulated_screen import simulate
 from primeflow_core.errors import ConditionError, DataError, SettingError
 from primeflow_core.evaluation.profiles import mean_profile, rmse
 from primeflow_core.models.baselines.fit import RIVALS, fit_rivals
-from primeflow_core.models.baselines.measured import BLOCK, Measured
+from primeflow_core.models.baselines.measured import BLOCK, TrainingMeans
 from primeflow_core.models.baselines.ridge_fit import CONTEXT_SHARES, PENALTIES, fit_ridge
 
 GENES = 6
@@ -377,7 +377,7 @@ def test_means_are_exact_over_many_blocks_of_cells():
     conditions = (asked("control"), asked("A"), asked("never measured"))
     condition_of = draw.integers(0, 2, len(values))
     for stored in (values, sp.csr_matrix(values)):
-        measured = Measured.of(
+        measured = TrainingMeans.of(
             Cells(stored, ("a", "b", "c"), np.arange(len(values)).astype(str), conditions, condition_of)
         )
         for i, condition in enumerate(conditions[:2]):

@@ -7,15 +7,10 @@ import pytest
 
 from primeflow_core.data.datasets import open_cells
 from primeflow_core.errors import ConditionError, SettingError
-from primeflow_core.evaluation.agreement import Measured, agreement, halved_controls, values
+from primeflow_core.evaluation.agreement import MeasuredCondition, agreement, halved_controls, values
 from primeflow_core.evaluation.principal_components import components
-from primeflow_core.models.baselines.condition_scores import (
-    LABELS,
-    fitted_to_training,
-    rivals_beside,
-    sum_error,
-    sum_mean,
-)
+from primeflow_core.model_store.fitted_baselines import fitted_to_training
+from primeflow_core.models.baselines.condition_scores import LABELS, rivals_beside, sum_error, sum_mean
 from primeflow_core.models.baselines.fit import fit_rivals
 from primeflow_core.models.checkpoint import read_manifest
 from tests import tiny
@@ -25,9 +20,11 @@ HELD_OUT = tiny.condition("A", "B")
 FITTED = fit_rivals(CELLS.subset(np.flatnonzero(CELLS.condition_of != 3)))
 
 
-def truth() -> Measured:
+def truth() -> MeasuredCondition:
     floor, controls = halved_controls(CELLS.dense(CELLS.where(tiny.condition())))
-    return Measured(CELLS.dense(CELLS.where(HELD_OUT)), controls, floor, CELLS.genes, components(CELLS.dense(), 3))
+    return MeasuredCondition(
+        CELLS.dense(CELLS.where(HELD_OUT)), controls, floor, CELLS.genes, components(CELLS.dense(), 3)
+    )
 
 
 def test_the_three_rivals_are_judged_as_the_model_is():

@@ -14,7 +14,8 @@ from primeflow_core.models.baselines.condition_parts import ConditionParts
 from primeflow_core.models.baselines.cpa import CPAConfig
 from primeflow_core.models.baselines.posterior import Posterior
 from primeflow_core.models.sampling_plan import SamplingPlan
-from primeflow_core.training.trainer import Trainer, TrainingConfig
+from primeflow_core.training.config import TrainingConfig
+from primeflow_core.training.trainer import Trainer
 from tests.variational import CONTEXTS, batch_of, built, screen, seeded, source_of, trained, vocabulary_of
 
 TINY = CPAConfig(

@@ -8,11 +8,11 @@ import torch
 from torch.distributions import Bernoulli, kl_divergence
 
 from primeflow_core.errors import SettingError
-from primeflow_core.models.baselines.effects import Drawn, SparseEffects, bernoulli_divergence, straight_through
+from primeflow_core.models.baselines.effects import EffectDraw, SparseEffects, bernoulli_divergence, straight_through
 from primeflow_core.models.baselines.posterior import Posterior
 from primeflow_core.models.baselines.sams_vae import SamsVaeConfig
 from primeflow_core.models.sampling_plan import SamplingPlan
-from primeflow_core.training.trainer import TrainingConfig
+from primeflow_core.training.config import TrainingConfig
 from tests.variational import CONTEXTS, batch_of, built, screen, seeded, trained
 
 TINY = SamsVaeConfig(width=32, latent=16, dropout=0.0, mask_prior=0.05)
@@ -78,7 +78,7 @@ def test_the_divergence_of_a_perturbation_counts_once_for_all_its_training_cells
     cells = screen("one")
     model, batch = built(TINY, cells).eval(), batch_of(cells)
     assert model.cells_of.tolist() == [64, 64]
-    once = SimpleNamespace(drawn=lambda t, chance: Drawn(torch.zeros(len(t), TINY.latent), t + 1.0))
+    once = SimpleNamespace(drawn=lambda t, chance: EffectDraw(torch.zeros(len(t), TINY.latent), t + 1.0))
     del model.effects
     model.effects = once
     share = model._moved(batch.condition, torch.empty(0))[1]

@@ -14,7 +14,8 @@ from primeflow_core.models.composed_cells.composer import composer
 from primeflow_core.models.composed_cells.single import THRESHOLD, measured, unmoved
 from primeflow_core.models.composed_cells.transfer import synthetic, transferred_singles
 from primeflow_core.training.batches import CellSource
-from primeflow_core.training.trainer import Trainer, TrainingConfig
+from primeflow_core.training.config import TrainingConfig
+from primeflow_core.training.trainer import Trainer
 from tests import tiny
 
 

@@ -15,7 +15,7 @@ from pages.parts.benchmark.figures import clicked
 from pages.parts.benchmark.sidebar import entries_of, shelf, text_of
 from primeflow_core.benchmark.cell_projection import REFERENCE
 from primeflow_core.benchmark.leaderboard import UNRANKED, leaderboard
-from primeflow_core.benchmark.output_files import Outcome
+from primeflow_core.benchmark.output_files import BenchmarkOutcome
 from tests.app import ROOT, drawn, labels, page, table_with
 from tests.app import text_of as said_on
 from tests.shipped_benchmarks import AXES, CONTEXT, SCORES, about, picture, rows, ship
@@ -86,7 +86,7 @@ def test_ranks_stand_behind_a_switch_and_in_the_address():
 def test_one_condition_a_context_has_no_ranks_and_the_page_says_why(monkeypatch, tmp_path):
     alone = rows(conditions=("A+B",)).assign(mmd_gex_rank=np.nan, cosine_logfc_rank=np.nan)
     cells = picture(conditions=("A+B",))
-    Outcome(about(), alone, cells[cells["kind"] != REFERENCE], AXES).write(tmp_path / "one" / "alone")
+    BenchmarkOutcome(about(), alone, cells[cells["kind"] != REFERENCE], AXES).write(tmp_path / "one" / "alone")
     monkeypatch.setenv("PRIMEFLOW_RESULTS", str(tmp_path / "one"))
     app = page("benchmark", table="ranks")
     assert not app.exception
@@ -187,7 +187,7 @@ def test_a_link_to_more_models_than_are_drawn_keeps_the_first(monkeypatch, tmp_p
     scores = {(f"m{i:02}", 1.0): (0.1 + 0.01 * i, 0.5) for i in range(14)}
     folder = tmp_path / "some" / "many"
     folder.mkdir(parents=True)
-    Outcome(about(models=tuple(scores)), rows(scores), picture(scores), AXES).write(folder)
+    BenchmarkOutcome(about(models=tuple(scores)), rows(scores), picture(scores), AXES).write(folder)
     monkeypatch.setenv("PRIMEFLOW_RESULTS", str(tmp_path / "some"))
     app = page("benchmark", models=",".join(f"{name}@1" for name, _ in scores))
     assert not app.exception
@@ -199,7 +199,7 @@ def test_what_failed_and_what_is_not_compared_is_said(monkeypatch, tmp_path):
     refused = found[(found["model"] != "additive") | (found["condition"] != "A+C")]
     folder = tmp_path / "some" / "partly"
     folder.mkdir(parents=True)
-    Outcome(replace(about(), failed={"cpa-seed-3": "it *broke*."}), refused, picture(), AXES).write(folder)
+    BenchmarkOutcome(replace(about(), failed={"cpa-seed-3": "it *broke*."}), refused, picture(), AXES).write(folder)
     monkeypatch.setenv("PRIMEFLOW_RESULTS", str(tmp_path / "some"))
     app = page("benchmark")
     assert not app.exception

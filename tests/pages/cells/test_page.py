@@ -7,7 +7,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 import pages
-from primeflow_core.example_file import FILE_NAME, example_h5ad
+from primeflow_core.data.simulated_screen import EXAMPLE_FILE, example_h5ad
 from primeflow_core.user_data.uploads import upload_folder
 from primeflow_core.user_data.user_cells import Own, Purpose, aligned
 from tests import app as tested
@@ -75,7 +75,7 @@ def test_the_page_says_what_to_bring(models):
 
 
 def test_the_example_is_ready_at_once_and_can_be_used(models, example):
-    app = upload(opened(), example, FILE_NAME)
+    app = upload(opened(), example, EXAMPLE_FILE)
     said = text_of(app)
     assert "SIMULATED data" in said
     assert "500 of 500 model genes are in your file." in said
@@ -159,7 +159,7 @@ def test_what_is_no_anndata_is_refused_in_plain_words(models, content, name, tex
 
 def test_faults_are_mended_one_by_one(models, example, tmp_path):
     """Counts, symbols in another column, perturbations in an odd one, controls and context by other names."""
-    path = tmp_path / FILE_NAME
+    path = tmp_path / EXAMPLE_FILE
     path.write_bytes(example)
     adata = anndata.read_h5ad(path)
     adata = adata[adata.obs["cell_type"] == "sim-A"].copy()
@@ -236,7 +236,7 @@ def file_of(app: AppTest) -> str:
 
 
 def test_a_file_that_is_only_looked_at_is_found_again_with_what_was_said_of_it(models, example, tmp_path):
-    path = tmp_path / FILE_NAME
+    path = tmp_path / EXAMPLE_FILE
     path.write_bytes(example)
     adata = anndata.read_h5ad(path)
     adata.X = (adata.X.toarray() * 3).round()
@@ -302,7 +302,7 @@ def test_what_was_read_of_a_forgotten_file_is_let_go(models, example, monkeypatc
 
 
 def test_boxes_show_what_is_in_force_also_after_it_was_undone(models, example, tmp_path):
-    path = tmp_path / FILE_NAME
+    path = tmp_path / EXAMPLE_FILE
     path.write_bytes(example)
     adata = anndata.read_h5ad(path)
     adata.obs["guide"] = adata.obs["condition"].astype(str).replace("control", "nobody").to_numpy()

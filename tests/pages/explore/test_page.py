@@ -20,7 +20,7 @@ from primeflow_core.data.conditions import Condition
 from primeflow_core.errors import ConditionError, DownloadError
 from primeflow_core.model_store.available_conditions import Catalogue
 from primeflow_core.models import checkpoint
-from primeflow_core.prediction.prediction_job import Question
+from primeflow_core.prediction.prediction_job import PredictionRequest
 from primeflow_core.prediction.projection import PCAMap
 from primeflow_core.runtime.jobs import JobManager
 from tests.app import ROOT, WAIT, drawn, mark_of_the_map, opened, table_with, text_of, until_done
@@ -334,7 +334,7 @@ def test_a_broken_model_folder_is_said_and_the_others_work(models, monkeypatch, 
 
 def test_the_predicted_cells_can_be_saved(models, first, tmp_path):
     model = pages.library().models[NAME]
-    question = Question(model.folder, model.version, first, SHIPPED, model.manifest.sampling)
+    question = PredictionRequest(model.folder, model.version, first, SHIPPED, model.manifest.sampling)
     answer = answers.answer_to(question, model)
     assert answer is not None
     assert answer.shipped

@@ -15,7 +15,7 @@ from primeflow_core.models.predictor import Batch
 from primeflow_core.models.sampling_plan import EXPONENTIAL, STUDENT, SamplingPlan
 from primeflow_core.training.batches import CellSource
 from primeflow_core.training.distillation import apprenticeship
-from primeflow_core.training.distillation.apprenticeship import Outcome, apprentice
+from primeflow_core.training.distillation.apprenticeship import StudentComparison, apprentice
 from primeflow_core.training.distillation.lessons import KnownCells, TeachersCells
 from primeflow_core.training.distillation.questions import question
 from primeflow_core.training.distillation.teaching import DistillationConfig, distill, energy_score
@@ -212,9 +212,9 @@ def test_a_student_is_good_within_the_spread_of_seeds_or_a_hundredth_of_the_way(
     assert not replace(JUDGED, student=0.037).good
     assert replace(JUDGED, student=0.037, spread=0.008).good
     assert replace(JUDGED, student=0.01).good
-    assert Outcome((JUDGED,)).default
-    assert not Outcome((JUDGED, replace(JUDGED, student=0.5))).default
-    assert not Outcome(()).default
+    assert StudentComparison((JUDGED,)).default
+    assert not StudentComparison((JUDGED, replace(JUDGED, student=0.5))).default
+    assert not StudentComparison(()).default
 
 
 @pytest.mark.parametrize("good", [True, False])

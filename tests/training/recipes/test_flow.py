@@ -18,11 +18,12 @@ from primeflow_core.models.flow.primeflow import PRiMeFlow
 from primeflow_core.models.predictor import Batch
 from primeflow_core.models.sampling_plan import EXPONENTIAL, SamplingPlan
 from primeflow_core.training.batches import CellSource, Partners
+from primeflow_core.training.config import TrainingConfig
 from primeflow_core.training.recipes.flow import FLOW_RECIPES
 from primeflow_core.training.recipes.recipe import Recipe
 from primeflow_core.training.recipes.registry import recipe_named
 from primeflow_core.training.run import Source, prepare, usual_sampling
-from primeflow_core.training.trainer import Trainer, TrainingConfig, train
+from primeflow_core.training.trainer import Trainer, train
 from tests.tiny import VOCABULARY, cells, condition
 
 TRAINING = TrainingConfig(

@@ -16,7 +16,8 @@ import pytest
 import torch
 
 from primeflow_core.__main__ import main
-from primeflow_core.data.h5ad.reading import read_cells, write_cells
+from primeflow_core.data.h5ad.reading import read_cells
+from primeflow_core.data.h5ad.writing import write_cells
 from primeflow_core.data.splits import TEST, VAL, held_out_split
 from primeflow_core.errors import DataError, SettingError
 from primeflow_core.models import checkpoint
@@ -27,13 +28,13 @@ from primeflow_core.training.run import Source
 from primeflow_core.training.trainer import Trainer
 from primeflow_core.training.tuning import trial_run
 from primeflow_core.training.tuning.outcome import best_recipe, summary, table, write_best
-from primeflow_core.training.tuning.question import Question
+from primeflow_core.training.tuning.question import SearchSpec
 from primeflow_core.training.tuning.run import run_trials
 from primeflow_core.training.tuning.search import Search
-from primeflow_core.training.tuning.store import Store
+from primeflow_core.training.tuning.store import TrialStore
 from primeflow_core.training.tuning.trial import DIVERGED, FAILED, PRUNED, SCORED, Trial
-from primeflow_core.training.tuning.trial_run import Bench, checkpoint_steps
-from primeflow_core.training.tuning.validation import Validation
+from primeflow_core.training.tuning.trial_run import TrialContext, checkpoint_steps
+from primeflow_core.training.tuning.validation import TrialValidation
 from tests.tiny import cells, condition
 
 PAIR = condition("A", "B")
@@ -49,15 +50,15 @@ def source():
 
 
 def question(name="linear", **changes):
-    return Question(**{"recipe": adjusted(recipe_named(name), PACE), "data_sha256": "data", "split_sha256": "split",
+    return SearchSpec(**{"recipe": adjusted(recipe_named(name), PACE), "data_sha256": "data", "split_sha256": "split",
                        "cells": 16, **changes})  # fmt: skip
 
 
 def bench(folder, source, asked=None):
     folder.mkdir(exist_ok=True)
-    store = Store(folder, asked or question())
+    store = TrialStore(folder, asked or question())
     store.open()
-    return Bench(store, source, Validation(source, store.question.metric))
+    return TrialContext(store, source, TrialValidation(source, store.question.metric))
 
 
 def searched(folder, source, asked=None, trials=TRIALS):
@@ -100,10 +101,11 @@ def test_the_same_seed_gives_the_same_search_and_another_does_not(source, whole,
 MOMENTS = [
     (Search, "proposal", 3, "before"), (Search, "proposal", 3, "after"), (trial_run, "prepare", 2, "after"),
     (Trainer, "step", 1, "before"), (Trainer, "step", 13, "after"), (Trainer, "step", 24, "after"),
-    (Trainer, "save", 1, "before"), (Trainer, "save", 5, "after"), (Validation, "score", 2, "before"),
-    (Validation, "score", 6, "after"), (Validation, "score", 8, "after"), (Store, "keep_early", 5, "before"),
-    (Store, "keep_early", 5, "after"), (Store, "keep", 2, "before"), (Store, "keep", 2, "after"),
-    (Store, "tidy", 4, "before"), (shutil, "rmtree", 1, "before"), (shutil, "rmtree", 2, "after"),
+    (Trainer, "save", 1, "before"), (Trainer, "save", 5, "after"), (TrialValidation, "score", 2, "before"),
+    (TrialValidation, "score", 6, "after"), (TrialValidation, "score", 8, "after"),
+    (TrialStore, "keep_early", 5, "before"), (TrialStore, "keep_early", 5, "after"), (TrialStore, "keep", 2, "before"),
+    (TrialStore, "keep", 2, "after"),
+    (TrialStore, "tidy", 4, "before"), (shutil, "rmtree", 1, "before"), (shutil, "rmtree", 2, "after"),
 ]  # fmt: skip
 
 
@@ -175,7 +177,7 @@ def test_the_score_is_that_of_the_best_weights_on_validation_conditions(source, 
     (only,) = store.trials()
     model = checkpoint.load(store.model(0))
     plan = replace(checkpoint.read_manifest(store.model(0)).sampling, seed=0)
-    assert Validation(source, "energy_distance").score(model, 16, plan) == only.score
+    assert TrialValidation(source, "energy_distance").score(model, 16, plan) == only.score
     assert len(only.early) == 3
     assert only.steps == 8
 
@@ -203,7 +205,7 @@ def test_test_cells_are_never_looked_at(source, tmp_path):
 )  # fmt: skip
 def test_a_split_that_holds_nothing_out_for_validation_is_refused(source, held_out, said):
     with pytest.raises(DataError, match=said):
-        Validation(replace(source, split=held_out_split(source.cells, held_out, seed=0)), "energy_distance")
+        TrialValidation(replace(source, split=held_out_split(source.cells, held_out, seed=0)), "energy_distance")
 
 
 def test_conditions_with_an_unknown_part_are_told_of(source):
@@ -212,7 +214,7 @@ def test_conditions_with_an_unknown_part_are_told_of(source):
     b = source.cells.condition_of == 2
     split = replace(split, parts=np.where(b & (np.arange(len(b)) % 2 == 0), VAL, split.parts))
     with pytest.raises(DataError, match=r"such as A\+B"):
-        Validation(replace(source, split=split), "energy_distance")
+        TrialValidation(replace(source, split=split), "energy_distance")
 
 
 def test_a_training_that_diverges_is_told_and_the_search_goes_on(source, tmp_path, monkeypatch):
@@ -356,7 +358,7 @@ def test_a_trial_that_is_missing_before_others_is_named(source, tmp_path):
 
 @pytest.mark.slow
 def test_damaged_early_scores_are_made_again(source, whole, tmp_path, monkeypatch):
-    kept = Store.keep_early
+    kept = TrialStore.keep_early
 
     def dies(self, number, scores):
         kept(self, number, scores)
@@ -364,7 +366,7 @@ def test_damaged_early_scores_are_made_again(source, whole, tmp_path, monkeypatc
             raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(Store, "keep_early", dies)
+        patch.setattr(TrialStore, "keep_early", dies)
         with pytest.raises(KeyboardInterrupt):
             searched(tmp_path / "search", source)
     (tmp_path / "search" / "models" / "0001" / "early.json").write_text("{")

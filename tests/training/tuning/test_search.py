@@ -11,7 +11,7 @@ from primeflow_core.data.conditions import Vocabulary
 from primeflow_core.errors import SettingError
 from primeflow_core.models.architectures import built
 from primeflow_core.training.recipes.registry import RECIPES, SMALL_RECIPES, adjusted, recipe_named
-from primeflow_core.training.tuning.ranges import Choice, Real, Whole
+from primeflow_core.training.tuning.ranges import OptionRange, Real, Whole
 from primeflow_core.training.tuning.search import Search
 from primeflow_core.training.tuning.spaces import at, point_of, space_of
 from primeflow_core.training.tuning.trial import DIVERGED, FAILED, PRUNED, SCORED, Trial, ranked, standing
@@ -27,9 +27,10 @@ NAMED = {"ids": lambda recipe: recipe.name}
         (Real(0.1, 1.0), 0.5, 0.5), (Real(0.1, 1.0), 0.0, 0.1), (Real(0.1, 1.0, log=True), 7, 1.0),
         (Real(0.0, 0.5, step=0.1), 0.3, 0.3), (Real(0.0, 0.5, step=0.1), 0.31, 0.3),
         (Whole(64, 256, step=64), 128, 128),
-        (Whole(64, 256, step=64), 130, 128), (Whole(64, 256, step=64), 1000, 256), (Choice((8, 16, 32)), 16, 16),
-        (Choice((8, 16, 32)), 100, 32), (Choice((False, True)), True, True), (Choice(("a", "b")), "b", "b"),
-        (Choice(("a", "b")), "c", "a"), (Choice(((1, 2), (1, 4))), (1, 4), (1, 4)), (Choice(((1, 2),)), (3,), (1, 2)),
+        (Whole(64, 256, step=64), 130, 128), (Whole(64, 256, step=64), 1000, 256), (OptionRange((8, 16, 32)), 16, 16),
+        (OptionRange((8, 16, 32)), 100, 32), (OptionRange((False, True)), True, True),
+        (OptionRange(("a", "b")), "b", "b"), (OptionRange(("a", "b")), "c", "a"),
+        (OptionRange(((1, 2), (1, 4))), (1, 4), (1, 4)), (OptionRange(((1, 2),)), (3,), (1, 2)),
     ],
 )  # fmt: skip
 def test_values_have_a_place_in_a_range_and_others_the_nearest(one, given, found):
@@ -66,7 +67,7 @@ def test_whatever_is_proposed_makes_rows_of_the_size_of_the_recipe(recipe):
 @pytest.mark.parametrize("end", ["low", "high"])
 def test_small_recipes_can_be_built_at_the_ends_of_their_space(recipe, end):
     def place(one):
-        return one.names[0 if end == "low" else -1] if isinstance(one, Choice) else getattr(one, end)
+        return one.names[0 if end == "low" else -1] if isinstance(one, OptionRange) else getattr(one, end)
 
     found = at(recipe, space_of(recipe), {key: place(one) for key, one in space_of(recipe).items()})
     model = built([f"G{i}" for i in range(20)], Vocabulary.from_conditions(CONDITIONS), found.rows)
@@ -92,7 +93,7 @@ def test_a_recipe_made_small_is_searched_small():
     assert space_of(adjusted(large, ["hidden=256"]))["hidden"].high <= 1024
 
 
-SPACE = {"rate": Real(1e-6, 1.0, log=True), "layers": Whole(1, 9), "kind": Choice(("a", "b", "c"))}
+SPACE = {"rate": Real(1e-6, 1.0, log=True), "layers": Whole(1, 9), "kind": OptionRange(("a", "b", "c"))}
 START = {"rate": 1e-6, "layers": 9, "kind": "c"}
 
 

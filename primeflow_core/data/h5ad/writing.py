@@ -1,0 +1,78 @@
+"""Writing .h5ad files, and what a file says of itself: its provenance, whether it is simulated, its hash."""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import anndata
+import h5py
+import numpy as np
+import pandas as pd
+import scipy.sparse as sp
+
+from primeflow_core.data.h5ad import storage
+from primeflow_core.errors import DataError
+from primeflow_core.runtime.atomic_files import write_with
+
+PROVENANCE = "provenance"
+
+
+def sha256_of(path: Path) -> str:
+    with path.open("rb") as opened_file:
+        return hashlib.file_digest(opened_file, "sha256").hexdigest()
+
+
+def write_cells(
+    path: Path,
+    values: sp.csr_matrix | np.ndarray,
+    genes: Sequence[str],
+    conditions: Sequence[str],
+    covariates: Mapping[str, Sequence[str]],
+    provenance: Mapping[str, Any],
+    *,
+    names: Sequence[str] | None = None,
+    extra_obs: Mapping[str, Sequence[Any]] | None = None,
+    places: Mapping[str, np.ndarray] | None = None,
+) -> None:
+    """Write an .h5ad that Scanpy and CELLxGENE open; it appears under ``path`` only when complete.
+
+    ``values``: (N, G); ``conditions``: (N,) labels, kept as given, in obs column ``condition``; ``covariates``:
+    (N,) values a column; ``places``: (N, k) coordinates by name in obsm. ``provenance`` is stored as one JSON text
+    in ``uns['provenance']``; read it back with ``read_provenance``. Raises DataError where the lengths do not fit.
+    """
+    columns = {"condition": conditions, **covariates}
+    for name, column in {**columns, **(extra_obs or {})}.items():
+        if len(column) != values.shape[0]:
+            raise DataError(f"Column {name!r} has {len(column)} values for {values.shape[0]} cells.")
+    if len(genes) != values.shape[1]:
+        raise DataError(f"{len(genes)} gene names for {values.shape[1]} columns of values.")
+    index = [f"cell_{i}" for i in range(values.shape[0])] if names is None else [str(name) for name in names]
+    obs = pd.DataFrame({name: pd.Categorical(list(column)) for name, column in columns.items()}, index=index)
+    for name, column in (extra_obs or {}).items():
+        obs[name] = list(column)
+    adata = anndata.AnnData(values, obs=obs, var=pd.DataFrame(index=[str(gene) for gene in genes]))
+    for name, coordinates in (places or {}).items():
+        adata.obsm[name] = np.asarray(coordinates, dtype=np.float32)
+    adata.uns[PROVENANCE] = json.dumps(provenance, sort_keys=True)
+    write_with(path, lambda temporary: adata.write_h5ad(temporary, compression="gzip"))
+
+
+def is_simulated(path: Path) -> bool:
+    """Whether the file says of itself that its cells are simulated (``uns['simulated']``)."""
+    with storage.opened(path) as file:
+        stored = file.get("uns/simulated")
+        return isinstance(stored, h5py.Dataset) and stored.shape == () and bool(stored[()])
+
+
+def read_provenance(path: Path) -> dict[str, Any]:
+    """What ``write_cells`` stored; empty where the file has none."""
+    with storage.opened(path) as file:
+        stored = file.get(f"uns/{PROVENANCE}")
+        text = stored[()] if isinstance(stored, h5py.Dataset) and stored.shape == () else b"{}"
+    try:
+        found = json.loads(text)
+    except (ValueError, TypeError) as reason:
+        raise DataError(f"{path.name}: uns['{PROVENANCE}'] is no JSON text. Write the file again.") from reason
+    return found if isinstance(found, dict) else {}
