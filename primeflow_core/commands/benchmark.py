@@ -18,8 +18,8 @@ from primeflow_core.runtime.provenance import now, versions
 from primeflow_core.wording import counted
 
 if TYPE_CHECKING:
+    from primeflow_core.benchmark.about import About
     from primeflow_core.benchmark.grid import Grid
-    from primeflow_core.benchmark.output_files import About
     from primeflow_core.benchmark.store import BenchmarkStore
     from primeflow_core.training.recipes.recipe import Recipe
     from primeflow_core.training.run import Source
@@ -133,7 +133,7 @@ def _show(given: argparse.Namespace, store: "BenchmarkStore", file: DataFile, fa
 
 
 def _about(given: argparse.Namespace, store: "BenchmarkStore", file: DataFile, failed: Mapping[str, str]) -> "About":
-    from primeflow_core.benchmark.output_files import About
+    from primeflow_core.benchmark.about import About
 
     grid = store.grid
     return About(

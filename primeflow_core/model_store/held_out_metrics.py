@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from primeflow_core.data.splits import TEST
-from primeflow_core.evaluation.agreement import Bounded
+from primeflow_core.evaluation.bounded import Bounded
 from primeflow_core.evaluation.scores import LARGER_IS_BETTER
 from primeflow_core.evaluation.table import MEAN
 from primeflow_core.models.checkpoint import METRICS
