@@ -26,7 +26,6 @@ PROBES = r"/[a-z]+/_stcore/(health|host-config)$"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """All browser tests are one group, so that one worker runs them with one Chromium and one of each server."""
     for item in items:
         if Path(__file__).parent in item.path.parents:
             item.add_marker(pytest.mark.browser)
