@@ -35,23 +35,25 @@ def imported(trees: Mapping[str, ast.Module], *, on_import: bool) -> Graph:
     return {
         name: frozenset(
             one
-            for node in (_run_on_import(tree) if on_import else ast.walk(tree))
-            for one in _names(node)
+            for node in (run_on_import(tree) if on_import else ast.walk(tree))
+            for one in names_imported(node)
             if one in trees and one != name
         )
         for name, tree in trees.items()
     }
 
 
-def _run_on_import(node: ast.AST) -> Iterator[ast.AST]:
+def run_on_import(node: ast.AST) -> Iterator[ast.AST]:
+    """Everything but the inside of functions and of ``if TYPE_CHECKING``."""
     for child in ast.iter_child_nodes(node):
         inside = isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
         if not inside and not (isinstance(child, ast.If) and "TYPE_CHECKING" in ast.unparse(child.test)):
             yield child
-            yield from _run_on_import(child)
+            yield from run_on_import(child)
 
 
-def _names(node: ast.AST) -> list[str]:
+def names_imported(node: ast.AST) -> list[str]:
+    """The modules that an import statement names, and what it takes from them; of another statement nothing."""
     if isinstance(node, ast.Import):
         return [alias.name for alias in node.names]
     if isinstance(node, ast.ImportFrom) and node.module:

@@ -1,11 +1,12 @@
 """What may import what: one table of packages, from the ground up, held against the imports of every module."""
 
 import ast
-from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
 import pytest
+
+from benchmarks.structure import names_imported, run_on_import
 
 ROOT = Path(__file__).resolve().parents[1]
 CORE = sorted((ROOT / "primeflow_core").rglob("*.py"))
@@ -35,26 +36,9 @@ def name_of(path: Path) -> str:
 def imports(path: Path, *, at_top: bool = False) -> frozenset[str]:
     """Modules that a file imports; ``at_top``: only what importing the file imports too."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
-    return frozenset(name for node in (_when_imported(tree) if at_top else ast.walk(tree)) for name in _names(node))
-
-
-def _when_imported(node: ast.AST) -> Iterator[ast.AST]:
-    """Everything but the inside of functions and of ``if TYPE_CHECKING``."""
-    for child in ast.iter_child_nodes(node):
-        if isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
-            continue
-        if isinstance(child, ast.If) and "TYPE_CHECKING" in ast.unparse(child.test):
-            continue
-        yield child
-        yield from _when_imported(child)
-
-
-def _names(node: ast.AST) -> list[str]:
-    if isinstance(node, ast.Import):
-        return [alias.name for alias in node.names]
-    if isinstance(node, ast.ImportFrom) and node.module:
-        return [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
-    return []
+    return frozenset(
+        name for node in (run_on_import(tree) if at_top else ast.walk(tree)) for name in names_imported(node)
+    )
 
 
 def uses(names: frozenset[str], package: str) -> bool:

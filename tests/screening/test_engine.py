@@ -24,6 +24,7 @@ from primeflow_core.data.conditions import Condition, Perturbation
 from primeflow_core.data.splits import Split
 from primeflow_core.errors import DataError, SettingError
 from primeflow_core.runtime import dask_workers
+from primeflow_core.runtime.folder_lock import LOCK
 from primeflow_core.screening import engine, screen_spec
 from primeflow_core.screening.engine import one_thread, run_here, run_on_workers
 from primeflow_core.screening.reference_cells import Reference, measured_reference
@@ -98,7 +99,7 @@ def numbers(table):
 
 
 def contents(folder):
-    return {file.name: file.read_bytes() for file in folder.iterdir()}
+    return {file.name: file.read_bytes() for file in folder.iterdir() if file.name != LOCK}
 
 
 def test_shards_come_back_as_written_and_in_order(parts):
@@ -126,7 +127,7 @@ def test_a_folder_of_the_same_screen_is_taken_up(parts, asked, tmp_path):
     parts.close()
     with Parts.begun(tmp_path / "hits.parquet", asked, NoReference()) as again:
         assert (again.present, again.missing) == ([0, 3], [1, 2, 4, 5])
-        assert not list(again.folder.glob(".*"))
+        assert not list(again.folder.glob(".*.partial"))
 
 
 @pytest.mark.parametrize("harm", ["cut", "flipped", "empty", "another"])
