@@ -30,6 +30,7 @@ WORDS = {
     "dict_type": "an object { }",
     "model_type": "an object { }",
     "string_too_short": "a text that is not empty",
+    "too_short": "a list that is not empty",
 }
 
 
@@ -52,9 +53,14 @@ class FileSchema(BaseModel):
 
 
 @cache
-def schema_of(kind: type) -> type[FileSchema]:
-    """The schema of a flat dataclass: its fields as keys; one with a default may be missing, as in older files."""
+def schema_of(kind: type, *, lacking: bool = False) -> type[FileSchema]:
+    """The schema of a flat dataclass: its fields as keys; one with a default may be missing, as in older files.
+
+    ``lacking``: null stands for a number that there is not, NaN in the dataclass.
+    """
     hints = get_type_hints(kind)
+    if lacking:
+        hints = {name: float | None if hint is float else hint for name, hint in hints.items()}
     keys: dict[str, Any] = {field.name: (hints[field.name], _default(field)) for field in fields(kind)}
     return create_model(kind.__name__, __base__=FileSchema, **keys)
 
