@@ -16,8 +16,9 @@ import pandas as pd
 from benchmarks.models import BENCHMARKS
 from primeflow_core.benchmark.display_names import family
 from primeflow_core.benchmark.leaderboard import CEILING, FLOOR, Figure, best, figure
-from primeflow_core.benchmark.shipped import Results, read_results
-from primeflow_core.benchmark.summary_text import Duel, Outcome, champion, duels, word
+from primeflow_core.benchmark.results import Results
+from primeflow_core.benchmark.shipped import read_results
+from primeflow_core.benchmark.summary_text import Duel, MetricStanding, champion, duels, word
 from primeflow_core.errors import DataError, SettingError
 from primeflow_core.evaluation.scores import LARGER_IS_BETTER
 from primeflow_core.runtime.atomic_files import write_text
@@ -74,7 +75,9 @@ def _counts(found: Sequence[Results]) -> str:
 
 def _counted(baseline: str, all_duels: Iterable[Duel]) -> str:
     own = [duel.outcome for duel in all_duels if duel.rival == baseline]
-    better, worse, level = (own.count(kind) for kind in (Outcome.BETTER, Outcome.WORSE, Outcome.EVEN))
+    better, worse, level = (
+        own.count(kind) for kind in (MetricStanding.BETTER, MetricStanding.WORSE, MetricStanding.EVEN)
+    )
     return (
         f"Against {IN_WORDS[baseline]}, PRiMeFlow is better in {better} of {len(own)} comparisons, level in {level} "
         f"and worse in {worse}."
@@ -121,7 +124,7 @@ def _worse(one: Results, row: int) -> str:
     """The simple baselines, control cells among them, and the metrics by which PRiMeFlow is worse than each."""
     metrics: dict[str, list[str]] = {}
     for duel in (*duels(one.table, one.metrics), *_against_floor(one, row)):
-        if duel.outcome is Outcome.WORSE:
+        if duel.outcome is MetricStanding.WORSE:
             metrics.setdefault(IN_WORDS[duel.rival], []).append(duel.metric)
     return _by_name(metrics)
 

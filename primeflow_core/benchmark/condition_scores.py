@@ -5,7 +5,7 @@ import pandas as pd
 
 from primeflow_core.benchmark.html_page import MEANING
 from primeflow_core.benchmark.read_cell_projection import Place
-from primeflow_core.benchmark.shipped import BETWEEN, Results
+from primeflow_core.benchmark.results import BETWEEN, Results
 from primeflow_core.evaluation.scores import LARGER_IS_BETTER
 from primeflow_core.figures.interactive.condition_grid import ConditionGrid
 

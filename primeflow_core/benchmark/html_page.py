@@ -12,7 +12,7 @@ from primeflow_core.benchmark.leaderboard import best, figure
 from primeflow_core.evaluation.scores import LARGER_IS_BETTER
 from primeflow_core.figures.paper.benchmark import metric_of_models
 from primeflow_core.figures.paper.paper import svg
-from primeflow_core.report.html_report import POLICY
+from primeflow_core.report.content_policy import POLICY
 from primeflow_core.report.stylesheet import CSS
 
 MEANING: Mapping[str, tuple[str, str]] = {

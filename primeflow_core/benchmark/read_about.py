@@ -3,7 +3,7 @@
 from datetime import datetime
 from pathlib import Path
 
-from primeflow_core.benchmark.output_files import About
+from primeflow_core.benchmark.about import About
 from primeflow_core.errors import DataError
 from primeflow_core.runtime.json_text import read_text, shortened
 from primeflow_core.wording import day_in_words

@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from primeflow_core.data import simulated_screen
-from primeflow_core.data.cells import Cells, Layout
+from primeflow_core.data.cells import Cells
 from primeflow_core.data.download import OnProgress, Record, Remote, download, megabytes, read_record, write_record
 from primeflow_core.data.h5ad.reading import read_cells_as
 from primeflow_core.data.h5ad.writing import sha256_of
+from primeflow_core.data.layout import Layout
 from primeflow_core.errors import DataError, DownloadError, PrimeflowError
 from primeflow_core.runtime.atomic_files import replaced, write_with
 
@@ -223,12 +224,6 @@ def fetch(name: str, on_progress: OnProgress | None = None) -> Path:
     for companion in dataset.companions:
         _fetched(companion, on_progress)
     return _fetched(dataset.remote, on_progress)
-
-
-def companion_paths(name: str) -> tuple[Path, ...]:
-    """The files that came along with a data set, such as published splits, as far as they are in the cache."""
-    paths = (cache_folder() / companion.file_name for companion in dataset_named(name).companions)
-    return tuple(path for path in paths if path.is_file())
 
 
 def _simulated(dataset: Dataset) -> Path:

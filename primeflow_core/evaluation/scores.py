@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from primeflow_core.evaluation.defaults import PCS, TOP_GENES
 from primeflow_core.evaluation.distances import CellSet, InMemory, pairwise_distances
 from primeflow_core.evaluation.genes import TopGenes, recalls, t_of_profiles
 from primeflow_core.evaluation.pair import ConditionCells, Pair
@@ -23,7 +24,6 @@ LARGER_IS_BETTER = {
     "deg_recall": True,
     "energy_distance": False,
 }
-PCS, TOP_GENES = 30, 50
 
 
 @dataclass(frozen=True)

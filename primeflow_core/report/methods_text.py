@@ -4,9 +4,9 @@ from collections.abc import Iterable, Sequence
 from itertools import groupby
 
 from primeflow_core.evaluation.agreement import HALVINGS
+from primeflow_core.evaluation.defaults import PCS, TOP_GENES
 from primeflow_core.evaluation.profiles import PSEUDO
 from primeflow_core.evaluation.response import LARGEST_P, LEAST_CHANGE
-from primeflow_core.evaluation.scores import PCS, TOP_GENES
 from primeflow_core.models.checkpoint import Manifest
 from primeflow_core.models.model_kind import is_flow, way_of
 from primeflow_core.models.sampling_plan import DIRECT, EXPONENTIAL, STUDENT, SamplingPlan

@@ -20,7 +20,7 @@ RECIPE_KEYS = ("format", "name", "summary", "settings")
 def texts(plain, key):
     """The file with one key amiss, in each way."""
     wrong = ([] if isinstance(plain[key], str) else "x"), {"strange": [1]}
-    for value in wrong:
+    for value in wrong[: 1 if key == "provenance" else 2]:  # which may say more than is read
         yield json.dumps({**plain, key: value})
     yield json.dumps({name: value for name, value in plain.items() if name != key})
     yield json.dumps({**plain, key: float("nan")})
@@ -37,9 +37,7 @@ def test_each_key_of_a_model_description_is_checked(tmp_path, key):
     file = tmp_path / "broken" / "config.json"
     for text in texts(json.loads(file.read_text()), key):
         file.write_text(text)
-        with pytest.raises(
-            CheckpointError, match=r"config\.json cannot be read as a model description: .*copy it again"
-        ):
+        with pytest.raises(CheckpointError, match=r"config\.json cannot be read as a model description: "):
             read_manifest(file.parent)
         library = read_library(tmp_path)
         assert list(library.models) == ["whole"]

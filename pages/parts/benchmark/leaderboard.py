@@ -14,7 +14,7 @@ from pages.parts.shared.saving import offer_table
 from primeflow_core.benchmark.html_page import MEANING
 from primeflow_core.benchmark.leaderboard import CEILING, UNRANKED, best, figure
 from primeflow_core.benchmark.refusal_text import refusals
-from primeflow_core.benchmark.shipped import Results
+from primeflow_core.benchmark.results import Results
 from primeflow_core.benchmark.summary_text import mean_places, word
 from primeflow_core.evaluation.scores import LARGER_IS_BETTER
 from primeflow_core.wording import counted
