@@ -1,13 +1,11 @@
-"""What a screen's order.json and the text in its parquet must hold. Imported only to read one, see file_schema.py."""
+"""What the text in a ranking's parquet must hold. Imported only to read one, see file_schema.py."""
 
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field
 
-from primeflow_core.data.condition_schema import ConditionEntry
-from primeflow_core.models.sampling_plan import SamplingPlan
 from primeflow_core.runtime.file_schema import FileSchema, schema_of
-from primeflow_core.screening.goal import GoalKind
+from primeflow_core.screening.order_schema import GoalEntry, QuestionEntry
 from primeflow_core.screening.trust import Checked
 from primeflow_core.screening.trust_row import TrustRow
 
@@ -16,33 +14,6 @@ def _entry(value: Any) -> Any:
     if isinstance(value, bool) or not isinstance(value, int | float | str | None):
         raise ValueError("a number, a text or null")
     return value
-
-
-class GoalEntry(FileSchema):
-    kind: GoalKind
-    raised: tuple[str, ...]
-    lowered: tuple[str, ...]
-    target: ConditionEntry | None
-
-
-class QuestionEntry(FileSchema):
-    """A screen without its conditions."""
-
-    model: str
-    weights: str
-    reference: str
-    goal: GoalEntry
-    cells: int
-    seeds: tuple[int, ...]
-    plan: schema_of(SamplingPlan)  # type: ignore[valid-type]
-    resamples: Annotated[int, Field(ge=1)]
-
-
-class OrderFile(QuestionEntry):
-    """order.json; ``ScreenOrder`` says which numbers are possible."""
-
-    candidates: tuple[ConditionEntry, ...]
-    checked: tuple[ConditionEntry, ...]
 
 
 class AboutEntry(FileSchema):

@@ -84,7 +84,7 @@ class ScreenOrder:
     @staticmethod
     def from_text(text: str) -> "ScreenOrder":
         """Raises PrimeflowError, which says what is wrong, for anything but the JSON of ``to_json``."""
-        from primeflow_core.screening.screen_schema import OrderFile
+        from primeflow_core.screening.order_schema import OrderFile
 
         OrderFile.read(text)
         return ScreenOrder.from_json(parse_json(text))

@@ -1,4 +1,4 @@
-"""metrics.json: the shipped ones are read; whatever is amiss is named with the file, and the model can still be used."""
+"""metrics.json: shipped ones are read; what is amiss is named with the file, and the model can still be used."""
 
 import json
 from pathlib import Path
