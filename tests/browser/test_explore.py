@@ -70,7 +70,7 @@ def test_predicting_is_live_and_ends_with_the_result(watched, server):
     expect(page.get_by_text("Nothing is predicted for this question yet")).to_be_visible()
     page.locator(PREDICT).click()
     page.wait_for_selector(LIVE)
-    expect(page.get_by_text("Making 250 cells")).to_be_visible()
+    expect(page.get_by_text("Predicting 250 cells")).to_be_visible()
     watched.keep("live")
     page.wait_for_selector(PLOT)
     assert names(page)[-1] == "Predicted · 250"
