@@ -1,4 +1,4 @@
-"""Reading what a finished benchmark says of itself (tables.About), for whoever shows it."""
+"""Reads the description of a finished benchmark (about.About)."""
 
 import json
 from collections.abc import Mapping
@@ -19,12 +19,12 @@ def read_about(path: Path) -> About:
     try:
         said = json.loads(path.read_text(encoding="utf-8"))
         if not isinstance(said, dict):
-            raise DataError("it is no JSON object")
+            raise DataError("it is not a JSON object")
         return _about(said)
     except (OSError, ValueError, RecursionError, DataError) as error:
         reason = str(error).rstrip(".")
         raise DataError(
-            f"{path} does not describe a benchmark: {reason}. Run `primeflow benchmark` again, or take the folder away."
+            f"{path} does not describe a benchmark: {reason}. Run `primeflow benchmark` again, or remove the folder."
         ) from error
 
 
@@ -55,16 +55,16 @@ def _of(said: Mapping[str, Any], name: str, kind: type[T]) -> T:
     if name not in said:
         raise DataError(f"it has no {name}")
     value = said[name]
-    # A truth value is a whole number for Python, and none for people.
+    # In Python, True and False are whole numbers too. Here they are not.
     if type(value) is not kind:
-        raise DataError(f"{name} is {value!r}, and must be {_words(kind)}")
+        raise DataError(f"{name} is {value!r}, but must be {_words(kind)}")
     return value
 
 
 def _all(said: Mapping[str, Any], name: str, kind: type[T]) -> tuple[T, ...]:
     values = _of(said, name, list)
     if not values or any(type(value) is not kind for value in values):
-        raise DataError(f"{name} is {values!r}, and each of it must be {_words(kind)}")
+        raise DataError(f"{name} is {values!r}, but each value must be {_words(kind)}")
     return tuple(values)
 
 

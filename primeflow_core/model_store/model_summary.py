@@ -1,4 +1,4 @@
-"""What a model folder says of its model, as rows for people: what it is, what it learned from, how it did."""
+"""A model folder as rows for a page: what the model is, what it was trained on, and its held-out metrics."""
 
 import json
 from dataclasses import dataclass
@@ -36,7 +36,7 @@ def facts_of(model: Model) -> list[tuple[str, str]]:
 
 
 def _sampling(model: Model) -> list[tuple[str, str]]:
-    """Steps and students are of flows alone."""
+    """How the model makes cells. Only flows have steps and students."""
     plan = model.manifest.sampling
     if not is_flow(model.manifest):
         return [("Sampling", f"in one pass, zeros {plan.zeros}; no guidance")]
@@ -49,9 +49,9 @@ def _sampling(model: Model) -> list[tuple[str, str]]:
 
 @dataclass(frozen=True)
 class HeldOutScores:
-    """``table``: measure, model, floor, ceiling and rivals, means over the conditions that the model was tested on.
+    """``table``: metric, model, floor, ceiling and baselines, means over the conditions that the model was tested on.
 
-    ``sentence``: what they are means over, and so what they tell.
+    ``sentence``: what they are means over, and what they can tell.
     """
 
     table: pd.DataFrame
@@ -74,7 +74,7 @@ def held_out_scores(model: Model) -> HeldOutScores | None:
 
 
 def _rivals(model: Model) -> dict[str, dict[str, float]]:
-    """The mean row of each rival that was scored beside the model, by name; empty where none was."""
+    """The mean row of each baseline that was scored beside the model, by name; empty if none was."""
     metrics = json.loads((model.folder / METRICS).read_text(encoding="utf-8"))
     rows = metrics.get("rivals", {}).get(TEST, [])
     return {row["rival"]: row for row in rows if row["condition"] == MEAN}

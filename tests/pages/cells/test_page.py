@@ -173,7 +173,8 @@ def test_faults_are_mended_one_by_one(models, example, tmp_path):
     said = text_of(app)
     assert "0 of 500 model genes are in your file (your names look like Ensembl ids). Choose the column" in said
     assert "counts. Normalise now?" in said
-    assert "Nothing is used yet" in said and "Fix]" in said
+    assert "Nothing is used yet" in said
+    assert "Fix]" in said
     choose(app, "Column with symbols", "symbol · 500 of 500")
     press(app, "Normalise now")
     choose(app, "Column with the perturbation", "guide")
