@@ -106,8 +106,8 @@ def mean_places(table: pd.DataFrame) -> pd.Series:
 
 
 def verdict(table: pd.DataFrame, bounds: pd.DataFrame, metrics: Sequence[str]) -> list[str]:
-    """Sentences with real numbers: the best; PRiMeFlow among them; against each rival; against the floor; what a
-    spread is. ``table`` holds the models of a leaderboard, ``bounds`` its floor and ceiling."""
+    """Sentences with numbers: the best models, PRiMeFlow among them, against each baseline, against the floor, and how
+    much trainings differ. ``table`` has the models of a leaderboard, ``bounds`` its floor and ceiling."""
     entries: list[Entry] = list(zip(table["model"], table["guidance"], strict=True))
     named = labels(entries)
     said = [_leaders(table, [named[entry] for entry in entries], metrics)]
