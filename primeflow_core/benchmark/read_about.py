@@ -1,4 +1,4 @@
-"""Reading what a finished benchmark says of itself (tables.About), for whoever shows it."""
+"""Reads the description of a finished benchmark (about.About)."""
 
 from datetime import datetime
 from pathlib import Path
@@ -18,7 +18,7 @@ def read_about(path: Path) -> About:
         _check(about)
     except DataError as error:
         raise DataError(
-            f"{path} does not describe a benchmark: {error}. Run `primeflow benchmark` again, or take the folder away."
+            f"{path} does not describe a benchmark: {error}. Run `primeflow benchmark` again, or remove the folder."
         ) from error
     return about
 

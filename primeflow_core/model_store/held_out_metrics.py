@@ -1,4 +1,4 @@
-"""How well a model did on what it was not trained on, read from the metrics.json of its folder."""
+"""The metrics of a model on held-out conditions or cells, read from the metrics.json of its folder."""
 
 import math
 from collections.abc import Mapping
@@ -25,7 +25,7 @@ MEASURES = {
     "cosine_logfc": "Cosine of changes",
 }
 NOT_EVALUATED = "not evaluated"
-NO_BETTER = ": no better than control cells, believe nothing of it"
+BETTER, NO_BETTER = "better than control cells", "no better than control cells, so do not rely on it"
 
 
 @dataclass(frozen=True)
@@ -42,12 +42,14 @@ class HeldOutMetrics:
 
     @property
     def line(self) -> str:
-        """For instance ``held-out energy distance 0.02 (control cells 0.57, a second experiment 0), 2 conditions``."""
+        """For instance ``on 2 held-out conditions, the prediction is better than control cells: energy distance 0.02
+        (control cells 0.57, a second experiment 0.00)``."""
         distance = self.figures["energy_distance"]
-        where = f"cells held out of {self._counted} seen in training" if self.seen else self._counted
+        where = f"held-out cells of {self._counted()} seen in training" if self.seen else self._counted("held-out ")
         return (
-            f"held-out energy distance {_shown(distance.value)} (control cells {_shown(distance.floor)}, a second "
-            f"experiment {_shown(distance.ceiling)}), {where}{'' if self.beats_controls else NO_BETTER}"
+            f"on {where}, the prediction is {BETTER if self.beats_controls else NO_BETTER}: energy distance "
+            f"{_shown(distance.value)} (control cells {_shown(distance.floor)}, a second experiment "
+            f"{_shown(distance.ceiling)})"
         )
 
     @property
@@ -58,21 +60,20 @@ class HeldOutMetrics:
 
     @property
     def sentence(self) -> str:
-        """What the figures are means over, and what they can tell."""
+        """What the values are means over, and what they can tell."""
         if self.seen:
             return (
-                f"Mean over cells held out of {self._counted} that training saw: it tells whether the model fits "
+                f"Mean over held-out cells of {self._counted()} that training saw: it tells whether the model fits "
                 "them, not whether it predicts new ones."
             )
-        return f"Mean over {self._counted} that training never saw."
+        return f"Mean over {self._counted()} that training never saw."
 
-    @property
-    def _counted(self) -> str:
-        return f"{self.conditions} condition{'' if self.conditions == 1 else 's'}"
+    def _counted(self, kind: str = "") -> str:
+        return f"{self.conditions} {kind}condition{'' if self.conditions == 1 else 's'}"
 
 
 def read_validation(folder: Path) -> HeldOutMetrics | None:
-    """None for a model that was never checked. Raises CheckpointError for metrics that cannot be read."""
+    """None for a model that was never evaluated. Raises CheckpointError for metrics that cannot be read."""
     path = folder / METRICS
     if not path.is_file():
         return None

@@ -1,4 +1,4 @@
-"""What a model folder says of its model, as rows for people: what it is, what it learned from, how it did."""
+"""A model folder as rows for a page: what the model is, what it was trained on, and its held-out metrics."""
 
 from dataclasses import dataclass
 
@@ -33,7 +33,7 @@ def facts_of(model: Model) -> list[tuple[str, str]]:
 
 
 def _sampling(model: Model) -> list[tuple[str, str]]:
-    """Steps and students are of flows alone."""
+    """How the model makes cells. Only flows have steps and students."""
     plan = model.manifest.sampling
     if not is_flow(model.manifest):
         return [("Sampling", f"in one pass, zeros {plan.zeros}; no guidance")]
@@ -46,9 +46,9 @@ def _sampling(model: Model) -> list[tuple[str, str]]:
 
 @dataclass(frozen=True)
 class HeldOutScores:
-    """``table``: measure, model, floor, ceiling and rivals, means over the conditions that the model was tested on.
+    """``table``: metric, model, floor, ceiling and baselines, means over the conditions that the model was tested on.
 
-    ``sentence``: what they are means over, and so what they tell.
+    ``sentence``: what they are means over, and what they can tell.
     """
 
     table: pd.DataFrame

@@ -142,7 +142,7 @@ def a_gap(path):
 @pytest.mark.parametrize(
     ("name", "damage", "why"),
     [
-        ("benchmark.csv", without("seeds"), "no column seeds"), ("benchmark.csv", twice, "one of them twice"),
+        ("benchmark.csv", without("seeds"), "no column seeds"), ("benchmark.csv", twice, "the same model twice"),
         ("benchmark.csv", word, "much"), ("benchmark.csv", lambda path: path.write_text(""), "No columns"),
         ("benchmark.csv", lambda path: path.unlink(), "No such file"), ("conditions.parquet", cut, "read"),
         ("conditions.parquet", other_models, "not those of benchmark.csv"), ("conditions.parquet", no_rows, "no row"),
