@@ -38,10 +38,9 @@ def screen_command(given: argparse.Namespace) -> None:
 
     from primeflow_core.commands.kept_screen import clear_left_behind, there, with_next
     from primeflow_core.commands.ranking_shown import show
-    from primeflow_core.commands.screen_question import goal_kind, question
+    from primeflow_core.commands.screen_question import asked_goal, question
 
-    kind = goal_kind(given)
-    asked = question(given, kind, manifest)
+    asked = question(given, asked_goal(given), manifest)
 
     from primeflow_core.screening.screen_request import prepared
 

@@ -20,7 +20,7 @@ from primeflow_core.errors import DataError, PrimeflowError, SettingError
 from primeflow_core.models.checkpoint import Manifest, of_model
 from primeflow_core.runtime.atomic_files import replaced
 from primeflow_core.runtime.provenance import versions
-from primeflow_core.screening.goal import Goal, GoalKind
+from primeflow_core.screening.goal import Goal
 from primeflow_core.screening.next_experiments import RULE, next_experiments
 from primeflow_core.screening.next_experiments import columns as next_columns
 from primeflow_core.screening.ranking import TEXTS, WHOLE, columns, with_places
@@ -73,7 +73,7 @@ def about(
         **of_model(manifest),
         "simulated": manifest.simulated,
         "sentence": order.goal.sentence,
-        "unit": order.goal.unit,
+        "unit": order.goal.record.unit,
         "covariates": [column for column, _ in manifest.vocabulary.covariates],
         "controls": controls,
         "refused": [list(each) for each in refused],
@@ -123,7 +123,7 @@ def moves(screen: Screen, gene: str) -> Screen:
     Raises SettingError for a gene that is not there, or a screen without changes.
     """
     place = _place_of(gene, screen)
-    goal = Goal(GoalKind.MOVES, (screen.genes[place],))
+    goal = Goal("moves", (screen.genes[place],))
     change, error = (each[:, place].astype(np.float64) for each in (screen.changes, screen.change_errors))
     own = _targeting(screen.table["perturbation"], _symbol(screen.genes[place]))
     draws = np.random.default_rng(0).standard_normal((len(change), RESAMPLES))
@@ -137,7 +137,7 @@ def moves(screen: Screen, gene: str) -> Screen:
 def _asking(said: Mapping[str, Any], goal: Goal) -> dict[str, Any]:
     """``about`` of the same candidates with another goal."""
     order = {**said["order"], "goal": _from_json(goal.to_json())}
-    return {**said, "order": order, "sentence": goal.sentence, "unit": goal.unit, "read_from": said["sentence"]}
+    return {**said, "order": order, "sentence": goal.sentence, "unit": goal.record.unit, "read_from": said["sentence"]}
 
 
 def _from_json(data: Mapping[str, Any]) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from primeflow_core.models.sampling_plan import SamplingPlan
 from primeflow_core.prediction.prediction_job import ModelShelf
 from primeflow_core.screening import screen_file
 from primeflow_core.screening.candidates import Refusal
-from primeflow_core.screening.goal import TOWARDS, Goal
+from primeflow_core.screening.goal import Goal
 from primeflow_core.screening.next_experiments import columns as next_columns
 from primeflow_core.screening.next_experiments import next_experiments
 from primeflow_core.screening.ranking import best_first, matrix, ranked
@@ -127,7 +127,7 @@ def _check_split(data: Cells, folder: Path) -> None:
 
 
 def _check_needs_no_cells(goal: Goal, manifest: Manifest, target_cells: np.ndarray | None) -> None:
-    if goal.kind in TOWARDS and goal.target is not None and target_cells is None:
+    if goal.target is not None and target_cells is None:
         raise SettingError(
             f"The target {goal.target.label} was measured in {manifest.dataset}, which is not on this machine. Bring "
             "the data here, or give the cells of the target."

@@ -13,7 +13,7 @@ from primeflow_core.data.conditions import Condition
 from primeflow_core.errors import CheckpointError, SettingError
 from primeflow_core.models import checkpoint
 from primeflow_core.models.sampling_plan import MOST_CELLS, SamplingPlan
-from primeflow_core.screening.goal import OF_COMBINATIONS, Goal
+from primeflow_core.screening.goal import Goal
 
 FEWEST_CELLS, FEWEST_SEEDS = 10, 2
 RESAMPLES = 200
@@ -54,7 +54,7 @@ class ScreenOrder:
             )
         if not self.candidates:
             raise SettingError("There is no candidate to screen.")
-        if self.goal.kind in OF_COMBINATIONS and any(len(c.perturbations) < 2 for c in self.candidates):
+        if self.goal.record.combinations_only and any(len(c.perturbations) < 2 for c in self.candidates):
             raise SettingError(f"The goal {self.goal.kind} ranks combinations; leave single perturbations out.")
 
     @cached_property

@@ -20,12 +20,12 @@ from primeflow_core.evaluation.effect_products import log_variance
 from primeflow_core.evaluation.response import ComparedCells, up_and_down
 from primeflow_core.models import checkpoint as model_folder
 from primeflow_core.screening.effect_products import AgainstParts, sizes
-from primeflow_core.screening.goal import OF_COMBINATIONS
 from primeflow_core.screening.reference_cells import Reference
-from primeflow_core.screening.scoring import GoalScore, Scorer, Subject
+from primeflow_core.screening.scoring import GoalScore, Scorer
 from primeflow_core.screening.screen_spec import ScreenOrder, weights_of
 from primeflow_core.screening.shard_schema import schema
 from primeflow_core.screening.shards import ORDER, REFERENCE
+from primeflow_core.screening.subject import Subject
 
 if TYPE_CHECKING:
     from primeflow_core.models.predictor import Predictor
@@ -113,7 +113,7 @@ class WorkerContext:
 
     def _sum_score(self, condition: Condition, controls: np.ndarray, scored: GoalScore) -> float:
         """A combination's magnitude is told as a share of the sum, whose own is 1."""
-        if self._order.goal.kind in OF_COMBINATIONS:
+        if self._order.goal.record.share_of_sum:
             return 1.0 if np.isfinite(scored.score) else NAN
         cells = self._reference.sum_cells(condition, len(controls), SUM_SEED)
         return NAN if cells is None else self._scorer.value(condition, cells, controls)

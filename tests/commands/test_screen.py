@@ -25,7 +25,7 @@ from primeflow_core.models import checkpoint
 from primeflow_core.prediction.control_rows import control_rows, in_training
 from primeflow_core.screening import engine
 from primeflow_core.screening import worker_context as screening_bench
-from primeflow_core.screening.goal import Goal, GoalKind
+from primeflow_core.screening.goal import Goal
 from primeflow_core.screening.screen_file import moves, read_screen, write_screen
 from primeflow_core.screening.screen_job import UNFINISHED
 from primeflow_core.screening.screen_request import Request, foreseen_seconds, prepared
@@ -458,7 +458,7 @@ def test_a_covariate_named_like_a_column_of_the_table_is_refused(place, monkeypa
     manifest = checkpoint.read_manifest(place / "model")
     vocabulary = replace(manifest.vocabulary, covariates=((name, ("k562", "hela")),))
     monkeypatch.setattr(checkpoint, "read_manifest", lambda folder: replace(manifest, vocabulary=vocabulary))
-    request = Request(place / "model", Goal(GoalKind.EFFECT), (), manifest.sampling)
+    request = Request(place / "model", Goal("effect"), (), manifest.sampling)
     with pytest.raises(SettingError, match=f"covariate '{name}' of"):
         prepared(request, None, lambda: pytest.fail("nothing is loaded"))
 
@@ -467,7 +467,7 @@ def test_a_target_from_a_file_is_measured_from_the_context_that_was_asked_for_fi
     manifest = checkpoint.read_manifest(place / "model")
     cells = read_cells(place / "screen.h5ad", covariates=("cell_type",))
     pairs = tuple(Condition(parse_perturbations("A+B"), (("cell_type", name),)) for name in ("hela", "k562"))
-    goal = Goal(GoalKind.DIRECTION, target=Condition(parse_perturbations("state"), pairs[0].covariates))
+    goal = Goal("direction", target=Condition(parse_perturbations("state"), pairs[0].covariates))
     request = Request(place / "model", goal, pairs, manifest.sampling)
     order, reference = prepared(request, cells, lambda: None, cells.dense(np.arange(40)))
     assert {condition.context for condition in order.checked} == {"k562"}
@@ -477,7 +477,7 @@ def test_a_target_from_a_file_is_measured_from_the_context_that_was_asked_for_fi
 
 def test_the_time_foreseen_is_that_of_one_thread_a_worker_and_no_more_workers_than_cores(place, monkeypatch):
     manifest = checkpoint.read_manifest(place / "model")
-    request = Request(place / "model", Goal(GoalKind.EFFECT), (), manifest.sampling)
+    request = Request(place / "model", Goal("effect"), (), manifest.sampling)
     monkeypatch.setattr(os, "cpu_count", lambda: 2)
     one, two, many = (foreseen_seconds(request, manifest, 1000, workers) for workers in (1, 2, 64))
     assert two == many

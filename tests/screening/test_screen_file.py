@@ -12,7 +12,6 @@ import pytest
 
 from primeflow_core.errors import DataError, SettingError
 from primeflow_core.models.checkpoint import read_manifest
-from primeflow_core.screening.goal import GoalKind
 from primeflow_core.screening.next_experiments import next_experiments
 from primeflow_core.screening.ranking import best_first, matrix, ranked
 from primeflow_core.screening.screen_file import SAID, Screen, about, moves, read_screen, write_screen
@@ -146,7 +145,7 @@ def test_what_moves_a_gene_is_ranked_by_size_either_way():
     assert found.table["perturbation"].tolist() == ["A+C", "KLF1+CEBPA", "B+C", "C+D"]
     assert found.table["score"].tolist() == pytest.approx([-2, 1, 0.1, 0], abs=1e-3)
     assert found.table["tier"].tolist() == [1, 2, 3, 3]
-    assert found.goal.kind is GoalKind.MOVES
+    assert found.goal.kind == "moves"
     assert found.about["sentence"] == "What moves HBG2?"
     assert found.trust is None
     np.testing.assert_array_equal(found.changes[0], CHANGES[1].astype(np.float16))

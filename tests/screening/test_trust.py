@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from primeflow_core.errors import ConditionError
-from primeflow_core.screening.goal import Goal, GoalKind
+from primeflow_core.screening.goal import Goal
 from primeflow_core.screening.rank_agreement import GoalScores, best_of, rank_agreement, spearman, top_hits
 from primeflow_core.screening.scoring import GoalScore
 from primeflow_core.screening.trust import Trust, trust_of
@@ -91,7 +91,7 @@ def test_a_goal_where_less_is_better_turns_both_rankings():
 
 
 def test_a_wrong_sign_is_no_agreement_where_scores_count_either_way():
-    goal = Goal(GoalKind.MOVES, ("g",))
+    goal = Goal("moves", ("g",))
     assert told(TRUTH, goal=goal).rows[0].spearman == 1
     reverse = told(-TRUTH, goal=goal).rows[0]
     assert (reverse.spearman, reverse.high < 0, reverse.hits) == (-1, True, 2)

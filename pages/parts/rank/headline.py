@@ -21,7 +21,7 @@ from primeflow_core.errors import PrimeflowError
 from primeflow_core.model_store.available_conditions import Standing
 from primeflow_core.runtime.jobs import JobState, JobStatus
 from primeflow_core.screening.candidates import Refusal
-from primeflow_core.screening.goal import OF_COMBINATIONS, Goal, GoalKind
+from primeflow_core.screening.goal import Goal
 from primeflow_core.screening.ranking import by_predicted_parts, contains_target, told_apart, without_score
 from primeflow_core.screening.trust import FEWEST, Trust
 
@@ -64,13 +64,12 @@ class Shown:
 
     @property
     def unit(self) -> str:
-        return self.goal.unit
+        return self.goal.record.unit
 
     @property
     def axis(self) -> str:
         """The unit of the score with the scale of the expression behind it; shares and cosines have none."""
-        plain_number = self.goal.kind in (*OF_COMBINATIONS, GoalKind.DIRECTION)
-        return self.unit if plain_number else f"{self.unit} (log-normalised)"
+        return f"{self.unit} (log-normalised)" if self.goal.record.log_scale else self.unit
 
     def number(self, value: float) -> str:
         """A score as text, with as many decimals for all of them and a true minus."""
@@ -97,7 +96,7 @@ class Shown:
         one of them; None without a score, and for other goals."""
         predicted = by_predicted_parts(self.table, self.goal)
         told = ["predicted" if each else self.truth for each in predicted]
-        known = self.table["score"].notna() & (self.goal.kind in OF_COMBINATIONS)
+        known = self.table["score"].notna() & self.goal.record.share_of_sum
         found = [one if scored else None for one, scored in zip(told, known, strict=True)]
         return pd.Series(found, index=self.table.index, dtype=object)
 

@@ -19,7 +19,6 @@ from pages.parts.shared.explore_sidebar import BOXES
 from primeflow_core.data.conditions import Condition
 from primeflow_core.model_store.available_conditions import Standing
 from primeflow_core.prediction.prediction_job import PredictionRequest
-from primeflow_core.screening.goal import OF_COMBINATIONS
 
 GUESS = "a guess"
 KNOWN = {
@@ -131,7 +130,7 @@ def readable(rows: pd.DataFrame, shown: Shown) -> pd.DataFrame:
         "Sum of its parts": rows["sum_score"],
         "Seeds differ by": rows["seed_spread"],
     }
-    if shown.goal.kind in OF_COMBINATIONS:
+    if shown.goal.record.share_of_sum:
         del found["Sum of its parts"]
     return pd.DataFrame(found, index=rows.index).dropna(axis=1, how="all")
 
@@ -155,7 +154,7 @@ def columns(shown: Shown) -> Mapping[str, Any]:
     scores = shown.table["score"].to_numpy(np.float64)
     scores = scores[np.isfinite(scores)]
     score: Any = column.NumberColumn(format="%.3f", width=70, help=shown.axis)
-    if len(scores) and scores.min() >= 0 and scores.max() > 0 and shown.goal.larger_is_better:
+    if len(scores) and scores.min() >= 0 and scores.max() > 0 and shown.goal.record.larger_is_better:
         score = column.ProgressColumn(
             format="%.3f", min_value=0.0, max_value=float(scores.max()), help=shown.axis, color="orange", width=130
         )
@@ -188,8 +187,8 @@ def name_width(shown: Shown) -> int:
 
 def explanation(shown: Shown) -> str:
     order = shown.ranking.screen.about["order"]
-    better = "larger is better" if shown.goal.larger_is_better else "smaller is better"
-    if shown.goal.both_ways:
+    better = "larger is better" if shown.goal.record.larger_is_better else "smaller is better"
+    if shown.goal.record.both_ways:
         better = "up or down, the larger change first"
     share = " Share of the sum: size of the change, as a share of what the parts do alone."
     share = share if shown.table["magnitude"].notna().any() else ""
@@ -203,7 +202,7 @@ def sums_told(shown: Shown) -> str:
     """What is set beside the parts of a combination, why two such measures can disagree, which one ranks."""
     table = shown.table
     beside = f"parts that were {shown.truth} alone"
-    if shown.goal.kind in OF_COMBINATIONS:
+    if shown.goal.record.share_of_sum:
         told = (
             "The ranking uses Score: log2 changes of mean expression, beside the sum of those of the parts. "
             f"Interaction names what a combination does beside {beside}."

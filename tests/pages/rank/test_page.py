@@ -28,7 +28,7 @@ from primeflow_core.models.checkpoint import read_manifest
 from primeflow_core.report.methods_text import methods_paragraph
 from primeflow_core.runtime.jobs import BusyError, JobManager
 from primeflow_core.screening import screen_file
-from primeflow_core.screening.goal import Goal, GoalKind
+from primeflow_core.screening.goal import Goal
 from primeflow_core.screening.screen_request import Request
 from primeflow_core.screening.screen_request import cells_of as cells_of_data
 from primeflow_core.screening.trust import Checked
@@ -229,7 +229,7 @@ def test_one_candidate_is_called_one(ranked):
 
 def test_a_ranking_of_one_speaks_of_one(ranked, tmp_path, monkeypatch):
     one, *_ = pairs_of(read_manifest(ranked))
-    made = made_up(ranked, [one], Goal(GoalKind.MOVES, (read_manifest(ranked).genes[0],)))
+    made = made_up(ranked, [one], Goal("moves", (read_manifest(ranked).genes[0],)))
     made.table.loc[0, ["rank", "tier", "score"]] = None
     shutil.copytree(ranked, tmp_path / NAME)
     ship(tmp_path / NAME, made, "moves")
@@ -269,7 +269,7 @@ def test_measured_scores_stand_beside_the_predicted_ones(ranked, tmp_path, monke
 
 
 def test_what_has_no_score_is_counted_with_the_reason(ranked, tmp_path, monkeypatch):
-    goal = Goal(GoalKind.SYNERGY)
+    goal = Goal("synergy")
     made = made_up(ranked, goal=goal)
     made.table.loc[made.table.index[-9:], ["rank", "tier", "score", "low", "high"]] = None
     shutil.copytree(ranked, tmp_path / NAME)
@@ -284,7 +284,7 @@ def test_what_has_no_score_is_counted_with_the_reason(ranked, tmp_path, monkeypa
 
 def test_parts_that_were_predicted_are_marked(ranked, tmp_path, monkeypatch):
     """A synergy is a share of the sum of the parts alone, all as measured or all as predicted."""
-    made = made_up(ranked, goal=Goal(GoalKind.SYNERGY))
+    made = made_up(ranked, goal=Goal("synergy"))
     made.table.loc[made.table.index[:2], "magnitude"] = np.nan
     made.table.loc[made.table.index[:2], "interaction"] = ""
     made.table.loc[made.table.index[-1], ["rank", "tier", "score", "magnitude"]] = None
@@ -307,7 +307,7 @@ def test_the_two_measures_beside_the_parts_are_told_apart(ranked):
 
 def test_what_contains_the_target_is_marked_and_is_not_the_news(ranked, tmp_path, monkeypatch):
     target = pairs_of(read_manifest(ranked))[390].parts[0]
-    made = made_up(ranked, goal=Goal(GoalKind.DIRECTION, target=target))
+    made = made_up(ranked, goal=Goal("direction", target=target))
     shutil.copytree(ranked, tmp_path / NAME)
     ship(tmp_path / NAME, made, "direction")
     monkeypatch.setenv("PRIMEFLOW_CHECKPOINTS", str(tmp_path))
@@ -322,7 +322,7 @@ def test_what_contains_the_target_is_marked_and_is_not_the_news(ranked, tmp_path
 
 
 def test_rankings_that_came_with_the_model_are_offered(ranked, tmp_path, monkeypatch):
-    made = made_up(ranked, goal=Goal(GoalKind.SYNERGY))
+    made = made_up(ranked, goal=Goal("synergy"))
     order = {**made.about["order"], "cells": 60, "seeds": [4, 5]}
     shutil.copytree(ranked, tmp_path / NAME)
     ship(tmp_path / NAME, replace(made, about={**made.about, "order": order}), "synergy")
@@ -339,7 +339,7 @@ def test_rankings_that_came_with_the_model_are_offered(ranked, tmp_path, monkeyp
 def test_it_opens_on_what_came_with_the_model_whatever_that_is(ranked, tmp_path, monkeypatch):
     manifest = read_manifest(ranked)
     gene = manifest.genes[3]
-    made = made_up(ranked, goal=Goal(GoalKind.GENES, (gene,), (manifest.genes[5],)))
+    made = made_up(ranked, goal=Goal("genes", (gene,), (manifest.genes[5],)))
     shutil.copytree(ranked, tmp_path / NAME, ignore=shutil.ignore_patterns("screens"))
     ship(tmp_path / NAME, made, "genes")
     monkeypatch.setenv("PRIMEFLOW_CHECKPOINTS", str(tmp_path))
@@ -351,10 +351,10 @@ def test_it_opens_on_what_came_with_the_model_whatever_that_is(ranked, tmp_path,
 @pytest.mark.parametrize(
     "goal",
     [
-        Goal(GoalKind.MOVES, ("g1",)),
-        Goal(GoalKind.GENES, ("g1", "g2"), ("g3",)),
-        Goal(GoalKind.TARGET, target=Condition((Perturbation("drug", 0.5),), CONTEXT)),
-        Goal(GoalKind.SUPPRESSION),
+        Goal("moves", ("g1",)),
+        Goal("genes", ("g1", "g2"), ("g3",)),
+        Goal("target", target=Condition((Perturbation("drug", 0.5),), CONTEXT)),
+        Goal("suppression"),
     ],
 )
 def test_a_stored_ranking_says_what_a_link_to_it_says(ranked, goal):
