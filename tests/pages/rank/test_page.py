@@ -18,7 +18,7 @@ from streamlit.testing.v1 import AppTest
 import pages
 from pages.parts.rank import answer
 from primeflow_core.__main__ import parser
-from primeflow_core.commands.screen_question import goal_kind, question
+from primeflow_core.commands.screen_question import asked_goal, question
 from primeflow_core.data.cells import Cells
 from primeflow_core.data.conditions import Condition, Perturbation
 from primeflow_core.errors import PrimeflowError
@@ -443,7 +443,7 @@ def test_the_command_asks_for_the_same(ranked, tmp_path, monkeypatch, wanted):
     (request,) = asked_for
     answer.list_of(request).to_csv("LIST.csv", index=False)
     given = parser().parse_args(shlex.split(said)[1:])
-    said_there = question(given, goal_kind(given), manifest).request
+    said_there = question(given, asked_goal(given), manifest).request
     # A screen has noise seeds of its own.
     assert replace(said_there, plan=replace(said_there.plan, seed=request.plan.seed)) == request
 
