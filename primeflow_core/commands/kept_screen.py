@@ -48,7 +48,7 @@ def with_next(found: Screen, count: int, out: Path) -> Screen:
         return found
     if not len(found.changes):
         note(
-            f"It names {counted(len(found.next), 'experiment')} to measure next, not {len(chosen)}: choosing them anew "
+            f"It names {counted(len(found.next), 'experiment')} to measure next, not {len(chosen)}: choosing again "
             "needs the change of every gene. Add --changes, or choose another --out."
         )
         return found

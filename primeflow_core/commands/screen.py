@@ -30,7 +30,7 @@ FEWEST_SEEDS, MOST_SEEDS, HIGHEST_SEED = 2, 64, 2**62
 
 
 def screen_command(given: argparse.Namespace) -> None:
-    """What cannot be done is refused before anything heavy is imported or read."""
+    """Impossible requests are refused before anything heavy is imported or read."""
     _check(given)
     manifest = checkpoint.read_manifest(given.model)
     _check_places(given)
@@ -50,7 +50,7 @@ def screen_command(given: argparse.Namespace) -> None:
     if found is None:
         found = _screened(given, asked, order, reference, out)
     else:
-        note(f"{out} holds this very screen already; nothing was screened again.")
+        note(f"{out} already holds this screen; nothing was computed again.")
         clear_left_behind(out, order)
         found = with_next(found, given.next, out)
     if given.out.suffix == ".csv":
@@ -64,7 +64,9 @@ def _check(given: argparse.Namespace) -> None:
     if given.out.suffix not in (".parquet", ".csv"):
         raise SettingError(f"--out {given.out} must end in .parquet or .csv.")
     if given.workers is not None and given.scheduler is not None:
-        raise SettingError("--workers starts workers here, --scheduler uses those of another: give one of them.")
+        raise SettingError(
+            "--workers starts workers on this machine, --scheduler uses a running scheduler. Give only one of them."
+        )
     if given.workers is not None and given.workers < 1:
         raise SettingError(f"--workers is {given.workers}; it must be 1 or more.")
     if given.scheduler is not None:
@@ -80,20 +82,20 @@ def _check(given: argparse.Namespace) -> None:
 
 
 def _cap_workers(given: argparse.Namespace) -> None:
-    """Each screens on one core; more would only take memory."""
+    """Each worker screens on one core; more would only take memory."""
     cores = os.cpu_count() or 1
     if given.workers is not None and given.workers > cores:
-        note(f"--workers {given.workers} is more than this machine has cores; {counted(cores, 'worker')} will do.")
+        note(f"--workers {given.workers} is more than this machine has cores; using {counted(cores, 'worker')}.")
         given.workers = cores
 
 
 def _check_places(given: argparse.Namespace) -> None:
-    """Before hours are spent on what cannot be kept."""
+    """Refuse outputs that cannot be written before hours are spent."""
     table = given.out.with_suffix(".parquet")
     for place in (given.out, table):
         check_can_write(place)
     if given.out != table and given.out.is_file() and not table.is_file():
-        raise SettingError(f"{given.out} is there and no screen beside it. Choose another --out, or delete it.")
+        raise SettingError(f"{given.out} exists, but there is no screen beside it. Choose another --out, or delete it.")
     if given.keep_cells is not None:
         if given.keep_cells.is_file():
             raise SettingError(f"--keep-cells {given.keep_cells} is a file; name a folder.")
@@ -137,7 +139,7 @@ def _announce(given: argparse.Namespace, asked: "ScreenQuestion", order: "Screen
     )
     left = len(parts.missing)
     if left < len(order.shards):
-        note(f"Going on: {len(order.shards) - left} of {len(order.shards)} shards are there.")
+        note(f"Resuming: {len(order.shards) - left} of {len(order.shards)} shards are done.")
     conditions = len(order.everything) * left // len(order.shards)
     manifest = checkpoint.read_manifest(given.model)
     seconds = foreseen_seconds(asked.request, manifest, conditions, given.workers or 1)

@@ -97,10 +97,13 @@ def _tell_refused(candidates: Candidates) -> None:
         )
     if candidates.unseen:
         count = counted(len(candidates.unseen), "perturbation")
-        note(f"Left out {count} that training never met and the model cannot predict: {_first(candidates.unseen)}.")
+        note(f"Left out {count} not in training, which the model cannot predict: {_first(candidates.unseen)}.")
     if candidates.not_alone:
         count = counted(len(candidates.not_alone), "perturbation")
-        note(f"Not combined, {count} not met alone here: {_first(candidates.not_alone)}. --parts takes any by name.")
+        note(
+            f"Not combined: {count} without a measurement alone in this context: {_first(candidates.not_alone)}. "
+            "--parts takes any by name."
+        )
     if not candidates.conditions:
         raise SettingError("There is no candidate left to screen. Name other parts, doses or contexts.")
 
@@ -175,11 +178,11 @@ def _of_file(text: str) -> str | None:
     try:
         return Path(text).read_text(encoding="utf-8-sig") if Path(text).is_file() else None
     except OSError as error:
-        if error.errno == errno.ENAMETOOLONG:  # a list, no name
+        if error.errno == errno.ENAMETOOLONG:  # a list, not a file name
             return None
         raise
     except UnicodeDecodeError as error:
-        raise DataError(f"{text} is no text in UTF-8. Save the names as plain text, one a line.") from error
+        raise DataError(f"{text} is not text in UTF-8. Save the names as plain text, one a line.") from error
 
 
 def _genes(text: str | None, genes: Sequence[str]) -> tuple[str, ...]:
@@ -208,7 +211,7 @@ def _measured_cells(given: argparse.Namespace, manifest: Manifest) -> Cells | No
         if cells is None:
             note(
                 f"The measured cells of {manifest.dataset} are not on this machine: changes are measured from "
-                "predicted control cells, and how far to trust the ranking cannot be told. --data names their file."
+                "predicted control cells, and we cannot say how far to trust the ranking. --data names their file."
             )
         return cells
     cells = read_given(data_file(given.data), given)

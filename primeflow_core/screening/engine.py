@@ -56,7 +56,7 @@ def run_here(parts: Parts, model: Path, on_done: OnDone, checkpoint: Callable[[]
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """Torch and BLAS on one thread, on which sums do not hang on the number of cores."""
+    """Torch and BLAS on one thread, so that sums do not depend on the number of cores."""
     import torch
 
     # It counts the threads when first entered, and would find one for ever.
@@ -114,12 +114,13 @@ def _share_out(client: "Client", parts: Parts, model: Path, missing: Sequence[in
             running.update(sent(1))
     except KilledWorker as error:
         raise SettingError(
-            "Workers ended again and again over one shard, most likely for want of memory. Run the same command with "
+            "Workers stopped repeatedly on one shard, most likely because memory ran out. Run the same command with "
             "fewer workers; finished shards are kept."
         ) from error
     except (CancelledError, CommClosedError) as error:
         raise SettingError(
-            "The scheduler has gone. Run the same command again once it is back; finished shards are kept."
+            "The connection to the scheduler was lost. Run the same command again when the scheduler is back; finished "
+            "shards are kept."
         ) from error
 
 

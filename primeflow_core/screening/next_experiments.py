@@ -121,10 +121,12 @@ def _greedy(
 
 def _promise(promising: float, others: int) -> str:
     if not others:
-        return "The only candidate left to choose"
+        return "The only remaining candidate"
     share = f"{100 * promising:.0f}"
     return (
-        "Promises least of those looked at" if share == "0" else f"May be better than {share} % of the others looked at"
+        "Least promising of those considered"
+        if share == "0"
+        else f"May be better than {share} % of the others considered"
     )
 
 

@@ -99,7 +99,7 @@ def without_score(table: pd.DataFrame, goal: Goal) -> str:
 
 
 def contains_target(labels: Iterable[str], goal: Goal) -> np.ndarray:
-    """(N,) whether each candidate has all perturbations of the goal's target: that it comes near to it is no news."""
+    """(N,) whether each candidate has all perturbations of the goal's target, so that a near score is expected."""
     wanted = {part.name for part in goal.target.perturbations} if goal.target is not None else set()
     held = ({part.name for part in parse_perturbations(label)} for label in labels)
     return np.array([bool(wanted) and wanted <= names for names in held], dtype=bool)

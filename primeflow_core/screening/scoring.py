@@ -78,7 +78,7 @@ class Scorer:
         return self.scored(self.subject(condition, by_seed, controls))
 
     def subject(self, condition: Condition, by_seed: Sequence[np.ndarray], controls: np.ndarray) -> Subject:
-        """Drawn once for all that is asked of it. Raises as ``score``."""
+        """A condition resampled once for all measures. Raises as ``score``."""
         for cells in (*by_seed, controls):
             if cells.ndim != 2 or cells.shape[1] != len(self._genes) or not len(cells):
                 raise DataError(

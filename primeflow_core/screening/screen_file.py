@@ -149,7 +149,7 @@ def _from_json(data: Mapping[str, Any]) -> dict[str, Any]:
 def _place_of(gene: str, screen: Screen) -> int:
     if not len(screen.changes):
         raise SettingError(
-            "This ranking was kept without the change of every gene, which is needed to tell what moves one. "
+            "This ranking was kept without the change of every gene, which is needed to find what moves a gene. "
             "Screen again with --changes."
         )
     if gene in screen.genes:
@@ -195,7 +195,7 @@ def _records(table: pd.DataFrame) -> dict[str, Any]:
 def _screen(read: pa.Table) -> Screen:
     said = json.loads((read.schema.metadata or {}).get(SAID, b"null"))
     if not isinstance(said, dict):
-        raise DataError("it says nothing of a screen")
+        raise DataError("it does not describe a screen")
     if said["format"] != FORMAT:
         raise DataError(f"it has format {said['format']!r} and this version of PRiMeFlow reads format {FORMAT}")
     covariates = said["about"]["covariates"]

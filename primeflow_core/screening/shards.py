@@ -1,7 +1,7 @@
 """The folder in which a screen works: its order, its reference and a parquet file of every finished shard.
 
 ``OUT.parquet`` has ``OUT.parquet.parts`` beside it, until it is written itself. Whoever shares the folder can screen a
-shard of it, and a screen that was killed goes on where its files end.
+shard of it, and a screen that was killed resumes where its files end.
 """
 
 import json
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 ORDER, REFERENCE, FINGERPRINT = "order.json", "reference.npz", "fingerprint.txt"
 _OURS = re.compile(rf"{ORDER}|{REFERENCE}|{FINGERPRINT}|shard-\d+\.parquet|\..*\.partial")
 _OF_SCREEN = b"primeflow.screen"
-_AGAIN = "Run the same command again: it screens that shard anew."
+_AGAIN = "Run the same command again: it screens that shard again."
 
 
 class Parts:
@@ -118,7 +118,7 @@ class Parts:
         files = sorted(file for file in self.folder.iterdir() if file.name != LOCK)
         if strange := [file.name for file in files if not _OURS.fullmatch(file.name)]:
             raise SettingError(
-                f"{self.folder} holds {strange[0]!r}, which is no part of a screen. Choose another --out, or move "
+                f"{self.folder} holds {strange[0]!r}, which is not part of a screen. Choose another --out, or move "
                 "the folder away."
             )
         for file in files:
@@ -168,7 +168,7 @@ class Parts:
             raise DataError(f"{path} is missing or damaged. {_AGAIN}") from error
         ours = (table.schema.metadata or {}).get(_OF_SCREEN) == self._fingerprint.encode()
         if not ours or found != list(self.order.shards[shard]):
-            raise DataError(f"{path} is no shard of this screen. {_AGAIN}")
+            raise DataError(f"{path} is not a shard of this screen. {_AGAIN}")
         return table.replace_schema_metadata(None)
 
     def rows(self) -> Iterator[pa.Table]:

@@ -53,7 +53,7 @@ class WorkerContext:
 
     @staticmethod
     def opened(folder: Path, model: Path) -> "WorkerContext":
-        """The bench of the screen in ``folder`` with the model in the folder ``model``.
+        """The context of the screen in ``folder`` with the model in the folder ``model``.
 
         Raises CheckpointError where the model is not the one of the order, DataError where the folder is damaged.
         """

@@ -112,7 +112,7 @@ def said_with(read: pa.Table, **changed) -> pa.Table:
     [
         (lambda read: read.drop_columns(["score", "tier"]), "it lacks the columns tier, score"),
         (lambda read: read.set_column(0, "rank", pa.array(["1"] * 4)), "the columns rank are of another type"),
-        (lambda read: read.replace_schema_metadata(None), "it says nothing of a screen"),
+        (lambda read: read.replace_schema_metadata(None), "it does not describe a screen"),
         (lambda read: read.replace_schema_metadata({SAID: b"{"}), "Expecting property name"),
         (lambda read: said_with(read, format=9), "format 9 and this version of PRiMeFlow reads format 1"),
         (lambda read: said_with(read, about={}), "covariates"),

@@ -54,7 +54,7 @@ class Choice:
 
     @property
     def truth(self) -> str:
-        """What the data call measured, in words that never call simulated cells so."""
+        """``simulated`` or ``measured``, so that simulated cells are never called measured."""
         return "simulated" if self.results.about.simulated else "measured"
 
     @property

@@ -124,7 +124,7 @@ def show_pairs(shown: Shown) -> None:
 
 
 def choose_colour(shown: Shown) -> None:
-    """Scores or interactions, which are the same where the goal is one."""
+    """Scores or interactions, which are the same where the goal is an interaction."""
     if shown.goal.record.share_of_sum:
         return
     key = key_of("colour")
@@ -165,7 +165,7 @@ def show_next(shown: Shown) -> None:
             count = choose_count(shown)
         table = next_table(shown, count)
         if table.empty:
-            st.caption(f"Every candidate with a score was {shown.truth} already.")
+            st.caption(f"All candidates with a score are already {shown.truth}.")
             return
         st.caption(plain(RULE))
         draw_next(shown, table)

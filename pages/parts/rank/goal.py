@@ -57,7 +57,7 @@ def choose_target(entry: str, model: Model, covariates: Covariates) -> tuple[Goa
     )  # fmt: skip
     kind = choose_way(entry)
     if label is None:
-        return None, f"Nothing but control cells was {word.lower()} in this context."
+        return None, f"Only control cells were {word.lower()} in this context."
     return Goal(kind, target=states[label]), ""
 
 
@@ -87,7 +87,7 @@ def choose_lists(kind: str, genes: Sequence[str]) -> tuple[Goal | None, str]:
     lowered = choose_list("lower", "Genes to lower", genes)
     if not raised and not lowered:
         return None, "Name at least one gene to raise or to lower, on the left."
-    st.caption("Genes that a candidate itself switches are left out of its score.")
+    st.caption("Genes that a candidate targets itself are left out of its score.")
     return Goal(kind, raised, lowered), ""
 
 
@@ -129,9 +129,9 @@ def choose_gene(kind: str, genes: Sequence[str]) -> tuple[Goal | None, str]:
         "My gene", list(genes), index=None, key="rank_gene", placeholder="Type a name", accept_new_options=True,
         filter_mode="contains",
     )  # fmt: skip
-    st.caption("Candidates that switch the gene itself have no rank.")
+    st.caption("Candidates that target the gene itself have no rank.")
     if not typed:
-        return None, "Choose the gene that is to move, on the left."
+        return None, "Choose the gene that should change, on the left."
     gene = NameSearch(genes).find(str(typed))
     if gene is None:
         return None, f"{guessed(str(typed), genes)} is not among the {len(genes):,} genes of this model."

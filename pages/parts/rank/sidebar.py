@@ -100,10 +100,10 @@ def asked(library: Library) -> Asked:
 def request_of(
     model: Model, goal: Goal, found: Candidates, cells: int, seed: int, weight: float
 ) -> tuple[Request | None, str]:
-    """What was asked, or why it cannot be."""
+    """The request, or why it is not possible."""
     wanted = tuple(c for c in found.conditions if len(c.perturbations) > 1 or not goal.record.combinations_only)
     if not wanted:
-        return None, "There is nothing to rank: none of these can be asked of this model."
+        return None, "There is nothing to rank: the model cannot predict any of these."
     plan = replace(model.manifest.sampling, guidance=weight)
     try:
         return Request(model.folder, goal, wanted, plan, cells=cells, seeds=SEEDS, seed=seed), ""

@@ -135,7 +135,7 @@ def test_a_link_brings_its_filters(ranked):
 
 def test_nothing_left_says_what_to_do(ranked):
     app = page("screen", find="no such name")
-    assert "Nothing is left: loosen the filters above." in text_of(app)
+    assert "No rows match. Relax the filters above." in text_of(app)
     assert not app.exception
 
 
@@ -477,7 +477,7 @@ def test_without_measured_cells_it_says_that_trust_is_unknown(ranked, tmp_path, 
     shutil.copytree(ranked, tmp_path / NAME)
     ship(tmp_path / NAME, without_truth(made_up(ranked)))
     monkeypatch.setenv("PRIMEFLOW_CHECKPOINTS", str(tmp_path))
-    assert "how far the ranking can be trusted is not known" in text_of(page("screen"))
+    assert "cannot say how far to trust the ranking" in text_of(page("screen"))
 
 
 def test_without_any_model_it_says_what_to_do(ranked, tmp_path, monkeypatch):
