@@ -1,4 +1,4 @@
-"""Candidates by what is looked for: which pair or perturbation to try next, and how far to trust that."""
+"""The Rank page: which pair or perturbation to try next for a goal, and how far to trust that."""
 
 from functools import partial
 
@@ -105,7 +105,7 @@ def effort(what: Asked, request: Request) -> str:
 
 
 def offer_cancel(status: JobStatus, key: str) -> None:
-    """It ends before its next candidate, or after the model was read, and until then says that it will."""
+    """The job ends before its next candidate, or after the model was read; until then the button says so."""
     ending = st.session_state.get(_CANCELLED) == status.id
     st.button(
         "Cancelling …" if ending else "Cancel ranking", key=key, icon=":material/stop_circle:", width="stretch",
@@ -185,7 +185,7 @@ def show_unranked(what: Asked, request: Request, ended: JobStatus | None) -> Non
 
 
 def show_other_job(status: JobStatus) -> None:
-    """A ranking of something else goes on while the question was changed."""
+    """A ranking for another question is still running."""
     with st.container(border=True, horizontal=True, vertical_alignment="center"):
         st.text("Another ranking of yours is still running.", width="stretch")
         st.button("Cancel it", key="cancel-other", on_click=pages.jobs().cancel, args=(status.id,))

@@ -35,7 +35,7 @@ def there(out: Path, order: ScreenOrder, changes: bool) -> Screen | None:
 
 
 def clear_left_behind(out: Path, order: ScreenOrder) -> None:
-    """Of a run that was killed between writing its table and removing its folder."""
+    """Remove the folder of a run that was killed after it wrote its table."""
     parts = Parts.left_behind(out, order)
     if parts is not None:
         parts.remove()

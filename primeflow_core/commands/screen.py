@@ -158,7 +158,7 @@ def _run(given: argparse.Namespace, order: "ScreenOrder", parts: "Parts") -> Non
         else:
             run_on_workers(parts, given.model, on_done, workers=given.workers, scheduler=given.scheduler)
     except PrimeflowError:
-        # What failed before its first shard may be mended by another option, which is another screen.
+        # A run that failed before its first shard may work with another option, which is another screen.
         if not parts.present:
             parts.remove()
         raise
@@ -167,7 +167,7 @@ def _run(given: argparse.Namespace, order: "ScreenOrder", parts: "Parts") -> Non
 
 
 def _told(bar: ProgressLine, order: "ScreenOrder") -> Callable[[int], None]:
-    """Shown as conditions, with the time that is left by what was seen in this run."""
+    """Progress in conditions, with the remaining time at the pace of this run."""
     began: list[tuple[float, int]] = []
     ends = [0, *(shard.stop for shard in order.shards)]
 

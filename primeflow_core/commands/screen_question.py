@@ -1,4 +1,4 @@
-"""What `screen` is asked: which candidates of which model are ranked by what, beside which measured cells."""
+"""The question of `screen`: which candidates of which model are ranked by which goal, and with which measured cells."""
 
 import argparse
 import errno
@@ -71,7 +71,7 @@ def asked_goal(given: argparse.Namespace) -> GoalRecord:
 
 
 def question(given: argparse.Namespace, record: GoalRecord, manifest: Manifest) -> ScreenQuestion:
-    """Read what the options name, and say on standard error what was chosen and what is left out."""
+    """Read what the options name, and report on standard error what was chosen and what is left out."""
     plan = plan_of(given, manifest.sampling)
     contexts = _contexts(given.covariate, manifest)
     candidates = _candidates(given, manifest, contexts)

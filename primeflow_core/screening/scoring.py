@@ -1,7 +1,8 @@
 """The score of a candidate by a goal, with its bootstrap replicates and its value for each noise seed.
 
-Lengths, and shares of lengths, are free of noise (evaluation.effect_products); where noise would make a square negative
-a length is 0. Distances are unbiased energy distances. The cosine of the log2 changes is plain, as evaluation.profiles.
+Sizes, and shares of sizes, are corrected for noise (evaluation.effect_products); where noise would make a square
+negative the size is 0. Distances are unbiased energy distances. The cosine of the log2 changes is not
+corrected, as in evaluation.profiles.
 """
 
 from collections.abc import Callable, Sequence
@@ -45,7 +46,7 @@ class Scorer:
         resamples: int,
         predicted_alone: Alone | None = None,
     ) -> None:
-        """``predicted_alone`` gives cells of parts and controls; without it a combination with a part that was not
+        """``predicted_alone`` gives cells of parts and controls; without it, a combination with a part that was not
         measured alone has no magnitude.
 
         Raises SettingError for genes that are not among ``genes``, DataError for a target without cells.
@@ -108,7 +109,7 @@ class Scorer:
         """Against the parts as predicted, all measured from controls as predicted; None for a single, and without a
         model.
 
-        What the model adds to any cell would stand once in the combination, and in the sum as often as it has parts.
+        An error that the model adds to every cell would count once in the combination, and once per part in the sum.
         """
         return _against(subject, self._predicted_part, self._predicted_part(subject.condition.control()))
 
@@ -148,7 +149,7 @@ class Scorer:
         return drawn(by_seed, f"{origin} {part.label}", self.resamples)
 
     def _drawn_controls(self, controls: np.ndarray) -> BootstrapDraws:
-        """Kept with the array itself, so that no other can have its id."""
+        """The array is kept too, so that no other array can get its id."""
         if id(controls) not in self._controls:
             if len(self._controls) >= MOST_CONTROLS:
                 self._controls.clear()
@@ -176,5 +177,5 @@ def _against(
 
 
 def _symbol(name: str) -> str:
-    """One name for a gene, however a perturbation or a table of genes writes it."""
+    """The current symbol of a gene, however a perturbation or a table of genes writes it."""
     return (current_symbol(name) or name).casefold()

@@ -66,7 +66,7 @@ def about(
     refused: Iterable[tuple[str, str]],
     controls: Literal["measured", "predicted"],
 ) -> dict[str, Any]:
-    """What must be known to make a screen again, and to read it; ``refused``: label and reason of what was not ranked;
+    """What is needed to repeat a screen, and to read it; ``refused``: label and reason of what was not ranked;
     ``controls``: what changes are measured from."""
     said = _from_json(order.to_json())
     return {

@@ -1,4 +1,4 @@
-"""From what somebody asks of a model to the order of a screen, and from its rows to a ranking with its trust."""
+"""From a request to the order of a screen, and from the screened rows to a ranking with its trust."""
 
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -218,7 +218,7 @@ def finished(
 
 
 def _narrow(table: pa.Table, changes: bool) -> pa.Table:
-    """Rows with their changes in half precision: they are most of what a screen of 100,000 holds in memory."""
+    """Rows with changes in half precision: changes take most of the memory of a screen of 100,000 candidates."""
     half = pa.list_(pa.float16())
     if not changes:
         table = table.drop_columns(["change_error"])
@@ -229,7 +229,7 @@ def _narrow(table: pa.Table, changes: bool) -> pa.Table:
 
 
 def foreseen_seconds(request: Request, manifest: Manifest, conditions: int, workers: int = 1) -> float:
-    """About how long so many ``conditions`` take on ``workers`` of one thread, by the size of the network."""
+    """Expected seconds for ``conditions`` on ``workers`` of one thread each, from the size of the network."""
     shelf = ModelShelf()
     on_two_cores = shelf.expected_seconds(
         request.folder, manifest, request.cells * request.seeds * conditions, request.plan

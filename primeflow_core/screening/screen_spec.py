@@ -1,4 +1,4 @@
-"""A screen as it was asked for: everything that decides its table, and nothing else."""
+"""The specification of a screen: everything that decides its table, and nothing else."""
 
 import hashlib
 import json
@@ -18,8 +18,8 @@ from primeflow_core.screening.goal import Goal
 FEWEST_CELLS, FEWEST_SEEDS = 10, 2
 RESAMPLES = 200
 SHARDS, LARGEST_SHARD = 48, 64
-"""A screen is cut into about so many shards, of so many candidates at most: small enough to lose one, and to share
-them out evenly, large enough that writing one costs nothing beside screening it."""
+"""A screen has about 48 shards of at most 64 candidates: small enough to lose one and to spread the work evenly, large
+enough that writing one costs little compared with screening it."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class ScreenOrder:
 
     @cached_property
     def everything(self) -> tuple[Condition, ...]:
-        """The checked conditions, so that the trust in a ranking is known early, then the candidates."""
+        """The checked conditions first, so that trust is known early, then the candidates."""
         return tuple(dict.fromkeys((*self.checked, *self.candidates)))
 
     @cached_property

@@ -20,7 +20,7 @@ from primeflow_core.screening.subject import Subject
 
 
 class TargetState:
-    """Measured cells to come near to, and their change against their own controls."""
+    """Measured cells of the target, and their change against their own controls."""
 
     def __init__(self, reference: Reference, resamples: int) -> None:
         if min(len(reference.target), len(reference.target_controls)) < FEWEST_CELLS:

@@ -1,6 +1,6 @@
-"""Where a worker screens: the model, loaded once, and the cells that its predictions are measured from.
+"""What a worker screens with: the model, loaded once, and the cells that its predictions are measured from.
 
-Cells are predicted, summarised in one row and thrown away. A row is a function of its condition and the order alone:
+Cells are predicted, summarised in one row and discarded. A row is a function of its condition and the order alone:
 it is the same whatever shard or worker it was made in.
 """
 
@@ -36,7 +36,7 @@ SUM_SEED = 0
 
 
 class WorkerContext:
-    """Screens conditions of ``order`` with a loaded model; keeps what they have in common: parts and controls.
+    """Screens conditions of ``order`` with a loaded model; caches what they share: parts and controls.
 
     Memory grows with the number of different parts, not with that of candidates.
     """
@@ -106,7 +106,7 @@ class WorkerContext:
         return [self._predictor.predict(condition, self._order.cells, plan) for plan in plans]
 
     def _alone(self, condition: Condition) -> list[np.ndarray]:
-        """One perturbation, or none, from noise of its own: it would share that of the combination otherwise."""
+        """One perturbation, or none, from its own noise; otherwise it would share that of the combination."""
         known = self._predictor.vocabulary.perturbations
         place = 0 if condition.is_control else 1 + known.index(condition.perturbations[0].name)
         return self._predicted(condition, [_own_seed(seed, place) for seed in self._order.seeds])

@@ -404,7 +404,7 @@ def test_what_all_pairs_passes_over_is_counted_and_named(tmp_path, capsys, monke
     monkeypatch.delenv("PRIMEFLOW_MIRROR", raising=False)
     asked = ["screen", "--model", str(SHIPPED / "perturbench-devel"), "--candidates", "all-pairs", "--cells", "3"]
     assert main([*asked, "--out", str(tmp_path / "hits.parquet")]) == 2
-    said = "Not combined, 13 perturbations without a measurement alone in this context: BPGM, CBL, CEBPE,"
+    said = "Not combined: 13 perturbations without a measurement alone in this context: BPGM, CBL, CEBPE,"
     assert said in capsys.readouterr().err
 
 

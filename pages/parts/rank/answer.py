@@ -195,7 +195,7 @@ def ask(request: Request, refused: tuple[Refusal, ...], model: Model) -> None:
 
 
 def command(request: Request, model: Model, ranked: str, doses: Doses) -> str:
-    """What asks for the same on the command line; a list is to be saved as LIST.csv first."""
+    """The same request on the command line; a list must be saved as LIST.csv first."""
     goal = request.goal
     said = ["primeflow", "screen", "--model", str(model.folder)]
     said += ["--candidates", f"all-{ranked}" if ranked in ("pairs", "singles") else "LIST.csv"]
@@ -220,5 +220,5 @@ def list_of(request: Request) -> pd.DataFrame:
 
 
 def refusal() -> str:
-    """Why the last ranking was not taken, once; else empty."""
+    """Why the last ranking was not started, told once; else empty."""
     return str(st.session_state.pop(_REFUSED, ""))

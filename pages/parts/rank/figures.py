@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 FEWEST_PAIRS, FEWEST_NEXT, MOST_NEXT = 3, 1, 24
-# Three lines of the reasons, in pixels.
+# Height of three lines of reasons, in pixels.
 TALL_ROW, ROWS_AT_ONCE = 66, 8
 SHOWN: dict[Scale, str] = {"score": "Score", "interaction": "Interaction"}
 NEXT = {

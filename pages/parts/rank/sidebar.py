@@ -112,7 +112,7 @@ def request_of(
 
 
 def keep_filters() -> None:
-    """What stands beside the ranking is not drawn while one is made or presented, and is not to be forgotten then."""
+    """Keep the filters, which Streamlit would forget while a ranking is computed or presented."""
     for name in map(key_of, FILTERS):
         if name in st.session_state:
             st.session_state[name] = st.session_state[name]

@@ -22,7 +22,7 @@ EFFECT = GoalRecord(
     choice="Change the cells most",
     summary="size of the change",
     question="Which candidates change the cells most?",
-    unit="length of the log2 change",
+    unit="overall size of the response",
     score=score,
     least=0.0,
 )

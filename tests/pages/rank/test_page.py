@@ -617,8 +617,8 @@ def test_a_ranking_is_pinned_with_its_trust_and_origin(ranked):
     assert finding.title.startswith("Which pairs change the cells most?")
     assert [figure.title for figure in finding.figures] == ["The first of the ranking", "All pairs"]
     assert [table.name for table in finding.tables][:2] == ["Ranking", "How far to trust the ranking"]
-    assert finding.methods.startswith("780 pairs in sim-A were ranked by length of the log2 change.")
-    assert finding.tables[0].heading("score") == "Predicted score: length of the log2 change (log-normalised)"
+    assert finding.methods.startswith("780 pairs in sim-A were ranked by overall size of the response.")
+    assert finding.tables[0].heading("score") == "Predicted score: overall size of the response (log-normalised)"
     assert "ever measured" not in methods_paragraph([finding])
     assert finding.link.startswith("screen?")
     assert finding.simulated
