@@ -148,7 +148,7 @@ def test_a_state_that_was_never_measured_is_not_swapped_in_silence(ranked):
     ("address", "told"),
     [
         ({"goal": "genes"}, "Name at least one gene to raise or to lower"),
-        ({"goal": "moves"}, "Choose the gene that is to move"),
+        ({"goal": "moves"}, "Choose the gene that should change"),
         ({"goal": "moves", "gene": "no-such-gene"}, "is not among the 500 genes of this model"),
         ({"rank": "list"}, "Write at least one perturbation or combination"),
         ({"rank": "list", "list": "NOBODY+KNOWS"}, "There is nothing to rank"),
@@ -277,7 +277,7 @@ def test_what_has_no_score_is_counted_with_the_reason(ranked, tmp_path, monkeypa
     monkeypatch.setenv("PRIMEFLOW_CHECKPOINTS", str(tmp_path))
     app = page("screen", goal="synergy")
     assert "9 of 780 pairs have no score, and so no rank: the sum of their parts" in text_of(app)
-    assert "fewer than three of them have a score by this goal" in text_of(app)
+    assert "fewer than three of them have a score for this goal" in text_of(app)
     assert "log-normalised" not in text_of(app)
     assert "Sum of its parts" not in table_with(app, "Promising")
 
