@@ -361,7 +361,7 @@ def test_no_more_workers_start_than_there_are_cores(place, tmp_path, capsys, mon
     assert screen(place, tmp_path / "a.parquet", *PARTS, "--workers", "2") == 0
     assert "cores" not in capsys.readouterr().err
     assert screen(place, tmp_path / "b.parquet", *PARTS, "--workers", "64") == 0
-    assert "--workers 64 is more than this machine has cores; 2 workers will do." in capsys.readouterr().err
+    assert "--workers 64 is more than this machine has cores; using 2 workers." in capsys.readouterr().err
     assert asked == [2, 2]
 
 
@@ -439,7 +439,7 @@ def test_another_number_of_next_experiments_is_chosen_anew_or_refused_in_words(p
     assert screen(place, out, *asked, "--next", "2", "--changes") == 0
     capsys.readouterr()
     assert screen(place, out, *asked, "--next", "4", "--changes") == 0
-    assert "nothing was screened again" in capsys.readouterr().err
+    assert "nothing was computed again" in capsys.readouterr().err
     assert screen(place, tmp_path / "anew.parquet", *asked, "--next", "4", "--changes") == 0
     assert len(read_screen(out).next) == 4
     assert out.read_bytes() == (tmp_path / "anew.parquet").read_bytes()
