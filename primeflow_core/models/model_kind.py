@@ -5,7 +5,6 @@ from types import MappingProxyType
 from typing import Any
 
 from primeflow_core.models.checkpoint import Manifest
-from primeflow_core.models.sampling_plan import DIRECT
 
 BASELINES: Mapping[str, str] = MappingProxyType(
     {
@@ -26,7 +25,7 @@ BASELINES: Mapping[str, str] = MappingProxyType(
 
 def is_flow(manifest: Manifest) -> bool:
     """Whether it makes cells in steps; others make them in one pass."""
-    return manifest.sampling.sampler != DIRECT
+    return manifest.sampling.solver.of_a_flow
 
 
 def is_guided(manifest: Manifest) -> bool:
