@@ -28,6 +28,7 @@ WITHOUT_TORCH = (
     "models.model_kind",
     "models.sampling_plan",
     "models.flow.solvers",
+    "models.kinds",
     "training.recipes.overrides",
 )
 """The exceptions from it."""

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from primeflow_core.models.checkpoint import SPLIT, Manifest
-from primeflow_core.models.model_kind import is_flow
+from primeflow_core.models.model_kind import is_flow, limit_of
 from primeflow_core.wording import counted
 
 TITLES = {
@@ -162,6 +162,7 @@ def _limits(manifest: Manifest) -> list[str]:
         "controls included.",
         "",
         *refused,
+        *([limit, ""] if (limit := limit_of(manifest)) else []),
         "For choosing experiments, not as evidence; no clinical use. A pair of seen parts is a prediction, not a "
         "memory; a part that was seen only elsewhere makes it a guess.",
     ]
