@@ -14,9 +14,10 @@ from primeflow_core.data.splits import TEST, TRAIN
 from primeflow_core.errors import ConditionError, DataError
 from primeflow_core.evaluation.agreement import bounds
 from primeflow_core.evaluation.held_out_reference import Truth, truth
+from primeflow_core.evaluation.mean_row import MEAN
 from primeflow_core.evaluation.pair import Pair
 from primeflow_core.evaluation.scores import score
-from primeflow_core.evaluation.table import MEAN, RANKS, table
+from primeflow_core.evaluation.table import RANKS, table
 from primeflow_core.models import checkpoint
 from primeflow_core.models.predictor import Predictor
 from primeflow_core.models.sampling_plan import SamplingPlan

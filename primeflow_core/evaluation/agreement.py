@@ -13,9 +13,10 @@ import pandas as pd
 
 from primeflow_core.evaluation.bootstrap import interval, mean_replicates, replicated, resampled
 from primeflow_core.evaluation.bounded import Bounded
-from primeflow_core.evaluation.defaults import TOP_GENES
+from primeflow_core.evaluation.defaults import FEWEST, TOP_GENES
 from primeflow_core.evaluation.distances import CellSet, InMemory
 from primeflow_core.evaluation.genes import TopGenes
+from primeflow_core.evaluation.mean_row import with_mean
 from primeflow_core.evaluation.measured_condition import MeasuredCondition, halved_controls
 from primeflow_core.evaluation.pair import MOST_PREDICTED
 from primeflow_core.evaluation.principal_components import Components
@@ -28,10 +29,8 @@ from primeflow_core.evaluation.scores import (
     effect_scores,
     side,
 )
-from primeflow_core.evaluation.table import with_mean
 
 HALVINGS = 5
-FEWEST = 4
 
 
 def agreement(

@@ -9,8 +9,8 @@ from typing import Any
 
 from primeflow_core.data.splits import TEST
 from primeflow_core.evaluation.bounded import Bounded
+from primeflow_core.evaluation.mean_row import MEAN
 from primeflow_core.evaluation.scores import LARGER_IS_BETTER
-from primeflow_core.evaluation.table import MEAN
 from primeflow_core.models.checkpoint import METRICS
 
 MEASURES = {

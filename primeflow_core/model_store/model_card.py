@@ -14,9 +14,9 @@ from primeflow_core.data.splits import TEST, VAL, Split, read_split
 from primeflow_core.errors import DataError
 from primeflow_core.evaluation.agreement import bounds
 from primeflow_core.evaluation.held_out_reference import truth
+from primeflow_core.evaluation.mean_row import MEAN
 from primeflow_core.evaluation.pair import MOST_PREDICTED
 from primeflow_core.evaluation.scores import score
-from primeflow_core.evaluation.table import MEAN
 from primeflow_core.model_store.model_card_text import card_text
 from primeflow_core.models import checkpoint
 from primeflow_core.models.baselines.held_out_scores import RivalTable, rival_table

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from primeflow_core.data.splits import TEST
-from primeflow_core.evaluation.table import MEAN
+from primeflow_core.evaluation.mean_row import MEAN
 from primeflow_core.model_store.held_out_metrics import MEASURES, read_validation
 from primeflow_core.model_store.local_models import Model
 from primeflow_core.models.baselines.condition_scores import LABELS

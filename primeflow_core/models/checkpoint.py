@@ -13,8 +13,8 @@ from zipfile import BadZipFile
 
 import numpy as np
 
-from primeflow_core.data.cells import Layout
 from primeflow_core.data.conditions import Condition, Vocabulary
+from primeflow_core.data.layout import Layout
 from primeflow_core.errors import CheckpointError, PrimeflowError
 from primeflow_core.models.sampling_plan import EXPONENTIAL, STUDENT, SamplingPlan
 from primeflow_core.runtime.atomic_files import replaced, write_json

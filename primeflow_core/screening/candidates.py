@@ -7,7 +7,8 @@ from itertools import combinations, islice, product
 from pathlib import Path
 from typing import Any, Literal
 
-from primeflow_core.data.conditions import SEPARATOR, Condition, Perturbation, parse_perturbations
+from primeflow_core.data.conditions import Condition, Perturbation, parse_perturbations
+from primeflow_core.data.layout import SEPARATOR
 from primeflow_core.errors import ConditionError, DataError, SettingError
 from primeflow_core.model_store.available_conditions import Catalogue, Covariates
 from primeflow_core.models.checkpoint import Manifest

@@ -9,10 +9,10 @@ import streamlit as st
 import pages
 from pages import plain
 from pages.parts.shared import chosen_file
-from primeflow_core.data.cells import Layout
 from primeflow_core.data.conditions import Condition
 from primeflow_core.data.h5ad.obs_columns import NONE, Wishes
 from primeflow_core.data.h5ad.separator import SEPARATORS
+from primeflow_core.data.layout import Layout
 from primeflow_core.model_store.available_conditions import Catalogue
 from primeflow_core.models.checkpoint import Manifest
 from primeflow_core.user_data.checklist_row import CheckMark, Mend, Row, mended

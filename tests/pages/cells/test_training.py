@@ -11,8 +11,8 @@ from streamlit.testing.v1 import AppTest
 
 import pages
 from primeflow_core.errors import DataError
+from primeflow_core.evaluation.mean_row import MEAN
 from primeflow_core.evaluation.scores import LARGER_IS_BETTER
-from primeflow_core.evaluation.table import MEAN
 from primeflow_core.model_store.held_out_metrics import MEASURES
 from primeflow_core.models.checkpoint import METRICS
 from primeflow_core.runtime.jobs import JobState
@@ -21,7 +21,7 @@ from primeflow_core.user_data import training_job
 from tests.app import text_of
 from tests.tiny import RECIPE, cells
 
-WAIT = 60
+WAIT = 240
 
 
 @pytest.fixture(autouse=True)
