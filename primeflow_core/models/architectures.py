@@ -3,23 +3,22 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from types import MappingProxyType
-from typing import Any, TypeVar
+from typing import Any
 
 from primeflow_core.data.conditions import Vocabulary
 from primeflow_core.errors import CheckpointError
 from primeflow_core.models.baselines.architecture import Architecture
+from primeflow_core.models.flow.field_config import FieldConfig
 from primeflow_core.models.flow.objective import FlowConfig
-from primeflow_core.models.flow.primeflow import FieldConfig, PRiMeFlow
+from primeflow_core.models.flow.primeflow import PRiMeFlow
 from primeflow_core.models.kinds.kind import Family, ModelKind
 from primeflow_core.models.kinds.registry import kinds_of
 from primeflow_core.models.predictor import Predictor
 
 TRAINING, FLOW = "training", "flow"
 
-Kind = TypeVar("Kind")
 
-
-def _class_of(kind: ModelKind, expected: "type[Kind]") -> "type[Kind]":
+def _class_of(kind: ModelKind, expected: type[Any]) -> type[Any]:
     """Raises TypeError where a kind's family says another class than its parts."""
     config = kind.parts().config
     if not issubclass(config, expected):

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from primeflow_core.errors import SettingError
 from primeflow_core.models.flow.embedding import sinusoids, time_frequencies
+from primeflow_core.models.flow.field_config import FieldConfig
 from primeflow_core.models.kinds.kind import ModelParts
 from primeflow_core.models.kinds.ranges import Real, Whole
 from primeflow_core.models.kinds.search_space import WIDE, Searched, SearchSpace, both
@@ -19,7 +20,7 @@ TIME_FEATURES = 256
 
 
 @dataclass(frozen=True)
-class MLPConfig:
+class MLPConfig(FieldConfig):
     """Width, dropout and number of layers, as in the paper's table: hidden, drop, expr / cond / time / decode."""
 
     hidden: int = 3072

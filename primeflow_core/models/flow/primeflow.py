@@ -14,22 +14,19 @@ from torch import Tensor
 from primeflow_core.data.conditions import Condition, Vocabulary
 from primeflow_core.errors import SettingError
 from primeflow_core.models.control_pool import ControlPool
+from primeflow_core.models.flow.field_config import FieldConfig
 from primeflow_core.models.flow.gaussian import GaussianVelocity
 from primeflow_core.models.flow.guidance import guided
-from primeflow_core.models.flow.mlp import MLPConfig
 from primeflow_core.models.flow.objective import CONTROL, Field, FlowConfig, flow_matching_loss
 from primeflow_core.models.flow.solvers.exponential import EXPONENTIAL, HalfSolved
 from primeflow_core.models.flow.solvers.registry import solvers_that_need
 from primeflow_core.models.flow.solvers.solver import Needs, OnStep, Velocity
 from primeflow_core.models.flow.solvers.student import Taught
 from primeflow_core.models.flow.student import HIGHEST_GUIDANCE, Student
-from primeflow_core.models.flow.unet import UNetConfig
 from primeflow_core.models.precision import products
 from primeflow_core.models.predictor import Batch, Predictor
 from primeflow_core.models.sampling_plan import MOST_CELLS, OnProgress, SamplingPlan, SamplingProgress
 from primeflow_core.models.space import SPACES, smallest_nonzero, to_expression
-
-FieldConfig = UNetConfig | MLPConfig
 
 
 class PRiMeFlow(Predictor):

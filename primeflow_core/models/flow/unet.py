@@ -16,13 +16,14 @@ from torch import Tensor, nn
 from primeflow_core.errors import SettingError
 from primeflow_core.models.flow.dense import DensePath
 from primeflow_core.models.flow.embedding import GeneTokens, Modulation, mlp
+from primeflow_core.models.flow.field_config import FieldConfig
 from primeflow_core.models.kinds.kind import ModelParts
 from primeflow_core.models.kinds.ranges import OptionRange, Real, Whole
 from primeflow_core.models.kinds.search_space import Searched, SearchSpace, both
 
 
 @dataclass(frozen=True)
-class UNetConfig:
+class UNetConfig(FieldConfig):
     """Sizes of the field. ``fold`` neighbouring genes share one position of the trunk (1: the paper's resolution).
 
     ``readout`` "position": one convolution from the trunk to the velocities (the paper). "gene": the trunk is

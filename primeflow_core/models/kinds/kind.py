@@ -7,12 +7,9 @@ and training/tuning read them.
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from primeflow_core.models.kinds.search_space import SearchSpace
-
-if TYPE_CHECKING:
-    from primeflow_core.models.architectures import Row
 
 
 class Family(Enum):
@@ -32,7 +29,7 @@ class RecipeRow:
 
     name: str
     summary: str
-    rows: "Mapping[str, Row]"
+    rows: Mapping[str, Any]
     training: Mapping[str, Any]
     large: bool = False
 
@@ -41,11 +38,12 @@ class RecipeRow:
 class ModelParts:
     """What only a training or a prediction needs of a kind, and what imports torch.
 
-    ``config``: the class of its row, each number with a default. ``recipes`` of models of one row; those of flows,
-    which join a field and a row `flow`, stand in training/recipes. ``search`` is None where nothing is trained.
+    ``config``: the dataclass of its row (Architecture or FieldConfig), each number with a default. ``recipes`` of
+    models of one row; those of flows, which join a field and a row `flow`, stand in training/recipes. ``search`` is
+    None where nothing is trained.
     """
 
-    config: "type[Row]"
+    config: type[Any]
     recipes: tuple[RecipeRow, ...] = ()
     search: SearchSpace | None = None
 
