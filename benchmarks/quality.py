@@ -22,7 +22,8 @@ import pandas as pd
 from benchmarks.measure import cores, print_table, save
 from primeflow_core.commands.reading import data_file
 from primeflow_core.data.conditions import Condition
-from primeflow_core.models.sampling_plan import SAMPLERS, STUDENT, USUAL_STEPS, ZEROS, SamplingPlan
+from primeflow_core.models.flow.solvers.registry import solver_named, solver_names
+from primeflow_core.models.sampling_plan import STUDENT, ZEROS, SamplingPlan
 
 MODEL = "primeflow"
 SHOWN = ("mmd_gex", "mmd_pca", "deg_recall", "deg_recall_rank", "cosine_logfc", "rmse_mean", "energy_distance")
@@ -153,14 +154,14 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2, 3, 4])
     parser.add_argument("--part", choices=("val", "test"), default="val")
     parser.add_argument("--cells", type=int, default=200, help="predicted cells a condition (default: %(default)s)")
-    parser.add_argument("--sampler", choices=SAMPLERS, default=STUDENT, help="student teaches one to each model")
+    parser.add_argument("--sampler", choices=solver_names(), default=STUDENT, help="student teaches one to each model")
     parser.add_argument("--steps", type=int, help="default: the usual number of the sampler")
     parser.add_argument("--zeros", choices=ZEROS, default="smallest")
     parser.add_argument("--jobs", type=int, default=2, help="trainings at a time (default: %(default)s)")
     parser.add_argument("--work", type=Path, required=True, help="folder of the trainings")
     parser.add_argument("--out", type=Path, required=True, help="JSON to write")
     given = parser.parse_args()
-    plan = SamplingPlan(given.sampler, given.steps or USUAL_STEPS[given.sampler], zeros=given.zeros)
+    plan = SamplingPlan(given.sampler, given.steps or solver_named(given.sampler).usual_steps, zeros=given.zeros)
     jobs = [
         Job(
             given.data, given.split, given.unlisted, given.recipe, tuple(given.settings),

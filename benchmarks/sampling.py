@@ -76,11 +76,10 @@ def ways(default: SamplingPlan, predictor: PRiMeFlow) -> tuple[Way, ...]:
         ("adams-bashforth", 10), ("adams-bashforth", 6), ("midpoint", 3),
         (EXPONENTIAL, 6), (EXPONENTIAL, 4), (EXPONENTIAL, 3), (EXPONENTIAL, 2), (EXPONENTIAL, 1), (STUDENT, 1),
     ]  # fmt: skip
-    able = {EXPONENTIAL: predictor.gaussian is not None, STUDENT: predictor.student is not None}
     plans = [
         (f"{sampler} {steps}", replace(default, sampler=sampler, steps=steps))
         for sampler, steps in asked
-        if able.get(sampler, True)
+        if sampler in predictor.samplers
     ]
     plans.insert(1, ("adams-bashforth 10, float32", replace(plans[0][1], precision="float32")))
     as_written = Way(

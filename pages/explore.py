@@ -21,7 +21,6 @@ from pages.parts.shared.presenting import offer_presentation, present, presentin
 from pages.parts.shared.saving import offer_link
 from pages.parts.shared.view import View, look_up
 from primeflow_core.errors import ConditionError
-from primeflow_core.models.sampling_plan import DIRECT
 from primeflow_core.runtime.jobs import JobStatus
 
 
@@ -159,7 +158,7 @@ def offer_comparing(view: View) -> None:
 def show_provenance(answer: Answer) -> None:
     plan = answer.prediction.plan
     precision = "" if plan.precision == "auto" else f", {plan.precision} products"
-    guidance = "" if plan.sampler == DIRECT else f", guidance {plan.guidance:g}"
+    guidance = f", guidance {plan.guidance:g}" if plan.solver.of_a_flow else ""
     origin = "They came with the model. Press Predict to make them here. " if answer.shipped else ""
     st.caption(
         plain(

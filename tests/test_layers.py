@@ -23,7 +23,14 @@ WITH_TORCH = (
     "benchmark.run", "benchmark.scored_entry", "benchmark.store",
 )  # fmt: skip
 """What loads torch when it is imported. Nothing else does: describing data and models, pages and --help are free."""
-WITHOUT_TORCH = ("models.checkpoint", "models.model_kind", "models.sampling_plan", "training.recipes.overrides")
+WITHOUT_TORCH = (
+    "models.checkpoint",
+    "models.model_kind",
+    "models.sampling_plan",
+    "models.flow.solvers",
+    "models.kinds",
+    "training.recipes.overrides",
+)
 """The exceptions from it."""
 
 

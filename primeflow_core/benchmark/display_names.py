@@ -1,31 +1,11 @@
 """Display names of the models of a benchmark: the names of the paper in place of recipe names."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from types import MappingProxyType
+from collections.abc import Sequence
+
+from primeflow_core.models.kinds.registry import label_of
 
 PRIMEFLOW = "PRiMeFlow"
-FAMILIES: Mapping[str, str] = MappingProxyType(
-    {
-        "unet": PRIMEFLOW,
-        "mlp": "PRiMeFlow MLP",
-        "fm": "FM PCA",
-        "fm-ot": "FM PCA OT",
-        "no-change": "No change",
-        "mean": "Mean of all cells",
-        "additive": "Sum of single effects",
-        "ridge": "Ridge",
-        "linear": "Linear Additive",
-        "latent": "Latent Additive",
-        "decoder-only": "Decoder-Only",
-        "cpa": "CPA",
-        "cpa-noadv": "CPA (noAdv)",
-        "sams-vae": "SAMS-VAE",
-        "sams-vae-s": "SAMS-VAE (S)",
-        "biolord": "Biolord",
-    }
-)
-"""By the beginning of a recipe's name. The longest beginning that fits counts."""
 
 Entry = tuple[str, float]
 """A recipe's name and a guidance weight: one row of the leaderboard."""
@@ -33,8 +13,7 @@ Entry = tuple[str, float]
 
 def family(recipe: str) -> str:
     """``PRiMeFlow`` for ``unet-tiny``; the recipe's own name if its family is not known."""
-    fitting = [beginning for beginning in FAMILIES if recipe == beginning or recipe.startswith(f"{beginning}-")]
-    return FAMILIES[max(fitting, key=len)] if fitting else recipe
+    return label_of(recipe)
 
 
 def labels(entries: Sequence[Entry]) -> dict[Entry, str]:

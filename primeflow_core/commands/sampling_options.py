@@ -3,13 +3,13 @@
 import argparse
 from dataclasses import replace
 
-from primeflow_core.models.sampling_plan import USUAL_STEPS, SamplingPlan
+from primeflow_core.models.sampling_plan import SamplingPlan
 
 
 def plan_of(given: argparse.Namespace, default: SamplingPlan) -> SamplingPlan:
     """The model's plan with what the user set; another sampler without --steps takes as many as it usually does."""
     sampler = given.sampler or default.sampler
-    usual = default.steps if sampler == default.sampler else USUAL_STEPS[sampler]
+    usual = default.steps if sampler == default.sampler else default.by(sampler).steps
     steps = given.steps if given.steps is not None else usual
     changes = {
         "sampler": given.sampler,

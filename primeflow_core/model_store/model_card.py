@@ -22,7 +22,7 @@ from primeflow_core.models import checkpoint
 from primeflow_core.models.baselines.held_out_scores import RivalTable, rival_table
 from primeflow_core.models.checkpoint import Manifest
 from primeflow_core.models.predictor import Predictor
-from primeflow_core.models.sampling_plan import DIRECT, ZEROS, SamplingPlan
+from primeflow_core.models.sampling_plan import ZEROS, SamplingPlan
 from primeflow_core.runtime.atomic_files import write_json, write_text
 from primeflow_core.runtime.provenance import now, versions
 from primeflow_core.wording import counted
@@ -70,7 +70,7 @@ def write_card(
     manifest = replace(manifest, sampling=replace(manifest.sampling, zeros=zeros, seed=0), first_view=first_view)
     plan = predictor.settled(replace(manifest.sampling, seed=seed))
     scored = {"val": tried[zeros], "test": scorer.score(TEST, plan)}
-    if paper_setting and manifest.sampling.sampler != DIRECT:
+    if paper_setting and manifest.sampling.solver.of_a_flow:
         name = f"test, 100 Euler steps (the paper's setting), {paper.count} cells"
         scored[name] = paper.score(TEST, replace(PAPER_SETTING, zeros=zeros, seed=seed))
     rivals = rival_table(cells, split, TEST, scorer.askable(TEST), scorer.count, seed=seed)

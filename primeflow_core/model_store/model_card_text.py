@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from primeflow_core.models.checkpoint import SPLIT, Manifest
-from primeflow_core.models.model_kind import is_flow
+from primeflow_core.models.model_kind import is_flow, limit_of
 from primeflow_core.wording import counted
 
 TITLES = {
@@ -161,6 +161,7 @@ def _limits(manifest: Manifest) -> list[str]:
         "controls included.",
         "",
         *refused,
+        *([limit, ""] if (limit := limit_of(manifest)) else []),
         "Use it to choose experiments, not as evidence. Not for clinical use. A pair of seen parts is a prediction, "
         "not a memory. If a part was seen only in other contexts, the prediction is a guess.",
     ]

@@ -8,7 +8,7 @@ from primeflow_core.model_store.held_out_metrics import MEASURES, read_validatio
 from primeflow_core.model_store.local_models import Model
 from primeflow_core.models.baselines.condition_scores import LABELS
 from primeflow_core.models.checkpoint import STUDENT_WEIGHTS
-from primeflow_core.models.model_kind import is_flow, is_guided, way_of
+from primeflow_core.models.model_kind import is_flow, is_guided, limit_of, way_of
 
 
 def facts_of(model: Model) -> list[tuple[str, str]]:
@@ -26,6 +26,7 @@ def facts_of(model: Model) -> list[tuple[str, str]]:
         ("Recipe", manifest.recipe),
         ("Made", f"{model.made}, seed {manifest.seed}"),
         ("What it does", f"It {way_of(manifest)}."),
+        *([("What it cannot do", limit)] if (limit := limit_of(manifest)) else []),
         *_sampling(model),
     ]
     made = dict(manifest.provenance).get("versions", {})

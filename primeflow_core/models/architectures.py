@@ -7,35 +7,30 @@ from typing import Any
 from primeflow_core.data.conditions import Vocabulary
 from primeflow_core.errors import CheckpointError, PrimeflowError
 from primeflow_core.models.baselines.architecture import Architecture
-from primeflow_core.models.baselines.biolord import BiolordConfig
-from primeflow_core.models.baselines.closed_form import AdditiveConfig, MeanConfig, NoChangeConfig, RidgeConfig
-from primeflow_core.models.baselines.cpa import CPAConfig
-from primeflow_core.models.baselines.decoder_only import DecoderOnlyConfig
-from primeflow_core.models.baselines.latent import LatentConfig
-from primeflow_core.models.baselines.linear import LinearConfig
-from primeflow_core.models.baselines.sams_vae import SamsVaeConfig
-from primeflow_core.models.flow.mlp import MLPConfig
+from primeflow_core.models.flow.field_config import FieldConfig
 from primeflow_core.models.flow.objective import FlowConfig
-from primeflow_core.models.flow.primeflow import FieldConfig, PRiMeFlow
-from primeflow_core.models.flow.unet import UNetConfig
+from primeflow_core.models.flow.primeflow import PRiMeFlow
+from primeflow_core.models.kinds.kind import Family, ModelKind
+from primeflow_core.models.kinds.registry import kinds_of
 from primeflow_core.models.predictor import Predictor
 
 TRAINING, FLOW = "training", "flow"
-FIELDS: MappingProxyType[str, type[FieldConfig]] = MappingProxyType({"field": UNetConfig, "mlp": MLPConfig})
+
+
+def _class_of(kind: ModelKind, expected: type[Any]) -> type[Any]:
+    """Raises TypeError where a kind's family says another class than its parts."""
+    config = kind.parts().config
+    if not issubclass(config, expected):
+        raise TypeError(f"The row {kind.row} of a {kind.family.name} has the class {config.__name__}.")
+    return config
+
+
+FIELDS: MappingProxyType[str, type[FieldConfig]] = MappingProxyType(
+    {kind.row: _class_of(kind, FieldConfig) for kind in kinds_of(Family.FLOW)}
+)
 """Velocity fields; beside each stands a row ``flow``."""
 ARCHITECTURES: MappingProxyType[str, type[Architecture]] = MappingProxyType(
-    {
-        "no_change": NoChangeConfig,
-        "mean": MeanConfig,
-        "additive": AdditiveConfig,
-        "ridge": RidgeConfig,
-        "linear": LinearConfig,
-        "latent": LatentConfig,
-        "decoder_only": DecoderOnlyConfig,
-        "cpa": CPAConfig,
-        "sams_vae": SamsVaeConfig,
-        "biolord": BiolordConfig,
-    }
+    {kind.row: _class_of(kind, Architecture) for kind in kinds_of(Family.BASELINE, Family.CLOSED_FORM)}
 )
 """Models of one row."""
 

@@ -16,7 +16,7 @@ import numpy as np
 from primeflow_core.data.conditions import Condition, Vocabulary
 from primeflow_core.data.layout import Layout
 from primeflow_core.errors import CheckpointError, PrimeflowError
-from primeflow_core.models.sampling_plan import EXPONENTIAL, STUDENT, USUAL_STEPS, SamplingPlan
+from primeflow_core.models.sampling_plan import EXPONENTIAL, STUDENT, SamplingPlan
 from primeflow_core.runtime.atomic_files import replaced, write_json
 from primeflow_core.runtime.json_text import parse_json, read_text, shortened
 
@@ -183,8 +183,7 @@ def forget_student(folder: Path) -> None:
         return
     manifest = read_manifest(folder)
     if manifest.sampling.sampler == STUDENT:
-        before = replace(manifest.sampling, sampler=EXPONENTIAL, steps=USUAL_STEPS[EXPONENTIAL])
-        write_manifest(folder, replace(manifest, sampling=before))
+        write_manifest(folder, replace(manifest, sampling=manifest.sampling.by(EXPONENTIAL)))
     (folder / STUDENT_WEIGHTS).unlink()
 
 

@@ -1,20 +1,16 @@
-"""How cells are asked for and what is told meanwhile; free of torch, so that a page can hold it."""
+"""Sampling settings and progress reports. Torch-free, so that pages can import it."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from types import MappingProxyType
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from primeflow_core.errors import SettingError
+from primeflow_core.models.flow.solvers import direct, exponential, student
+from primeflow_core.models.flow.solvers.registry import solver_named
+from primeflow_core.models.flow.solvers.solver import Solver
 
-EXPONENTIAL, STUDENT, DIRECT = "exponential", "student", "direct"
-USUAL_STEPS = MappingProxyType(
-    {"euler": 100, "midpoint": 5, "adams-bashforth": 10, EXPONENTIAL: 4, STUDENT: 1, DIRECT: 1}
-)
-"""Of euler the paper's; of other solvers as many as come as close to the cells of 100 Euler steps as two seeds are to
-each other (benchmarks/sampling.py)."""
-SAMPLERS = tuple(USUAL_STEPS)
+EXPONENTIAL, STUDENT, DIRECT = exponential.EXPONENTIAL.name, student.STUDENT.name, direct.DIRECT.name
 ZEROS = ("clip", "half-smallest", "smallest")
 PRECISIONS = ("auto", "float32", "bfloat16")
 MOST_CELLS = 100_000
@@ -28,8 +24,7 @@ class SamplingPlan:
     ``guidance`` w: 1 is conditional only, 0 the null condition, more exaggerates the condition's effect.
     ``zeros``: ``clip`` sets negative values to 0; ``half-smallest`` and ``smallest`` also set to 0 whatever
     lies below (half of) the gene's smallest non-zero training value. 100 Euler steps are the paper's
-    reference setting; ``exponential`` needs a model with a Gaussian part, ``student`` one that was distilled.
-    ``direct``: a model that is no flow, and makes cells without steps and without guidance.
+    reference setting; the records in models/flow/solvers say what each sampler needs of the model.
     ``precision`` of matrix products: ``auto`` is bfloat16 where the processor has instructions for it; what was
     chosen is recorded with the cells.
     """
@@ -50,19 +45,27 @@ class SamplingPlan:
     @property
     def way(self) -> str:
         """For a list: ``euler, 100 steps``, or ``in one pass`` for a model without a flow."""
-        return "in one pass" if self.sampler == DIRECT else f"{self.sampler}, {self.in_steps}"
+        return f"{self.sampler}, {self.in_steps}" if self.solver.of_a_flow else "in one pass"
+
+    @property
+    def solver(self) -> Solver:
+        return solver_named(self.sampler)
+
+    def by(self, sampler: str) -> "SamplingPlan":
+        """The same with another solver, in as many steps as it usually takes."""
+        return replace(self, sampler=sampler, steps=solver_named(sampler).usual_steps)
 
     def __post_init__(self) -> None:
-        if self.sampler not in SAMPLERS:
-            raise SettingError(f"sampler is {self.sampler!r}; it must be one of {', '.join(SAMPLERS)}.")
+        solver = solver_named(self.sampler)
         if self.zeros not in ZEROS:
             raise SettingError(f"zeros is {self.zeros!r}; it must be one of {', '.join(ZEROS)}.")
         if self.precision not in PRECISIONS:
             raise SettingError(f"precision is {self.precision!r}; it must be one of {', '.join(PRECISIONS)}.")
         if not 1 <= self.steps <= 10_000:
             raise SettingError(f"steps is {self.steps}; it must be between 1 and 10,000.")
-        if self.sampler in (STUDENT, DIRECT) and self.steps != 1:
-            raise SettingError(f"steps is {self.steps}; the sampler {self.sampler} makes cells in one step.")
+        if solver.fixed_steps and self.steps != solver.usual_steps:
+            usual = "one step" if solver.usual_steps == 1 else f"{solver.usual_steps} steps"
+            raise SettingError(f"steps is {self.steps}; the sampler {self.sampler} makes cells in {usual}.")
         if not 0 <= self.guidance <= MOST_GUIDANCE:
             raise SettingError(f"The guidance weight is {self.guidance:g}; it must be between 0 and {MOST_GUIDANCE:g}.")
         if not 0 <= self.seed < 2**63:

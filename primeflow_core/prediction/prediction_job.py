@@ -15,7 +15,7 @@ from primeflow_core.errors import SettingError
 from primeflow_core.models import checkpoint
 from primeflow_core.models.checkpoint import Manifest, version_of
 from primeflow_core.models.model_kind import is_flow
-from primeflow_core.models.sampling_plan import STUDENT, SamplingPlan, SamplingProgress
+from primeflow_core.models.sampling_plan import SamplingPlan, SamplingProgress
 from primeflow_core.runtime.jobs import JobContext, Snapshot
 from primeflow_core.runtime.memory import lacks_memory
 
@@ -96,10 +96,8 @@ def evaluations(cells: int, plan: SamplingPlan) -> int:
 
     A student was taught guidance and needs it once.
     """
-    if plan.sampler == STUDENT:
-        return cells
-    a_step = 2 if plan.sampler == "midpoint" else 1
-    return cells * plan.steps * a_step * (1 if plan.guidance in (0.0, 1.0) else 2)
+    once = plan.solver.teaches_guidance or plan.guidance in (0.0, 1.0)
+    return cells * plan.steps * plan.solver.evaluations * (1 if once else 2)
 
 
 def predict(question: PredictionRequest, shelf: ModelShelf, place: Place | None, context: JobContext) -> Prediction:

@@ -9,20 +9,13 @@ from primeflow_core.evaluation.profiles import PSEUDO
 from primeflow_core.evaluation.response import LARGEST_P, LEAST_CHANGE
 from primeflow_core.models.checkpoint import Manifest
 from primeflow_core.models.model_kind import is_flow, way_of
-from primeflow_core.models.sampling_plan import DIRECT, EXPONENTIAL, STUDENT, SamplingPlan
+from primeflow_core.models.sampling_plan import SamplingPlan
 from primeflow_core.report.finding import RANKING, Finding
 from primeflow_core.report.finding_origin import Origin
 from primeflow_core.runtime.provenance import versions
 from primeflow_core.wording import counted
 
 MOST_NAMED = 12
-SOLVERS = {
-    "euler": "solving the model's flow by Euler's method",
-    "midpoint": "solving the model's flow by the midpoint rule",
-    "adams-bashforth": "solving the model's flow by the Adams-Bashforth method",
-    EXPONENTIAL: "solving the model's flow by an exponential integrator",
-    STUDENT: "a smaller network that was taught to make the model's own cells at once",
-}
 ZERO_HANDLING = {
     "clip": "negative values were set to 0",
     "half-smallest": "values below half of a gene's smallest value above 0 in the training cells were set to 0",
@@ -110,15 +103,15 @@ def _predicted(origin: Origin) -> str:
 
 
 def _sampling(plan: SamplingPlan) -> str:
-    if plan.sampler == DIRECT:
-        return f"Cells were made in one pass, seed {plan.seed}; {ZERO_HANDLING[plan.zeros]}."
+    if not plan.solver.of_a_flow:
+        return f"Cells were made in {plan.solver.words}, seed {plan.seed}; {ZERO_HANDLING[plan.zeros]}."
     weight = (
         "so that no response was exaggerated" if plan.guidance == 1 else
         "below 1, which weakens the response" if plan.guidance < 1 else
         "above 1, which exaggerates the response"
     )  # fmt: skip
     return (
-        f"Cells were made in {plan.in_steps} by {SOLVERS[plan.sampler]}, seed {plan.seed}, with guidance weight "
+        f"Cells were made in {plan.in_steps} by {plan.solver.words}, seed {plan.seed}, with guidance weight "
         f"{plan.guidance:g}, {weight}; {ZERO_HANDLING[plan.zeros]}."
     )
 

@@ -18,8 +18,9 @@ from primeflow_core.models import checkpoint
 from primeflow_core.models.architectures import FLOW
 from primeflow_core.models.checkpoint import Manifest
 from primeflow_core.models.flow.objective import FlowConfig
+from primeflow_core.models.kinds.registry import kind_of
 from primeflow_core.models.predictor import Predictor
-from primeflow_core.models.sampling_plan import DIRECT, EXPONENTIAL, USUAL_STEPS, SamplingPlan
+from primeflow_core.models.sampling_plan import DIRECT, EXPONENTIAL, SamplingPlan
 from primeflow_core.runtime.provenance import now, versions
 from primeflow_core.training.batches import CellSource, Partners
 from primeflow_core.training.recipes.recipe import Recipe
@@ -161,10 +162,11 @@ def usual_sampling(recipe: Recipe) -> SamplingPlan:
     """What cells of the recipe are sampled with until they have a student, or zeros are chosen on validation cells."""
     flow = recipe.rows.get(FLOW)
     if not isinstance(flow, FlowConfig):
-        return SamplingPlan(DIRECT, USUAL_STEPS[DIRECT])
+        kind = kind_of(recipe.rows)
+        return SamplingPlan().by(kind.sampler if kind else DIRECT)
     if not flow.factors:
         return SamplingPlan()
-    return SamplingPlan(EXPONENTIAL, USUAL_STEPS[EXPONENTIAL], zeros="smallest")
+    return SamplingPlan(zeros="smallest").by(EXPONENTIAL)
 
 
 def _conditions(source: Source, part: str) -> tuple[Condition, ...]:

@@ -2,7 +2,8 @@
 
 import argparse
 
-from primeflow_core.models.sampling_plan import PRECISIONS, SAMPLERS, ZEROS
+from primeflow_core.models.flow.solvers.registry import all_solvers, solver_names
+from primeflow_core.models.sampling_plan import PRECISIONS, ZEROS
 
 Options = argparse.ArgumentParser | argparse._ArgumentGroup
 
@@ -11,9 +12,10 @@ def add_sampling_options(options: Options) -> None:
     """Without --seed, whose meaning is the command's."""
     options.add_argument("--guidance", type=float, help="guidance weight (default: 1, as the model learned it)")
     options.add_argument(
-        "--sampler", choices=SAMPLERS, help="solver (default: the model's; euler with 100 steps: the paper)"
+        "--sampler", choices=solver_names(), help="solver (default: the model's; euler with 100 steps: the paper)"
     )
-    options.add_argument("--steps", type=int, help="solver steps (default: the model's; 100 for euler)")
+    usual = ", ".join(f"{solver.usual_steps} for {solver.name}" for solver in all_solvers())
+    options.add_argument("--steps", type=int, help=f"solver steps (default: the model's; {usual})")
     options.add_argument("--zeros", choices=ZEROS, help="what becomes exactly 0 (default: the model's)")
     options.add_argument("--batch-size", type=int, help="cells made at once")
     options.add_argument("--precision", choices=PRECISIONS, help="of matrix products (default: auto)")

@@ -19,6 +19,10 @@ from primeflow_core.models.baselines.from_controls import FromControls
 from primeflow_core.models.baselines.layers import MLP
 from primeflow_core.models.baselines.limits import at_least, dropout_within
 from primeflow_core.models.baselines.posterior import squared_error, standard_normal
+from primeflow_core.models.kinds.kind import ModelParts, RecipeRow
+from primeflow_core.models.kinds.ranges import Real
+from primeflow_core.models.kinds.search_space import DROPOUT, LATENT, LAYERS, WIDE, WIDTH, Searched, SearchSpace
+from primeflow_core.models.kinds.training_settings import NORMAN, SRIVATSAN, VARIATIONAL_CPU, best, variational
 from primeflow_core.models.predictor import Batch
 
 
@@ -78,3 +82,36 @@ class Biolord(FromControls):
     def made(self, drawn: Tensor, condition: Tensor) -> Tensor:
         """The noise is there to learn with, and is left out here, as dropout is."""
         return self._decoded(self.encoder(drawn), condition, self._embedded(condition))
+
+
+BATCH = 1000
+# PerturBench sums the penalty over the batch, where it has the mean of the errors.
+BEST = BiolordConfig(width=2304, latent=512, layers=1, dropout=0.4, penalty_weight=2621.3 * BATCH)
+BIOLORD = ModelParts(
+    BiolordConfig,
+    (
+        RecipeRow(
+            "biolord",
+            "Biolord, small; for a CPU and a few thousand cells",
+            {"biolord": BiolordConfig()},
+            VARIATIONAL_CPU,
+        ),
+        *(
+            RecipeRow(
+                f"biolord-{data.lower()}",
+                best("Biolord", data),
+                {"biolord": BEST},
+                variational(1.67e-4, 4.6e-4, BATCH),
+                large=True,
+            )
+            for data in (NORMAN, SRIVATSAN)
+        ),
+    ),
+    SearchSpace(
+        {
+            "width": WIDTH, "latent": LATENT, "layers": LAYERS, "dropout": DROPOUT,
+            "penalty_weight": Searched(Real(0.1, 1e4, log=True), Real(1e4, 1e8, log=True)),
+        },
+        extent="width", large=WIDE,
+    ),
+)  # fmt: skip

@@ -7,7 +7,7 @@ covariates. Cells of a condition are control cells, encoded, with the condition 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
@@ -20,6 +20,27 @@ from primeflow_core.models.baselines.from_controls import FromControls
 from primeflow_core.models.baselines.layers import MLP
 from primeflow_core.models.baselines.limits import at_least, dropout_within
 from primeflow_core.models.baselines.posterior import Posterior, PosteriorNet, squared_error, standard_normal
+from primeflow_core.models.kinds.kind import ModelParts, RecipeRow
+from primeflow_core.models.kinds.ranges import OptionRange, Real, Whole
+from primeflow_core.models.kinds.search_space import (
+    DROPOUT,
+    LATENT,
+    LAYERS,
+    WEIGHT,
+    WIDE,
+    WIDTH,
+    Searched,
+    SearchSpace,
+    both,
+)
+from primeflow_core.models.kinds.training_settings import (
+    JIANG_DATA,
+    NORMAN,
+    SRIVATSAN,
+    VARIATIONAL_CPU,
+    best,
+    variational,
+)
 from primeflow_core.models.predictor import Batch, Learning
 
 
@@ -143,3 +164,80 @@ class CPA(FromControls):
         control, noise = drawn.split((len(self.genes), self.config.latent), dim=1)
         posterior: Posterior = self.encoder(control)
         return self._decoded(posterior.sample(noise), condition)
+
+
+BEST = {
+    NORMAN: (
+        CPAConfig(
+            width=3328, latent=128, encoder_layers=1, perturbation_layers=2, covariate_layers=1, adversary_width=776,
+            adversary_layers=2, adversary_steps=2, adversary_weight=3.805, kl_weight=19.76, penalty=1.898, dropout=0.2,
+            warmup_epochs=15,
+        ),
+        variational(6.84e-5, 1.66e-7),
+    ),
+    SRIVATSAN: (
+        CPAConfig(
+            width=1280, latent=512, encoder_layers=3, perturbation_layers=2, covariate_layers=1, adversary_width=383,
+            adversary_layers=2, adversary_steps=3, adversary_weight=0.210, kl_weight=0.264, penalty=10.21, dropout=0.1,
+            warmup_epochs=5,
+        ),
+        variational(2.69e-4, 2.99e-6),
+    ),
+    JIANG_DATA: (
+        CPAConfig(
+            width=3328, latent=512, encoder_layers=7, perturbation_layers=2, covariate_layers=1, adversary_width=537,
+            adversary_layers=1, adversary_steps=7, adversary_weight=1.487, kl_weight=6.905, penalty=2.815, dropout=0.3,
+            warmup_epochs=5,
+        ),
+        variational(2.63e-5, 3.69e-7, 2000, 400),
+    ),
+}  # fmt: skip
+# Without a warm-up: its epochs would be all of the 2,000 steps where the cells are many.
+SMALL = CPAConfig(kl_weight=0.3, adversary_weight=3.0, warmup_epochs=0)
+STEADY = 100.0
+"""Penalty of the small adversary: of 1, 10, 100 and 1,000 the best by energy distance of K562's validation pairs."""
+NO_ADVERSARY = ("adversary", False)
+COMPOSITIONAL = ModelParts(
+    CPAConfig,
+    (
+        RecipeRow(
+            "cpa",
+            "CPA, small; for a CPU and a few thousand cells",
+            {"cpa": replace(SMALL, penalty=STEADY)},
+            VARIATIONAL_CPU,
+        ),
+        RecipeRow(
+            "cpa-noadv",
+            "CPA (noAdv), small: cpa without the adversary",
+            {"cpa": replace(SMALL, adversary=False)},
+            VARIATIONAL_CPU,
+        ),
+        *(
+            RecipeRow(f"cpa-{data.lower()}", best("CPA", data), {"cpa": row}, how, large=True)
+            for data, (row, how) in BEST.items()
+        ),
+        *(
+            RecipeRow(
+                f"cpa-noadv-{data.lower()}",
+                best("CPA (noAdv)", data),
+                {"cpa": replace(row, adversary=False)},
+                how,
+                large=True,
+            )
+            for data, (row, how) in BEST.items()
+        ),
+    ),
+    SearchSpace(
+        {
+            "width": WIDTH, "latent": LATENT, "encoder_layers": LAYERS, "perturbation_layers": both(Whole(1, 4)),
+            "covariate_layers": both(Whole(1, 3)), "dropout": DROPOUT, "kl_weight": WEIGHT,
+            "adversary_width": Searched(Whole(32, 512, log=True), Whole(128, 1024, log=True), unless=NO_ADVERSARY),
+            "adversary_layers": both(Whole(1, 4), unless=NO_ADVERSARY),
+            "adversary_steps": both(OptionRange((2, 3, 5, 7, 10, 20, 30)), unless=NO_ADVERSARY),
+            "adversary_weight": both(Real(0.1, 20.0, log=True), unless=NO_ADVERSARY),
+            "penalty": both(Real(0.1, 1e3, log=True), unless=NO_ADVERSARY),
+            "warmup_epochs": both(Whole(0, 20, step=5), unless=NO_ADVERSARY),
+        },
+        extent="width", large=WIDE,
+    ),
+)  # fmt: skip

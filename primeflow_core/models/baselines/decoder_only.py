@@ -3,8 +3,9 @@
 softplus(MLP([perturbations, covariates])), learnt by squared error from all cells, so it aims at their mean.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -15,6 +16,18 @@ from primeflow_core.models.baselines.architecture import Architecture
 from primeflow_core.models.baselines.direct import DirectPredictor
 from primeflow_core.models.baselines.layers import MLP
 from primeflow_core.models.baselines.limits import at_least, dropout_within
+from primeflow_core.models.kinds.kind import ModelParts, RecipeRow
+from primeflow_core.models.kinds.search_space import DROPOUT, LAYERS, WIDE, WIDTH, YES_OR_NO, SearchSpace
+from primeflow_core.models.kinds.training_settings import (
+    CPU,
+    JIANG,
+    JIANG_DATA,
+    NORMAN,
+    ON_A_CPU,
+    PERTURBENCH,
+    SRIVATSAN,
+    best,
+)
 from primeflow_core.models.predictor import Batch
 
 
@@ -64,3 +77,28 @@ class DecoderOnly(DirectPredictor):
     def _profiles(self, condition: Tensor) -> Tensor:
         h: Tensor = self.decoder(condition[:, : self._inputs])
         return softplus(h) if self._softplus else h
+
+
+def _best(data: str, config: DecoderOnlyConfig, training: Mapping[str, Any], rate: float, decay: float) -> RecipeRow:
+    numbers = {**training, "learning_rate": rate, "weight_decay": decay}
+    rows = {"decoder_only": config}
+    return RecipeRow(f"decoder-only-{data.lower()}", best("Decoder-Only", data), rows, numbers, large=True)
+
+
+DECODER_ONLY = ModelParts(
+    DecoderOnlyConfig,
+    (
+        RecipeRow("decoder-only", f"Decoder-Only, {ON_A_CPU}", {"decoder_only": DecoderOnlyConfig()}, CPU),
+        _best(
+            NORMAN, DecoderOnlyConfig(3328, 3, softplus=False, use_covariates=False), PERTURBENCH, 1.375e-4, 4.4e-5
+        ),
+        _best(SRIVATSAN, DecoderOnlyConfig(4352, 5), PERTURBENCH, 6.80e-5, 7.6e-6),
+        _best(JIANG_DATA, DecoderOnlyConfig(5376, 3), JIANG, 9.43e-5, 8.5e-8),
+    ),
+    SearchSpace(
+        {
+            "width": WIDTH, "layers": LAYERS, "dropout": DROPOUT, "softplus": YES_OR_NO, "use_covariates": YES_OR_NO
+        },
+        extent="width", large=WIDE,
+    ),
+)  # fmt: skip

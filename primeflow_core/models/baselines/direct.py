@@ -2,7 +2,6 @@
 
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
 
 import numpy as np
 import torch
@@ -33,7 +32,7 @@ class DirectPredictor(Predictor):
             raise SettingError(
                 f"The guidance weight is {plan.guidance:g}, and this model has no guidance. Use --guidance 1."
             )
-        return replace(super().settled(plan), sampler=DIRECT, steps=1)
+        return super().settled(plan).by(DIRECT)
 
     @torch.inference_mode()
     def predict(

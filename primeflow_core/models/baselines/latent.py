@@ -4,8 +4,9 @@ softplus(decoder(encoder(x_control) + perturbations' network)), learnt by square
 cell and a control cell of the same context.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -16,6 +17,18 @@ from primeflow_core.models.baselines.architecture import Architecture
 from primeflow_core.models.baselines.from_controls import PairedWithControls
 from primeflow_core.models.baselines.layers import MLP
 from primeflow_core.models.baselines.limits import at_least, dropout_within
+from primeflow_core.models.kinds.kind import ModelParts, RecipeRow
+from primeflow_core.models.kinds.search_space import DROPOUT, LATENT, LAYERS, WIDE, WIDTH, YES_OR_NO, SearchSpace
+from primeflow_core.models.kinds.training_settings import (
+    CPU,
+    JIANG,
+    JIANG_DATA,
+    NORMAN,
+    ON_A_CPU,
+    PERTURBENCH,
+    SRIVATSAN,
+    best,
+)
 
 
 @dataclass(frozen=True)
@@ -59,3 +72,34 @@ class LatentAdditive(PairedWithControls):
 
 def _beside(h: Tensor, covariates: Tensor, use: bool) -> Tensor:
     return torch.cat([h, covariates], dim=1) if use else h
+
+
+def _best(data: str, config: LatentConfig, training: Mapping[str, Any], rate: float, decay: float) -> RecipeRow:
+    numbers = {**training, "learning_rate": rate, "weight_decay": decay}
+    return RecipeRow(f"latent-{data.lower()}", best("Latent Additive", data), {"latent": config}, numbers, large=True)
+
+
+LATENT_ADDITIVE = ModelParts(
+    LatentConfig,
+    (
+        RecipeRow("latent", f"Latent Additive, {ON_A_CPU}", {"latent": LatentConfig()}, CPU),
+        _best(NORMAN, LatentConfig(4352, 512, 1, 0.1), PERTURBENCH, 9.26e-5, 2.18e-8),
+        _best(
+            SRIVATSAN,
+            LatentConfig(5376, 192, 2, 0.3, encode_covariates=True, decode_covariates=True),
+            PERTURBENCH, 3.41e-5, 6.1e-11,
+        ),
+        _best(
+            JIANG_DATA,
+            LatentConfig(2304, 64, 4, 0.3, encode_covariates=True, decode_covariates=True),
+            JIANG, 5.65e-5, 5.8e-10,
+        ),
+    ),
+    SearchSpace(
+        {
+            "width": WIDTH, "latent": LATENT, "layers": LAYERS, "dropout": DROPOUT,
+            "encode_covariates": YES_OR_NO, "decode_covariates": YES_OR_NO,
+        },
+        extent="width", large=WIDE,
+    ),
+)  # fmt: skip

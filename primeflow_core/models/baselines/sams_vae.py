@@ -7,7 +7,7 @@ form of PerturBench, with squared error.
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import torch
@@ -24,6 +24,17 @@ from primeflow_core.models.baselines.layers import MLP
 from primeflow_core.models.baselines.limits import at_least, dropout_within
 from primeflow_core.models.baselines.posterior import Posterior, PosteriorNet, squared_error, standard_normal
 from primeflow_core.models.control_pool import ControlPool
+from primeflow_core.models.kinds.kind import ModelParts, RecipeRow
+from primeflow_core.models.kinds.ranges import Real
+from primeflow_core.models.kinds.search_space import DROPOUT, LATENT, LAYERS, WIDE, WIDTH, YES_OR_NO, SearchSpace, both
+from primeflow_core.models.kinds.training_settings import (
+    JIANG_DATA,
+    NORMAN,
+    SRIVATSAN,
+    VARIATIONAL_CPU,
+    best,
+    variational,
+)
 from primeflow_core.models.predictor import Batch
 
 
@@ -153,3 +164,75 @@ class SamsVae(DirectPredictor):
         # A control cell was not moved by any perturbation.
         posterior = self._basal(control, torch.zeros_like(z_p), condition)
         return self._decoded(posterior.sample(noise) + z_p, condition)
+
+
+BEST = {
+    NORMAN: (
+        SamsVaeConfig(
+            width=3584, latent=128, encoder_layers=1, effect_layers=3, decoder_layers=2, dropout=0.4, mask_prior=0.114
+        ),
+        variational(3.03e-5, 4.2e-9, 256),
+    ),
+    SRIVATSAN: (
+        SamsVaeConfig(
+            width=1536, latent=64, encoder_layers=4, effect_layers=2, decoder_layers=1, dropout=0.3, mask_prior=0.0115
+        ),
+        variational(4.0e-4, 1.75e-6, 256),
+    ),
+    JIANG_DATA: (
+        SamsVaeConfig(
+            width=3328, latent=64, encoder_layers=3, effect_layers=5, decoder_layers=3, dropout=0.5, mask_prior=0.207,
+            covariates=True, basal="prior",
+        ),
+        variational(7.6e-6, 1.6e-8, 256, 400),
+    ),
+}  # fmt: skip
+DENSE = SamsVaeConfig(latent=32, sparse=False, basal="prior", decoder_layers=3)
+BEST_DENSE = {
+    NORMAN: (
+        replace(DENSE, width=2048, encoder_layers=1, effect_layers=1, dropout=0.3),
+        variational(1.60e-5, 6.6e-5, 256),
+    ),
+    SRIVATSAN: (
+        replace(DENSE, width=2560, encoder_layers=4, effect_layers=2, dropout=0.4, covariates=True),
+        variational(3.42e-4, 6.9e-8, 256),
+    ),
+    JIANG_DATA: (
+        replace(DENSE, width=1536, encoder_layers=5, effect_layers=2, dropout=0.6, covariates=True),
+        variational(3.89e-4, 1.0e-6, 256, 400),
+    ),
+}
+SPARSE_SHIFTS = ModelParts(
+    SamsVaeConfig,
+    (
+        RecipeRow(
+            "sams-vae",
+            "SAMS-VAE, small; for a CPU and a few thousand cells",
+            {"sams_vae": SamsVaeConfig()},
+            VARIATIONAL_CPU,
+        ),
+        RecipeRow(
+            "sams-vae-s",
+            "SAMS-VAE (S), small: no mask, nothing random in effects, cells from the prior",
+            {"sams_vae": SamsVaeConfig(sparse=False, basal="prior", covariates=True)},
+            # Nothing holds its effects near 0: learnt faster, those of unseen pairs go astray.
+            {**VARIATIONAL_CPU, "learning_rate": 1e-3},
+        ),
+        *(
+            RecipeRow(f"sams-vae-{data.lower()}", best("SAMS-VAE", data), {"sams_vae": row}, how, large=True)
+            for data, (row, how) in BEST.items()
+        ),
+        *(
+            RecipeRow(f"sams-vae-s-{data.lower()}", best("SAMS-VAE (S)", data), {"sams_vae": row}, how, large=True)
+            for data, (row, how) in BEST_DENSE.items()
+        ),
+    ),
+    SearchSpace(
+        {
+            "width": WIDTH, "latent": LATENT, "encoder_layers": LAYERS, "effect_layers": LAYERS,
+            "decoder_layers": LAYERS, "dropout": DROPOUT, "covariates": YES_OR_NO,
+            "mask_prior": both(Real(1e-4, 0.99, log=True), unless=("sparse", False)),
+        },
+        extent="width", large=WIDE,
+    ),
+)  # fmt: skip

@@ -11,12 +11,16 @@ from torch import Tensor, nn
 
 from primeflow_core.errors import SettingError
 from primeflow_core.models.flow.embedding import sinusoids, time_frequencies
+from primeflow_core.models.flow.field_config import FieldConfig
+from primeflow_core.models.kinds.kind import ModelParts
+from primeflow_core.models.kinds.ranges import Real, Whole
+from primeflow_core.models.kinds.search_space import WIDE, Searched, SearchSpace, both
 
 TIME_FEATURES = 256
 
 
 @dataclass(frozen=True)
-class MLPConfig:
+class MLPConfig(FieldConfig):
     """Width, dropout and number of layers, as in the paper's table: hidden, drop, expr / cond / time / decode."""
 
     hidden: int = 3072
@@ -75,3 +79,20 @@ class MLPField(nn.Module):
         h = torch.cat([part.expand(len(x_t), -1) for part in parts], dim=-1)  # (B, 3 hidden)
         found: Tensor = self.velocity(self.decode(h))
         return found
+
+
+PERCEPTRON = ModelParts(
+    MLPConfig,
+    search=SearchSpace(
+        {
+            "hidden": Searched(Whole(128, 1024, step=128), Whole(1024, 4096, step=256)),
+            "dropout": both(Real(0.0, 0.5, step=0.1)),
+            "expression_layers": Searched(Whole(1, 3), Whole(1, 5)),
+            "condition_layers": Searched(Whole(1, 3), Whole(1, 5)),
+            "time_layers": Searched(Whole(1, 3), Whole(1, 5)),
+            "decode_layers": Searched(Whole(1, 3), Whole(1, 5)),
+        },
+        extent="hidden",
+        large=WIDE,
+    ),
+)

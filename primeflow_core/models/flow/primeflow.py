@@ -14,27 +14,19 @@ from torch import Tensor
 from primeflow_core.data.conditions import Condition, Vocabulary
 from primeflow_core.errors import SettingError
 from primeflow_core.models.control_pool import ControlPool
+from primeflow_core.models.flow.field_config import FieldConfig
 from primeflow_core.models.flow.gaussian import GaussianVelocity
-from primeflow_core.models.flow.mlp import MLPConfig
+from primeflow_core.models.flow.guidance import guided
 from primeflow_core.models.flow.objective import CONTROL, Field, FlowConfig, flow_matching_loss
-from primeflow_core.models.flow.solvers import SOLVERS, HalfSolved, OnStep, exponential, guided
+from primeflow_core.models.flow.solvers.exponential import EXPONENTIAL, HalfSolved
+from primeflow_core.models.flow.solvers.registry import solvers_that_need
+from primeflow_core.models.flow.solvers.solver import Needs, OnStep, Velocity
+from primeflow_core.models.flow.solvers.student import Taught
 from primeflow_core.models.flow.student import HIGHEST_GUIDANCE, Student
-from primeflow_core.models.flow.unet import UNetConfig
 from primeflow_core.models.precision import products
 from primeflow_core.models.predictor import Batch, Predictor
-from primeflow_core.models.sampling_plan import (
-    DIRECT,
-    EXPONENTIAL,
-    MOST_CELLS,
-    STUDENT,
-    USUAL_STEPS,
-    OnProgress,
-    SamplingPlan,
-    SamplingProgress,
-)
+from primeflow_core.models.sampling_plan import MOST_CELLS, OnProgress, SamplingPlan, SamplingProgress
 from primeflow_core.models.space import SPACES, smallest_nonzero, to_expression
-
-FieldConfig = UNetConfig | MLPConfig
 
 
 class PRiMeFlow(Predictor):
@@ -143,38 +135,57 @@ class PRiMeFlow(Predictor):
 
     def solved(self, x_0: Tensor, condition: Tensor, plan: SamplingPlan, report: OnStep) -> Tensor:
         """Source x_0 (B, D) carried to t = 1 as the plan says, for one condition (1, C)."""
-        if plan.sampler == STUDENT:
-            return self._taught(x_0, condition, plan, report)
-        if plan.sampler == DIRECT:
-            raise SettingError(f"This model is a flow, and cannot be sampled {DIRECT}. Use --sampler {EXPONENTIAL}.")
-        if plan.sampler != EXPONENTIAL:
-            velocity = guided(self._in(plan.precision, self.velocity), condition, plan.guidance)
-            return SOLVERS[plan.sampler](velocity, x_0, plan.steps, report)
+        solver = plan.solver
+        if solver.solve is None:
+            raise SettingError(
+                f"This model is a flow, and cannot be sampled {solver.name}. Use --sampler {EXPONENTIAL.name}."
+            )
+        parts: dict[Needs, Callable[[Tensor, SamplingPlan], object]] = {
+            Needs.VELOCITY: self._guided,
+            Needs.GAUSSIAN: self._half_solved,
+            Needs.STUDENT: self._taught,
+        }
+        return solver.solve(parts[solver.needs](condition, plan), x_0, plan.steps, report)
+
+    @property
+    def samplers(self) -> tuple[str, ...]:
+        """The solvers whose needs this model meets, by name."""
+        has_gaussian = (Needs.GAUSSIAN,) if self.gaussian is not None else ()
+        has_student = (Needs.STUDENT,) if self.student is not None else ()
+        return tuple(solver.name for solver in solvers_that_need(Needs.VELOCITY, *has_gaussian, *has_student))
+
+    def _guided(self, condition: Tensor, plan: SamplingPlan) -> Velocity:
+        return guided(self._in(plan.precision, self.velocity), condition, plan.guidance)
+
+    def _half_solved(self, condition: Tensor, plan: SamplingPlan) -> HalfSolved:
         if self.gaussian is None:
             raise SettingError(
-                f"The sampler {EXPONENTIAL} needs a model with a Gaussian part, and this one was trained without "
-                f"(factors=0). Use one of {', '.join(SOLVERS)}."
+                f"The sampler {plan.sampler} needs a model with a Gaussian part, and this one was trained without "
+                f"(factors=0). Use one of {', '.join(self.samplers)}."
             )
         gaussian, mean = self.gaussian, self.gaussian.mean_of(condition, plan.guidance)
         correction = guided(self._in(plan.precision, self.field), condition, plan.guidance)
-        field = HalfSolved(lambda x_t, t, u: gaussian.carried(x_t, mean, t, u), gaussian.gain, correction)
-        return exponential(field, x_0, plan.steps, report)
+        return HalfSolved(lambda x_t, t, u: gaussian.carried(x_t, mean, t, u), gaussian.gain, correction)
 
-    def _taught(self, x_0: Tensor, condition: Tensor, plan: SamplingPlan, report: OnStep) -> Tensor:
-        if self.student is None or self.gaussian is None:
+    def _taught(self, condition: Tensor, plan: SamplingPlan) -> Taught:
+        student, gaussian = self.student, self.gaussian
+        if student is None or gaussian is None:
             raise SettingError(
                 "This model has no student yet. Make one with `primeflow distill`, or use another sampler: "
-                f"{', '.join(name for name in USUAL_STEPS if name not in (STUDENT, DIRECT))}."
+                f"{', '.join(self.samplers)}."
             )
         if not 1 <= plan.guidance <= HIGHEST_GUIDANCE:
             raise SettingError(
                 f"The student was taught guidance weights from 1 to {HIGHEST_GUIDANCE:g}, and this is "
-                f"{plan.guidance:g}. Use --sampler {EXPONENTIAL} for it."
+                f"{plan.guidance:g}. Use --sampler {EXPONENTIAL.name} for it."
             )
-        with products(plan.precision, self.device):
-            x_1 = self.student(self.gaussian, x_0, condition, x_0.new_full((1,), plan.guidance))
-        report(1, x_1)
-        return x_1
+
+        def made(x_0: Tensor) -> Tensor:
+            with products(plan.precision, self.device):
+                x_1: Tensor = student(gaussian, x_0, condition, x_0.new_full((1,), plan.guidance))
+            return x_1
+
+        return made
 
     def _in(self, precision: str, field: Field) -> Field:
         """``field`` with matrix products in ``precision``; velocities come out in float32."""

@@ -16,10 +16,14 @@ from torch import Tensor, nn
 from primeflow_core.errors import SettingError
 from primeflow_core.models.flow.dense import DensePath
 from primeflow_core.models.flow.embedding import GeneTokens, Modulation, mlp
+from primeflow_core.models.flow.field_config import FieldConfig
+from primeflow_core.models.kinds.kind import ModelParts
+from primeflow_core.models.kinds.ranges import OptionRange, Real, Whole
+from primeflow_core.models.kinds.search_space import Searched, SearchSpace, both
 
 
 @dataclass(frozen=True)
-class UNetConfig:
+class UNetConfig(FieldConfig):
     """Sizes of the field. ``fold`` neighbouring genes share one position of the trunk (1: the paper's resolution).
 
     ``readout`` "position": one convolution from the trunk to the velocities (the paper). "gene": the trunk is
@@ -281,3 +285,20 @@ class UNetField(nn.Module):
         tokens = F.pad(tokens, (0, 0, 0, self.padded - self.genes))
         folded = tokens.reshape(len(tokens), self.padded // self.config.fold, -1)
         return folded.transpose(1, 2)
+
+
+UNET = ModelParts(
+    UNetConfig,
+    search=SearchSpace(
+        {
+            "channels": Searched(Whole(32, 96, step=16), Whole(128, 320, step=64)),
+            "channel_mult": Searched(None, OptionRange(((1, 1, 2, 2, 4), (1, 2, 2, 4, 4)))),
+            "num_res_blocks": both(Whole(1, 3)),
+            "gene_features": Searched(OptionRange((8, 16, 32)), OptionRange((128, 256))),
+            "dropout": both(Real(0.0, 0.3, step=0.1)),
+            "dense": Searched(OptionRange((128, 256, 512)), None, unless=("dense", 0)),
+        },
+        extent="channels",
+        large=128,
+    ),
+)

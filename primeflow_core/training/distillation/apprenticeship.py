@@ -10,7 +10,7 @@ from primeflow_core.data.splits import TRAIN, read_split
 from primeflow_core.errors import DataError, SettingError
 from primeflow_core.models import checkpoint
 from primeflow_core.models.flow.primeflow import PRiMeFlow
-from primeflow_core.models.sampling_plan import EXPONENTIAL, STUDENT, USUAL_STEPS
+from primeflow_core.models.sampling_plan import EXPONENTIAL, STUDENT
 from primeflow_core.runtime.provenance import now, versions
 from primeflow_core.training.distillation.teaching import DistillationConfig, OnStep, distill
 from primeflow_core.training.distillation.verdict import Judged, judge
@@ -64,7 +64,7 @@ def apprentice(
     student = distill(predictor, training, manifest.trained_on, zeros, config, seed, on_step)
     # As it is stored, so that what is judged is what will be used.
     predictor.student = student.half().float().eval()
-    plan = replace(manifest.sampling, sampler=EXPONENTIAL, steps=USUAL_STEPS[EXPONENTIAL])
+    plan = manifest.sampling.by(EXPONENTIAL)
     outcome = StudentComparison(judge(predictor, cells, split, plan, on_step))
     notes = {
         "created": now(),
@@ -76,6 +76,6 @@ def apprentice(
         "judged": json.dumps([asdict(row) for row in outcome.judged]),
     }
     checkpoint.write_student(folder, predictor, predictor.student, notes)
-    sampling = replace(manifest.sampling, sampler=STUDENT, steps=1) if outcome.default else plan
+    sampling = manifest.sampling.by(STUDENT) if outcome.default else plan
     checkpoint.write_manifest(folder, replace(manifest, sampling=sampling))
     return outcome

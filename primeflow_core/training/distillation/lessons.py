@@ -12,7 +12,7 @@ from primeflow_core.data.conditions import Condition
 from primeflow_core.errors import DataError
 from primeflow_core.models.composed_cells.composer import Composer, composer
 from primeflow_core.models.flow.primeflow import PRiMeFlow
-from primeflow_core.models.sampling_plan import EXPONENTIAL, USUAL_STEPS, SamplingPlan
+from primeflow_core.models.sampling_plan import EXPONENTIAL, SamplingPlan
 from primeflow_core.training.distillation.questions import GuidedCondition, question
 
 
@@ -46,7 +46,7 @@ class TeachersCells:
     def make(self, questions: int, on_made: Callable[[int], None]) -> None:
         for number in range(len(self.made), questions):
             asked = question(self.trained_on, np.random.default_rng([self.seed, number]))
-            plan = SamplingPlan(EXPONENTIAL, USUAL_STEPS[EXPONENTIAL], asked.guidance)
+            plan = SamplingPlan(guidance=asked.guidance).by(EXPONENTIAL)
             x_0 = self._noise(number).to(self.predictor.device)
             condition = self._encoded(asked).to(self.predictor.device)
             with torch.inference_mode():

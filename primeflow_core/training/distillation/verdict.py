@@ -104,7 +104,7 @@ def _judged(predictor: PRiMeFlow, name: str, truth: Truth, plan: SamplingPlan) -
     def sampled(sampling: SamplingPlan) -> float:
         return apart(lambda condition: predictor.predict(condition, CELLS, sampling))
 
-    taught = replace(plan, sampler=STUDENT, steps=1)
+    taught = plan.by(STUDENT)
     teacher = [sampled(replace(plan, seed=seed)) for seed in SEEDS]
     student = [sampled(replace(taught, seed=seed)) for seed in SEEDS]
     return Judged(

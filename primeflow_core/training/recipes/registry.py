@@ -11,14 +11,12 @@ from pathlib import Path
 from primeflow_core.errors import SettingError
 from primeflow_core.models.flow.objective import FlowConfig
 from primeflow_core.models.flow.unet import UNetConfig
+from primeflow_core.models.kinds.registry import all_kinds
 from primeflow_core.training.config import TrainingConfig
-from primeflow_core.training.recipes.baselines import BEST_BASELINES, SMALL_BASELINES
 from primeflow_core.training.recipes.flow import CPU_FLOW, CPU_TRAINING, FLOW_RECIPES
 from primeflow_core.training.recipes.overrides import converted, key_and_text
 from primeflow_core.training.recipes.recipe import Recipe
 from primeflow_core.training.recipes.recipe_file import RECIPE_ENDING, read_recipe
-from primeflow_core.training.recipes.variational import SMALL as SMALL_VARIATIONAL
-from primeflow_core.training.recipes.variational import VARIATIONAL_RECIPES
 
 PAPER_TRAINING = TrainingConfig(
     batch_size=216, accumulation=4, learning_rate=5e-5, weight_decay=0.0, steps=200_000, save_every=1000
@@ -55,18 +53,28 @@ PRIMEFLOW = (
     ),
     *FLOW_RECIPES,
 )
+
+
+def _of_kinds(large: bool) -> tuple[Recipe, ...]:
+    """The recipes that the records of models of one row hold, in the order of the records."""
+    return tuple(
+        Recipe(row.name, row.summary, row.rows, TrainingConfig(**row.training))
+        for kind in all_kinds()
+        for row in kind.parts().recipes
+        if row.large == large
+    )
+
+
+SMALL_BASELINES, BEST_BASELINES = _of_kinds(large=False), _of_kinds(large=True)
 GROUPS = (
     ("PRiMeFlow, its ablations, and small rows of them for a CPU", PRIMEFLOW),
-    ("Baselines, for a CPU", (*SMALL_BASELINES, *SMALL_VARIATIONAL)),
-    (
-        "Baselines with PerturBench's best parameters, for a GPU",
-        (*BEST_BASELINES, *(recipe for recipe in VARIATIONAL_RECIPES if recipe not in SMALL_VARIATIONAL)),
-    ),
+    ("Baselines, for a CPU", SMALL_BASELINES),
+    ("Baselines with PerturBench's best parameters, for a GPU", BEST_BASELINES),
 )
 RECIPES = tuple(recipe for _, group in GROUPS for recipe in group)
 FLOWS_FOR_A_CPU = ("unet-tiny", "mlp-tiny", "fm-tiny", "fm-ot-tiny")
 SMALL_RECIPES = (
-    *(recipe for recipe in PRIMEFLOW if recipe.name in FLOWS_FOR_A_CPU), *SMALL_BASELINES, *SMALL_VARIATIONAL
+    *(recipe for recipe in PRIMEFLOW if recipe.name in FLOWS_FOR_A_CPU), *SMALL_BASELINES
 )  # fmt: skip
 """One of every model, to be compared on a CPU."""
 

@@ -8,11 +8,11 @@ from pathlib import Path
 import pandas as pd
 
 from primeflow_core.errors import SettingError
+from primeflow_core.models.kinds.ranges import Value
 from primeflow_core.runtime.provenance import now, versions
 from primeflow_core.training.recipes.recipe import Recipe
 from primeflow_core.training.recipes.recipe_file import write_recipe
 from primeflow_core.training.tuning.question import SearchSpec
-from primeflow_core.training.tuning.ranges import Value
 from primeflow_core.training.tuning.spaces import at
 from primeflow_core.training.tuning.store import TrialStore
 from primeflow_core.training.tuning.trial import Trial

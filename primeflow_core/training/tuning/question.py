@@ -9,8 +9,8 @@ from typing import Any
 from primeflow_core import __version__
 from primeflow_core.errors import SettingError
 from primeflow_core.evaluation.scores import LARGER_IS_BETTER
+from primeflow_core.models.kinds.ranges import SettingRange
 from primeflow_core.training.recipes.recipe import Recipe
-from primeflow_core.training.tuning.ranges import SettingRange
 from primeflow_core.training.tuning.search import Search
 from primeflow_core.training.tuning.spaces import point_of, space_of
 

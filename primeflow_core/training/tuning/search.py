@@ -17,7 +17,7 @@ import optuna
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.trial import TrialState
 
-from primeflow_core.training.tuning.ranges import OptionRange, Point, Real, SettingRange, Whole
+from primeflow_core.models.kinds.ranges import OptionRange, Point, Real, SettingRange, Whole
 from primeflow_core.training.tuning.trial import DIVERGED, FAILED, PRUNED, SCORED, Trial, standing
 
 STATES = {

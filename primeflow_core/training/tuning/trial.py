@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from primeflow_core.training.tuning.ranges import Point
+from primeflow_core.models.kinds.ranges import Point
 
 SCORED, PRUNED, DIVERGED, FAILED = "scored", "pruned", "diverged", "failed"
 STATES = (SCORED, PRUNED, DIVERGED, FAILED)

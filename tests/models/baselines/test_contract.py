@@ -24,14 +24,12 @@ from primeflow_core.models.predictor import Batch
 from primeflow_core.models.sampling_plan import DIRECT, SamplingPlan
 from primeflow_core.training.batches import CellSource, Partners
 from primeflow_core.training.config import TrainingConfig, in_steps
-from primeflow_core.training.recipes.baselines import SMALL_BASELINES
 from primeflow_core.training.recipes.recipe import Recipe
-from primeflow_core.training.recipes.registry import GROUPS, recipe_named
-from primeflow_core.training.recipes.variational import SMALL
+from primeflow_core.training.recipes.registry import GROUPS, SMALL_BASELINES, recipe_named
 from primeflow_core.training.run import Source, prepare
 from primeflow_core.training.trainer import Trainer, train
 
-SMALL_THAT_LEARN = [recipe for recipe in (*SMALL_BASELINES, *SMALL) if recipe.training.steps]
+SMALL_THAT_LEARN = [recipe for recipe in SMALL_BASELINES if recipe.training.steps]
 CPU = torch.device("cpu")
 PLAN = SamplingPlan(DIRECT, 1, precision="float32")
 GENES = 7

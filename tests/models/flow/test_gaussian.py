@@ -5,7 +5,8 @@ import torch
 
 from primeflow_core.models.flow.gaussian import GaussianVelocity, additive_means, condition_means
 from primeflow_core.models.flow.path import between
-from primeflow_core.models.flow.solvers import HalfSolved, adams_bashforth, exponential
+from primeflow_core.models.flow.solvers.adams_bashforth import adams_bashforth
+from primeflow_core.models.flow.solvers.exponential import HalfSolved, exponential
 
 CONDITION = torch.tensor([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0], [1.0, 1.0]])
 EFFECTS = torch.tensor([[2.0, 0.0, 0.0, 0.0, 0.0], [0.0, -1.0, 0.0, 0.0, 1.0]])

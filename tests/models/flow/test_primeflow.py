@@ -8,7 +8,7 @@ import torch
 
 from primeflow_core.errors import ConditionError, SettingError
 from primeflow_core.models.predictor import Batch
-from primeflow_core.models.sampling_plan import DIRECT, EXPONENTIAL, SAMPLERS, STUDENT, SamplingPlan
+from primeflow_core.models.sampling_plan import EXPONENTIAL, SamplingPlan
 from primeflow_core.models.space import smallest_nonzero, to_expression
 from tests.tiny import VOCABULARY, cells, condition, model
 
@@ -38,7 +38,9 @@ def predictor(request):
 
 def samplers_of(predictor):
     """All but the student, who must be taught first; the exponential one only beside a Gaussian."""
-    return set(SAMPLERS) - {STUDENT, DIRECT} - ({EXPONENTIAL} if predictor.gaussian is None else set())
+    found = set(predictor.samplers)
+    assert (EXPONENTIAL in found) == (predictor.gaussian is not None)
+    return found
 
 
 def test_the_exponential_sampler_is_refused_by_a_model_without_a_gaussian_part():

@@ -5,10 +5,12 @@ import math
 import pytest
 import torch
 
-from primeflow_core.models.flow.solvers import SOLVERS, guided
+from primeflow_core.models.flow.guidance import guided
+from primeflow_core.models.flow.solvers.registry import solver_named, solvers_that_need
+from primeflow_core.models.flow.solvers.solver import Needs
 from tests.tiny import model
 
-ORDER = {"euler": 1, "midpoint": 2, "adams-bashforth": 2}
+SOLVERS = {solver.name: solver.solve for solver in solvers_that_need(Needs.VELOCITY)}
 
 
 def solve(name, velocity, steps, x_0=None):
@@ -30,7 +32,7 @@ def test_a_constant_velocity_is_followed_exactly(name):
 def test_error_falls_with_the_order_of_the_solver(name, velocity, exact):
     errors = [abs(solve(name, velocity, steps).item() - exact) for steps in (64, 128)]
     assert errors[1] < 1e-2
-    assert math.log2(errors[0] / errors[1]) == pytest.approx(ORDER[name], abs=0.15)
+    assert math.log2(errors[0] / errors[1]) == pytest.approx(solver_named(name).order, abs=0.15)
 
 
 @pytest.mark.parametrize("name", SOLVERS)

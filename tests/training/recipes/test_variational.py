@@ -10,8 +10,7 @@ from primeflow_core.data.splits import Split
 from primeflow_core.errors import ConditionError, SettingError
 from primeflow_core.models import checkpoint
 from primeflow_core.models.sampling_plan import DIRECT, SamplingPlan
-from primeflow_core.training.recipes.registry import RECIPES, adjusted, recipe_named
-from primeflow_core.training.recipes.variational import SMALL, VARIATIONAL_RECIPES
+from primeflow_core.training.recipes.registry import BEST_BASELINES, RECIPES, SMALL_BASELINES, adjusted, recipe_named
 from primeflow_core.training.run import Source, prepare
 from primeflow_core.training.trainer import train
 from tests.variational import CONTEXTS, screen, vocabulary_of
@@ -27,6 +26,9 @@ IN_THE_TABLE = {
     ),
     "biolord": ("width", "latent", "layers", "dropout", "noise", "penalty_weight"),
 }  # fmt: skip
+ROWS = {"cpa", "sams_vae", "biolord"}
+SMALL = tuple(recipe for recipe in SMALL_BASELINES if ROWS & set(recipe.rows))
+VARIATIONAL_RECIPES = (*SMALL, *(recipe for recipe in BEST_BASELINES if ROWS & set(recipe.rows)))
 PLAN = SamplingPlan(DIRECT, 1, precision="float32", batch_size=8)
 
 

@@ -10,8 +10,8 @@ import pytest
 from primeflow_core.data.conditions import Vocabulary
 from primeflow_core.errors import DataError, SettingError
 from primeflow_core.models.architectures import built
+from primeflow_core.models.kinds.ranges import OptionRange, Real, Whole
 from primeflow_core.training.recipes.registry import RECIPES, SMALL_RECIPES, adjusted, recipe_named
-from primeflow_core.training.tuning.ranges import OptionRange, Real, Whole
 from primeflow_core.training.tuning.search import Search
 from primeflow_core.training.tuning.spaces import at, point_of, space_of
 from primeflow_core.training.tuning.trial import DIVERGED, FAILED, PRUNED, SCORED, Trial, ranked, standing
