@@ -224,6 +224,12 @@ def library() -> Library:
     return _library(places, tuple((str(file), age) for file in watched if (age := _age(file)) is not None))
 
 
+def show_unreadable(library: Library) -> None:
+    """A sentence for each model or file that cannot be read; pages go on with the others."""
+    for problem in library.problems:
+        st.warning(plain(problem))
+
+
 def _age(file: Path) -> int | None:
     """None for a file that has just been removed, for instance while a model is being written."""
     try:

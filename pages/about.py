@@ -10,7 +10,7 @@ from pages.parts.shared.presenting import Step, present, presenting
 from primeflow_core.data.conditions import Condition
 from primeflow_core.data.datasets import DATASETS
 from primeflow_core.data.perturbation_wording import actions
-from primeflow_core.errors import PrimeflowError
+from primeflow_core.errors import CheckpointError, PrimeflowError
 from primeflow_core.model_store.available_conditions import Catalogue
 from primeflow_core.model_store.local_models import Library, Model
 from primeflow_core.model_store.model_summary import facts_of, held_out_scores
@@ -69,6 +69,7 @@ def main() -> None:
         present([Step("What it must not be used for", show_limits, ())])
         return
     st.header("About", anchor=False)
+    pages.show_unreadable(library)
     st.text(
         "PRiMeFlow predicts how single cells respond when genes are switched up or down or drugs are given, one at a "
         "time or in combination. It learned this from measured cells, by flow matching directly in gene-expression "
@@ -116,7 +117,11 @@ def show_model(model: Model) -> None:
 
 
 def show_scores(model: Model) -> None:
-    held_out = held_out_scores(model)
+    try:
+        held_out = held_out_scores(model)
+    except CheckpointError as error:
+        st.warning(plain(str(error)))
+        return
     if held_out is None:
         st.caption("This model was never tested on held-out cells.")
         return

@@ -28,6 +28,7 @@ def main() -> None:
     library = pages.library()
     if library.first is None:
         st.header("Your cells", anchor=False)
+        pages.show_unreadable(library)
         st.error("There is no model yet. Train one with `primeflow train`, then put its folder into checkpoints/.")
         return
     shelf = pages.own_shelf()
@@ -37,6 +38,7 @@ def main() -> None:
         present(steps(current, library.models[chosen_model(library, shelf)]))
         return
     st.header("Your cells", anchor=False)
+    pages.show_unreadable(library)
     st.caption(
         "Bring an .h5ad file. It is checked before anything runs. It stays on the machine that runs this app, and is "
         "deleted when you say so."

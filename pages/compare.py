@@ -29,6 +29,7 @@ def main() -> None:
     pages.begin("Compare")
     library = pages.library()
     if library.first is None:
+        pages.show_unreadable(library)
         st.error("There is no model yet. Train one with `primeflow train`, then put its folder into checkpoints/.")
         return
     what = question(library)
@@ -37,6 +38,7 @@ def main() -> None:
         present(steps(Joint(entries.shown(library, chosen))) if len(chosen) >= FEWEST else [])
         return
     st.header("Compare", anchor=False)
+    pages.show_unreadable(library)
     with what.below if what else st.sidebar:
         offer_to_add(what, chosen)
     for problem in problems:

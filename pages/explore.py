@@ -28,8 +28,7 @@ from primeflow_core.runtime.jobs import JobStatus
 def main() -> None:
     pages.begin("Explore a response")
     library = pages.library()
-    for problem in library.problems:
-        st.warning(plain(problem))
+    pages.show_unreadable(library)
     if library.first is None:
         st.error("There is no model yet. Train one with `primeflow train`, then put its folder into checkpoints/.")
         return

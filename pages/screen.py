@@ -29,8 +29,7 @@ _CANCELLED = "_rank_cancelled"
 def main() -> None:
     pages.begin("Rank combinations")
     library = pages.library()
-    for problem in library.problems:
-        st.warning(plain(problem))
+    pages.show_unreadable(library)
     if library.first is None:
         st.error("There is no model yet. Train one with `primeflow train`, then put its folder into checkpoints/.")
         return

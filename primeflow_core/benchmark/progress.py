@@ -1,6 +1,5 @@
 """How far the trainings of a benchmark are, read from their logs, and how long the rest takes."""
 
-import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -8,6 +7,8 @@ from pathlib import Path
 
 from primeflow_core.benchmark.grid import Entry
 from primeflow_core.benchmark.store import BenchmarkStore
+from primeflow_core.errors import DataError
+from primeflow_core.runtime.json_text import parse_json
 from primeflow_core.training.trainer import LOG
 
 TAIL = 4096
@@ -38,9 +39,9 @@ def stand_of(model: Path) -> Stand | None:
 
 def _stand(line: str) -> Stand | None:
     try:
-        said = json.loads(line)
+        said = parse_json(line)
         return Stand(int(said["step"]), int(said["steps"]), float(said["seconds"]), float(said["seconds_left"]))
-    except (ValueError, KeyError, TypeError):
+    except (DataError, ValueError, KeyError, TypeError):
         return None
 
 

@@ -1,6 +1,5 @@
 """Reads the picture of a benchmark (cell_projection.py), only the condition that is shown."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ from primeflow_core.benchmark.about import PICTURE
 from primeflow_core.benchmark.cell_projection import CONTROL, PREDICTED, REFERENCE, TRUTH
 from primeflow_core.benchmark.display_names import Entry
 from primeflow_core.errors import DataError
+from primeflow_core.runtime.json_text import parse_json
 
 COLUMNS = ("kind", "model", "guidance", "condition", "context", "x", "y")
 Place = tuple[str, str]
@@ -61,7 +61,7 @@ def read_picture_file(path: Path) -> PictureFile:
 
 
 def _axes(said: bytes) -> dict[str, tuple[str, str]]:
-    titles = json.loads(said or b"null")
+    titles = parse_json(said or b"null")
     if not isinstance(titles, dict):
         raise DataError("its metadata have no titles of axes")
     found = {str(context): tuple(map(str, pair)) for context, pair in titles.items()}

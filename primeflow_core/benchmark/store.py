@@ -22,6 +22,7 @@ from primeflow_core.benchmark.grid import Entry, Grid
 from primeflow_core.benchmark.scored_entry import ScoredEntry
 from primeflow_core.errors import DataError
 from primeflow_core.runtime.atomic_files import remove_partial, replaced
+from primeflow_core.runtime.json_text import parse_json
 
 ABOUT = b"primeflow_benchmark"
 
@@ -67,12 +68,12 @@ class BenchmarkStore:
             return None
         try:
             stored = pq.read_table(path)
-            about: dict[str, Any] = json.loads((stored.schema.metadata or {})[ABOUT])
+            about: dict[str, Any] = parse_json((stored.schema.metadata or {})[ABOUT])
             if about["fingerprint"] != self.grid.fingerprint(entry):
                 return None
             refused = tuple((str(label), str(why)) for label, why in about["refused"])
             return ScoredEntry(stored.to_pandas(), refused, float(about["seconds"]), int(about["parameters"]))
-        except (pa.ArrowException, KeyError, TypeError, ValueError) as error:
+        except (pa.ArrowException, DataError, KeyError, TypeError, ValueError) as error:
             raise DataError(f"{path} is damaged. Delete it, and run the same command again.") from error
 
     def _has_picture(self, entry: Entry) -> bool:

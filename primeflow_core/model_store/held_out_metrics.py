@@ -1,17 +1,21 @@
 """The metrics of a model on held-out conditions or cells, read from the metrics.json of its folder."""
 
-import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from primeflow_core.data.splits import TEST
+from primeflow_core.errors import CheckpointError, DataError, PrimeflowError
 from primeflow_core.evaluation.bounded import Bounded
 from primeflow_core.evaluation.mean_row import MEAN
 from primeflow_core.evaluation.scores import LARGER_IS_BETTER
 from primeflow_core.models.checkpoint import METRICS
+from primeflow_core.runtime.json_text import read_text
+
+if TYPE_CHECKING:
+    from primeflow_core.model_store.metrics_schema import ScoreRow
 
 MEASURES = {
     "energy_distance": "Energy distance",
@@ -26,11 +30,15 @@ BETTER, NO_BETTER = "better than control cells", "no better than control cells, 
 
 @dataclass(frozen=True)
 class HeldOutMetrics:
-    """Each of ``MEASURES``, mean over the scored ``conditions``. ``seen``: training saw other cells of them."""
+    """Each of ``MEASURES``, mean over the scored ``conditions``; ``seen``: training saw other cells of them.
+
+    ``rivals``: the means of each rival that was scored beside the model, by its name; None where there is no value.
+    """
 
     figures: Mapping[str, Bounded]
     conditions: int
     seen: bool
+    rivals: Mapping[str, Mapping[str, float | None]] = field(default_factory=dict)
 
     @property
     def line(self) -> str:
@@ -65,21 +73,41 @@ class HeldOutMetrics:
 
 
 def read_validation(folder: Path) -> HeldOutMetrics | None:
-    """None for a model that was never evaluated, or whose metrics cannot be read."""
-    try:
-        metrics = json.loads((folder / METRICS).read_text(encoding="utf-8"))
-        rows = metrics["scored"][TEST]
-        mean = next(row for row in rows if row["condition"] == MEAN)
-        figures = {name: _bounded(name, mean) for name in MEASURES}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, StopIteration):
+    """None for a model that was never evaluated. Raises CheckpointError for metrics that cannot be read."""
+    path = folder / METRICS
+    if not path.is_file():
         return None
-    return HeldOutMetrics(figures, len(rows) - 1, metrics.get("held_out") == "cells")
+    try:
+        return _held_out(read_text(path))
+    except (PrimeflowError, ValueError) as error:
+        raise CheckpointError(
+            f"{path} cannot be read as the metrics of a model: {error}. Copy it again, or make it again with "
+            "`primeflow card`; the model itself can be used."
+        ) from error
 
 
-def _bounded(name: str, mean: Mapping[str, Any]) -> Bounded:
-    value, floor, ceiling = (
-        None if mean[key] is None else float(mean[key]) for key in (name, f"{name}_floor", f"{name}_ceiling")
-    )
+def _held_out(text: str) -> HeldOutMetrics | None:
+    from primeflow_core.model_store.metrics_schema import MetricsFile
+
+    metrics = MetricsFile.read(text)
+    rows = metrics.scored.get(TEST, ())
+    if not rows:
+        return None
+    mean = next((row for row in rows if row.condition == MEAN), None)
+    if mean is None:
+        raise DataError(f"scored.{TEST} has no row of the {MEAN}")
+    figures = {name: _bounded(name, mean) for name in MEASURES}
+    rivals = {} if metrics.rivals is None else metrics.rivals.model_extra or {}
+    of_rivals = {
+        row.rival: {name: row.number(name) for name in MEASURES if name in (row.model_extra or {})}
+        for row in rivals.get(TEST, ())
+        if row.condition == MEAN
+    }
+    return HeldOutMetrics(figures, len(rows) - 1, metrics.held_out == "cells", of_rivals)
+
+
+def _bounded(name: str, mean: "ScoreRow") -> Bounded:
+    value, floor, ceiling = (mean.number(key) for key in (name, f"{name}_floor", f"{name}_ceiling"))
     return Bounded(math.nan if value is None else value, floor, ceiling, LARGER_IS_BETTER[name])
 
 

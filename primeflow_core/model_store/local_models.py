@@ -65,7 +65,7 @@ class Model:
 
 @dataclass(frozen=True)
 class Library:
-    """Models by names that fit into an address, shipped ones first, and a sentence for each unreadable folder.
+    """Models by names that fit into an address, shipped ones first, and a sentence for each unreadable folder or file.
 
     A model has the name of its folder, with ``-yours`` if a shipped model has the same name.
     """
@@ -100,12 +100,12 @@ def read_library(shipped: Path, *own: Path) -> Library:
     for place in dict.fromkeys((shipped, *own)):
         for folder in _described_folders(place):
             try:
-                model = _read(folder, own=place != shipped)
+                model = Model(folder, read_manifest(folder), version_of(folder), place != shipped)
             except PrimeflowError as error:
                 problems.append(str(error))
-            else:
-                name = _name(folder, models)
-                models[name] = replace(model, key=name)
+                continue
+            name = _name(folder, models)
+            models[name] = replace(model, key=name, validation=_validation(folder, problems))
     return Library(models, tuple(problems))
 
 
@@ -113,9 +113,14 @@ def _described_folders(place: Path) -> Iterator[Path]:
     return (config.parent for config in sorted(place.glob(f"*/{checkpoint.CONFIG}")))
 
 
-def _read(folder: Path, *, own: bool) -> Model:
-    found = read_validation(folder)
-    return Model(folder, read_manifest(folder), version_of(folder), own, found.line if found else NOT_EVALUATED)
+def _validation(folder: Path, problems: list[str]) -> str:
+    """How the model did; where its metrics cannot be read that is a problem, and the model is listed all the same."""
+    try:
+        found = read_validation(folder)
+    except PrimeflowError as error:
+        problems.append(str(error))
+        return NOT_EVALUATED
+    return found.line if found else NOT_EVALUATED
 
 
 def _name(folder: Path, taken: Container[str]) -> str:

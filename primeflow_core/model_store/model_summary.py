@@ -1,16 +1,13 @@
 """A model folder as rows for a page: what the model is, what it was trained on, and its held-out metrics."""
 
-import json
 from dataclasses import dataclass
 
 import pandas as pd
 
-from primeflow_core.data.splits import TEST
-from primeflow_core.evaluation.mean_row import MEAN
 from primeflow_core.model_store.held_out_metrics import MEASURES, read_validation
 from primeflow_core.model_store.local_models import Model
 from primeflow_core.models.baselines.condition_scores import LABELS
-from primeflow_core.models.checkpoint import METRICS, STUDENT_WEIGHTS
+from primeflow_core.models.checkpoint import STUDENT_WEIGHTS
 from primeflow_core.models.model_kind import is_flow, is_guided, way_of
 
 
@@ -59,22 +56,14 @@ class HeldOutScores:
 
 
 def held_out_scores(model: Model) -> HeldOutScores | None:
-    """None for a model that was never tested."""
+    """None for a model that was never tested. Raises CheckpointError for metrics that cannot be read."""
     found = read_validation(model.folder)
     if found is None:
         return None
-    rivals = _rivals(model)
     rows = []
     for name, bounded in found.figures.items():
         better = "larger is better" if bounded.larger_is_better else "smaller is better"
         row = {"Measure": f"{MEASURES[name]} ({better})", "Model": bounded.value}
         row |= {"Floor": bounded.floor, "Ceiling": bounded.ceiling}
-        rows.append(row | {title: rivals.get(rival, {}).get(name) for rival, title in LABELS.items()})
+        rows.append(row | {title: found.rivals.get(rival, {}).get(name) for rival, title in LABELS.items()})
     return HeldOutScores(pd.DataFrame(rows), found.sentence)
-
-
-def _rivals(model: Model) -> dict[str, dict[str, float]]:
-    """The mean row of each baseline that was scored beside the model, by name; empty if none was."""
-    metrics = json.loads((model.folder / METRICS).read_text(encoding="utf-8"))
-    rows = metrics.get("rivals", {}).get(TEST, [])
-    return {row["rival"]: row for row in rows if row["condition"] == MEAN}

@@ -19,6 +19,7 @@ from primeflow_core.data.gene_names import current_symbol
 from primeflow_core.errors import DataError, PrimeflowError, SettingError
 from primeflow_core.models.checkpoint import Manifest, of_model
 from primeflow_core.runtime.atomic_files import replaced
+from primeflow_core.runtime.json_text import parse_json
 from primeflow_core.runtime.provenance import versions
 from primeflow_core.screening.goal import Goal, GoalKind
 from primeflow_core.screening.next_experiments import RULE, next_experiments
@@ -111,8 +112,9 @@ def read_screen(path: Path) -> Screen:
     try:
         return _screen(pq.read_table(path))
     except (OSError, pa.ArrowException, KeyError, TypeError, ValueError, AttributeError, PrimeflowError) as error:
+        reason = str(error).rstrip(".")
         raise DataError(
-            f"{path} cannot be read as a ranking: {error}. Name a file that `screen` wrote, or screen again."
+            f"{path} cannot be read as a ranking: {reason}. Name a file that `screen` wrote, or screen again."
         ) from error
 
 
@@ -192,12 +194,22 @@ def _records(table: pd.DataFrame) -> dict[str, Any]:
     return {"columns": list(table), "rows": [[None if pd.isna(value) else value for value in row] for row in rows]}
 
 
-def _screen(read: pa.Table) -> Screen:
-    said = json.loads((read.schema.metadata or {}).get(SAID, b"null"))
+def _said(read: pa.Table) -> dict[str, Any]:
+    """What the file says of itself, checked. Raises DataError."""
+    from primeflow_core.screening.screen_schema import ScreenFile
+
+    text = (read.schema.metadata or {}).get(SAID, b"null")
+    said = parse_json(text)
     if not isinstance(said, dict):
         raise DataError("it says nothing of a screen")
-    if said["format"] != FORMAT:
-        raise DataError(f"it has format {said['format']!r} and this version of PRiMeFlow reads format {FORMAT}")
+    if said.get("format") != FORMAT:
+        raise DataError(f"it has format {said.get('format')!r} and this version of PRiMeFlow reads format {FORMAT}")
+    ScreenFile.read(text)
+    return said
+
+
+def _screen(read: pa.Table) -> Screen:
+    said = _said(read)
     covariates = said["about"]["covariates"]
     genes = tuple(said["genes"])
     table = _table(read, covariates)

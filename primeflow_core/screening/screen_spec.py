@@ -13,6 +13,7 @@ from primeflow_core.data.conditions import Condition
 from primeflow_core.errors import CheckpointError, SettingError
 from primeflow_core.models import checkpoint
 from primeflow_core.models.sampling_plan import MOST_CELLS, SamplingPlan
+from primeflow_core.runtime.json_text import parse_json
 from primeflow_core.screening.goal import OF_COMBINATIONS, Goal
 
 FEWEST_CELLS, FEWEST_SEEDS = 10, 2
@@ -79,6 +80,14 @@ class ScreenOrder:
         plain = {name: getattr(self, name) for name in ("model", "weights", "reference", "cells", "resamples")}
         plain |= {name: [one.to_json() for one in getattr(self, name)] for name in ("candidates", "checked")}
         return {**plain, "goal": self.goal.to_json(), "seeds": list(self.seeds), "plan": asdict(self.plan)}
+
+    @staticmethod
+    def from_text(text: str) -> "ScreenOrder":
+        """Raises PrimeflowError, which says what is wrong, for anything but the JSON of ``to_json``."""
+        from primeflow_core.screening.order_schema import OrderFile
+
+        OrderFile.read(text)
+        return ScreenOrder.from_json(parse_json(text))
 
     @staticmethod
     def from_json(data: dict[str, Any]) -> "ScreenOrder":

@@ -4,7 +4,6 @@
 shard of it, and a screen that was killed goes on where its files end.
 """
 
-import json
 import re
 import socket
 import weakref
@@ -19,6 +18,7 @@ import pyarrow.parquet as pq
 from primeflow_core.errors import DataError, PrimeflowError, SettingError
 from primeflow_core.runtime.atomic_files import check_can_write, remove_partial, replaced, write_json, write_text
 from primeflow_core.runtime.folder_lock import LOCK, let_go, locked
+from primeflow_core.runtime.json_text import read_text
 from primeflow_core.screening.screen_spec import ScreenOrder
 from primeflow_core.wording import counted
 
@@ -72,13 +72,13 @@ class Parts:
     def opened(folder: Path) -> "Parts":
         """For a worker, which shares the folder. Raises SettingError where it does not see it."""
         try:
-            order = ScreenOrder.from_json(json.loads((folder / ORDER).read_text(encoding="utf-8")))
+            text = (folder / ORDER).read_text(encoding="utf-8")
         except OSError as error:
             raise SettingError(
                 f"The worker on {socket.gethostname()} cannot read {folder / ORDER} ({error.strerror}). Workers need "
                 "the folder of --out under the same path: choose an --out that all machines share."
             ) from error
-        parts = Parts(folder, order)
+        parts = Parts(folder, ScreenOrder.from_text(text))
         parts._check_is_still_ours()
         return parts
 
@@ -109,8 +109,8 @@ class Parts:
     def _begun_for(self) -> ScreenOrder | None:
         """What the folder was begun for; None where that cannot be read."""
         try:
-            return ScreenOrder.from_json(json.loads((self.folder / ORDER).read_text(encoding="utf-8")))
-        except (OSError, ValueError, KeyError, TypeError, AttributeError, PrimeflowError):
+            return ScreenOrder.from_text(read_text(self.folder / ORDER))
+        except PrimeflowError:
             return None
 
     def _clear_beginnings(self) -> None:

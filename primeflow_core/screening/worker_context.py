@@ -4,7 +4,6 @@ Cells are predicted, summarised in one row and thrown away. A row is a function 
 it is the same whatever shard or worker it was made in.
 """
 
-import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -19,6 +18,7 @@ from primeflow_core.evaluation.bootstrap import interval
 from primeflow_core.evaluation.effect_products import log_variance
 from primeflow_core.evaluation.response import ComparedCells, up_and_down
 from primeflow_core.models import checkpoint as model_folder
+from primeflow_core.runtime.json_text import read_text
 from primeflow_core.screening.effect_products import AgainstParts, sizes
 from primeflow_core.screening.goal import OF_COMBINATIONS
 from primeflow_core.screening.reference_cells import Reference
@@ -165,6 +165,7 @@ def _own_seed(seed: int, place: int) -> int:
 
 def _read_order(path: Path) -> ScreenOrder:
     try:
-        return ScreenOrder.from_json(json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, KeyError, TypeError, ValueError, AttributeError, PrimeflowError) as error:
-        raise DataError(f"{path} cannot be read as a screen: {error}. Delete its folder and screen again.") from error
+        return ScreenOrder.from_text(read_text(path))
+    except PrimeflowError as error:
+        reason = str(error).rstrip(".")
+        raise DataError(f"{path} cannot be read as a screen: {reason}. Delete its folder and screen again.") from error

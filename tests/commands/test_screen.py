@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
@@ -32,6 +33,9 @@ from primeflow_core.screening.screen_request import Request, foreseen_seconds, p
 from primeflow_core.screening.shards import Parts
 from primeflow_core.training.run import Source, prepare
 from primeflow_core.training.trainer import train
+from tests import forked
+from tests.forked import forked_workers, forking
+from tests.moments import interrupted
 from tests.tiny import RECIPE
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -65,9 +69,13 @@ def place(tmp_path_factory):
     return folder
 
 
-def screen(place, out, *more, data=True):
+def command(place, out, *more, data=True):
     named = ["--data", str(place / "screen.h5ad"), "--covariates", "cell_type"] if data else []
-    return main(["screen", "--model", str(place / "model"), "--out", str(out), *FEW, *named, *more])
+    return ["screen", "--model", str(place / "model"), "--out", str(out), *FEW, *named, *more]
+
+
+def screen(place, out, *more, data=True):
+    return main(command(place, out, *more, data=data))
 
 
 @pytest.mark.slow
@@ -168,20 +176,62 @@ def test_a_run_that_was_interrupted_goes_on(place, tmp_path, capsys, monkeypatch
     screened = screening_bench.WorkerContext.screened
     calls = []
 
-    def interrupted(*given):
+    def stopped(*given):
         calls.append(given)
         if len(calls) == 4:
             raise KeyboardInterrupt
         return screened(*given)
 
     with monkeypatch.context() as patch:
-        patch.setattr(screening_bench.WorkerContext, "screened", interrupted)
+        patch.setattr(screening_bench.WorkerContext, "screened", stopped)
         assert screen(place, resumed, *PARTS) == 130
     assert not resumed.exists()
     capsys.readouterr()
     assert screen(place, resumed, *PARTS) == 0
     assert "Going on: 3 of 6 shards are there" in capsys.readouterr().err
     assert resumed.read_bytes() == whole.read_bytes()
+
+
+MOMENTS = (
+    "hits.parquet.parts/reference.npz written", "hits.parquet.parts/order.json in place",
+    "hits.parquet.parts/fingerprint.txt written", "hits.parquet.parts/fingerprint.txt in place",
+    "hits.parquet.parts/shard-00000.parquet begun", "hits.parquet.parts/shard-00000.parquet in place",
+    "hits.parquet.parts/shard-00003.parquet written", "hits.parquet.parts/shard-00005.parquet in place",
+    "killed/hits.parquet written", "killed/hits.parquet in place",
+)  # fmt: skip
+
+
+@pytest.mark.slow
+def test_ended_at_each_moment_and_run_again_equals_never_ended(place, tmp_path):
+    whole, out = tmp_path / "whole.parquet", tmp_path / "killed" / "hits.parquet"
+    interrupted(command(place, whole, *PARTS), [])
+    interrupted(command(place, out, *PARTS), MOMENTS)
+    assert out.read_bytes() == whole.read_bytes()
+    assert not Path(f"{out}.parts").exists()
+
+
+def slow_command(*words):
+    """A target: the command, which takes half a second over each shard, so that a kill is never too late."""
+    screened = screening_bench.WorkerContext.screened
+
+    def slowly(*given):
+        time.sleep(0.5)
+        return screened(*given)
+
+    screening_bench.WorkerContext.screened = slowly
+    forked.command(*words)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("shards", [1, 3])
+def test_killed_and_run_again_equals_never_killed(place, tmp_path, shards):
+    whole, out = tmp_path / "whole.parquet", tmp_path / "hits.parquet"
+    with forking() as start:
+        process = start(slow_command, *command(place, out, *PARTS))
+        process.until(lambda: len(list(Path(f"{out}.parts").glob("shard-*"))) >= shards)
+        assert process.kill()
+    assert screen(place, whole, *PARTS) == screen(place, out, *PARTS) == 0
+    assert out.read_bytes() == whole.read_bytes()
 
 
 @pytest.mark.slow
@@ -494,14 +544,20 @@ def test_triples_need_their_parts(place, tmp_path, capsys):
 @pytest.mark.slow
 def test_the_command_on_workers_says_no_more_than_the_command_here(place, tmp_path):
     asked = ["--data", str(place / "screen.h5ad"), "--covariates", "cell_type", *FEW, *PARTS]
-    command = [sys.executable, "-m", "primeflow_core", "screen", "--model", str(place / "model"), *asked]
+    words = ["screen", "--model", str(place / "model"), *asked]
+    workers = subprocess.run(
+        [sys.executable, "-m", "primeflow_core", *words, "--out", str(tmp_path / "a.parquet"), "--workers", "2"],
+        capture_output=True, text=True, check=True, timeout=300, cwd=ROOT,
+    )  # fmt: skip
+    with forking() as start:
+        here = start(forked.command, *words, "--out", str(tmp_path / "b.parquet"))
+        assert here.ended() == 0
+        assert _but_for_times(workers.stderr) == _but_for_times(here.said)
 
-    def said(*more):
-        done = subprocess.run([*command, *more], capture_output=True, text=True, check=True, timeout=300, cwd=ROOT)
-        # The time that is left is another one in every run.
-        return [line.split(" about ")[0] for line in done.stderr.splitlines()]
 
-    assert said("--out", str(tmp_path / "a.parquet"), "--workers", "2") == said("--out", str(tmp_path / "b.parquet"))
+def _but_for_times(said):
+    """Its lines; the time that is left is another one in every run."""
+    return [line.split(" about ")[0] for line in said.splitlines()]
 
 
 @pytest.mark.slow
@@ -522,6 +578,7 @@ def test_pairs_of_real_cells_are_ranked_on_workers_as_here(mirror, tmp_path, mon
     ]
     assert main([*asked, "--out", str(tmp_path / "here.parquet")]) == 0
     assert "held-out combinations" in capsys.readouterr().out
-    assert main([*asked, "--out", str(tmp_path / "workers.parquet"), "--workers", "2"]) == 0
+    with forked_workers():
+        assert main([*asked, "--out", str(tmp_path / "workers.parquet"), "--workers", "2"]) == 0
     here, workers = ((tmp_path / name).read_bytes() for name in ("here.parquet", "workers.parquet"))
     assert here == workers

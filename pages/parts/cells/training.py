@@ -11,7 +11,7 @@ import streamlit as st
 
 import pages
 from pages import plain
-from primeflow_core.errors import DataError, PrimeflowError
+from primeflow_core.errors import CheckpointError, DataError, PrimeflowError
 from primeflow_core.figures.interactive.losses import loss_curve
 from primeflow_core.model_store.held_out_metrics import MEASURES, read_validation
 from primeflow_core.runtime.jobs import BusyError, JobManager, JobState, JobStatus
@@ -218,7 +218,11 @@ def show_trained(trained: Trained) -> None:
 
 def show_validation(folder: Path) -> None:
     """Each metric on held-out cells, and how far it is on the way from its floor to its ceiling."""
-    found = read_validation(folder)
+    try:
+        found = read_validation(folder)
+    except CheckpointError as error:
+        st.warning(plain(str(error)), icon=":material/warning:")
+        return
     if found is None:
         st.caption("It was not evaluated.")
         return
