@@ -7,11 +7,12 @@ from pydantic import Field
 from primeflow_core.data.condition_schema import ConditionEntry
 from primeflow_core.models.sampling_plan import SamplingPlan
 from primeflow_core.runtime.file_schema import FileSchema, schema_of
-from primeflow_core.screening.goal import GoalKind
 
 
 class GoalEntry(FileSchema):
-    kind: GoalKind
+    """``Goal`` says which kinds there are, and what each needs."""
+
+    kind: str
     raised: tuple[str, ...]
     lowered: tuple[str, ...]
     target: ConditionEntry | None

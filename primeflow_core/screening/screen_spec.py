@@ -1,4 +1,4 @@
-"""A screen as it was asked for: everything that decides its table, and nothing else."""
+"""The specification of a screen: everything that decides its table, and nothing else."""
 
 import hashlib
 import json
@@ -14,13 +14,13 @@ from primeflow_core.errors import CheckpointError, SettingError
 from primeflow_core.models import checkpoint
 from primeflow_core.models.sampling_plan import MOST_CELLS, SamplingPlan
 from primeflow_core.runtime.json_text import parse_json
-from primeflow_core.screening.goal import OF_COMBINATIONS, Goal
+from primeflow_core.screening.goal import Goal
 
 FEWEST_CELLS, FEWEST_SEEDS = 10, 2
 RESAMPLES = 200
 SHARDS, LARGEST_SHARD = 48, 64
-"""A screen is cut into about so many shards, of so many candidates at most: small enough to lose one, and to share
-them out evenly, large enough that writing one costs nothing beside screening it."""
+"""A screen has about 48 shards of at most 64 candidates: small enough to lose one and to spread the work evenly, large
+enough that writing one costs little compared with screening it."""
 
 
 @dataclass(frozen=True)
@@ -55,12 +55,12 @@ class ScreenOrder:
             )
         if not self.candidates:
             raise SettingError("There is no candidate to screen.")
-        if self.goal.kind in OF_COMBINATIONS and any(len(c.perturbations) < 2 for c in self.candidates):
+        if self.goal.record.combinations_only and any(len(c.perturbations) < 2 for c in self.candidates):
             raise SettingError(f"The goal {self.goal.kind} ranks combinations; leave single perturbations out.")
 
     @cached_property
     def everything(self) -> tuple[Condition, ...]:
-        """The checked conditions, so that the trust in a ranking is known early, then the candidates."""
+        """The checked conditions first, so that trust is known early, then the candidates."""
         return tuple(dict.fromkeys((*self.checked, *self.candidates)))
 
     @cached_property
