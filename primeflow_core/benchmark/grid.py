@@ -56,7 +56,7 @@ class Grid:
         names = [recipe.name for recipe in self.recipes]
         for name, values in (("recipes", names), ("seeds", self.seeds), ("guidance weights", self.weights)):
             if not values or len(set(values)) < len(values):
-                raise SettingError(f"The {name} are {_listed(values)}. Give one or more, each only once.")
+                raise SettingError(f"The {name} are {_listed(values)}. Give one or more, each once.")
         if min(self.seeds) < 0:
             raise SettingError("Seeds must be 0 or more.")
         if not all(0 <= weight <= MOST_GUIDANCE for weight in self.weights):

@@ -31,8 +31,8 @@ def day_of(about: About) -> str:
 def _check(about: About) -> None:
     for name, listed in (("seeds", about.seeds), ("split_sha256", about.split_sha256)):
         if not listed:
-            raise DataError(f"{name} is [], and must be a list that is not empty")
+            raise DataError(f"{name} is [], but must be a list that is not empty")
     try:
         datetime.fromisoformat(about.made)
     except ValueError as error:
-        raise DataError(f"made is {shortened(about.made)}, and must be a date and time") from error
+        raise DataError(f"made is {shortened(about.made)}, but must be a date and time") from error

@@ -30,9 +30,9 @@ BETTER, NO_BETTER = "better than control cells", "no better than control cells, 
 
 @dataclass(frozen=True)
 class HeldOutMetrics:
-    """Each of ``MEASURES``, mean over the scored ``conditions``; ``seen``: training saw other cells of them.
+    """Each of ``MEASURES``, mean over the scored ``conditions``. ``seen``: training saw other cells of them.
 
-    ``rivals``: the means of each rival that was scored beside the model, by its name; None where there is no value.
+    ``rivals``: the means of each baseline that was scored beside the model, by its name; None for a missing value.
     """
 
     figures: Mapping[str, Bounded]
@@ -82,7 +82,7 @@ def read_validation(folder: Path) -> HeldOutMetrics | None:
     except (PrimeflowError, ValueError) as error:
         raise CheckpointError(
             f"{path} cannot be read as the metrics of a model: {error}. Copy it again, or make it again with "
-            "`primeflow card`; the model itself can be used."
+            "`primeflow card`. You can still use the model."
         ) from error
 
 

@@ -114,7 +114,7 @@ def _described_folders(place: Path) -> Iterator[Path]:
 
 
 def _validation(folder: Path, problems: list[str]) -> str:
-    """How the model did; where its metrics cannot be read that is a problem, and the model is listed all the same."""
+    """The line on the model's metrics. Unreadable metrics are added to ``problems``; the model is still listed."""
     try:
         found = read_validation(folder)
     except PrimeflowError as error:

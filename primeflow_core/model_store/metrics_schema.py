@@ -1,4 +1,4 @@
-"""What the metrics.json of a model must hold. Imported only to read one, see runtime/file_schema.py."""
+"""The schema of a model's metrics.json. Imported only to read one, see runtime/file_schema.py."""
 
 from typing import Annotated, Any, Literal
 
@@ -17,7 +17,7 @@ Figure = Annotated[Any, AfterValidator(_figure)]
 
 
 class ScoreRow(FileSchema):
-    """The scores of one condition, or their mean; covariates are columns of their own."""
+    """The scores of one condition, or their mean. Each covariate is a column."""
 
     model_config = ConfigDict(extra="allow")
     __pydantic_extra__: dict[str, Figure]
@@ -25,7 +25,7 @@ class ScoreRow(FileSchema):
     rival: str = ""
 
     def number(self, name: str) -> float | None:
-        """Raises ValueError, in words for a sentence, where there is none of that name."""
+        """The number in column ``name``. Raises ValueError, worded for a sentence, if it is missing or a text."""
         extra = self.__pydantic_extra__
         if name not in extra:
             raise ValueError(f"the row of {self.condition} lacks {name}")
@@ -46,7 +46,7 @@ class RefusedRow(FileSchema):
 
 
 class RivalRows(FileSchema):
-    """By the part of the split; what could not be predicted, and why."""
+    """Rows by the part of the split. ``refused``: the conditions that could not be predicted, and why."""
 
     model_config = ConfigDict(extra="allow")
     __pydantic_extra__: dict[str, Rows]
@@ -54,7 +54,7 @@ class RivalRows(FileSchema):
 
 
 class MetricsFile(FileSchema):
-    """Files of older versions lack some of it; ``scored`` holds rows by the part of the split."""
+    """``scored`` has rows by the part of the split. Files of older versions have fewer fields."""
 
     scored: dict[str, Rows]
     held_out: Literal["conditions", "cells"] = "conditions"

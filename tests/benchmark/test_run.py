@@ -57,7 +57,7 @@ def test_every_recipe_meets_every_seed_and_flows_every_weight():
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"seeds": (0, 0)}, "seeds 0, 0 must be"), ({"seeds": ()}, r"\(none\)"), ({"weights": (-1.0,)}, "0 to 20"),
+        ({"seeds": (0, 0)}, "seeds are 0, 0"), ({"seeds": ()}, r"\(none\)"), ({"weights": (-1.0,)}, "0 to 20"),
         ({"weights": (float("nan"),)}, "0 to 20"), ({"cells": 7}, "8 to 1,000"), ({"cells": 1001}, "8 to 1,000"),
         ({"seeds": (-1,)}, "0 or more"), ({"recipes": (RECIPE, RECIPE)}, "each once"),
     ],

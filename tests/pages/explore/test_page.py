@@ -484,7 +484,7 @@ def test_the_interaction_card_says_a_class_with_its_interval(models):
     app = opened()
     assert "More or less than the sum of its parts?" in text_of(app)
     assert "What would falsify this" in text_of(app)
-    assert "Alone:" in text_of(app)
+    assert "Each part alone:" in text_of(app)
     single = opened(b="")
     single.selectbox(key="b").set_value(None).run()
     assert "More or less than the sum of its parts?" not in text_of(single)
