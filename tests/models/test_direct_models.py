@@ -61,7 +61,7 @@ class TestRows:
         ("settings", "message"),
         [
             ({"sandwich": {}}, r"the row 'sandwich', and this version knows flow, field"),
-            ({"linear": {"butter": 1}}, r"row linear has the setting 'butter'"),
+            ({"linear": {"butter": 1}}, r"row linear .* has the key linear.butter"),
         ],
     )
     def test_what_no_row_has_is_named(self, settings, message):
