@@ -57,11 +57,11 @@ def main(arguments: Sequence[str]) -> int:
         if not lacks_memory(error):
             raise
         return _refused(
-            "there was not enough memory for this; what was finished before stands. Ask for fewer cells, or give a "
+            "there was not enough memory for this; finished parts are kept. Ask for fewer cells, or give a "
             "training a smaller batch or recipe (--set batch_size=N, --recipe)."
         )
     except KeyboardInterrupt:
-        sys.stderr.write("primeflow: interrupted; what was finished before stands.\n")
+        sys.stderr.write("primeflow: interrupted; finished parts are kept.\n")
         return INTERRUPTED
     return 0
 

@@ -31,7 +31,7 @@ def app_command(given: argparse.Namespace) -> None:
 
 def _check_free(address: str, port: int) -> None:
     if not 1 <= port <= 65535:
-        raise SettingError(f"--port {port} is no port; choose one between 1 and 65535.")
+        raise SettingError(f"--port {port} is not a port; choose one between 1 and 65535.")
     with socket.socket() as probe:
         if sys.platform != "win32":
             # On Windows it would let two servers listen to one port.

@@ -28,7 +28,7 @@ MOST_SEEDS = 100
 
 
 def benchmark_command(given: argparse.Namespace) -> None:
-    """Finished entries are never made again; killed, the same command goes on."""
+    """Finished entries are kept: if it is killed, the same command resumes."""
     from primeflow_core.benchmark.store import BenchmarkStore
     from primeflow_core.training.recipes.registry import RECIPES
 
@@ -46,7 +46,7 @@ def benchmark_command(given: argparse.Namespace) -> None:
     if failed:
         raise SettingError(
             f"{len(failed)} of {counted(len(store.grid.entries), 'training')} failed, and the table is without them. "
-            "Mend what is said above; the same command goes on with them."
+            "Fix what is named above, then run the same command again to resume."
         )
 
 

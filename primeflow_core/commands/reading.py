@@ -37,7 +37,7 @@ def data_file(text: str) -> DataFile:
     if text in {dataset.name for dataset in datasets.DATASETS}:
         local = datasets.local_path(text)
         if local is None:
-            raise DataError(f"{text} is not here yet. Bring it with: primeflow fetch {text}")
+            raise DataError(f"{text} is not on this machine yet. Download it with: primeflow fetch {text}")
         return DataFile(local, datasets.dataset_named(text))
     if path.exists():
         return DataFile(path, None)

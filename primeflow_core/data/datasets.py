@@ -290,7 +290,7 @@ def _copy(remote: Remote, file: Path, cached: Path) -> Record:
 def _not_brought(remote: Remote, reasons: list[str]) -> str:
     why = " ".join(reasons) or "It has no public address and no mirror is set."
     return (
-        f"{remote.file_name} ({megabytes(remote.size)}) could not be brought. {why} Check the network, or set "
+        f"{remote.file_name} ({megabytes(remote.size)}) could not be downloaded. {why} Check the network, or set "
         f"PRIMEFLOW_MIRROR to a folder that holds {remote.file_name}."
     )
 
@@ -303,5 +303,5 @@ def open_cells(name: str) -> Cells:
     dataset = dataset_named(name)
     path = _simulated(dataset) if dataset.simulated else local_path(name)
     if path is None:
-        raise DownloadError(f"{name} is not on this machine yet. Bring it with: primeflow fetch {name}")
+        raise DownloadError(f"{name} is not on this machine yet. Download it with: primeflow fetch {name}")
     return read_cells_as(path, dataset.columns, normalise=dataset.counts)

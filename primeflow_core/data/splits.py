@@ -54,7 +54,7 @@ class Split:
     def indices(self, cells: Cells, part: str) -> np.ndarray:
         """Indices into ``cells`` of ``part``, in file order. Raises SettingError for an unknown part."""
         if part not in PARTS:
-            raise SettingError(f"{part!r} is no part of a split; use {', '.join(PARTS)}.")
+            raise SettingError(f"{part!r} is not a part of a split; use {', '.join(PARTS)}.")
         return np.flatnonzero(self.part_of(cells) == part)
 
     def conditions(self, cells: Cells, part: str) -> tuple[Condition, ...]:
@@ -116,7 +116,7 @@ def listed_parts(path: Path) -> dict[str, str]:
             continue
         part = LEFT_OUT if part in _BLANK else part
         if part not in (*PARTS, LEFT_OUT):
-            raise DataError(f"{path.name}, line {line}: {row[1]!r} is no part of a split. Use train, val or test.")
+            raise DataError(f"{path.name}, line {line}: {row[1]!r} is not a part of a split. Use train, val or test.")
         if name in listed:
             raise DataError(f"{path.name}, line {line}: the cell {name!r} stands in the file twice. Keep one line.")
         listed[name] = part

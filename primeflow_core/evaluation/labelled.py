@@ -96,7 +96,7 @@ def _check_values(values: sp.csr_matrix, names: pd.Index, genes: tuple[str, ...]
     if len(bad):
         cell = names[np.searchsorted(values.indptr, bad[0], side="right") - 1]
         raise DataError(
-            f"{source}: X holds a value that is no number (NaN or infinite), first in cell {cell}, gene "
+            f"{source}: X holds a value that is not a number (NaN or infinite), first in cell {cell}, gene "
             f"{genes[values.indices[bad[0]]]}. Replace or remove it."
         )
     repeated = [gene for gene, times in Counter(genes).items() if times > 1]

@@ -12,7 +12,7 @@ _POINTER = re.compile(r"url\(\s*['\"]?\s*(?!#)|@import", re.IGNORECASE)
 
 
 def check_svg(text: str, name: str) -> None:
-    """Raises DataError, with the figure's ``name``, for text that is no SVG, or one that runs or fetches something."""
+    """Raises DataError, with the figure's ``name``, for text that is not an SVG, or runs or fetches something."""
     if "<!ENTITY" in text:
         raise DataError(_refusal(name, "defines entities"))
     try:

@@ -82,7 +82,7 @@ def _hindrance(path: Path) -> str:
     if path.is_dir():
         return "is a folder"
     if path.exists() and not path.is_file():
-        return "is no ordinary file and would be replaced by one"
+        return "is not a regular file and would be overwritten"
     if path.exists() and not os.access(path, os.W_OK):
         return "may not be written to"
     if not os.access(path.resolve().parent, os.W_OK):

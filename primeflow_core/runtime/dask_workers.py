@@ -93,7 +93,7 @@ def _ctrl_c_waits() -> Iterator[None]:
 def check_address(scheduler: str) -> None:
     """Raises SettingError for what cannot be the address of a scheduler; Dask would look for it for long."""
     if not ADDRESS.fullmatch(scheduler):
-        raise SettingError(f"{scheduler!r} is no address of a Dask scheduler. Give it as tcp://HOST:PORT.")
+        raise SettingError(f"{scheduler!r} is not the address of a Dask scheduler. Give it as tcp://HOST:PORT.")
 
 
 @contextmanager

@@ -199,7 +199,7 @@ def _device(name: str) -> torch.device:
     try:
         return torch.device(chosen)
     except RuntimeError as error:
-        raise SettingError(f"{name!r} is no device. Use auto, cpu or cuda.") from error
+        raise SettingError(f"{name!r} is not a device. Use auto, cpu or cuda.") from error
 
 
 def _settled(folder: Path, manifest: Manifest, source: Source, resume: bool) -> Manifest:

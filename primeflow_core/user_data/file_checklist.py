@@ -169,7 +169,7 @@ class _Reading:
         if self.fixes.repair.normalise:
             was = "Counts" if self.found.scale is Scale.COUNTS else "Values"
             return Row(
-                "Values", CheckMark.GOOD, f"{was}, brought to the log scale: log1p at the median total of your cells."
+                "Values", CheckMark.GOOD, f"{was}, converted to the log scale: log1p at the median total of your cells."
             )
         return Row("Values", CheckMark.GOOD, f"Log-normalised, up to {self.found.highest:.2f}.")
 
@@ -275,7 +275,7 @@ def _no_perturbations(wrong: Problem) -> Row:
         return Row("Perturbations", CheckMark.BAD, f"{wrong.text} Which one does?", (Mend.CONDITION, Mend.UNTREATED))
     if wrong.code == "dose":
         return Row("Perturbations", CheckMark.BAD, f"{wrong.text} Leave the doses out?", (Mend.NO_DOSE,))
-    remedy = wrong.remedy if wrong.code == "missing-value" else "Choose another column, or mend it in your file."
+    remedy = wrong.remedy if wrong.code == "missing-value" else "Choose another column, or fix it in your file."
     return Row(
         "Perturbations", CheckMark.BAD, f"{wrong.text} {remedy}", (Mend.CONDITION, Mend.SEPARATOR, Mend.COVARIATES)
     )

@@ -151,7 +151,7 @@ def data_files() -> tuple[str, ...]:
 
 
 def data_file(name: str) -> BroughtFile:
-    """One of ``data_files``. Raises DataError for any other name, and for what is no AnnData file."""
+    """One of ``data_files``. Raises DataError for any other name, and for what is not an AnnData file."""
     folder = data_folder()
     if folder is None or name not in data_files():
         raise DataError(f"There is no {name} in the data folder of this app. Choose one of the list.")

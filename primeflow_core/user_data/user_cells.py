@@ -161,7 +161,7 @@ class OwnShelf:
 def read_own(own: Own) -> Cells:
     """All cells of the file in its own genes, names and contexts, log-normalised. Raises DataError."""
     if not own.file.is_file():
-        raise DataError(f"{own.name} is no longer kept on this machine. Bring it again on the page Your cells.")
+        raise DataError(f"{own.name} is no longer kept on this machine. Upload it again on the page Your cells.")
     with speaking_of(own.file, own.name):
         cells = read_mended(own.file, own.fixes.wishes, own.fixes.repair)
     return replace(cells, source=own.name)

@@ -345,7 +345,7 @@ def test_without_measured_cells_controls_are_predicted_and_nothing_is_checked(pl
         (["--noise-seeds", "65"], "it must be 2 to 64"),
         (["--seed", "-1"], "--seed is -1; it must be 0 or more"),
         (["--seed", str(2**62)], "below 4,611,686,018,427,387,904"),
-        (["--scheduler", "my cluster"], "is no address of a Dask scheduler"),
+        (["--scheduler", "my cluster"], "is not the address of a Dask scheduler"),
         (["--goal", "genes", "--raise", "/dev/null/none,"], "None of these genes"),
         (["--goal", "genes", "--raise", ","], "names no gene"),
         (["--goal", "genes", "--raise", ",".join(f"NOSUCH{i}" for i in range(99))], "None of these genes"),

@@ -99,7 +99,9 @@ def test_the_cache_is_in_the_home_folder_unless_told(monkeypatch, tmp_path):
 def test_nothing_local_is_none_and_says_how_to_fetch(row):
     row()
     assert local_path("ours") is None
-    with pytest.raises(DownloadError, match=r"ours is not on this machine yet\. Bring it with: primeflow fetch ours"):
+    with pytest.raises(
+        DownloadError, match=r"ours is not on this machine yet\. Download it with: primeflow fetch ours"
+    ):
         open_cells("ours")
 
 
@@ -175,7 +177,7 @@ def test_each_fault_is_named_and_leaves_nothing_behind(row, server, cache, name)
 
 def test_without_a_network_the_size_and_the_way_out_are_told(row):
     row(address="http://127.0.0.1:9/ours.h5ad")
-    with pytest.raises(DownloadError, match=r"ours\.h5ad \(2\.0 MB\) could not be brought\. .*could not be reached"):
+    with pytest.raises(DownloadError, match=r"ours\.h5ad \(2\.0 MB\) could not be downloaded\. .*could not be reached"):
         fetch("ours")
 
 

@@ -169,7 +169,7 @@ def test_split_files_are_read_with_and_without_header(tmp_path, lines, packed):
 @pytest.mark.parametrize(
     ("lines", "message"),
     [
-        (["c0,trian", *ROWS[1:]], "s.csv, line 1: 'trian' is no part of a split. Use train, val or test"),
+        (["c0,trian", *ROWS[1:]], "s.csv, line 1: 'trian' is not a part of a split. Use train, val or test"),
         ([*ROWS[:3], "c3,holdout"], "line 4: 'holdout' is no part"),
         ([*ROWS, "c9,val"], "names 1 cells that are not in cells in memory, for instance 'c9'"),
         (ROWS[:3], "does not name 1 of the 4 cells .* 'c3'. .*--unlisted train or --unlisted leave-out"),

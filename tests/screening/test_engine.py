@@ -357,7 +357,7 @@ def test_a_scheduler_that_does_not_answer(parts, monkeypatch):
 @pytest.mark.parametrize("address", ["no address", "http://127.0.0.1:1", "127.0.0.1:8786", "tcp://host", ""])
 def test_what_is_no_address_is_not_looked_for(parts, address, monkeypatch):
     monkeypatch.setattr(distributed, "Client", lambda *_, **__: pytest.fail("it was looked for"))
-    with pytest.raises(SettingError, match="is no address of a Dask scheduler"):
+    with pytest.raises(SettingError, match="is not the address of a Dask scheduler"):
         run_on_workers(parts, Path("model"), lambda done: None, scheduler=address)
 
 

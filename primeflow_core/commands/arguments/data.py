@@ -11,7 +11,7 @@ def add_commands(commands: Subcommands) -> None:
     parser.add_argument("--json", action="store_true", help="as JSON")
     parser.set_defaults(run="primeflow_core.commands.data:datasets_command")
     parser = add_command(
-        commands, "fetch", "Bring a named data set into the cache.", "primeflow fetch perturbench-devel"
+        commands, "fetch", "Download a named data set into the cache.", "primeflow fetch perturbench-devel"
     )
     parser.add_argument("name", help="a name that `primeflow datasets` lists")
     parser.set_defaults(run="primeflow_core.commands.data:fetch_command")
@@ -36,7 +36,10 @@ def _add_simulate(commands: Subcommands) -> None:
 
 def _add_check(commands: Subcommands) -> None:
     parser = add_command(
-        commands, "check", "Say what a file is and what stands in the way.", "primeflow check screen.h5ad"
+        commands,
+        "check",
+        "Describe a file, and say what must be changed before it can be used.",
+        "primeflow check screen.h5ad",
     )
     parser.add_argument("data", help=".h5ad file, or the name of a data set in the cache")
     parser.add_argument("--json", action="store_true", help="as JSON")

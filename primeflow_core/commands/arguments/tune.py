@@ -33,7 +33,7 @@ def add_commands(commands: Subcommands) -> None:
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=0, help="of the search and of every training")
     parser.add_argument(
-        "--out", type=Path, required=True, help="folder of the trials; killed, the same command goes on"
+        "--out", type=Path, required=True, help="folder of the trials; run the same command again to resume"
     )
     add_reading_options(parser)
     parser.set_defaults(run="primeflow_core.commands.tune:tune_command")

@@ -67,7 +67,7 @@ def inspect(
     kind: str | None = None,
     normalise: bool = False,
 ) -> Inspection:
-    """Describe an .h5ad without loading its values. Raises DataError only for what is no AnnData file at all."""
+    """Describe an .h5ad without loading its values. Raises DataError only for what is not an AnnData file at all."""
     wishes = Wishes(condition, covariates, control, separator, dose, kind)
     return examine(path, wishes, Repair(normalise)).inspection
 
@@ -184,7 +184,9 @@ def _value_problems(
     """The one thing that keeps X from being used as it is, or nothing."""
     if values.bad is not None:
         cell, gene = values.bad
-        text = f"X holds a value that is no number (NaN or infinite), first in cell {cells[cell]}, gene {genes[gene]}."
+        text = (
+            f"X holds a value that is not a number (NaN or infinite), first in cell {cells[cell]}, gene {genes[gene]}."
+        )
         return [error("not-a-number", text, "Replace or remove it before saving.")]
     if values.nonzero == 0:
         return [error("all-zero", "All values are zero.", "Check which matrix was saved as X.")]
@@ -196,10 +198,10 @@ def _value_problems(
         return [error("normalised-already", text, "Leave out --normalise.")]
     if scale is Scale.COUNTS and not normalise:
         text = f"Values are whole numbers up to {values.highest:,.0f}: counts."
-        return [error("counts", text, "Pass --normalise to bring them to the log scale.")]
+        return [error("counts", text, "Pass --normalise to convert them to the log scale.")]
     if scale is Scale.LINEAR and not normalise:
         text = f"Values go up to {values.highest:,.6g} with fractions: normalised but not on the log scale."
-        return [error("linear", text, "Pass --normalise to bring them to the log scale.")]
+        return [error("linear", text, "Pass --normalise to convert them to the log scale.")]
     return []
 
 

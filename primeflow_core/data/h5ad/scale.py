@@ -1,4 +1,4 @@
-"""What the values of a file are: counts, log-normalised, normalised or scaled; and counts brought to the log scale."""
+"""What the values of a file are: counts, log-normalised, normalised or scaled; and log1p of normalised counts."""
 
 from enum import StrEnum
 

@@ -179,13 +179,13 @@ def read_table(file: h5py.File, name: str, path: Path) -> pd.DataFrame:
     """``obs`` or ``var``, with the names as text in the index."""
     table = _element(file, name, path)
     if not isinstance(table, pd.DataFrame):
-        raise DataError(f"{path.name} is damaged: {name} is no table. {_write_hint(path)}")
+        raise DataError(f"{path.name} is damaged: {name} is not a table. {_write_hint(path)}")
     table.index = table.index.astype(str)
     return table
 
 
 def shape(file: h5py.File, path: Path) -> tuple[int, int]:
-    """Cells and genes of X. Raises DataError where X is no matrix of numbers."""
+    """Cells and genes of X. Raises DataError where X is not a matrix of numbers."""
     x = file["X"]
     found = x.attrs.get("shape") if isinstance(x, h5py.Group) else x.shape
     numbers = _numbers(x)

@@ -58,7 +58,7 @@ def apprentice(
     split = read_split(folder / checkpoint.SPLIT, cells)
     predictor = checkpoint.load(folder, device, student=False)
     if not isinstance(predictor, PRiMeFlow):
-        raise SettingError(f"{manifest.name} is no PRiMeFlow; only a PRiMeFlow can have a student.")
+        raise SettingError(f"{manifest.name} is not a PRiMeFlow model; only PRiMeFlow models can have a student.")
     training = cells.subset(split.indices(cells, TRAIN))
     zeros = manifest.sampling.zeros
     student = distill(predictor, training, manifest.trained_on, zeros, config, seed, on_step)

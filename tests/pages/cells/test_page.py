@@ -244,7 +244,7 @@ def test_a_file_that_is_only_looked_at_is_found_again_with_what_was_said_of_it(m
     adata.write_h5ad(path)
     app = press(upload(opened(), path.read_bytes()), "Normalise now")
     again = opened(file=file_of(app))
-    assert "brought to the log scale" in text_of(again)
+    assert "converted to the log scale" in text_of(again)
     assert "own" not in again.query_params
     press(again, "Forget my file")
     assert "file" not in again.query_params

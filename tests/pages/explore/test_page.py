@@ -410,13 +410,13 @@ def test_downloading_the_real_cells_opens_on_them(models, monkeypatch, mirror, t
 
 def test_a_failed_download_is_said_plainly(models, monkeypatch):
     def unreachable(name: str) -> None:
-        raise DownloadError(f"{name} could not be brought. Check the network.")
+        raise DownloadError(f"{name} could not be downloaded. Check the network.")
 
     monkeypatch.delenv("PRIMEFLOW_CHECKPOINTS")
     monkeypatch.setattr(pages, "fetch", unreachable)
     app = opened()
     app.button(key="fetch-perturbench-devel").click().run()
-    assert "perturbench-devel could not be brought. Check the network." in text_of(app)
+    assert "perturbench-devel could not be downloaded. Check the network." in text_of(app)
     assert "the model expects" in text_of(app)
 
 
