@@ -1,4 +1,4 @@
-"""What the models of a benchmark are called before people: the paper's names in place of those of recipes."""
+"""Display names of the models of a benchmark: the names of the paper in place of recipe names."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -12,12 +12,12 @@ Entry = tuple[str, float]
 
 
 def family(recipe: str) -> str:
-    """``PRiMeFlow`` for ``unet-tiny``; the recipe's own name where it is of no known family."""
+    """``PRiMeFlow`` for ``unet-tiny``; the recipe's own name if its family is not known."""
     return label_of(recipe)
 
 
 def labels(entries: Sequence[Entry]) -> dict[Entry, str]:
-    """Of each entry a name that no other has: with the recipe's where a family has two, with the weight unless 1."""
+    """A unique name for each entry: with the recipe if its family has two, with the guidance weight unless 1."""
     recipes = dict.fromkeys(recipe for recipe, _ in entries)
     shared = Counter(map(family, recipes))
     found = {}

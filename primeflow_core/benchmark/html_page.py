@@ -1,4 +1,4 @@
-"""The table of a benchmark with a figure of each metric, as one HTML file that opens anywhere, offline."""
+"""The table of a benchmark with a figure for each metric, as one HTML file that works offline."""
 
 import base64
 from collections.abc import Mapping, Sequence
@@ -28,8 +28,8 @@ MEANING: Mapping[str, tuple[str, str]] = {
 def html_page(
     title: str, table: pd.DataFrame, rows: pd.DataFrame, *, notes: Sequence[str] = (), simulated: bool
 ) -> str:
-    """``table`` of leaderboard.leaderboard, ``rows`` those that the models are compared on, ``notes`` what to know
-    first; all text is escaped."""
+    """``table`` from leaderboard.leaderboard, ``rows`` of the compared conditions, ``notes`` to read first. All text is
+    escaped."""
     shown = [name for name in SHOWN if name in table]
     figures = "".join(_figure(rows, name, simulated=simulated) for name in shown)
     said = "".join(f"{escape(note)} " for note in notes)
@@ -58,18 +58,18 @@ def _table(table: pd.DataFrame, names: list[str]) -> str:
         body.append("<tr>" + "".join(cells) + "</tr>")
     first = "".join(f'<th class="number">{name}</th>' for name in ("Guidance", "Trainings", "Conditions"))
     return (
-        '<div class="wide" tabindex="0"><table><caption>Bold: the best, and what lies within one standard deviation of '
-        f"it.</caption><thead><tr><th>Model</th>{first}{heads}</tr></thead><tbody>{''.join(body)}</tbody></table></div>"
+        '<div class="wide" tabindex="0"><table><caption>Bold: the best, and all within one standard deviation of it.'
+        f"</caption><thead><tr><th>Model</th>{first}{heads}</tr></thead><tbody>{''.join(body)}</tbody></table></div>"
     )
 
 
 def _figure(rows: pd.DataFrame, name: str, *, simulated: bool) -> str:
     title, meaning = MEANING[name]
     drawn = base64.b64encode(svg(metric_of_models(rows, name, title, simulated=simulated)).encode()).decode()
-    alt = f"{title} of every model; the table above holds the figures."
+    alt = f"{title} of every model; the table above has the numbers."
     return (
         f'<section><h2>{escape(title)}</h2><figure><img alt="{escape(alt)}" src="data:image/svg+xml;base64,{drawn}">'
-        f"<figcaption>{escape(meaning)} A number with an arrow is the mean of a model too far away to be drawn."
+        f"<figcaption>{escape(meaning)} A number with an arrow is the mean of a model that lies outside the figure."
         "</figcaption></figure></section>"
     )
 

@@ -10,6 +10,6 @@ from primeflow_core.models.checkpoint import SPLIT
 
 
 def fitted_to_training(cells: Cells, folder: Path) -> FittedRivals:
-    """All rivals, fitted to the cells that the model in ``folder`` was trained on. Raises DataError."""
+    """All baselines, fitted to the cells that the model in ``folder`` was trained on. Raises DataError."""
     split = read_split(folder / SPLIT, cells, unlisted="leave-out")
     return fit_rivals(cells.subset(split.indices(cells, TRAIN)))

@@ -20,7 +20,7 @@ LABELS: dict[str, str] = {
 
 
 def without_trust(data: str, fewest: int, *, predicted_controls: bool, simulated: bool) -> str:
-    """What stands above a ranking whose trust cannot be told. ``data``: what the model was trained on; ``fewest``: how
+    """The text above a ranking that could not be checked. ``data``: what the model was trained on; ``fewest``: how
     many held-out conditions would be needed."""
     measured = "simulated" if simulated else "measured"
     why = (
@@ -29,18 +29,18 @@ def without_trust(data: str, fewest: int, *, predicted_controls: bool, simulated
         else f"fewer than {fewest} held-out conditions like the candidates were {measured} and have a score"
     )
     return (
-        f"Nothing {measured} backs this ranking: {why}. How far to trust it cannot be told; take it as the model's "
-        "guess."
+        f"This ranking could not be checked against {measured} cells: {why}. We cannot say how far to trust it. Treat "
+        "it as the model's guess."
     )
 
 
 def label_of(name: str) -> str:
-    """What people call the model or a rival."""
+    """The display name of the model or of a baseline."""
     return LABELS.get(name, name)
 
 
 def sentences(rows: "Sequence[TrustRow]", what: str, refused: Sequence[str], *, simulated: bool) -> tuple[str, ...]:
-    """Of the model's row, then those of the rivals; ``what``: what was held out; ``refused``: rivals without a row."""
+    """``rows``: the model's, then the baselines'; ``what``: what was held out; ``refused``: baselines without a row."""
     measured = "simulated" if simulated else "measured"
     model, rivals = rows[0], rows[1:]
     said = [_of_model(model, what, measured)]
@@ -51,14 +51,16 @@ def sentences(rows: "Sequence[TrustRow]", what: str, refused: Sequence[str], *, 
     if partly := [rival for rival in beside if rival not in whole and rival.lead <= 0]:
         said.append(_of_partial_rival(min(partly, key=lambda rival: rival.lead)))
     if tied := [rival.label for rival in rivals if not np.isfinite(rival.spearman)]:
-        said.append(f"{_list(tied)}: the same score for all of them, so no ranking, and hits by chance.")
+        said.append(
+            f"{_list(tied)}: the same score for every condition, so there is no ranking and hits are by chance."
+        )
     if refused:
-        said.append(f"Left out, for they can score too few of these {what}: {_list(refused)}.")
+        said.append(f"Left out, because they can score too few of these {what}: {_list(refused)}.")
     if not rivals:
-        said.append("No cheap rival stands beside it, so nothing says whether a simpler rule would do as well.")
+        said.append("No baseline was available, so we cannot say whether a simple rule would rank as well.")
     said.append(
-        f"1 would be the {measured} order, 0 no order at all, −1 the reverse; brackets hold 95 % of what other cells "
-        f"and other {what} could give."
+        f"1 is the {measured} order, 0 is no order, −1 is the reverse order. Brackets are 95 % intervals over cells "
+        f"and {what}."
     )
     return tuple(said)
 
@@ -84,13 +86,13 @@ def _hits(row: "TrustRow", measured: str) -> str:
 
 
 def _of_best_rival(rival: "TrustRow", what: str) -> str:
-    named = f"{rival.label}, the best cheap rival, reaches {_with_interval(rival)}"
+    named = f"{rival.label}, the best baseline, reaches {_with_interval(rival)}"
     if not np.isfinite(rival.lead):
         return f"{named}."
     if rival.lead <= 0:
-        return f"{named}: it ranks at least as well as the model, so for this goal the cheap rule does."
+        return f"{named}: it ranks at least as well as the model, so for this goal the simple baseline is good enough."
     lead = f"{named}: the model is ahead by {rival.lead:.2f} ({_range(rival.lead_low, rival.lead_high)})"
-    return f"{lead}." if rival.lead_low > 0 else f"{lead}, too little to tell the two apart on these {what}."
+    return f"{lead}." if rival.lead_low > 0 else f"{lead}, which is too little to tell the two apart on these {what}."
 
 
 def _of_partial_rival(rival: "TrustRow") -> str:

@@ -1,4 +1,4 @@
-"""How far to trust a ranking: agreement with the measured ranking, beside the cheap rivals, in words."""
+"""How far to trust a ranking: agreement with the measured ranking, beside the baselines, in words."""
 
 import json
 import math
@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from primeflow_core.errors import ConditionError
-from primeflow_core.screening.goal import Goal, GoalKind
+from primeflow_core.screening.goal import Goal
 from primeflow_core.screening.rank_agreement import GoalScores, best_of, rank_agreement, spearman, top_hits
 from primeflow_core.screening.scoring import GoalScore
 from primeflow_core.screening.trust import Trust, trust_of
@@ -41,7 +41,7 @@ class Controls:
 
 
 class OfLevels:
-    """A rival that makes cells of the level it is told for a condition, at most 4."""
+    """A baseline that makes cells of the level it is told for a condition, at most 4."""
 
     def __init__(self, levels):
         self.levels, self.asked = dict(zip(CHECKED, levels, strict=True)), []
@@ -91,7 +91,7 @@ def test_a_goal_where_less_is_better_turns_both_rankings():
 
 
 def test_a_wrong_sign_is_no_agreement_where_scores_count_either_way():
-    goal = Goal(GoalKind.MOVES, ("g",))
+    goal = Goal("moves", ("g",))
     assert told(TRUTH, goal=goal).rows[0].spearman == 1
     reverse = told(-TRUTH, goal=goal).rows[0]
     assert (reverse.spearman, reverse.high < 0, reverse.hits) == (-1, True, 2)
@@ -107,10 +107,13 @@ def test_a_replicate_without_a_number_is_the_worst_whatever_is_better():
 
 def test_without_anything_measured_it_is_said_that_nothing_backs_the_ranking():
     said = without_trust("screen.h5ad", 3, predicted_controls=False, simulated=False)
-    assert said.startswith("Nothing measured backs this ranking: fewer than 3 held-out conditions")
-    assert "cannot be told" in said
+    assert said.startswith("This ranking could not be checked against measured cells: fewer than 3 held-out conditions")
+    assert "cannot say how far to trust it" in said
     there = without_trust("screen.h5ad", 3, predicted_controls=True, simulated=True)
-    assert "Nothing simulated backs this ranking: the cells of screen.h5ad are not on this machine" in there
+    assert (
+        "This ranking could not be checked against simulated cells: the cells of screen.h5ad are not on this machine"
+        in there
+    )
     assert "measured" not in there
 
 
@@ -149,13 +152,13 @@ def test_rivals_stand_beside_the_model_and_make_as_many_cells_as_are_distinct():
     assert [row.name for row in found.rows] == ["model", "ridge"]
     assert set(worse.asked) == {4}
     assert found.rows[1].lead == pytest.approx(1 - found.rows[1].spearman)
-    assert "Ridge, the best cheap rival, reaches 0.90" in found.lines[1]
+    assert "Ridge, the best baseline, reaches 0.90" in found.lines[1]
     assert "the model is ahead by 0.10" in found.lines[1]
 
 
 def test_a_rival_that_ranks_at_least_as_well_is_named_plainly():
     found = told([7.0, 8, 5, 6, 3, 4, 1, 2], {"sum-of-singles": OfLevels(TRUTH), "ridge": OfLevels(-TRUTH)})
-    assert "Sum of single effects, the best cheap rival, reaches 1.00" in found.lines[1]
+    assert "Sum of single effects, the best baseline, reaches 1.00" in found.lines[1]
     assert "it ranks at least as well as the model" in found.lines[1]
 
 
@@ -163,7 +166,7 @@ def test_a_rival_that_gives_all_the_same_score_ranks_nothing_and_one_that_refuse
     found = told(TRUTH, {"no-change": OfLevels(np.ones(8)), "mix-of-singles": OfLevels(np.full(8, np.nan))})
     assert math.isnan(found.rows[1].spearman)
     assert found.rows[1].hits == pytest.approx(found.rows[1].chance)
-    assert any(line.startswith("No change: the same score for all") for line in found.lines)
+    assert any(line.startswith("No change: the same score for every condition") for line in found.lines)
     assert found.refused == ("Mix of single effects",)
 
 

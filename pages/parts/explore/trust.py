@@ -1,4 +1,4 @@
-"""How far to trust it: each measure between its floor and its ceiling, beside the cheap rivals."""
+"""How far to trust it: each measure between its floor and its ceiling, beside the baselines."""
 
 from dataclasses import dataclass
 from functools import partial
@@ -21,20 +21,20 @@ from primeflow_core.prediction.measured_comparison import Comparison, truth_of
 FEW_CELLS = 50
 MEASURES = {
     "mmd_gex": ("MMD, genes", "distance between predicted and measured cells over all genes; smaller is closer"),
-    "mmd_pca": ("MMD, components", "the same over 30 principal components, where most noise is gone"),
-    "deg_recall": ("DEG recall", "share of the 50 genes that change most which the prediction finds too"),
-    "cosine_logfc": ("Cosine of changes", "do genes change in the same proportions; 1 is the same, 0 unrelated"),
+    "mmd_pca": ("MMD, components", "the same over 30 principal components, which contain little noise"),
+    "deg_recall": ("DEG recall", "of the 50 genes that change most, the share that the prediction finds too"),
+    "cosine_logfc": ("Cosine of changes", "whether genes change in the same proportions; 1 is the same, 0 unrelated"),
 }
 
 RIVALS = (
-    "**No change**, **sum of single effects** and **ridge** predict in closed form from the same training cells: "
-    "control cells as they are, moved by what the parts do alone, and moved by a fitted linear model."
+    "**No change**, **sum of single effects** and **ridge** are baselines from the same training cells: control cells "
+    "as they are, moved by the effects of the parts alone, and moved by a fitted linear model."
 )
 
 
 @dataclass(frozen=True)
 class Trust:
-    """The measures that have a floor and a ceiling, and what the rivals reach."""
+    """The metrics that have a floor and a ceiling, and what the baselines reach."""
 
     ranges: tuple[BoundedMeasure, ...]
     rivals: tuple[RivalAgreement, ...]
@@ -52,7 +52,7 @@ class Trust:
 
 
 def trust_in(view: View, answer: Answer | None, found: Comparison | None) -> Trust | None:
-    """None where there is no truth to compare with."""
+    """None if there are no measured cells to compare with."""
     if answer is None or found is None or not found.agreement:
         return None
     rivals = rivals_of(view, answer)
@@ -70,7 +70,7 @@ def trust_in(view: View, answer: Answer | None, found: Comparison | None) -> Tru
 
 
 def rivals_of(view: View, answer: Answer) -> tuple[RivalAgreement, ...]:
-    """The cheap rivals on this condition; none where the cells of the training are not here."""
+    """The baselines on this condition; none if the training cells are not on this machine."""
     if view.trained_on is None or view.known is None:
         return ()
     known, genes, count = view.known, view.model.manifest.genes, len(answer.prediction.values)
@@ -92,20 +92,20 @@ def show_trust(view: View, answer: Answer | None, trust: Trust | None) -> None:
         st.caption(f"The agreement with the {truth} cells appears here when cells have been predicted.")
         return
     if trust is None:
-        st.caption(f"{view.without_truth} There is no truth to compare with.")
+        st.caption(f"{view.without_truth} There is nothing to compare with.")
         return
     draw_trust(trust)
     with st.container(horizontal=True):
         offer_figure("primeflow-agreement", partial(print_agreement.agreement_ranges, trust.ranges), "agreement")
-        offer_table("Measures (csv)", trust.table, "primeflow-agreement", "agreement-csv")
-    st.table(shown(trust), border="horizontal", alt="Each measure with its floor, its ceiling and the rivals")
+        offer_table("Metrics (csv)", trust.table, "primeflow-agreement", "agreement-csv")
+    st.table(shown(trust), border="horizontal", alt="Each metric with its floor, its ceiling and the baselines")
     st.caption("  \n".join(in_words(trust)))
     with st.expander("What these mean"):
         explain(view, answer, trust)
 
 
 def shown(trust: Trust) -> pd.DataFrame:
-    """The numbers as text, measures across, so that they fit beside the map."""
+    """The numbers as text, a column for each metric, so that they fit beside the map."""
     return trust.table().set_index("Measure").T.map(lambda value: "none" if pd.isna(value) else f"{value:.3f}")
 
 
@@ -117,16 +117,16 @@ def draw_trust(trust: Trust, row: int = 62) -> None:
 
 
 def in_words(trust: Trust) -> list[str]:
-    """Which rivals come closer, and what lies beyond the ceiling, since both are easily misread."""
+    """Which baselines come closer, and what lies beyond the ceiling. Both are easily misread."""
     told = []
     for rival in dict(name for entry in trust.ranges for name in entry.rivals):
         closer = [entry.label for entry in trust.ranges if entry.beaten_by(rival)]
         if closer:
-            told.append(f"**{rival}** comes closer than the model in {len(closer)} of {len(trust.ranges)} measures.")
+            told.append(f"**{rival}** comes closer than the model in {len(closer)} of {len(trust.ranges)} metrics.")
     if any((entry.position or 0.0) > 1 for entry in trust.ranges):
         told.append(
-            "Beyond the ceiling is no miracle: the ceiling is one half of the measured cells, and more predicted cells "
-            "than that have less chance error."
+            "Beyond the ceiling means: as close as a repeat of the experiment. The ceiling is one half of the measured "
+            "cells; more predicted cells than that have less chance error."
         )
     return told
 
@@ -135,13 +135,13 @@ def explain(view: View, answer: Answer, trust: Trust) -> None:
     meanings = [f"**{label}**: {meaning}." for label, meaning in MEASURES.values()]
     ends = (
         "**Floor**: control cells offered as the prediction. **Ceiling**: one half of the measured cells against the "
-        "other; more cells than a half has can come closer still."
+        "other half; a prediction of more cells than that can come closer still."
     )
     st.caption("  \n".join([*meanings, ends, RIVALS]))
     for rival in trust.rivals:
         if rival.why:
             st.caption(plain(f"{rival.label} is not shown: {rival.why}"))
     if silent := [entry.label for entry in trust.ranges if not entry.tells_apart]:
-        st.caption(f"Without a diamond: {', '.join(silent)}. Control cells do as well as a second experiment there.")
+        st.caption(f"No diamond for {', '.join(silent)}: control cells do as well as a second experiment there.")
     if min(len(view.measured), len(answer.prediction.values)) < FEW_CELLS:
-        st.caption(f":material/warning: With fewer than {FEW_CELLS} cells these measures are rough.")
+        st.caption(f":material/warning: With fewer than {FEW_CELLS} cells these metrics are rough.")

@@ -141,7 +141,7 @@ def test_a_cancelled_training_keeps_nothing(place, monkeypatch):
     until_drawn(app)
     app.button(key="training-cancel").click().run()
     until_ended(app)
-    assert "Nothing of it was kept" in text_of(app)
+    assert "Nothing was kept" in text_of(app)
     assert [folder.name for folder in place.iterdir()] == [".training"]
 
 
@@ -205,7 +205,7 @@ def test_a_model_that_did_no_better_than_control_cells_is_shown_with_a_warning(t
     (tmp_path / METRICS).write_text(json.dumps({"scored": {"test": [{"condition": "A"}, mean]}}))
     app = AppTest.from_function(validation_script, default_timeout=WAIT, args=(str(tmp_path),)).run()
     assert not app.exception
-    assert ["In none of these it does better" in warning.value for warning in app.warning] == [True] * warned
+    assert ["By none of these metrics is it better" in warning.value for warning in app.warning] == [True] * warned
     assert len(app.dataframe[0].value) == len(MEASURES)
 
 
