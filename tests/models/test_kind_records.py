@@ -70,7 +70,7 @@ def test_it_is_trained_stored_and_read_again(told):
     assert told["trained"] == {"sampler": "direct", "steps": 12, "settings": {"boldness": 2.0}}
     assert told["reloaded gives the same cells"]
     assert told["recipe file"] == {"boldness": 2.0}
-    assert "does not know" in told["unknown setting"]
+    assert "guess.shyness" in told["unknown setting"]
 
 
 def test_tune_searches_its_settings(told):
