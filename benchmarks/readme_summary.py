@@ -19,7 +19,7 @@ from primeflow_core.benchmark.leaderboard import CEILING, FLOOR, Figure, best, f
 from primeflow_core.benchmark.shipped import Results, read_results
 from primeflow_core.benchmark.summary_text import Duel, MetricStanding, champion, duels, word
 from primeflow_core.errors import DataError, SettingError
-from primeflow_core.evaluation.scores import LARGER_IS_BETTER
+from primeflow_core.evaluation.metrics.registry import metric_named
 from primeflow_core.runtime.atomic_files import write_text
 
 BEGIN = "<!-- results: made by python -m benchmarks.readme_summary, do not edit -->"
@@ -107,7 +107,7 @@ def _champion(one: Results) -> int:
 
 def _first(table: pd.DataFrame, metric: str) -> int:
     """The row with the best mean, at any guidance weight."""
-    return int(table[metric].idxmax() if LARGER_IS_BETTER[metric] else table[metric].idxmin())
+    return int(table[metric].idxmax() if metric_named(metric).larger_is_better else table[metric].idxmin())
 
 
 def _others_best(one: Results, own: Container[str]) -> str:
@@ -150,7 +150,7 @@ def _figures(one: Results) -> str:
     table = pd.concat([one.table, one.bounds], ignore_index=True)
     shown = [name for name in METRICS if name in one.metrics]
     leading = {name: best(table, name) for name in shown}
-    heads = [f"{word(name)} {'↑' if LARGER_IS_BETTER[name] else '↓'}" for name in shown]
+    heads = [f"{word(name)} {metric_named(name).arrow}" for name in shown]
     lines = [_line(["model", *heads]), "|" + "---|" * (len(heads) + 1)]
     for model in MODELS:
         number, row = _unguided(table, model)

@@ -8,25 +8,18 @@ chosen before any score is seen.
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from types import MappingProxyType
 
 import numpy as np
 import pandas as pd
 
 from primeflow_core.benchmark.display_names import PRIMEFLOW, Entry, family, labels
-from primeflow_core.benchmark.html_page import MEANING
 from primeflow_core.benchmark.leaderboard import FLOOR, Figure, best, figure
-from primeflow_core.evaluation.scores import LARGER_IS_BETTER
-from primeflow_core.evaluation.table import METRICS
+from primeflow_core.evaluation.metrics.registry import metric_named, ranked_metrics
 from primeflow_core.wording import counted
 
 RIVALS = ("additive", "ridge")
 UNGUIDED = 1.0
 MOST_SPREADS = 99.0
-SHORT: Mapping[str, str] = MappingProxyType(
-    {"cosine_logfc": "cosine", "rmse_mean": "RMSE", "energy_distance": "energy distance"}
-)
-"""Metrics with long titles, as sentences and headings of columns have them."""
 
 
 class MetricStanding(StrEnum):
@@ -49,7 +42,7 @@ class Duel:
     def gain(self) -> float:
         """By how much the first is better, in the metric's own unit."""
         difference = self.own.mean - self.other.mean
-        return difference if LARGER_IS_BETTER[self.metric] else -difference
+        return difference if metric_named(self.metric).larger_is_better else -difference
 
     @property
     def spread(self) -> float:
@@ -95,12 +88,12 @@ def duels(table: pd.DataFrame, metrics: Sequence[str]) -> list[Duel]:
 
 
 def mean_places(table: pd.DataFrame) -> pd.Series:
-    """Of each model the mean over PerturBench's five metrics of its place among all, 1 the best; ties share theirs,
-    and who has no figure comes last."""
+    """Of each model the mean over the ranked metrics of its place among all, 1 the best; ties share theirs, and a
+    model without a figure comes last."""
     places = {
-        name: table[name].rank(ascending=not LARGER_IS_BETTER[name], na_option="bottom")
-        for name in METRICS
-        if name in table
+        metric.name: table[metric.name].rank(ascending=not metric.larger_is_better, na_option="bottom")
+        for metric in ranked_metrics()
+        if metric.name in table
     }
     return pd.DataFrame(places, index=table.index).mean(axis=1)
 
@@ -129,7 +122,7 @@ def _rivals(found: Iterable[Duel]) -> list[str]:
 def _leaders_by(table: pd.DataFrame, metric: str) -> list[int]:
     """The row of the best, and of all that are exactly as good."""
     values = table[metric].dropna()
-    first = values.max() if LARGER_IS_BETTER[metric] else values.min()
+    first = values.max() if metric_named(metric).larger_is_better else values.min()
     return [int(row) for row in values.index[values == first]]
 
 
@@ -214,12 +207,12 @@ def _spread_told(table: pd.DataFrame) -> str:
 
 def title(metric: str) -> str:
     """The metric's name before people."""
-    return MEANING[metric][0]
+    return metric_named(metric).label
 
 
 def word(metric: str) -> str:
     """The metric's name within a sentence."""
-    return SHORT.get(metric) or title(metric)
+    return metric_named(metric).word
 
 
 def _in_a_sentence(rival: str) -> str:

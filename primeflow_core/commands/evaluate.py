@@ -15,9 +15,12 @@ from primeflow_core.data.conditions import SEPARATOR
 from primeflow_core.errors import SettingError
 from primeflow_core.evaluation.agreement import RESAMPLES, bounds
 from primeflow_core.evaluation.differential import differential_tables, too_few_cells
+from primeflow_core.evaluation.genes import TOP_GENES
 from primeflow_core.evaluation.held_out_reference import training_profiles
+from primeflow_core.evaluation.metrics.registry import all_metrics, metric_names
 from primeflow_core.evaluation.pair import Pair
-from primeflow_core.evaluation.scores import LARGER_IS_BETTER, PCS, TOP_GENES, ScoredPair, score
+from primeflow_core.evaluation.principal_components import PCS
+from primeflow_core.evaluation.scores import ScoredPair, score
 from primeflow_core.evaluation.table import table
 from primeflow_core.evaluation.virtual_cell import virtual_cell_table
 from primeflow_core.models.baselines.held_out_scores import RIVAL, RivalTable, rival_table
@@ -25,7 +28,6 @@ from primeflow_core.runtime.atomic_files import check_can_write, write_text
 
 Files: TypeAlias = dict[Path, pd.DataFrame]  # written together at the end: all, or none where one cannot be made
 PERTURBENCH, VIRTUAL_CELL = SUITES = ("perturbench", "vcc")
-SHOWN = ("mmd_gex", "mmd_pca", "deg_recall", "cosine_logfc", "rmse_mean", "energy_distance")
 BOUNDS = ("low", "high", "floor", "wrong", "ceiling")
 
 
@@ -58,7 +60,13 @@ def add_commands(commands: Subcommands) -> None:
         "--resamples", type=int, default=RESAMPLES, help="bootstrap samples, 0: no interval (default: %(default)s)"
     )
     parser.add_argument("--seed", type=int, default=0, help="draws halves, bootstrap samples and the rivals' cells")
+    parser.epilog = f"{_metrics_in_words()}\n\n{parser.epilog}"
     parser.set_defaults(run=evaluate_command)
+
+
+def _metrics_in_words() -> str:
+    lines = [f"  {metric.name:17}{metric.explanation}" for metric in all_metrics()]
+    return "\n".join([f"metrics of --suite {PERTURBENCH}:", *lines])
 
 
 def evaluate_command(given: argparse.Namespace) -> None:
@@ -168,12 +176,12 @@ def _show_bounds(bounded: pd.DataFrame, *, halved: bool) -> None:
     if halved:
         say("Without --split half of the controls are the floor, and effects are measured from the other half here.")
     mean = bounded.iloc[-1]
-    columns = ["value", *(name for name in BOUNDS if f"mmd_gex_{name}" in mean)]
+    columns = ["value", *(name for name in BOUNDS if f"{metric_names()[0]}_{name}" in mean)]
     say(f"{'':20}" + "".join(f"{column:>11}" for column in columns))
-    for name in SHOWN:
-        arrow = "larger is better" if LARGER_IS_BETTER[name] else "smaller is better"
+    for metric in all_metrics():
+        name = metric.name
         figures = "".join(_number(mean[name if column == "value" else f"{name}_{column}"]) for column in columns)
-        say(f"{name:20}{figures}   {arrow}")
+        say(f"{name:20}{figures}   {metric.direction}")
 
 
 def _number(value: float) -> str:
@@ -186,7 +194,7 @@ def _show_rivals(rivals: RivalTable) -> None:
     if len(rivals.scores):
         by_rival = rivals.scores.groupby(RIVAL, sort=False)
         means = by_rival.tail(1).assign(conditions=(by_rival.size() - 1).to_list())
-        say(_as_text(means[[RIVAL, *SHOWN, "cells", "conditions"]]))
+        say(_as_text(means[[RIVAL, *metric_names(), "cells", "conditions"]]))
     else:
         say("none of them can predict a condition")
     refused: dict[str, list[tuple[str, str]]] = {}

@@ -18,6 +18,7 @@ from primeflow_core.commands.terminal import (
     say,
 )
 from primeflow_core.errors import SettingError
+from primeflow_core.evaluation.metrics.registry import metric_names
 from primeflow_core.runtime.atomic_files import check_can_write, write_text
 from primeflow_core.runtime.folder_lock import alone_in
 from primeflow_core.wording import counted
@@ -46,7 +47,9 @@ def add_commands(commands: Subcommands) -> None:
     parser.add_argument("--recipe", required=True, help="a recipe's name, or a recipe file; it is the first trial")
     parser.add_argument("--trials", type=int, default=TRIALS, help="how many in all (default: %(default)s)")
     parser.add_argument(
-        "--metric", default="energy_distance", help="what is made best, one of `evaluate`'s (default: %(default)s)"
+        "--metric",
+        default="energy_distance",
+        help=f"what is made best: {', '.join(metric_names())} (default: %(default)s)",
     )
     parser.add_argument("--cells", type=int, default=200, help="predicted cells a condition (default: %(default)s)")
     parser.add_argument(

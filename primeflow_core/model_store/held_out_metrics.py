@@ -9,24 +9,23 @@ from typing import Any
 
 from primeflow_core.data.splits import TEST
 from primeflow_core.evaluation.agreement import Bounded
-from primeflow_core.evaluation.scores import LARGER_IS_BETTER
+from primeflow_core.evaluation.metric import Metric, Place
+from primeflow_core.evaluation.metrics.registry import metrics_at
 from primeflow_core.evaluation.table import MEAN
 from primeflow_core.models.checkpoint import METRICS
 
-MEASURES = {
-    "energy_distance": "Energy distance",
-    "mmd_gex": "MMD, genes",
-    "mmd_pca": "MMD, components",
-    "deg_recall": "DEG recall",
-    "cosine_logfc": "Cosine of changes",
-}
+HEADLINE = "energy_distance"
+"""The metric of the one line that sums a model up: it has no bias for few cells."""
 NOT_EVALUATED = "not evaluated"
 NO_BETTER = ": no better than control cells, believe nothing of it"
 
 
 @dataclass(frozen=True)
 class HeldOutMetrics:
-    """Each of ``MEASURES``, mean over the scored ``conditions``; ``seen``: training saw other cells of them."""
+    """Every metric that was scored and that cards show, by name: its mean over the scored ``conditions``.
+
+    ``seen``: training saw other cells of them.
+    """
 
     figures: Mapping[str, Bounded]
     conditions: int
@@ -35,7 +34,7 @@ class HeldOutMetrics:
     @property
     def line(self) -> str:
         """For instance ``held-out energy distance 0.02 (control cells 0.57, a second experiment 0), 2 conditions``."""
-        distance = self.figures["energy_distance"]
+        distance = self.figures[HEADLINE]
         where = f"cells held out of {self._counted} seen in training" if self.seen else self._counted
         return (
             f"held-out energy distance {_shown(distance.value)} (control cells {_shown(distance.floor)}, a second "
@@ -45,7 +44,7 @@ class HeldOutMetrics:
     @property
     def beats_controls(self) -> bool:
         """Whether the predicted cells are closer to the measured ones than control cells are."""
-        distance = self.figures["energy_distance"]
+        distance = self.figures[HEADLINE]
         return distance.floor is not None and distance.value < distance.floor
 
     @property
@@ -69,17 +68,24 @@ def read_validation(folder: Path) -> HeldOutMetrics | None:
         metrics = json.loads((folder / METRICS).read_text(encoding="utf-8"))
         rows = metrics["scored"][TEST]
         mean = next(row for row in rows if row["condition"] == MEAN)
-        figures = {name: _bounded(name, mean) for name in MEASURES}
+        figures = {metric.name: _bounded(metric, mean) for metric in _headline_first() if metric.name in mean}
+        if HEADLINE not in figures:
+            return None
     except (OSError, ValueError, KeyError, TypeError, AttributeError, StopIteration):
         return None
     return HeldOutMetrics(figures, len(rows) - 1, metrics.get("held_out") == "cells")
 
 
-def _bounded(name: str, mean: Mapping[str, Any]) -> Bounded:
+def _headline_first() -> list[Metric]:
+    return sorted(metrics_at(Place.CARD), key=lambda metric: metric.name != HEADLINE)
+
+
+def _bounded(metric: Metric, mean: Mapping[str, Any]) -> Bounded:
     value, floor, ceiling = (
-        None if mean[key] is None else float(mean[key]) for key in (name, f"{name}_floor", f"{name}_ceiling")
+        None if mean[key] is None else float(mean[key])
+        for key in (metric.name, f"{metric.name}_floor", f"{metric.name}_ceiling")
     )
-    return Bounded(math.nan if value is None else value, floor, ceiling, LARGER_IS_BETTER[name])
+    return Bounded(math.nan if value is None else value, floor, ceiling, metric.larger_is_better)
 
 
 def _shown(figure: float | None) -> str:

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 import pandas as pd
 
 from primeflow_core.data.splits import TEST
+from primeflow_core.evaluation.metrics.registry import metric_named
 from primeflow_core.evaluation.table import MEAN
-from primeflow_core.model_store.held_out_metrics import MEASURES, read_validation
+from primeflow_core.model_store.held_out_metrics import read_validation
 from primeflow_core.model_store.local_models import Model
 from primeflow_core.models.baselines.condition_scores import LABELS
 from primeflow_core.models.checkpoint import METRICS, STUDENT_WEIGHTS
@@ -66,8 +67,8 @@ def held_out_scores(model: Model) -> HeldOutScores | None:
     rivals = _rivals(model)
     rows = []
     for name, bounded in found.figures.items():
-        better = "larger is better" if bounded.larger_is_better else "smaller is better"
-        row = {"Measure": f"{MEASURES[name]} ({better})", "Model": bounded.value}
+        metric = metric_named(name)
+        row = {"Measure": f"{metric.page_label} ({metric.direction})", "Model": bounded.value}
         row |= {"Floor": bounded.floor, "Ceiling": bounded.ceiling}
         rows.append(row | {title: rivals.get(rival, {}).get(name) for rival, title in LABELS.items()})
     return HeldOutScores(pd.DataFrame(rows), found.sentence)

@@ -17,9 +17,8 @@ from primeflow_core.data.conditions import Condition
 from primeflow_core.data.splits import TRAIN, read_split
 from primeflow_core.errors import DataError
 from primeflow_core.evaluation.agreement import FEWEST, Bounded, MeasuredCondition, agreement, halved_controls
-from primeflow_core.evaluation.principal_components import components
+from primeflow_core.evaluation.principal_components import PCS, components
 from primeflow_core.evaluation.response import ComparedCells, Response, response
-from primeflow_core.evaluation.scores import PCS
 from primeflow_core.models import checkpoint
 
 MOST_FITTED = 5_000

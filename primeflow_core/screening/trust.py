@@ -187,7 +187,7 @@ def _row(name: str, truth: GoalScores, model: GoalScores, side: GoalScores) -> T
     picks = np.random.default_rng(0).integers(len(truth.value), size=(REPLICATES, len(truth.value)))
     found, models = (rank_agreement(truth, each, picks) for each in (side, model))
     lead = models.spearman - found.spearman
-    lead_low, lead_high = interval(lead, models.drawn - found.drawn, "lead")
+    lead_low, lead_high = interval(lead, models.drawn - found.drawn)
     return TrustRow(
         name=name,
         label=label_of(name),

@@ -13,19 +13,14 @@ from pages.parts.shared.answers import Answer
 from pages.parts.shared.saving import offer_figure, offer_table
 from pages.parts.shared.view import View
 from primeflow_core.errors import PrimeflowError
+from primeflow_core.evaluation.metric import Place
+from primeflow_core.evaluation.metrics.registry import metrics_at
 from primeflow_core.figures.interactive.agreement import BoundedMeasure, agreement_ranges
 from primeflow_core.figures.paper import agreement as print_agreement
 from primeflow_core.models.baselines.condition_scores import RivalAgreement, rivals_beside
 from primeflow_core.prediction.measured_comparison import Comparison, truth_of
 
 FEW_CELLS = 50
-MEASURES = {
-    "mmd_gex": ("MMD, genes", "distance between predicted and measured cells over all genes; smaller is closer"),
-    "mmd_pca": ("MMD, components", "the same over 30 principal components, where most noise is gone"),
-    "deg_recall": ("DEG recall", "share of the 50 genes that change most which the prediction finds too"),
-    "cosine_logfc": ("Cosine of changes", "do genes change in the same proportions; 1 is the same, 0 unrelated"),
-}
-
 RIVALS = (
     "**No change**, **sum of single effects** and **ridge** predict in closed form from the same training cells: "
     "control cells as they are, moved by what the parts do alone, and moved by a fitted linear model."
@@ -57,8 +52,8 @@ def trust_in(view: View, answer: Answer | None, found: Comparison | None) -> Tru
         return None
     rivals = rivals_of(view, answer)
     ranges = []
-    for name, (label, _) in MEASURES.items():
-        bounded = found.agreement[name]
+    for metric in metrics_at(Place.EXPLORE):
+        name, label, bounded = metric.name, metric.page_label, found.agreement[metric.name]
         if bounded.floor is not None and bounded.ceiling is not None and isfinite(bounded.value):
             reached = tuple((rival.label, rival.agreement[name]) for rival in rivals if name in rival.agreement)
             ranges.append(
@@ -132,7 +127,7 @@ def in_words(trust: Trust) -> list[str]:
 
 
 def explain(view: View, answer: Answer, trust: Trust) -> None:
-    meanings = [f"**{label}**: {meaning}." for label, meaning in MEASURES.values()]
+    meanings = [f"**{metric.page_label}**: {metric.explanation}" for metric in metrics_at(Place.EXPLORE)]
     ends = (
         "**Floor**: control cells offered as the prediction. **Ceiling**: one half of the measured cells against the "
         "other; more cells than a half has can come closer still."

@@ -10,8 +10,11 @@ from primeflow_core.data.cells import Cells
 from primeflow_core.data.conditions import Condition
 from primeflow_core.data.splits import TRAIN, Split
 from primeflow_core.errors import ConditionError, DataError
+from primeflow_core.evaluation.genes import TOP_GENES
 from primeflow_core.evaluation.held_out_reference import Truth, truth
-from primeflow_core.evaluation.scores import PCS, TOP_GENES, score
+from primeflow_core.evaluation.metrics.registry import all_metrics
+from primeflow_core.evaluation.principal_components import PCS
+from primeflow_core.evaluation.scores import score
 from primeflow_core.evaluation.table import table
 from primeflow_core.models.baselines.fit import fit_rivals
 from primeflow_core.models.baselines.rival import Rival
@@ -67,6 +70,6 @@ def _scored(
     if not made:
         return None, refused
     scored = score(measured.pair(made, f"cells of {rival.name}"), pcs=top[0], top_genes=top[1])
-    scores = table(scored, also=("energy_distance",))
+    scores = table(scored, also=[metric.name for metric in all_metrics() if not metric.ranked])
     counts = [condition.predicted.shape[0] for group in scored.groups for condition in group.conditions]
     return scores.assign(cells=[*counts, np.mean(counts)]), refused
