@@ -3,13 +3,30 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 PORT   ?= 8501
 
-.PHONY: app test lint clean
+TESTS  := $(BIN)/python -m pytest -n 2 --dist loadfile
+
+.PHONY: app test test-all coverage lint fast slow clean
 app: $(VENV)/app.stamp
 	$(BIN)/python -m primeflow_core app --port $(PORT)
 
-test: lint chromium
-	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow and not browser"
-	$(BIN)/python -m pytest -m "slow or browser"
+# In order: what fails soon is said soon. The linters run beside the fast tests.
+test: $(VENV)/dev.stamp chromium
+	+$(MAKE) --no-print-directory -j 2 lint fast
+	+$(MAKE) --no-print-directory slow
+
+fast: $(VENV)/dev.stamp
+	$(TESTS) -m "not slow and not browser"
+
+slow: $(VENV)/dev.stamp chromium
+	$(TESTS) -m "(slow or browser) and not long"
+
+# With what repeats, for an hour or so, what `make test` shows once or twice.
+test-all: test
+	$(TESTS) -m long
+
+# The tests of `make test`, and which lines none of them ran.
+coverage: $(VENV)/dev.stamp chromium
+	$(TESTS) -m "not long" --cov=primeflow_core --cov=pages --cov=app --cov-report=term-missing:skip-covered
 
 lint: $(VENV)/dev.stamp
 	$(BIN)/ruff check .
@@ -35,4 +52,4 @@ $(VENV)/dev.stamp: $(VENV)/app.stamp requirements-dev.txt
 	touch $@
 
 clean:
-	rm -rf $(VENV) artifacts .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) artifacts .pytest_cache .mypy_cache .ruff_cache .coverage

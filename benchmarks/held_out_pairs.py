@@ -14,7 +14,7 @@ from primeflow_core.evaluation.interaction import Interaction
 from primeflow_core.evaluation.profiles import log_fold_change, mean_profile
 from primeflow_core.model_store.fitted_baselines import fitted_to_training
 from primeflow_core.models import checkpoint
-from primeflow_core.prediction.measured_comparison import control_rows, in_training
+from primeflow_core.prediction.control_rows import control_rows, in_training
 from primeflow_core.screening.goal import Goal, GoalKind
 from primeflow_core.screening.rank_agreement import GoalScores
 from primeflow_core.screening.reference_cells import Reference, measured_reference

@@ -4,7 +4,7 @@ import json
 import multiprocessing
 import os
 import platform
-import resource
+import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -46,7 +46,15 @@ def _measure(prepare: Callable[..., Any], run: Callable[[Any], Any], args: Seque
 
 
 def _peak() -> int:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    """Largest memory of this process so far, bytes."""
+    if sys.platform == "win32":
+        import psutil
+
+        return int(psutil.Process().memory_info().peak_wset)
+    import resource
+
+    # macOS says it in bytes, Linux in kB.
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 
 def peak(dtype: "torch.dtype") -> float:
@@ -63,8 +71,13 @@ def peak(dtype: "torch.dtype") -> float:
     return max(rates)
 
 
+def cores() -> int:
+    """Those that this process may use; all of the machine where the system does not tell."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def machine() -> dict[str, Any]:
-    return {"cores": len(os.sched_getaffinity(0)), "system": platform.platform(), "versions": versions(), "at": now()}
+    return {"cores": cores(), "system": platform.platform(), "versions": versions(), "at": now()}
 
 
 def print_table(rows: Sequence[Mapping[str, object]]) -> None:

@@ -17,9 +17,9 @@ from types import MappingProxyType
 
 import pandas as pd
 
+from primeflow_core.benchmark.about import About
 from primeflow_core.benchmark.grid import Grid
 from primeflow_core.benchmark.outcome import outcome
-from primeflow_core.benchmark.output_files import About
 from primeflow_core.benchmark.run import run_entries
 from primeflow_core.benchmark.store import BenchmarkStore
 from primeflow_core.commands.benchmark_progress import TrainingsLine

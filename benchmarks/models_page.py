@@ -9,11 +9,12 @@ from pathlib import Path
 import pandas as pd
 
 from benchmarks.models import BENCHMARKS
+from primeflow_core.benchmark.about import LEADERBOARD
 from primeflow_core.benchmark.common_conditions import compared
 from primeflow_core.benchmark.leaderboard import UNRANKED, markdown, ranks_of
-from primeflow_core.benchmark.output_files import LEADERBOARD
 from primeflow_core.benchmark.refusal_text import refusals
-from primeflow_core.benchmark.shipped import Results, read_results
+from primeflow_core.benchmark.results import Results
+from primeflow_core.benchmark.shipped import read_results
 from primeflow_core.benchmark.summary_text import verdict
 from primeflow_core.errors import SettingError
 from primeflow_core.evaluation.metrics.registry import all_metrics

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from benchmarks.measure import print_table, save
+from benchmarks.measure import cores, print_table, save
 from primeflow_core.commands.reading import data_file
 from primeflow_core.data.conditions import Condition
 from primeflow_core.models.sampling_plan import SAMPLERS, STUDENT, USUAL_STEPS, ZEROS, SamplingPlan
@@ -116,7 +116,7 @@ def read(job: Job) -> tuple[Any, Any]:
 def threads_each(jobs: int) -> Iterator[None]:
     """The cores divided among processes: more threads than cores wait for each other."""
     before = os.environ.get("OMP_NUM_THREADS")
-    os.environ["OMP_NUM_THREADS"] = str(max(1, len(os.sched_getaffinity(0)) // jobs))
+    os.environ["OMP_NUM_THREADS"] = str(max(1, cores() // jobs))
     yield
     if before is None:
         del os.environ["OMP_NUM_THREADS"]

@@ -16,7 +16,8 @@ import pandas as pd
 from benchmarks.models import BENCHMARKS
 from primeflow_core.benchmark.display_names import family
 from primeflow_core.benchmark.leaderboard import CEILING, FLOOR, Figure, best, figure
-from primeflow_core.benchmark.shipped import Results, read_results
+from primeflow_core.benchmark.results import Results
+from primeflow_core.benchmark.shipped import read_results
 from primeflow_core.benchmark.summary_text import Duel, MetricStanding, champion, duels, word
 from primeflow_core.errors import DataError, SettingError
 from primeflow_core.evaluation.metrics.registry import metric_named

@@ -1,7 +1,7 @@
 """Memory of the app for each open browser tab: resident memory of the server with none, with one and with ten more.
 
-The first tab pays for what all share (packages, the model, its data), so it is counted by itself. Linux only: the
-memory is read from /proc. Needs Chromium and requirements-dev.txt.
+The first tab pays for what all share (packages, the model, its data), so it is counted by itself. Needs Chromium and
+requirements-dev.txt.
 
     python -m benchmarks.sessions --out benchmarks/results/sessions.json
 """
@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import psutil
 from playwright.sync_api import Browser, BrowserContext, sync_playwright
 from playwright.sync_api import Error as BrowserError
 
@@ -45,8 +46,7 @@ class Memory:
 
 def resident(process: int) -> float:
     """Resident memory of a process, MB."""
-    lines = Path(f"/proc/{process}/status").read_text(encoding="ascii").splitlines()
-    return next(int(line.split()[1]) for line in lines if line.startswith("VmRSS:")) * 1024 / MEGABYTE
+    return float(psutil.Process(process).memory_info().rss) / MEGABYTE
 
 
 def memory_of_tabs(browser: Browser, address: str, process: int, tabs: int, settle: float = 3) -> Memory:

@@ -16,6 +16,7 @@ from primeflow_core.report.html_report import html_report
 from primeflow_core.report.methods_text import methods_paragraph
 from primeflow_core.report.pinned_findings import LONGEST_NOTE, LONGEST_TITLE
 from primeflow_core.report.zip_bundle import bundle, safe_name, tables_csv
+from primeflow_core.wording import day_in_words
 
 ROWS_HEIGHT = 240
 
@@ -67,7 +68,7 @@ def show_title(token: str) -> None:
 
 def offer_saving(title: str, findings: tuple[Finding, ...]) -> None:
     """The presentation and the downloads, which are made when they are asked for."""
-    made, address = f"{date.today():%-d %B %Y}", app_address()
+    made, address = day_in_words(date.today()), app_address()
     name = safe_name(title)
     save = partial(st.download_button, icon=":material/download:", on_click="ignore")
     with st.container(horizontal=True):

@@ -1,14 +1,15 @@
 """The command line: ``python -m primeflow_core COMMAND``, also installed as ``primeflow``."""
 
 import argparse
+import importlib
 import logging
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NoReturn
 
 from primeflow_core import __version__
-from primeflow_core.commands import app, benchmark, data, distill, evaluate, model, screen, tune
+from primeflow_core.commands.arguments import app, benchmark, data, distill, evaluate, model, screen, tune
 from primeflow_core.commands.terminal import note
 from primeflow_core.errors import PrimeflowError
 from primeflow_core.runtime.memory import lacks_memory
@@ -32,11 +33,18 @@ def parser() -> argparse.ArgumentParser:
     return top
 
 
+def run_target(target: str) -> Callable[[argparse.Namespace], None]:
+    """The function that ``MODULE:NAME`` names; its module, heavy as it may be, is imported only now."""
+    module, name = target.split(":")
+    found: Callable[[argparse.Namespace], None] = getattr(importlib.import_module(module), name)
+    return found
+
+
 def main(arguments: Sequence[str]) -> int:
     """Run one command; 0 on success, 2 on bad input with one line on standard error, 130 when interrupted."""
     try:
         given = parser().parse_args(arguments)
-        given.run(given)
+        run_target(given.run)(given)
     except PrimeflowError as error:
         return _refused(str(error))
     except OSError as error:

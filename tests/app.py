@@ -16,7 +16,7 @@ from primeflow_core.prediction.prediction_job import PredictionRequest
 from tests.app_models import NAME, SHIPPED
 
 ROOT = Path(__file__).resolve().parents[1]
-WAIT = 60
+WAIT = 240
 
 # Every AppTest looks for components in all installed packages, which takes longer than most pages.
 manifest_scanner.scan_component_manifests = cache(manifest_scanner.scan_component_manifests)

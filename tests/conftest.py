@@ -7,16 +7,58 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
 
-# Tests that run side by side share the cores, and threads only wait for each other over networks this small. Numba
+# Tests run side by side and share the cores, and threads only wait for each other over networks this small. Numba
 # gives torch its own number of threads once it is imported. NumPy keeps its own, or sharing products out among threads
 # would not be tested.
-if "PYTEST_XDIST_WORKER" in os.environ:
-    for _library, _threads in (("OMP", 1), ("NUMBA", 1), ("OPENBLAS", os.cpu_count() or 1)):
-        os.environ.setdefault(f"{_library}_NUM_THREADS", str(_threads))
+for _library, _threads in (("OMP", 1), ("NUMBA", 1), ("OPENBLAS", os.cpu_count() or 1)):
+    os.environ.setdefault(f"{_library}_NUM_THREADS", str(_threads))
+
+# What takes longest on two processes begins first, or one of them would wait for the other at the end.
+BROWSER = "tests/browser"
+LONG_FIRST = (
+    BROWSER,
+    *(
+        f"tests/{name}.py"
+        for name in (
+            "benchmark/test_kill", "pages/rank/test_page", "training/tuning/test_run", "screening/test_engine",
+            "commands/test_screen", "pages/explore/test_page", "training/test_kill", "pages/benchmark/test_page",
+            "pages/compare/test_page", "prediction/test_projection", "training/test_proofs",
+            "user_data/test_training_job", "benchmark/test_run", "training/distillation/test_distillation",
+            "commands/test_commands", "screening/test_screen_job", "models/flow/test_primeflow",
+            "pages/cells/test_training",
+        )
+    ),
+)  # fmt: skip
 
 # Before any test sets a mirror of its own.
 MIRROR = os.environ.get("PRIMEFLOW_MIRROR", "")
+
+
+class Lanes(LoadScopeScheduling):
+    """Shares files out among the processes of pytest-xdist; all browser tests are one file to it.
+
+    So one set of servers and one Chromium serve them, and the fixtures of a file are made once.
+    """
+
+    def _split_scope(self, nodeid: str) -> str:
+        return _lane(nodeid)
+
+
+def _lane(nodeid: str) -> str:
+    return BROWSER if nodeid.startswith(f"{BROWSER}/") else nodeid.partition("::")[0]
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Lanes:
+    config.option.loadscopereorder = False
+    return Lanes(config, log)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    places = {lane: place for place, lane in enumerate(LONG_FIRST)}
+    items.sort(key=lambda item: places.get(_lane(item.nodeid), len(places)))
 
 
 @pytest.fixture(scope="session")

@@ -5,8 +5,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from primeflow_core.benchmark.about import About
 from primeflow_core.benchmark.cell_projection import CONTROL, PREDICTED, REFERENCE, TRUTH
-from primeflow_core.benchmark.output_files import About, BenchmarkOutcome
+from primeflow_core.benchmark.output_files import BenchmarkOutcome
 
 CONDITIONS = ("A+B", "A+C", "B+C")
 CONTEXT = "k562"

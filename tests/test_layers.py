@@ -1,33 +1,30 @@
-"""What may import what (docs of the design): read from the syntax of every module."""
+"""What may import what: one table of packages, from the ground up, held against the imports of every module."""
 
 import ast
-from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
 import pytest
 
+from benchmarks.structure import names_imported, run_on_import
+
 ROOT = Path(__file__).resolve().parents[1]
 CORE = sorted((ROOT / "primeflow_core").rglob("*.py"))
 PAGES = [ROOT / "app.py", *sorted((ROOT / "pages").rglob("*.py"))]
-SLOW = ("scanpy", "umap", "matplotlib", "dask", "distributed", "ot")
-WITHOUT_TORCH = (
-    "benchmark.condition_scores", "benchmark.read_about", "benchmark.read_cell_projection", "benchmark.shipped",
-    "benchmark.summary_text", "data.cells", "data.conditions", "data.datasets", "data.download",
-    "data.h5ad.condition_parsing", "data.h5ad.issues", "data.h5ad.obs_columns", "data.h5ad.reading",
-    "data.h5ad.separator", "data.h5ad.storage", "data.perturbation_wording", "data.simulated_biology",
-    "data.simulated_screen", "data.splits", "errors", "figures.interactive.agreement", "figures.interactive.benchmark",
-    "figures.interactive.condition_grid", "figures.interactive.expression", "figures.interactive.genes",
-    "figures.interactive.interaction", "figures.interactive.losses", "figures.interactive.maps",
-    "figures.interactive.pairs", "figures.interactive.pictured", "figures.interactive.ranking", "figures.labels",
-    "figures.paper.agreement", "figures.paper.benchmark", "figures.paper.condition_grid", "figures.paper.expression",
-    "figures.paper.genes", "figures.paper.interaction", "figures.paper.maps", "figures.paper.pairs",
-    "figures.paper.paper", "figures.paper.pictured", "figures.paper.ranking", "figures.style",
-    "model_store.available_conditions", "model_store.held_out_metrics", "model_store.local_models",
-    "models.sampling_plan", "prediction.measured_comparison", "prediction.prediction_job", "prediction.projection",
-    "runtime.atomic_files", "runtime.job_queue", "runtime.jobs", "runtime.provenance", "screening.screen_job",
-    "user_data.holdout", "user_data.training_job",
+ORDER = (
+    "errors", "wording", "runtime", "figures", "data", "evaluation", "models", "training", "model_store", "prediction",
+    "screening", "user_data", "report", "benchmark", "commands", "__main__",
 )  # fmt: skip
+"""A package imports only those before it, under ``if TYPE_CHECKING`` too; docs/architecture.md says what each holds."""
+KNOWN_TO_NONE = ("streamlit", "pages")
+SLOW = ("scanpy", "umap", "matplotlib", "dask", "distributed", "ot")
+WITH_TORCH = (
+    "models", "training", "model_store.model_card", "benchmark.grid", "benchmark.outcome", "benchmark.progress",
+    "benchmark.run", "benchmark.scored_entry", "benchmark.store",
+)  # fmt: skip
+"""What loads torch when it is imported. Nothing else does: describing data and models, pages and --help are free."""
+WITHOUT_TORCH = ("models.checkpoint", "models.model_kind", "models.sampling_plan", "training.recipes.overrides")
+"""The exceptions from it."""
 
 
 def name_of(path: Path) -> str:
@@ -39,26 +36,9 @@ def name_of(path: Path) -> str:
 def imports(path: Path, *, at_top: bool = False) -> frozenset[str]:
     """Modules that a file imports; ``at_top``: only what importing the file imports too."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
-    return frozenset(name for node in (_when_imported(tree) if at_top else ast.walk(tree)) for name in _names(node))
-
-
-def _when_imported(node: ast.AST) -> Iterator[ast.AST]:
-    """Everything but the inside of functions and of ``if TYPE_CHECKING``."""
-    for child in ast.iter_child_nodes(node):
-        if isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
-            continue
-        if isinstance(child, ast.If) and "TYPE_CHECKING" in ast.unparse(child.test):
-            continue
-        yield child
-        yield from _when_imported(child)
-
-
-def _names(node: ast.AST) -> list[str]:
-    if isinstance(node, ast.Import):
-        return [alias.name for alias in node.names]
-    if isinstance(node, ast.ImportFrom) and node.module:
-        return [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
-    return []
+    return frozenset(
+        name for node in (run_on_import(tree) if at_top else ast.walk(tree)) for name in names_imported(node)
+    )
 
 
 def uses(names: frozenset[str], package: str) -> bool:
@@ -81,10 +61,31 @@ def reached(start: str) -> dict[str, str]:
     return found
 
 
+def package_of(module: str) -> str:
+    """Of ``primeflow_core.data.cells`` it is ``data``; of ``primeflow_core`` itself nothing."""
+    return (*module.split(".")[1:], "")[0]
+
+
+@pytest.mark.parametrize("path", CORE, ids=name_of)
+def test_a_package_imports_only_those_before_it(path):
+    here = name_of(path)
+    for other in imports(path) & set(ALL):
+        if package_of(other):
+            assert not uses(frozenset([other]), "pages"), other
+            assert ORDER.index(package_of(other)) <= ORDER.index(package_of(here)), f"{here} imports {other}"
+
+
+def test_the_table_has_every_package_and_no_other():
+    assert {package_of(module) for module in ALL if module.startswith("primeflow_core.")} == set(ORDER)
+    assert {f"{path.stem}.py" for path in (ROOT / "primeflow_core").glob("*.py")} == {
+        "__init__.py", "__main__.py", "errors.py", "wording.py",
+    }  # fmt: skip
+
+
 @pytest.mark.parametrize("path", CORE, ids=name_of)
 def test_the_core_knows_no_browser(path):
-    assert not uses(imports(path), "streamlit")
-    assert not uses(imports(path), "pages")
+    for package in KNOWN_TO_NONE:
+        assert not uses(imports(path), package), package
 
 
 @pytest.mark.parametrize("path", [*CORE, *PAGES], ids=name_of)
@@ -110,34 +111,21 @@ def test_pages_leave_training_recipes_and_torch_alone(path):
         assert not uses(imports(path), package), package
 
 
-@pytest.mark.parametrize("path", [p for p in CORE if p.parent.name == "evaluation"], ids=name_of)
-def test_evaluation_knows_no_model(path):
-    banned = (
-        "torch",
-        "primeflow_core.models.predictor",
-        "primeflow_core.models.flow",
-        "primeflow_core.models.checkpoint",
-    )
-    for package in banned:
-        assert not uses(imports(path), package), package
-        assert package not in reached(name_of(path)), package
+def loads_torch(module: str) -> bool:
+    name = module.removeprefix("primeflow_core.")
+    listed = (any(name == one or name.startswith(f"{one}.") for one in table) for table in (WITH_TORCH, WITHOUT_TORCH))
+    return next(listed) and not next(listed)
 
 
-@pytest.mark.parametrize("module", [f"primeflow_core.{name}" for name in WITHOUT_TORCH])
-def test_describing_data_and_models_needs_no_torch(module):
+@pytest.mark.parametrize("module", [name for name in ALL if not loads_torch(name)])
+def test_what_needs_no_torch_loads_none(module):
     found = reached(module)
     assert "torch" not in found, f"through {found.get('torch')}"
 
 
-def test_a_page_needs_no_torch_to_open():
-    for path in PAGES:
-        found = reached(name_of(path))
-        assert "torch" not in found, f"through {found.get('torch')}"
-
-
 def test_no_module_imports_itself_in_a_circle():
     graph = {
-        name: {other for other in imports(path, at_top=True) if other in ALL and other != name}
+        name: {other for other in imports(path) & set(ALL) if other != name and ALL[other].name != "__init__.py"}
         for name, path in ALL.items()
     }
     while leaves := [name for name, needed in graph.items() if not needed & set(graph)]:

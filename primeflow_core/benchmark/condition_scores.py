@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from primeflow_core.benchmark.read_cell_projection import Place
-from primeflow_core.benchmark.shipped import BETWEEN, Results
+from primeflow_core.benchmark.results import BETWEEN, Results
 from primeflow_core.evaluation.metrics.registry import metric_named
 from primeflow_core.figures.interactive.condition_grid import ConditionGrid
 

@@ -12,7 +12,7 @@ from primeflow_core.evaluation.metric import Metric
 from primeflow_core.evaluation.metrics.registry import all_metrics
 from primeflow_core.figures.paper.benchmark import metric_of_models
 from primeflow_core.figures.paper.paper import svg
-from primeflow_core.report.html_report import POLICY
+from primeflow_core.report.content_policy import POLICY
 from primeflow_core.report.stylesheet import CSS
 
 

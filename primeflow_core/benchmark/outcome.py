@@ -5,8 +5,9 @@ from dataclasses import replace
 
 import pandas as pd
 
+from primeflow_core.benchmark.about import About
 from primeflow_core.benchmark.cell_projection import Canvas
-from primeflow_core.benchmark.output_files import About, BenchmarkOutcome
+from primeflow_core.benchmark.output_files import BenchmarkOutcome
 from primeflow_core.benchmark.store import BenchmarkStore
 from primeflow_core.data.cells import Cells
 from primeflow_core.data.conditions import Condition

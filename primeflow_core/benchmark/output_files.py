@@ -9,47 +9,21 @@ cells.parquet         where measured and predicted cells lie, see picture.py
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from primeflow_core.benchmark.about import ABOUT, CELLS, CONDITIONS, LEADERBOARD, PICTURE, About
 from primeflow_core.benchmark.common_conditions import compared, in_common
 from primeflow_core.benchmark.html_page import html_page
 from primeflow_core.benchmark.leaderboard import leaderboard, markdown
 from primeflow_core.report.finding import SIMULATED_DATA
 from primeflow_core.runtime.atomic_files import replaced, write_json, write_text, write_with
 
-ABOUT, LEADERBOARD, CONDITIONS, CELLS = "about.json", "benchmark.csv", "conditions.parquet", "cells.parquet"
 DECIMALS = 2
-PICTURE = b"primeflow_picture"
-"""Key of the parquet's metadata: a JSON object, of each context the titles of both axes."""
-
-
-@dataclass(frozen=True)
-class About:
-    """What a benchmark is of. ``split`` says in plain words what was held out, ``recipes`` the title of each name,
-    ``command`` what makes all of it again, ``refused`` of each recipe the conditions it cannot predict, and why,
-    ``failed`` the trainings that came to no end, and why."""
-
-    title: str
-    data: str
-    simulated: bool
-    split: str
-    command: str
-    cells: int
-    seeds: tuple[int, ...]
-    part: str
-    data_sha256: str
-    split_sha256: tuple[str, ...]
-    recipes: Mapping[str, str]
-    versions: Mapping[str, Any]
-    made: str
-    refused: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
-    failed: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

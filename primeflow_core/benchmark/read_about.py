@@ -6,8 +6,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
-from primeflow_core.benchmark.output_files import About
+from primeflow_core.benchmark.about import About
 from primeflow_core.errors import DataError
+from primeflow_core.wording import day_in_words
 
 T = TypeVar("T")
 TEXTS = ("title", "data", "split", "command", "part", "data_sha256", "made")
@@ -29,7 +30,7 @@ def read_about(path: Path) -> About:
 
 def day_of(about: About) -> str:
     """For instance ``22 November 2026``."""
-    return f"{datetime.fromisoformat(about.made):%-d %B %Y}"
+    return day_in_words(datetime.fromisoformat(about.made))
 
 
 def _about(said: Mapping[str, Any]) -> About:

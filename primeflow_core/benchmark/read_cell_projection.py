@@ -11,9 +11,9 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from primeflow_core.benchmark.about import PICTURE
 from primeflow_core.benchmark.cell_projection import CONTROL, PREDICTED, REFERENCE, TRUTH
 from primeflow_core.benchmark.display_names import Entry
-from primeflow_core.benchmark.output_files import PICTURE
 from primeflow_core.errors import DataError
 
 COLUMNS = ("kind", "model", "guidance", "condition", "context", "x", "y")

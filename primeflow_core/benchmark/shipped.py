@@ -13,7 +13,6 @@ as tables.py writes them. Whatever stands in them is checked here, once.
 import os
 from collections.abc import Container, Iterator
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -21,82 +20,18 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from primeflow_core.benchmark.common_conditions import in_common
-from primeflow_core.benchmark.display_names import Entry, labels
-from primeflow_core.benchmark.leaderboard import CEILING, FLOOR, ranks_of
-from primeflow_core.benchmark.output_files import ABOUT, CELLS, CONDITIONS, LEADERBOARD, About
+from primeflow_core.benchmark.about import ABOUT, CELLS, CONDITIONS, LEADERBOARD
+from primeflow_core.benchmark.leaderboard import CEILING, FLOOR
 from primeflow_core.benchmark.read_about import read_about
-from primeflow_core.benchmark.read_cell_projection import PictureFile, Place, read_picture_file
+from primeflow_core.benchmark.read_cell_projection import read_picture_file
+from primeflow_core.benchmark.results import BETWEEN, Results
 from primeflow_core.data.datasets import cache_folder
 from primeflow_core.errors import DataError, PrimeflowError
-from primeflow_core.evaluation.metrics.registry import metric_named, metric_names
+from primeflow_core.evaluation.metrics.registry import metric_names
 
 FILES = (ABOUT, LEADERBOARD, CONDITIONS, CELLS)
 OF_A_TABLE = ("model", "guidance", "seeds", "conditions", "seconds", "parameters")
 OF_ROWS = ("condition", "model", "guidance", "seed")
-BETWEEN = " · "
-UNGUIDED = 1.0
-
-
-@dataclass(frozen=True, eq=False)
-class Results:
-    """``table``: the models, in the order of the file; ``bounds``: floor and ceiling, as rows like those.
-
-    ``rows``: every condition of every training, with ``contexts`` (the same index) as conditions.py words them.
-    ``key``: its name among those on this machine; ``own``: somebody made it here.
-    """
-
-    key: str
-    folder: Path
-    about: About
-    table: pd.DataFrame
-    bounds: pd.DataFrame
-    rows: pd.DataFrame
-    contexts: pd.Series
-    picture: PictureFile | None
-    own: bool = False
-
-    @property
-    def metrics(self) -> tuple[str, ...]:
-        return tuple(name for name in metric_names() if name in self.table)
-
-    @cached_property
-    def ranks(self) -> tuple[str, ...]:
-        return ranks_of(self.table)
-
-    @property
-    def entries(self) -> tuple[Entry, ...]:
-        return tuple(zip(self.table["model"], self.table["guidance"], strict=True))
-
-    @cached_property
-    def labels(self) -> dict[Entry, str]:
-        return labels(self.entries)
-
-    @cached_property
-    def shared(self) -> pd.DataFrame:
-        """The rows of those conditions that the models are compared on."""
-        return in_common(self.rows)
-
-    @cached_property
-    def places(self) -> tuple[Place, ...]:
-        """Every scored condition with its context, in the order of the file."""
-        return tuple(dict.fromkeys(zip(self.rows["condition"], self.contexts, strict=True)))
-
-    def rows_at(self, place: Place) -> pd.DataFrame:
-        condition, context = place
-        return self.rows[(self.rows["condition"] == condition) & (self.contexts == context)]
-
-    def named(self, rows: pd.DataFrame, metric: str) -> pd.DataFrame:
-        """``rows`` with names for people in place of recipes and weights, the best by ``metric`` first."""
-        order = (
-            self.table[metric]
-            .sort_values(ascending=not metric_named(metric).larger_is_better, na_position="last")
-            .index
-        )
-        place = {self.entries[row]: i for i, row in enumerate(order)}
-        entries = list(zip(rows["model"], rows["guidance"], strict=True))
-        sorted_rows = rows.assign(model=[self.labels[entry] for entry in entries], guidance=UNGUIDED)
-        return sorted_rows.iloc[np.argsort([place[entry] for entry in entries], kind="stable")]
 
 
 @dataclass(frozen=True)

@@ -3,24 +3,18 @@
 import argparse
 import os
 import socket
+import subprocess
 import sys
 from pathlib import Path
 
-from primeflow_core.commands.terminal import Subcommands, add_command, note
+from primeflow_core.commands.terminal import note
 from primeflow_core.errors import SettingError
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def add_commands(commands: Subcommands) -> None:
-    parser = add_command(commands, "app", "Start the browser app.", "primeflow app --port 8501")
-    parser.add_argument("--port", type=int, default=8501, help="port to listen on (default: %(default)s)")
-    parser.add_argument("--address", default="127.0.0.1", help="address to listen on (default: this machine only)")
-    parser.set_defaults(run=app_command)
-
-
 def app_command(given: argparse.Namespace) -> None:
-    """Become the Streamlit server, so that signals and the exit status are its own."""
+    """Become the Streamlit server, so that signals and the exit status are its own; on Windows, wait for it."""
     page = ROOT / "app.py"
     if not page.is_file():
         raise SettingError(f"{page} is not there: the app runs from a copy of the repository (make app).")
@@ -28,14 +22,20 @@ def app_command(given: argparse.Namespace) -> None:
     note(f"PRiMeFlow opens at http://{given.address}:{given.port} (stop it with Ctrl+C)")
     os.chdir(ROOT)
     options = [f"--server.port={given.port}", f"--server.address={given.address}", "--server.headless=true"]
-    os.execv(sys.executable, [sys.executable, "-m", "streamlit", "run", str(page), *options])
+    server = [sys.executable, "-m", "streamlit", "run", str(page), *options]
+    if sys.platform == "win32":
+        # There a process cannot become another one: the terminal would come back while the server runs.
+        sys.exit(subprocess.run(server, check=False).returncode)
+    os.execv(server[0], server)
 
 
 def _check_free(address: str, port: int) -> None:
     if not 1 <= port <= 65535:
         raise SettingError(f"--port {port} is no port; choose one between 1 and 65535.")
     with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if sys.platform != "win32":
+            # On Windows it would let two servers listen to one port.
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((address, port))
         except OSError as error:

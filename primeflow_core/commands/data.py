@@ -3,17 +3,10 @@
 import argparse
 import json
 from collections import Counter
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from primeflow_core.commands.reading import (
-    add_reading_options,
-    covariate_values,
-    data_file,
-    read_given,
-    reading_options,
-)
-from primeflow_core.commands.terminal import ProgressLine, Subcommands, add_command, say
+from primeflow_core.commands.reading import covariate_values, data_file, read_given, reading_options
+from primeflow_core.commands.terminal import ProgressLine, say
 from primeflow_core.data import datasets
 from primeflow_core.data.cells import Cells
 from primeflow_core.data.conditions import Condition, parse_perturbations
@@ -26,20 +19,6 @@ if TYPE_CHECKING:
     from primeflow_core.data.splits import Split
 
 SIMULATED = "simulated-screen"
-
-
-def add_commands(commands: Subcommands) -> None:
-    parser = add_command(commands, "datasets", "List the named data sets.", "primeflow datasets")
-    parser.add_argument("--json", action="store_true", help="as JSON")
-    parser.set_defaults(run=datasets_command)
-    parser = add_command(
-        commands, "fetch", "Bring a named data set into the cache.", "primeflow fetch perturbench-devel"
-    )
-    parser.add_argument("name", help="a name that `primeflow datasets` lists")
-    parser.set_defaults(run=fetch_command)
-    _add_simulate(commands)
-    _add_check(commands)
-    _add_split(commands)
 
 
 def datasets_command(given: argparse.Namespace) -> None:
@@ -84,30 +63,6 @@ def fetch_command(given: argparse.Namespace) -> None:
     say(str(path))
 
 
-def _add_simulate(commands: Subcommands) -> None:
-    parser = add_command(
-        commands,
-        "simulate",
-        "Write the simulated screen, whose truth is known.",
-        "primeflow simulate screen.h5ad --seed 1",
-    )
-    parser.add_argument("out", type=Path, help=".h5ad to write")
-    parser.add_argument("--cells", type=int, help="about how many cells (default: that of the bundled screen)")
-    parser.add_argument("--genes", type=int, help="how many genes (default: that of the bundled screen)")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.set_defaults(run=simulate_command)
-
-
-def _add_check(commands: Subcommands) -> None:
-    parser = add_command(
-        commands, "check", "Say what a file is and what stands in the way.", "primeflow check screen.h5ad"
-    )
-    parser.add_argument("data", help=".h5ad file, or the name of a data set in the cache")
-    parser.add_argument("--json", action="store_true", help="as JSON")
-    add_reading_options(parser)
-    parser.set_defaults(run=check_command)
-
-
 def check_command(given: argparse.Namespace) -> None:
     file = data_file(given.data)
     found = inspect(file.path, **reading_options(given), normalise=given.normalise)
@@ -147,35 +102,6 @@ def _show(found: Inspection) -> None:
         say(f"  {problem.severity.upper()}: {problem}")
     ready = "ready to train and evaluate on" if found.ready else "ready with --normalise"
     say(f"  {'not ready' if _in_the_way(found) else ready}")
-
-
-def _add_split(commands: Subcommands) -> None:
-    parser = add_command(
-        commands,
-        "split",
-        "Hold conditions out as PerturBench does, or those that you name.",
-        "primeflow split screen.h5ad --task combo --seed 42 --out split.csv",
-    )
-    parser.add_argument("data", help=".h5ad file, or the name of a data set in the cache")
-    parser.add_argument(
-        "--task",
-        choices=("combo", "transfer", "named", "simulated"),
-        required=True,
-        help="unseen combinations, unseen contexts, the conditions that --hold-out names (all for test), or the "
-        "split that belongs to the simulated-screen data set",
-    )
-    parser.add_argument(
-        "--hold-out", action="append", default=[], metavar="LABEL", help="for --task named: A, A+B, ...; repeatable"
-    )
-    parser.add_argument(
-        "--covariate", action="append", default=[], metavar="NAME=VALUE",
-        help="for --task named: only in these contexts (default: in all)",
-    )  # fmt: skip
-    parser.add_argument("--fraction", type=float, help="share held out (default: 0.7 for combo, 0.3 for transfer)")
-    parser.add_argument("--seed", type=int, default=42)
-    parser.add_argument("--out", type=Path, required=True, help="csv to write; .csv.gz packs it")
-    add_reading_options(parser)
-    parser.set_defaults(run=split_command)
 
 
 def split_command(given: argparse.Namespace) -> None:

@@ -1,30 +1,12 @@
 """The command distill: a student that makes cells with one evaluation of the network."""
 
 import argparse
-from pathlib import Path
 
-from primeflow_core.commands.reading import add_reading_options, data_file, read_given
-from primeflow_core.commands.terminal import ProgressLine, Subcommands, add_command, as_typed, say
+from primeflow_core.commands.reading import data_file, read_given
+from primeflow_core.commands.terminal import ProgressLine, as_typed, say
 from primeflow_core.errors import SettingError
 from primeflow_core.models import checkpoint
 from primeflow_core.training.recipes.overrides import assigned
-
-
-def add_commands(commands: Subcommands) -> None:
-    parser = add_command(
-        commands,
-        "distill",
-        "Teach a student of a model: it makes cells with one evaluation of the network.",
-        "primeflow distill --model runs/screen --data screen.h5ad",
-    )
-    parser.add_argument("--model", type=Path, required=True, help="model folder")
-    parser.add_argument("--data", required=True, help=".h5ad file or named data set that it was trained on")
-    parser.add_argument("--steps", type=int, help="updates of the student's weights (default: 1200)")
-    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="change a number of it")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--device", default="cpu")
-    add_reading_options(parser)
-    parser.set_defaults(run=distill_command)
 
 
 def distill_command(given: argparse.Namespace) -> None:

@@ -2,15 +2,12 @@
 
 import argparse
 import math
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from primeflow_core.commands.reading import add_reading_options, covariate_values, data_file, read_given
-from primeflow_core.commands.sampling_options import add_sampling_options, plan_of
+from primeflow_core.commands.reading import covariate_values, data_file, read_given
+from primeflow_core.commands.sampling_options import plan_of
 from primeflow_core.commands.terminal import (
     ProgressLine,
-    Subcommands,
-    add_command,
     as_typed,
     minutes_and_seconds,
     note,
@@ -23,42 +20,6 @@ from primeflow_core.runtime.atomic_files import check_can_write
 
 if TYPE_CHECKING:
     from primeflow_core.training.trainer import LogLine, Trainer
-
-
-def add_commands(commands: Subcommands) -> None:
-    _add_train(commands)
-    _add_generate(commands)
-    _add_card(commands)
-
-
-def _add_train(commands: Subcommands) -> None:
-    parser = add_command(
-        commands,
-        "train",
-        "Train a model on cells.",
-        "primeflow train screen.h5ad --recipe unet-tiny --split split.csv --out runs/screen --minutes 20",
-    )
-    parser.add_argument("data", help=".h5ad file, or the name of a data set in the cache")
-    parser.add_argument(
-        "--recipe",
-        default="unet-tiny",
-        help="what to train, a name or a recipe file (default: %(default)s); `list` lists them",
-    )
-    parser.add_argument("--split", type=Path, required=False, help="csv with columns cell, split (train, val, test)")
-    parser.add_argument(
-        "--unlisted", choices=("train", "leave-out"), help="cells that the split file does not list (default: an error)"
-    )
-    parser.add_argument("--out", type=Path, help="folder for the model")
-    parser.add_argument("--steps", type=int, help="most updates of the weights (default: the recipe's)")
-    parser.add_argument(
-        "--minutes", type=float, default=math.inf, help="most minutes, earlier parts of a resumed run included"
-    )
-    parser.add_argument("--device", default="auto", help="auto, cpu or cuda (default: %(default)s)")
-    parser.add_argument("--resume", action="store_true", help="go on with what --out holds; start if it holds nothing")
-    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="change a number of the recipe")
-    parser.add_argument("--seed", type=int, default=0)
-    add_reading_options(parser)
-    parser.set_defaults(run=train_command)
 
 
 def train_command(given: argparse.Namespace) -> None:
@@ -120,29 +81,6 @@ def _described(line: "LogLine") -> str:
     return f"loss {line.loss:.4f}{validation}, about {minutes_and_seconds(line.seconds_left)} left"
 
 
-def _add_generate(commands: Subcommands) -> None:
-    parser = add_command(
-        commands,
-        "generate",
-        "Make cells of a condition.",
-        "primeflow generate --model checkpoints/perturbench-devel --perturbation KLF1+MAP2K6 "
-        "--covariate cell_type=k562 --cells 200 --out cells.h5ad",
-    )
-    parser.add_argument("--model", type=Path, required=True, help="model folder")
-    asked = parser.add_mutually_exclusive_group(required=True)
-    asked.add_argument("--perturbation", help="one perturbation or a combination, A+B; `control` for none")
-    asked.add_argument(
-        "--held-out", choices=("val", "test"), help="every condition that the model's training held out for val or test"
-    )
-    parser.add_argument("--covariate", action="append", default=[], metavar="NAME=VALUE", help="context of the cells")
-    parser.add_argument("--cells", type=int, default=1000, help="cells of each condition (default: %(default)s)")
-    add_sampling_options(parser)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--device", default="cpu")
-    parser.add_argument("--out", type=Path, required=True, help=".h5ad to write")
-    parser.set_defaults(run=generate_command)
-
-
 def generate_command(given: argparse.Namespace) -> None:
     from primeflow_core.prediction.generation import generate, write_generated
 
@@ -173,22 +111,6 @@ def _condition(given: argparse.Namespace, manifest: checkpoint.Manifest) -> Cond
     separator = manifest.layout.separator
     perturbations = parse_perturbations(given.perturbation, separator=separator, control=manifest.layout.control)
     return Condition(perturbations, pairs)
-
-
-def _add_card(commands: Subcommands) -> None:
-    parser = add_command(
-        commands,
-        "card",
-        "Evaluate a model on what it never saw and write its metrics, card and preview into its folder.",
-        "primeflow card --model runs/screen --data screen.h5ad --half",
-    )
-    parser.add_argument("--model", type=Path, required=True, help="model folder")
-    parser.add_argument("--data", required=True, help=".h5ad file or named data set that it was trained on")
-    parser.add_argument("--cells", type=int, default=500, help="cells of each condition (default: %(default)s)")
-    parser.add_argument("--half", action="store_true", help="store the weights in half precision first")
-    parser.add_argument("--seed", type=int, default=0)
-    add_reading_options(parser)
-    parser.set_defaults(run=card_command)
 
 
 def card_command(given: argparse.Namespace) -> None:

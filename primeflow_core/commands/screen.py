@@ -7,12 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from primeflow_core.commands.reading import add_reading_options
-from primeflow_core.commands.sampling_options import add_sampling_options
 from primeflow_core.commands.terminal import (
     ProgressLine,
-    Subcommands,
-    add_command,
     minutes_and_seconds,
     note,
     say,
@@ -21,7 +17,6 @@ from primeflow_core.errors import PrimeflowError, SettingError
 from primeflow_core.models import checkpoint
 from primeflow_core.runtime.atomic_files import check_can_write, write_with
 from primeflow_core.runtime.dask_workers import check_address
-from primeflow_core.screening.goal import GoalKind
 from primeflow_core.wording import counted
 
 if TYPE_CHECKING:
@@ -31,81 +26,7 @@ if TYPE_CHECKING:
     from primeflow_core.screening.screen_spec import ScreenOrder
     from primeflow_core.screening.shards import Parts
 
-INTERACTION = "interaction"
 FEWEST_SEEDS, MOST_SEEDS, HIGHEST_SEED = 2, 64, 2**62
-
-
-def add_commands(commands: Subcommands) -> None:
-    parser = add_command(
-        commands,
-        "screen",
-        "Rank combinations by what they do, and say how far to trust the ranking.",
-        "primeflow screen --model checkpoints/simulated-screen --candidates all-pairs --goal effect --out hits.parquet",
-    )
-    parser.add_argument("--model", type=Path, required=True, help="model folder")
-    _add_candidates(parser)
-    _add_goal(parser)
-    _add_cells(parser)
-    _add_results(parser)
-    _add_running(parser)
-    parser.add_argument("--data", help=".h5ad or named data set that the model was trained on (default: as it says)")
-    add_reading_options(parser)
-    parser.set_defaults(run=screen_command)
-
-
-def _add_candidates(parser: argparse.ArgumentParser) -> None:
-    group = parser.add_argument_group("candidates")
-    group.add_argument(
-        "--candidates", required=True, metavar="WHICH",
-        help="all-singles, all-pairs, all-triples, a csv with the column perturbation, or a table that screen wrote",
-    )  # fmt: skip
-    group.add_argument("--parts", metavar="NAMES|FILE", help="combine these only: A,B,C or a file with one a line")
-    group.add_argument(
-        "--covariate", action="append", default=[], metavar="NAME=VALUE",
-        help="context of the cells; repeatable, NAME=all for all (default: that of the model's first view)",
-    )  # fmt: skip
-    group.add_argument("--doses", default="highest", help="highest, all, or 0.1,1,10 (default: %(default)s)")
-
-
-def _add_goal(parser: argparse.ArgumentParser) -> None:
-    group = parser.add_argument_group("what to rank by")
-    group.add_argument(
-        "--goal", choices=(*map(str, GoalKind), INTERACTION), default="effect",
-        help="size of the change; distance to or direction of a target; genes up and down; what moves a gene; more "
-        "(synergy, interaction) or less (suppression) than the sum of the parts (default: %(default)s)",
-    )  # fmt: skip
-    group.add_argument("--target", metavar="LABEL", help="for target, direction: a measured condition, in the context")
-    group.add_argument("--target-data", type=Path, metavar="FILE", help="or an .h5ad with cells of the target state")
-    group.add_argument("--raise", dest="raised", metavar="GENES|FILE", help="for genes: those that should go up")
-    group.add_argument("--lower", dest="lowered", metavar="GENES|FILE", help="for genes: those that should go down")
-    group.add_argument("--gene", help="for moves: the gene")
-
-
-def _add_cells(parser: argparse.ArgumentParser) -> None:
-    group = parser.add_argument_group("predicted cells")
-    group.add_argument("--cells", type=int, default=200, help="of a candidate, for each seed (default: %(default)s)")
-    group.add_argument(
-        "--noise-seeds", type=int, default=2, help="how many, shared by all candidates (default: %(default)s)"
-    )
-    group.add_argument("--seed", type=int, default=0, help="the first of them (default: %(default)s)")
-    add_sampling_options(group)
-
-
-def _add_results(parser: argparse.ArgumentParser) -> None:
-    group = parser.add_argument_group("what comes out")
-    group.add_argument("--out", type=Path, required=True, help=".parquet to write; .csv writes both")
-    group.add_argument("--next", type=int, default=8, metavar="K", help="experiments to suggest (default: %(default)s)")
-    group.add_argument("--changes", action="store_true", help="keep the change of every gene in the table")
-    group.add_argument(
-        "--keep-cells", type=Path, metavar="FOLDER",
-        help="write all predicted cells too, an .h5ad a shard and seed; makes them once more",
-    )  # fmt: skip
-
-
-def _add_running(parser: argparse.ArgumentParser) -> None:
-    group = parser.add_argument_group("where it runs (default: in this process, on one core)")
-    group.add_argument("--workers", type=int, metavar="N", help="so many processes of this machine")
-    group.add_argument("--scheduler", metavar="ADDRESS", help="a running Dask scheduler, such as tcp://host:8786")
 
 
 def screen_command(given: argparse.Namespace) -> None:

@@ -225,12 +225,6 @@ def fetch(name: str, on_progress: OnProgress | None = None) -> Path:
     return _fetched(dataset.remote, on_progress)
 
 
-def companion_paths(name: str) -> tuple[Path, ...]:
-    """The files that came along with a data set, such as published splits, as far as they are in the cache."""
-    paths = (cache_folder() / companion.file_name for companion in dataset_named(name).companions)
-    return tuple(path for path in paths if path.is_file())
-
-
 def _simulated(dataset: Dataset) -> Path:
     path = cache_folder() / dataset.file_name
     if local_path(dataset.name) is None:

@@ -1,23 +1,26 @@
-"""Bringing one file over http(s): streamed, unpacked, checked, and in place only when complete."""
+"""Downloading one file over http(s) with pooch: streamed, unpacked, checked, and in place only when complete."""
 
 import hashlib
-import http.client
 import json
-import urllib.error
-import urllib.parse
-import urllib.request
 import zlib
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
+from primeflow_core.data.http_stream import HttpStream
+from primeflow_core.data.unpacking import Unpacker
 from primeflow_core.errors import DownloadError
-from primeflow_core.runtime.atomic_files import replaced, write_json
+from primeflow_core.runtime.atomic_files import PARTIAL, replaced, write_json
 from primeflow_core.runtime.provenance import now
 
-CHUNK = 1 << 20
-TIMEOUT = 60.0
-_GZIP = 31
+if TYPE_CHECKING:
+    import requests
+
+LARGEST = 1 << 37
+"""No file of unknown size may be larger: 128 GiB."""
 
 OnProgress = Callable[[int, int | None], None]
 """Told the bytes brought so far and, where known, how many there are in all."""
@@ -72,81 +75,108 @@ def megabytes(size: int | None) -> str:
 def download(remote: Remote, address: str, target: Path, on_progress: OnProgress | None = None) -> Record:
     """Bring ``remote`` from ``address`` to ``target``. Raises DownloadError, and then leaves nothing behind.
 
-    Where the checksum is not known, the first download records it and later ones must send the same bytes.
+    Where the checksum is not known, the first download records it and later ones must send the same bytes. Several
+    downloads of one file at once do not disturb each other: each is put in place whole.
     """
-    if urllib.parse.urlsplit(address).scheme not in ("http", "https"):
-        raise DownloadError(f"{address!r} is no http or https address.")
+    if not _is_web(address):
+        raise DownloadError(f"{address!r} is not an http or https address.")
     before = read_record(target)
-    with replaced(target) as temporary:
+    arrival = _Arrival(remote, on_progress)
+    with replaced(target) as temporary, _room_beside(temporary) as room:
+        Path(_retrieved(remote, address, room, arrival)).replace(temporary)
+        _check_same(remote, address, arrival.sent.hexdigest(), before)
+    return write_record(
+        target, address=address, sha256=arrival.stored.hexdigest(), sent_sha256=arrival.sent.hexdigest()
+    )
+
+
+@dataclass
+class _Arrival:
+    """What pooch calls to fill its temporary file; keeps the sha256 of what was sent and of what is stored."""
+
+    remote: Remote
+    on_progress: OnProgress | None
+    sent: Any = field(default_factory=hashlib.sha256)
+    stored: Any = field(default_factory=hashlib.sha256)
+
+    def __call__(self, url: str, output_file: str, pooch: object) -> None:
+        """Raises DownloadError, OSError, zlib.error, and whatever requests raises."""
+        stream = HttpStream(url)
         try:
-            stored, sent = _stream(address, temporary, remote, on_progress)
-        except urllib.error.HTTPError as error:
-            raise DownloadError(f"{address} answered {error.code} {error.reason}.") from error
-        except (urllib.error.URLError, http.client.HTTPException, OSError) as error:
-            reason = getattr(error, "reason", None) or error or type(error).__name__
-            raise DownloadError(f"{address} could not be reached or broke off ({reason}).") from error
-        except zlib.error as error:
-            raise DownloadError(f"{address} sent something that is no gzip.") from error
-        _check_same(remote, address, stored, sent, before)
-    return write_record(target, address=address, sha256=stored, sent_sha256=sent)
+            with Path(output_file).open("wb") as written:
+                for piece in self._plain(self._counted(stream)):
+                    self.stored.update(piece)
+                    written.write(piece)
+        finally:
+            stream.close()
+
+    def _plain(self, sent: Iterator[bytes]) -> Iterator[bytes]:
+        if not self.remote.packed:
+            yield from sent
+            return
+        unpacker = Unpacker(self.remote.size)
+        for piece in sent:
+            yield from unpacker.feed(piece)
+        yield unpacker.end()
+
+    def _counted(self, stream: HttpStream) -> Iterator[bytes]:
+        """What is sent. Raises DownloadError where it is longer than it can be."""
+        size = None if self.remote.packed else self.remote.size
+        most = LARGEST if size is None else size
+        done = 0
+        for piece in stream:
+            done += len(piece)
+            if done > most:
+                raise DownloadError(f"{stream.address} sent more than the expected {megabytes(most)}.")
+            self.sent.update(piece)
+            yield piece
+            if self.on_progress is not None:
+                self.on_progress(done, stream.announced or size)
 
 
-def _check_same(remote: Remote, address: str, stored: str, sent: str, before: Record | None) -> None:
-    if remote.sha256 is not None and stored != remote.sha256:
-        raise DownloadError(f"{address} sent another file: sha256 {stored[:12]}…, expected {remote.sha256[:12]}….")
+def _is_web(address: str) -> bool:
+    return urlsplit(address).scheme in ("http", "https")
+
+
+def _room_beside(temporary: Path) -> "TemporaryDirectory[str]":
+    """A folder for pooch's own temporary file, of a name that says that it can be deleted."""
+    return TemporaryDirectory(prefix=temporary.name, suffix=PARTIAL, dir=temporary.parent)
+
+
+def _retrieved(remote: Remote, address: str, room: str, arrival: "_Arrival") -> str:
+    """Let pooch bring the file into ``room``; whatever goes wrong on the way is a DownloadError."""
+    import pooch
+    import requests
+
+    pooch.get_logger().setLevel("WARNING")
+    known = None if remote.sha256 is None else f"sha256:{remote.sha256}"
+    try:
+        return pooch.retrieve(address, known, fname=remote.file_name, path=room, downloader=arrival)
+    except requests.HTTPError as error:
+        raise DownloadError(f"{address} answered {_status(error.response)}.") from error
+    except requests.exceptions.InvalidSchema as error:
+        raise DownloadError(f"{address} leads to an address that is not http or https ({error}).") from error
+    except (requests.RequestException, OSError, UnicodeError) as error:
+        raise DownloadError(
+            f"{address} could not be reached or broke off ({error or type(error).__name__})."
+        ) from error
+    except zlib.error as error:
+        raise DownloadError(f"{address} sent something that is not a whole gzip.") from error
+    except ValueError as error:
+        raise DownloadError(
+            f"{address} sent another file: sha256 {arrival.stored.hexdigest()[:12]}…, expected "
+            f"{(remote.sha256 or '')[:12]}…."
+        ) from error
+
+
+def _status(response: "requests.Response | None") -> str:
+    return "with an error" if response is None else f"{response.status_code} {response.reason}"
+
+
+def _check_same(remote: Remote, address: str, sent: str, before: Record | None) -> None:
+    """Without a known checksum: the bytes of the first download."""
     if remote.sha256 is None and before is not None and before.address == address and sent != before.sent_sha256:
         raise DownloadError(
             f"{address} sends another file than on {before.fetched[:10]}: sha256 {sent[:12]}…, then "
             f"{before.sent_sha256[:12]}…. If that is meant, delete {remote.file_name}.record.json in the cache."
         )
-
-
-def _opener() -> urllib.request.OpenerDirector:
-    """Knows http and https only, so that no redirect leads to a local file."""
-    opener = urllib.request.OpenerDirector()
-    for handler in (
-        urllib.request.ProxyHandler,
-        urllib.request.HTTPHandler,
-        urllib.request.HTTPSHandler,
-        urllib.request.HTTPRedirectHandler,
-        urllib.request.HTTPErrorProcessor,
-        urllib.request.HTTPDefaultErrorHandler,
-        urllib.request.UnknownHandler,
-    ):
-        opener.add_handler(handler())
-    return opener
-
-
-def _stream(address: str, target: Path, remote: Remote, on_progress: OnProgress | None) -> tuple[str, str]:
-    """Write what is sent, unpacked; return the sha256 of what is stored and of what was sent."""
-    stored, sent = hashlib.sha256(), hashlib.sha256()
-    unpacker = zlib.decompressobj(_GZIP) if remote.packed else None
-    request = urllib.request.Request(address, headers={"User-Agent": "primeflow"})
-    with _opener().open(request, timeout=TIMEOUT) as answer, target.open("wb") as written:
-        for chunk in _chunks(answer, remote, on_progress):
-            sent.update(chunk)
-            plain = unpacker.decompress(chunk) if unpacker else chunk
-            stored.update(plain)
-            written.write(plain)
-        rest = unpacker.flush() if unpacker else b""
-        stored.update(rest)
-        written.write(rest)
-    if unpacker and not unpacker.eof:
-        raise zlib.error("incomplete")
-    return stored.hexdigest(), sent.hexdigest()
-
-
-def _chunks(answer: http.client.HTTPResponse, remote: Remote, on_progress: OnProgress | None) -> Iterator[bytes]:
-    """What is sent, piece by piece; raises OSError where it is shorter than announced or longer than it can be."""
-    announced = answer.headers.get("Content-Length", "")
-    total = int(announced) if announced.isdigit() else (None if remote.packed else remote.size)
-    done = 0
-    while chunk := answer.read(CHUNK):
-        done += len(chunk)
-        if remote.size is not None and not remote.packed and done > remote.size:
-            raise OSError(f"more than the expected {megabytes(remote.size)}")
-        yield chunk
-        if on_progress is not None:
-            on_progress(done, total)
-    if total is not None and done < total:
-        raise OSError(f"{done:,} of {total:,} bytes")

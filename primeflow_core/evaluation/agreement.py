@@ -12,8 +12,11 @@ import numpy as np
 import pandas as pd
 
 from primeflow_core.evaluation.bootstrap import interval, mean_replicates, resampled
+from primeflow_core.evaluation.bounded import Bounded
+from primeflow_core.evaluation.defaults import TOP_GENES
 from primeflow_core.evaluation.distances import CellSet, InMemory
-from primeflow_core.evaluation.genes import TOP_GENES, TopGenes
+from primeflow_core.evaluation.genes import TopGenes
+from primeflow_core.evaluation.measured_condition import MeasuredCondition, halved_controls
 from primeflow_core.evaluation.metric import Compares, Metric
 from primeflow_core.evaluation.metrics.registry import all_metrics, metric_named
 from primeflow_core.evaluation.pair import MOST_PREDICTED
@@ -26,59 +29,6 @@ from primeflow_core.evaluation.table import with_mean
 
 HALVINGS = 5
 FEWEST = 4
-RESAMPLES = 200
-
-
-@dataclass(frozen=True)
-class Bounded:
-    """A value with its floor and ceiling; either is None where there are too few cells to compute it."""
-
-    value: float
-    floor: float | None
-    ceiling: float | None
-    larger_is_better: bool = False
-
-    @property
-    def tells_apart(self) -> bool:
-        """Whether the ceiling is better than the floor, so that the metric can tell a good prediction from none."""
-        if self.floor is None or self.ceiling is None:
-            return False
-        return self.ceiling > self.floor if self.larger_is_better else self.ceiling < self.floor
-
-    @property
-    def position(self) -> float | None:
-        """0 at the floor, 1 at the ceiling, clipped.
-
-        None where a figure is missing, or where the floor is as good as the ceiling: then the cells are too few,
-        or the effect too small, for this metric to tell a good prediction from none.
-        """
-        if self.floor is None or self.ceiling is None or not self.tells_apart or not np.isfinite(self.value):
-            return None
-        span = self.ceiling - self.floor
-        return float(np.clip((self.value - self.floor) / span, 0.0, 1.0))
-
-
-@dataclass(frozen=True)
-class MeasuredCondition:
-    """The truth of one condition: measured cells (m, G), the controls they are compared with, and disjoint
-    controls for the floor; the genes' names and the principal components for MMD PCA.
-
-    ``predicted_controls`` (k, G): what effects of the predicted side are measured from, the floor's too, where cells
-    were measured in another experiment than the one that predictions come from. None: the same ``controls``.
-    """
-
-    cells: np.ndarray
-    controls: np.ndarray
-    floor_controls: np.ndarray
-    genes: Sequence[str]
-    components: Components
-    predicted_controls: np.ndarray | None = None
-
-
-def halved_controls(controls: np.ndarray, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """Controls (n, G) in two disjoint halves, for the reference and for the floor, drawn by ``seed``."""
-    order = np.random.default_rng(seed).permutation(len(controls))
-    return controls[order[: len(order) // 2]], controls[order[len(order) // 2 :]]
 
 
 def agreement(

@@ -13,8 +13,6 @@ NO_VARIANCE = 1e-12
 # Digits of |t| that count. Ties are exact on paper only (|t| = 1 for a gene seen in one cell): rounding in the last
 # digits would break them by the order of the cells.
 DIGITS = 9
-TOP_GENES = 50
-"""How many genes of a condition are its top genes, as in PerturBench."""
 
 
 def t_scores(perturbed: np.ndarray, control: np.ndarray) -> np.ndarray:

@@ -12,7 +12,7 @@ from anndata import AnnData
 
 from primeflow_core.data.h5ad import storage
 from primeflow_core.data.h5ad.obs_columns import column as text_column
-from primeflow_core.data.h5ad.reading import HIGHEST_LOG
+from primeflow_core.data.h5ad.scale import HIGHEST_LOG
 from primeflow_core.errors import DataError
 
 

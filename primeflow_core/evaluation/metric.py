@@ -6,11 +6,13 @@ A new metric is a file in ``evaluation/metrics`` and one row in ``evaluation/met
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from primeflow_core.evaluation.replicate_input import ReplicateInput
-from primeflow_core.evaluation.score_input import ScoreInput
+if TYPE_CHECKING:
+    from primeflow_core.evaluation.replicate_input import ReplicateInput
+    from primeflow_core.evaluation.score_input import ScoreInput
 
 
 class Compares(StrEnum):
@@ -47,8 +49,8 @@ class Metric:
     question: str
     larger_is_better: bool
     compares: Compares
-    score: Callable[[ScoreInput], np.ndarray]
-    replicates: Callable[[ReplicateInput], np.ndarray]
+    score: "Callable[[ScoreInput], np.ndarray]"
+    replicates: "Callable[[ReplicateInput], np.ndarray]"
     limits: tuple[float, float] = (-np.inf, np.inf)
     needs_controls: bool = True
     ranked: bool = True

@@ -7,8 +7,6 @@ import scipy.sparse as sp
 
 from primeflow_core.errors import SettingError
 
-PCS = 30
-"""How many components, as in PerturBench."""
 MOST_DENSE = 20_000_000
 
 

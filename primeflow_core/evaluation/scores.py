@@ -9,11 +9,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from primeflow_core.evaluation.genes import TOP_GENES, TopGenes
+from primeflow_core.evaluation.defaults import PCS, TOP_GENES
+from primeflow_core.evaluation.genes import TopGenes
 from primeflow_core.evaluation.metric import Metric
 from primeflow_core.evaluation.metrics.registry import all_metrics
 from primeflow_core.evaluation.pair import ConditionCells, Pair
-from primeflow_core.evaluation.principal_components import PCS, Components, components
+from primeflow_core.evaluation.principal_components import Components, components
 from primeflow_core.evaluation.profiles import profile
 from primeflow_core.evaluation.score_input import ConditionSet, ScoreInput, condition_set
 

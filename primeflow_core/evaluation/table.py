@@ -4,10 +4,9 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from primeflow_core.evaluation.genes import TOP_GENES
+from primeflow_core.evaluation.defaults import PCS, TOP_GENES
 from primeflow_core.evaluation.metrics.registry import ranked_metrics
 from primeflow_core.evaluation.pair import Pair
-from primeflow_core.evaluation.principal_components import PCS
 from primeflow_core.evaluation.ranks import tie_average_ranks
 from primeflow_core.evaluation.scores import ScoredPair, score
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from primeflow_core.data.splits import TEST
-from primeflow_core.evaluation.agreement import Bounded
+from primeflow_core.evaluation.bounded import Bounded
 from primeflow_core.evaluation.metric import Metric, Place
 from primeflow_core.evaluation.metrics.registry import metrics_at
 from primeflow_core.evaluation.table import MEAN

@@ -11,6 +11,7 @@ from primeflow_core.errors import DownloadError, PrimeflowError
 from primeflow_core.model_store.held_out_metrics import NOT_EVALUATED, read_validation
 from primeflow_core.models import checkpoint
 from primeflow_core.models.checkpoint import Manifest, read_manifest, version_of
+from primeflow_core.wording import day_in_words
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ class Model:
     @property
     def made(self) -> str:
         """Recipe and date, for instance ``unet-small of 21 November 2026``."""
-        return f"{self.manifest.recipe} of {datetime.fromisoformat(self.manifest.created):%-d %B %Y}"
+        return f"{self.manifest.recipe} of {day_in_words(datetime.fromisoformat(self.manifest.created))}"
 
     @property
     def dataset(self) -> Dataset | None:

@@ -14,12 +14,14 @@ import numpy as np
 
 from primeflow_core.data.cells import Cells
 from primeflow_core.data.conditions import Condition
-from primeflow_core.data.splits import TRAIN, read_split
 from primeflow_core.errors import DataError
-from primeflow_core.evaluation.agreement import FEWEST, Bounded, MeasuredCondition, agreement, halved_controls
-from primeflow_core.evaluation.principal_components import PCS, components
+from primeflow_core.evaluation.agreement import FEWEST, agreement
+from primeflow_core.evaluation.bounded import Bounded
+from primeflow_core.evaluation.defaults import PCS
+from primeflow_core.evaluation.measured_condition import MeasuredCondition
+from primeflow_core.evaluation.principal_components import components
 from primeflow_core.evaluation.response import ComparedCells, Response, response
-from primeflow_core.models import checkpoint
+from primeflow_core.prediction.control_rows import control_rows, in_training
 
 MOST_FITTED = 5_000
 
@@ -53,33 +55,6 @@ def background(cells: Cells, genes: tuple[str, ...], condition: Condition, folde
     training, others = (cells.dense(rows) for rows in control_rows(cells, condition, in_training(cells, folder), seed))
     controls = np.concatenate([training, others])
     return Background(training, others, _context_cells(cells, condition, seed), controls)
-
-
-def control_rows(
-    cells: Cells, condition: Condition, trained: np.ndarray, seed: int = 0
-) -> tuple[np.ndarray, np.ndarray]:
-    """Rows of the controls of the condition's context: those ``trained`` on (N,), and others; else two halves.
-
-    Raises DataError for fewer than 8.
-    """
-    rows = cells.where(condition.control())
-    if len(rows) < 2 * FEWEST:
-        raise DataError(
-            f"{cells.source} has {len(rows)} control cells in {condition.context or 'all'}; "
-            f"comparing needs {2 * FEWEST} at least."
-        )
-    training, others = rows[trained[rows]], rows[~trained[rows]]
-    return (training, others) if min(len(training), len(others)) >= FEWEST else halved_controls(rows, seed)
-
-
-def in_training(cells: Cells, folder: Path) -> np.ndarray:
-    """(N,) whether each cell was in training; all False for cells that the model's split does not name."""
-    try:
-        split = read_split(folder / checkpoint.SPLIT, cells, unlisted="leave-out")
-    except DataError:
-        # The user's own cells are not those of the split, and none of them was trained on.
-        return np.zeros(len(cells), dtype=bool)
-    return split.part_of(cells) == TRAIN
 
 
 def background_of_own(own: Background, trained_on: Background) -> Background:

@@ -11,6 +11,7 @@ from primeflow_core.model_store.local_models import Model
 from primeflow_core.models.checkpoint import SPLIT, Manifest
 from primeflow_core.models.sampling_plan import SamplingPlan
 from primeflow_core.prediction.generation import provenance
+from primeflow_core.wording import day_in_words
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,7 @@ class Origin:
     @property
     def day(self) -> str:
         """When the model was made, for instance ``21 November 2026``."""
-        return f"{datetime.fromisoformat(self.manifest.created):%-d %B %Y}"
+        return day_in_words(datetime.fromisoformat(self.manifest.created))
 
     def record(self) -> dict[str, Any]:
         """Everything that is needed to make the same cells again, as JSON takes it."""

@@ -12,6 +12,7 @@ from typing import Any
 import pandas as pd
 
 from primeflow_core import __version__
+from primeflow_core.report.content_policy import POLICY
 from primeflow_core.report.finding import SIMULATED_DATA, Finding, LabelRole, SavedFigure, Table, mark_of
 from primeflow_core.report.finding_origin import Origin
 from primeflow_core.report.methods_text import methods_paragraph
@@ -19,7 +20,6 @@ from primeflow_core.report.stylesheet import CSS
 from primeflow_core.wording import counted
 
 ROWS_SHOWN = 15
-POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
 SHAPES = {
     LabelRole.PREDICTED: '<path d="M7 0l7 7-7 7-7-7z"/>',
     LabelRole.TRUTH: '<circle cx="7" cy="7" r="6"/>',

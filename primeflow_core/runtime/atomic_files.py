@@ -2,6 +2,8 @@
 
 import json
 import os
+import secrets
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,18 +18,20 @@ PARTIAL = ".partial"
 def replaced(path: Path) -> Iterator[Path]:
     """Yield a temporary path beside ``path``; on success it is flushed to disk and takes its place.
 
-    Where ``path`` is a link, what it points at is replaced. What goes wrong is an OSError that names the file.
+    Where ``path`` is a link, what it points at is replaced. What goes wrong is an OSError that names the file. Threads
+    and processes that write the same file at once each have a temporary path of their own.
     """
     path = path.resolve()
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}{PARTIAL}")
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}{PARTIAL}")
     try:
         temporary.touch()
         mode = temporary.stat().st_mode
         yield temporary
         # Some libraries make files that only their owner reads.
         temporary.chmod(mode)
-        with temporary.open("rb") as written:
+        # Windows flushes only what is open for writing.
+        with temporary.open("r+b") as written:
             os.fsync(written.fileno())
         temporary.replace(path)
     except OSError as error:
@@ -41,7 +45,7 @@ def replaced(path: Path) -> Iterator[Path]:
 
 def write_text(path: Path, text: str) -> None:
     with replaced(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+        temporary.write_text(text, encoding="utf-8", newline="\n")
 
 
 def write_json(path: Path, data: Any) -> None:
@@ -57,7 +61,10 @@ def write_with(path: Path, write: Callable[[Path], None]) -> None:
 def remove_partial(folder: Path) -> None:
     """Delete what a killed process left behind in ``folder``."""
     for leftover in folder.glob(f".*{PARTIAL}"):
-        leftover.unlink(missing_ok=True)
+        if leftover.is_dir():
+            shutil.rmtree(leftover)
+        else:
+            leftover.unlink(missing_ok=True)
 
 
 def check_can_write(path: Path) -> None:

@@ -3,9 +3,9 @@
 import logging
 import re
 import signal
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from multiprocessing import resource_tracker
 from typing import TYPE_CHECKING, Any
 
 from primeflow_core.errors import SettingError
@@ -73,7 +73,15 @@ def _dask_unheard() -> Iterator[None]:
 
 @contextmanager
 def _ctrl_c_waits() -> Iterator[None]:
-    """Threads that start in here, and all processes that those start, never hear of it: this process ends them."""
+    """Threads that start in here, and all processes that those start, never hear of it: this process ends them.
+
+    Windows has no such mask: there the workers hear Ctrl+C too, end by themselves, and may say so in the terminal.
+    """
+    if sys.platform == "win32":
+        yield
+        return
+    from multiprocessing import resource_tracker
+
     resource_tracker.ensure_running()  # where it is started first, it lets the signal through again
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:

@@ -24,7 +24,7 @@ from primeflow_core.evaluation.interaction import FEWEST_CELLS
 from primeflow_core.models.baselines.additive import SumOfSingles
 from primeflow_core.models.baselines.measured import TrainingMeans
 from primeflow_core.models.sampling_plan import SamplingPlan
-from primeflow_core.prediction.measured_comparison import control_rows, in_training
+from primeflow_core.prediction.control_rows import control_rows, in_training
 from primeflow_core.runtime.atomic_files import replaced
 
 if TYPE_CHECKING:

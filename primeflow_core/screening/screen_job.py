@@ -10,7 +10,7 @@ import numpy as np
 from primeflow_core.data.cells import Cells
 from primeflow_core.evaluation.interaction import FEWEST_CELLS
 from primeflow_core.models.checkpoint import Manifest, read_manifest
-from primeflow_core.prediction.measured_comparison import control_rows, in_training
+from primeflow_core.prediction.control_rows import control_rows, in_training
 from primeflow_core.prediction.prediction_job import ModelShelf
 from primeflow_core.runtime.jobs import JobContext, Snapshot
 from primeflow_core.screening.candidates import Refusal

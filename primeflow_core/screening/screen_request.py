@@ -176,7 +176,7 @@ def told_trust(
 
 def _held_out_controls(data: Cells, checked: Iterable[Condition], folder: Path) -> Mapping[Covariates, np.ndarray]:
     """(k, G) of each context: the controls that measured effects are measured from everywhere (comparison.py)."""
-    from primeflow_core.prediction.measured_comparison import control_rows, in_training
+    from primeflow_core.prediction.control_rows import control_rows, in_training
 
     trained = in_training(data, folder)
     contexts = {condition.covariates: condition for condition in checked}

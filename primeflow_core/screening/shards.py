@@ -18,11 +18,13 @@ import pyarrow.parquet as pq
 
 from primeflow_core.errors import DataError, PrimeflowError, SettingError
 from primeflow_core.runtime.atomic_files import check_can_write, remove_partial, replaced, write_json, write_text
-from primeflow_core.runtime.folder_lock import let_go, locked
+from primeflow_core.runtime.folder_lock import LOCK, let_go, locked
 from primeflow_core.screening.screen_spec import ScreenOrder
 from primeflow_core.wording import counted
 
 if TYPE_CHECKING:
+    from filelock import BaseFileLock
+
     from primeflow_core.screening.reference_cells import Reference
 
 ORDER, REFERENCE, FINGERPRINT = "order.json", "reference.npz", "fingerprint.txt"
@@ -38,7 +40,7 @@ class Parts:
     then do the same work twice and write equal files.
     """
 
-    def __init__(self, folder: Path, order: ScreenOrder, lock: int | None = None) -> None:
+    def __init__(self, folder: Path, order: ScreenOrder, lock: "BaseFileLock | None" = None) -> None:
         self.folder, self.order = folder, order
         self._fingerprint = order.fingerprint
         self._unlock = weakref.finalize(self, let_go, lock)
@@ -113,7 +115,7 @@ class Parts:
 
     def _clear_beginnings(self) -> None:
         """Of a run that was killed before its order was whole; any shards would be of another."""
-        files = sorted(self.folder.iterdir())
+        files = sorted(file for file in self.folder.iterdir() if file.name != LOCK)
         if strange := [file.name for file in files if not _OURS.fullmatch(file.name)]:
             raise SettingError(
                 f"{self.folder} holds {strange[0]!r}, which is no part of a screen. Choose another --out, or move "
@@ -187,9 +189,10 @@ class Parts:
         for file in self.folder.glob("*"):
             if _OURS.fullmatch(file.name):
                 file.unlink(missing_ok=True)
+        # First, since the lock is a file in the folder.
+        self.close()
         with suppress(OSError):
             self.folder.rmdir()
-        self.close()
 
     def close(self) -> None:
         self._unlock()

@@ -7,7 +7,7 @@ import scipy.sparse as sp
 
 from primeflow_core.data.gene_matching import LEAST_SHARE, match_genes
 from primeflow_core.data.h5ad import storage
-from primeflow_core.data.h5ad.reading import HIGHEST_LOG
+from primeflow_core.data.h5ad.scale import HIGHEST_LOG
 from primeflow_core.errors import DataError
 
 FEWEST_CELLS = 10

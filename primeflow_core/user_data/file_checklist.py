@@ -9,7 +9,8 @@ from primeflow_core.data.conditions import Condition
 from primeflow_core.data.gene_matching import LEAST_SHARE, GeneMatch, gene_columns, match_genes
 from primeflow_core.data.h5ad.issues import Problem
 from primeflow_core.data.h5ad.obs_columns import COVARIATE_COLUMNS, column, condition_column
-from primeflow_core.data.h5ad.reading import Examined, Inspection, Scale, examine
+from primeflow_core.data.h5ad.reading import Examined, Inspection, examine
+from primeflow_core.data.h5ad.scale import Scale
 from primeflow_core.data.h5ad.writing import is_simulated
 from primeflow_core.errors import DataError
 from primeflow_core.evaluation.agreement import FEWEST

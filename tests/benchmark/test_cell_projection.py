@@ -9,10 +9,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from primeflow_core.benchmark import cell_projection
+from primeflow_core.benchmark.about import PICTURE, About
 from primeflow_core.benchmark.cell_projection import CONTROL, PREDICTED, REFERENCE, TRUTH, Canvas
 from primeflow_core.benchmark.grid import Grid
 from primeflow_core.benchmark.outcome import outcome
-from primeflow_core.benchmark.output_files import PICTURE, About
 from primeflow_core.benchmark.run import run_entries
 from primeflow_core.benchmark.store import BenchmarkStore
 from primeflow_core.data.splits import TEST, held_out_split

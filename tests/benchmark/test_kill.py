@@ -1,12 +1,10 @@
-"""Kill -9 of `benchmark` and all that it started, at any moment: the same command goes on, and ends with the same
+"""`benchmark` that is ended at any moment, with all that it started: the same command goes on, and ends with the same
 table. Ctrl+C ends it quickly, and two in one folder are refused.
 """
 
 import os
 import random
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -24,12 +22,21 @@ from primeflow_core.data.splits import TEST, held_out_split
 from primeflow_core.runtime import dask_workers
 from primeflow_core.runtime.atomic_files import PARTIAL
 from primeflow_core.training.recipes.registry import recipe_named
+from tests import forked
+from tests.forked import forked_workers, forking
+from tests.moments import interrupted
 from tests.tiny import cells, condition
 
-ROOT = Path(__file__).resolve().parents[2]
-# Sums hang on the number of threads, and two of them on two busy cores wait for each other.
-ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1"}
-PATIENCE = 120
+STEPS = 60
+MOMENTS = (
+    "linear-seed-0/config.json in place", "linear-seed-0/weights.safetensors written",
+    "training/state.safetensors in place", "pictures/linear-seed-0.parquet written",
+    "pictures/linear-seed-0.parquet in place", "scores/linear-seed-0.parquet begun",
+    "scores/linear-seed-0.parquet written", "scores/linear-seed-0.parquet in place",
+    "mlp-tiny-seed-0/weights.safetensors in place", "training/state.safetensors written",
+    "scores/mlp-tiny-seed-1.parquet written", "scores/cpa-seed-1.parquet in place", "out/benchmark.csv written",
+    "out/benchmark.csv in place", "out/benchmark.html written", "out/cells.parquet in place",
+)  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -45,27 +52,19 @@ def place(tmp_path_factory):
     return folder
 
 
-def command(place, out, *more, steps=150):
-    pace = [f"steps={steps}", "batch_size=16", "validate_every=25", "save_every=7", "log_every=3"]
+def command(place, out, *more, steps=STEPS):
+    pace = [f"steps={steps}", "batch_size=16", "validate_every=20", "save_every=7", "log_every=3"]
     return [
-        sys.executable, "-m", "primeflow_core", "benchmark", str(place / "d.h5ad"), "--split",
-        str(place / "split.csv"), "--recipes", "linear,mlp-tiny,cpa", "--seeds", "2", "--cells", "16",
-        "--out", str(out), *(word for text in pace for word in ("--set", text)), *more,
+        "benchmark", str(place / "d.h5ad"), "--split", str(place / "split.csv"), "--recipes", "linear,mlp-tiny,cpa",
+        "--seeds", "2", "--cells", "16", "--out", str(out), *(word for text in pace for word in ("--set", text)), *more,
     ]  # fmt: skip
 
 
-def started(*given, **options):
-    return subprocess.Popen(
-        command(*given, **options), stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=ROOT, env=ENVIRONMENT,
-        start_new_session=True,
-    )  # fmt: skip
-
-
-def finished(*given):
-    process = started(*given)
-    told = process.communicate(timeout=300)[1].decode()
-    assert process.returncode == 0, told
-    return table(given[1])
+@pytest.fixture(scope="module")
+def started():
+    """A function that starts the command in a process of its own."""
+    with forking() as start:
+        yield lambda *given, **options: start(forked.command, *command(*given, **options))
 
 
 def table(out):
@@ -75,25 +74,9 @@ def table(out):
 
 @pytest.fixture(scope="module")
 def whole(place, tmp_path_factory):
-    return finished(place, tmp_path_factory.mktemp("whole") / "out")
-
-
-def until(process, happened):
-    """Wait for it; at once where the process ends before."""
-    last = time.monotonic() + PATIENCE
-    while process.poll() is None and not happened():
-        if time.monotonic() > last:
-            pytest.fail("the benchmark hangs")
-        time.sleep(0.002)
-
-
-def killed(process):
-    """The process and its workers, at once. Says whether it was still at work."""
-    at_work = process.poll() is None
-    if at_work:
-        os.killpg(process.pid, signal.SIGKILL)
-    process.communicate(timeout=30)
-    return at_work
+    out = tmp_path_factory.mktemp("whole") / "out"
+    interrupted(command(place, out), [])
+    return table(out)
 
 
 def logs(out):
@@ -118,38 +101,54 @@ def moments(out, seen):
 
 
 @pytest.mark.slow
+def test_ended_at_each_moment_and_run_again_equals_never_ended(place, whole, tmp_path):
+    out = tmp_path / "out"
+    interrupted(command(place, out), MOMENTS)
+    pd.testing.assert_frame_equal(table(out), whole)
+    assert not half_written(out)
+
+
+HERE, WORKERS = (), ("--workers", "2")
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize(
-    ("more", "kills"), [((), range(7)), (("--workers", "2"), (1, 3, 4, 6))], ids=["here", "workers"]
+    ("more", "kills"),
+    [
+        pytest.param(HERE, (3, 6), id="here"),
+        pytest.param(WORKERS, (4,), id="workers"),
+        pytest.param(HERE, range(7), id="often-here", marks=pytest.mark.long),
+        pytest.param(WORKERS, (1, 3, 4, 6), id="often-on-workers", marks=pytest.mark.long),
+    ],
 )
-def test_killed_at_any_moment_and_run_again_equals_never_killed(place, whole, tmp_path, more, kills):
+def test_killed_and_run_again_equals_never_killed(place, whole, started, tmp_path, more, kills):
     out, delays = tmp_path / "out", random.Random(0)
     at_work = []
     for number in kills:
         seen = logs(out)
         process = started(place, out, *more)
-        until(process, moments(out, seen)[number])
-        time.sleep(delays.choice((0.0, delays.uniform(0, 0.3))))
-        at_work.append(killed(process))
-    assert sum(at_work) >= len(kills) - 2
-    pd.testing.assert_frame_equal(finished(place, out, *more), whole)
+        process.until(moments(out, seen)[number])
+        time.sleep(delays.choice((0.0, delays.uniform(0, 0.3))) if len(kills) > 2 else 0.0)
+        at_work.append(process.kill())
+    assert sum(at_work) >= max(1, len(kills) - 2)
+    interrupted(command(place, out), [])
+    pd.testing.assert_frame_equal(table(out), whole)
     assert not half_written(out)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("more", [(), ("--workers", "2")], ids=["here", "workers"])
-def test_ctrl_c_ends_it_quickly_and_quietly(place, tmp_path, more):
+@pytest.mark.parametrize("more", [HERE, WORKERS], ids=["here", "workers"])
+def test_ctrl_c_ends_it_quickly_and_quietly(place, started, tmp_path, more):
     out = tmp_path / "out"
     process = started(place, out, *more, steps=200_000)
-    until(process, lambda: len(logs(out)) >= (2 if more else 1))
+    process.until(lambda: len(logs(out)) >= (2 if more else 1))
     started_by_it = psutil.Process(process.pid).children(recursive=True)
-    began = time.monotonic()
-    os.killpg(process.pid, signal.SIGINT)
-    told = process.communicate(timeout=60)[1].decode()
-    assert time.monotonic() - began < 15
-    assert process.returncode == 130, told
-    assert "what was finished before stands" in told
-    assert not any(word in told for word in ("Traceback", "Nanny", "Worker"))
-    _, alive = psutil.wait_procs(started_by_it, timeout=10)
+    process.signal_group(signal.SIGINT)
+    # The training that it interrupts takes an hour.
+    assert process.ended() == 130, process.said
+    assert "what was finished before stands" in process.said
+    assert not any(word in process.said for word in ("Traceback", "Nanny", "Worker"))
+    _, alive = psutil.wait_procs(started_by_it, timeout=forked.PATIENCE)
     assert not alive
 
 
@@ -166,19 +165,19 @@ def test_a_training_whose_workers_die_is_told_and_the_others_go_on(tmp_path, mon
     store = BenchmarkStore(
         tmp_path, Grid((recipe_named("cpa"), recipe_named("linear")), (0,), (1.0,), 16, "data", "split")
     )
-    failed = {one.entry.name: one.failed for one in run.run_entries(store, list, [], 1)}
+    with forked_workers():
+        failed = {one.entry.name: one.failed for one in run.run_entries(store, list, [], 1)}
     assert failed["linear-seed-0"] == ""
     assert "fewer workers" in failed["cpa-seed-0"]
 
 
 @pytest.mark.slow
-def test_a_second_benchmark_in_the_folder_is_refused_and_the_first_goes_on(place, tmp_path):
+def test_a_second_benchmark_in_the_folder_is_refused_and_the_first_goes_on(place, started, tmp_path):
     out = tmp_path / "out"
     first = started(place, out, steps=200_000)
-    until(first, lambda: logs(out))
+    first.until(lambda: logs(out))
     second = started(place, out)
-    told = second.communicate(timeout=60)[1].decode()
-    assert second.returncode == 2
-    assert "Another process works in" in told
-    assert "Traceback" not in told
-    assert killed(first)
+    assert second.ended() == 2
+    assert "Another process works in" in second.said
+    assert "Traceback" not in second.said
+    assert first.kill()

@@ -218,7 +218,7 @@ def on_disk(tmp_path):
 
 @pytest.mark.slow
 def test_a_model_too_large_for_the_memory_is_told_and_the_others_go_on(tmp_path):
-    large = adjusted(recipe_named("mlp-tiny"), [f"hidden={3 * 10**6}"])
+    large = adjusted(recipe_named("mlp-tiny"), [f"hidden={10**6}"])
     store = BenchmarkStore(tmp_path, Grid((large, recipe_named("additive")), (0,), (1.0,), 16, "d", "s"))
     failed = {one.entry.recipe.name: one.failed for one in run_entries(store, source, [])}
     assert failed["additive"] == ""

@@ -3,18 +3,15 @@
 import os
 import re
 import shutil
-import socket
-import subprocess
-import sys
-import time
-import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect, sync_playwright
+
+from tests.browser.servers import Server, serving
 
 ROOT = Path(__file__).resolve().parents[2]
 ARTIFACTS = ROOT / "artifacts"
@@ -34,51 +31,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.browser)
 
 
-@dataclass
-class Server:
-    """A running app at ``address``; ``log`` is what it wrote."""
-
-    process: subprocess.Popen
-    address: str
-    log: Path
-
-
-def start(port: int, log: Path, environment: dict[str, str]) -> Server:
-    command = [sys.executable, "-m", "primeflow_core", "app", "--port", str(port)]
-    with log.open("w") as stream:
-        process = subprocess.Popen(
-            command, cwd=ROOT, env=os.environ | environment, stdout=stream, stderr=subprocess.STDOUT
-        )
-    server = Server(process, f"http://127.0.0.1:{port}", log)
-    limit = time.monotonic() + 60
-    while time.monotonic() < limit and process.poll() is None:
-        try:
-            with urllib.request.urlopen(f"{server.address}/_stcore/health", timeout=2) as answer:
-                if answer.read() == b"ok":
-                    return server
-        except OSError:
-            time.sleep(0.2)
-    raise AssertionError(f"the server did not start: {log.read_text()}")
-
-
-def stop(server: Server) -> int:
-    """The exit status after a polite request to end."""
-    server.process.terminate()
-    return server.process.wait(30)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 @pytest.fixture(scope="session")
 def server(app_environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    running = start(free_port(), tmp_path_factory.mktemp("log") / "server.log", app_environment)
-    yield running
-    stop(running)
-    assert "Traceback" not in running.log.read_text()
+    with serving(tmp_path_factory.mktemp("log") / "server.log", app_environment) as running:
+        yield running
 
 
 @pytest.fixture(scope="session")
@@ -86,10 +42,8 @@ def newcomer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """The app as it ships, on a machine that has nothing else."""
     place = tmp_path_factory.mktemp("newcomer")
     chosen = {"PRIMEFLOW_CACHE": str(place), "PRIMEFLOW_CHECKPOINTS": "", "PRIMEFLOW_MIRROR": ""}
-    running = start(free_port(), place / "server.log", chosen)
-    yield running
-    stop(running)
-    assert "Traceback" not in running.log.read_text()
+    with serving(place / "server.log", chosen) as running:
+        yield running
 
 
 @pytest.fixture(scope="session")
@@ -97,10 +51,8 @@ def with_real_cells(tmp_path_factory: pytest.TempPathFactory, mirror: Path) -> I
     """The app as it ships, where the real cells are at hand."""
     place = tmp_path_factory.mktemp("real")
     chosen = {"PRIMEFLOW_CACHE": str(place), "PRIMEFLOW_CHECKPOINTS": "", "PRIMEFLOW_MIRROR": str(mirror)}
-    running = start(free_port(), place / "server.log", chosen)
-    yield running
-    stop(running)
-    assert "Traceback" not in running.log.read_text()
+    with serving(place / "server.log", chosen) as running:
+        yield running
 
 
 @pytest.fixture(scope="session")
@@ -147,18 +99,27 @@ class Watched:
         self.page.screenshot(path=ARTIFACTS / f"{name}.png")
 
 
+@pytest.fixture(scope="session")
+def visitors(browser: Browser) -> Iterator[BrowserContext]:
+    """One cache for all pages, so that the scripts of a server are read once."""
+    context = browser.new_context(accept_downloads=True, reduced_motion="reduce")
+    yield context
+    context.close()
+
+
 @pytest.fixture
-def watched(browser: Browser, request: pytest.FixtureRequest) -> Iterator[Watched]:
+def watched(visitors: BrowserContext, request: pytest.FixtureRequest) -> Iterator[Watched]:
     """A fresh page; ``size`` and ``scheme`` may be set by a marker ``parametrize(..., indirect=True)``."""
     width, height, scheme = getattr(request, "param", (1280, 900, "light"))
-    context = browser.new_context(
-        viewport={"width": width, "height": height}, color_scheme=scheme, accept_downloads=True
-    )
-    seen = Watched(context.new_page())
+    seen = Watched(visitors.new_page())
+    seen.page.set_viewport_size({"width": width, "height": height})
+    seen.page.emulate_media(color_scheme=scheme)
     yield seen
     seen.keep(request.node.name.replace("[", "-").rstrip("]"))
     body = seen.page.inner_text("body")
-    context.close()
+    if seen.page.url.startswith("http"):
+        seen.page.evaluate("localStorage.clear()")
+    seen.page.close()
     assert seen.errors == []
     assert seen.elsewhere == []
     assert "Traceback" not in body

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.accessibility import accessible, wait_until_drawn
-from tests.browser.conftest import Server, Watched, free_port, start, stop
+from tests.browser.accessibility import FITS, accessible, each_look, wait_until_drawn
+from tests.browser.conftest import Watched
+from tests.browser.servers import Server, serving
 from tests.shipped_benchmarks import ship
 
 GRID = ".st-key-by-condition .js-plotly-plot"
@@ -19,10 +20,8 @@ def compared(app_environment: dict[str, str], tmp_path_factory: pytest.TempPathF
     """The app with a small benchmark."""
     place = tmp_path_factory.mktemp("compared")
     ship(place / "results" / "pairs")
-    running = start(free_port(), place / "log.txt", app_environment | {"PRIMEFLOW_RESULTS": str(place / "results")})
-    yield running
-    stop(running)
-    assert "Traceback" not in running.log.read_text()
+    with serving(place / "log.txt", app_environment | {"PRIMEFLOW_RESULTS": str(place / "results")}) as running:
+        yield running
 
 
 def opened(watched: Watched, server: Server, address: str = "") -> Page:
@@ -32,15 +31,15 @@ def opened(watched: Watched, server: Server, address: str = "") -> Page:
     return watched.page
 
 
-@pytest.mark.parametrize("watched", [(1280, 900, "light"), (1280, 900, "dark"), (420, 900, "light")], indirect=True)
 def test_the_first_view_shows_everything_without_a_click(watched, compared):
     page = opened(watched, compared)
     expect(page.get_by_role("heading", name="Pairs of K562")).to_be_visible()
     expect(page.get_by_text(re.compile("^Best of 6 models"))).to_be_visible()
     for title in ("Leaderboard", "MMD GEX: every training", "MMD GEX: every condition", "B+C: the cells"):
         expect(page.get_by_role("heading", name=title, exact=True)).to_be_visible()
-    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
-    assert accessible(page) == []
+    for look in each_look(page, [(1280, "light"), (1280, "dark"), (420, "light")]):
+        assert page.evaluate(FITS), look
+        assert accessible(page) == [], look
 
 
 def test_a_click_on_a_field_shows_its_cells_and_the_link_keeps_them(watched, compared, tmp_path):

@@ -10,8 +10,9 @@ from playwright.sync_api import Page, expect
 
 from tests.app_models import NAME
 from tests.app_screens import made_up, ship
-from tests.browser.accessibility import accessible, wait_until_drawn
-from tests.browser.conftest import Server, Watched, free_port, start, stop
+from tests.browser.accessibility import FITS, accessible, each_look, wait_until_drawn
+from tests.browser.conftest import Watched
+from tests.browser.servers import Server, serving
 
 RANK = ".st-key-rank button"
 SO_FAR = re.compile(r"PREDICTED: [\d,]+ of 780 pairs, ranked among themselves so far")
@@ -25,10 +26,8 @@ def ranked(app_environment: dict[str, str], tmp_path_factory: pytest.TempPathFac
     shutil.copytree(Path(app_environment["PRIMEFLOW_CHECKPOINTS"]) / NAME, place / NAME)
     ship(place / NAME, made_up(place / NAME))
     chosen = app_environment | {"PRIMEFLOW_CHECKPOINTS": str(place)}
-    running = start(free_port(), place / "server.log", chosen)
-    yield running
-    stop(running)
-    assert "Traceback" not in running.log.read_text()
+    with serving(place / "server.log", chosen) as running:
+        yield running
 
 
 def opened(watched: Watched, server: Server, address: str = "") -> Page:
@@ -48,16 +47,15 @@ def choose(page: Page, *rows: int) -> None:
         wait_until_drawn(page)
 
 
-@pytest.mark.parametrize("watched", [(1280, 900, "light"), (1280, 900, "dark"), (800, 900, "light")], indirect=True)
 def test_the_first_view_shows_a_ranking_without_a_click(watched, ranked):
     page = opened(watched, ranked)
     expect(page.get_by_role("heading", name="Which pairs change the cells most?")).to_be_visible()
     for title in ("How far to trust this ranking", "The ranking", "All pairs", "Next experiments"):
         expect(page.get_by_role("heading", name=title, exact=True)).to_be_visible()
     page.wait_for_selector(".st-key-all-pairs .js-plotly-plot")
-    wait_until_drawn(page)
-    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
-    assert accessible(page) == []
+    for look in each_look(page):
+        assert page.evaluate(FITS), look
+        assert accessible(page) == [], look
 
 
 def test_rows_stream_in_and_stay_when_cancelled(watched, ranked):

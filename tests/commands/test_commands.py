@@ -443,7 +443,7 @@ def test_an_unwritable_place_gives_one_line(screen, capsys):
 @pytest.mark.slow
 def test_a_model_too_large_for_the_memory_gives_one_line_and_leaves_nothing(screen, tmp_path, capsys):
     asked = ["train", str(screen / "data.h5ad"), "--split", str(screen / "split.csv"), "--recipe", "mlp-tiny"]
-    assert main([*asked, "--set", "hidden=3000000", "--device", "cpu", "--out", str(tmp_path / "m")]) == 2
+    assert main([*asked, "--set", "hidden=1000000", "--device", "cpu", "--out", str(tmp_path / "m")]) == 2
     told = capsys.readouterr().err
     assert "there was not enough memory for this" in told
     assert told.count("\n") == 1

@@ -22,7 +22,7 @@ from primeflow_core.data.h5ad.writing import write_cells
 from primeflow_core.data.splits import Split
 from primeflow_core.errors import SettingError
 from primeflow_core.models import checkpoint
-from primeflow_core.prediction.measured_comparison import control_rows, in_training
+from primeflow_core.prediction.control_rows import control_rows, in_training
 from primeflow_core.screening import engine
 from primeflow_core.screening import worker_context as screening_bench
 from primeflow_core.screening.goal import Goal, GoalKind

@@ -18,9 +18,10 @@ from primeflow_core.benchmark.summary_text import mean_places, verdict
 from primeflow_core.data.h5ad.writing import write_cells
 from primeflow_core.data.splits import TEST, VAL, held_out_split
 from primeflow_core.errors import SettingError
-from primeflow_core.evaluation.agreement import FEWEST, MeasuredCondition, agreement
+from primeflow_core.evaluation.agreement import FEWEST, agreement
 from primeflow_core.evaluation.distances import pairwise_distances
 from primeflow_core.evaluation.held_out_reference import truth
+from primeflow_core.evaluation.measured_condition import MeasuredCondition
 from primeflow_core.evaluation.metric import Compares, Metric
 from primeflow_core.evaluation.metrics import registry
 from primeflow_core.evaluation.metrics.registry import METRICS, metric_named

@@ -11,7 +11,8 @@ import scipy.sparse as sp
 from scipy.spatial.distance import cdist
 
 from primeflow_core.errors import DataError, SettingError
-from primeflow_core.evaluation.agreement import Bounded, MeasuredCondition, agreement, bounds, halved_controls
+from primeflow_core.evaluation.agreement import agreement, bounds
+from primeflow_core.evaluation.bounded import Bounded
 from primeflow_core.evaluation.distances import (
     BLOCK,
     InMemory,
@@ -22,6 +23,7 @@ from primeflow_core.evaluation.distances import (
 )
 from primeflow_core.evaluation.genes import recalls, t_scores, top_genes
 from primeflow_core.evaluation.labelled import LabelledCells, labelled, read_labelled
+from primeflow_core.evaluation.measured_condition import MeasuredCondition, halved_controls
 from primeflow_core.evaluation.pair import MOST_PREDICTED, paired
 from primeflow_core.evaluation.principal_components import components
 from primeflow_core.evaluation.profiles import cosine, log_fold_change, rmse

@@ -35,7 +35,7 @@ def test_threads_that_overlap_leave_blas_as_it_was_with_the_same_results():
     found: list[list[np.ndarray]] = []
 
     def products():
-        both.wait(timeout=30)
+        both.wait(timeout=240)
         for _ in range(20):
             found.append(shared_out(lambda row: a[row : row + 100] @ a.T, [0, 100, 200]))
 
@@ -43,7 +43,7 @@ def test_threads_that_overlap_leave_blas_as_it_was_with_the_same_results():
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(timeout=60)
+        thread.join(timeout=240)
     assert len(found) == 40
     for rows in found:
         np.testing.assert_allclose(np.concatenate(rows), expected)

@@ -13,7 +13,7 @@ import pytest
 from primeflow_core.runtime.dask_workers import local_workers
 
 ROOT = Path(__file__).resolve().parents[2]
-STOPPED = 12.0
+STOPPED = 8.0
 """Seconds; Dask looks for silent workers every second here, and gives them five."""
 TWICE = """
 from primeflow_core.runtime.dask_workers import local_workers
@@ -21,7 +21,7 @@ from primeflow_core.runtime.dask_workers import local_workers
 if __name__ == "__main__":
     for _ in range(2):
         with local_workers(1) as client:
-            print(client.submit(abs, -3).result(timeout=60))
+            print(client.submit(abs, -3).result(timeout=240))
 """
 
 
@@ -29,11 +29,11 @@ if __name__ == "__main__":
 def test_work_that_was_stopped_and_continued_goes_on():
     """Ctrl-Z and fg, or a laptop that slept: Dask would give up workers it has not heard of for minutes."""
     with dask.config.set({"distributed.scheduler.worker-ttl": "1s"}), local_workers(1) as client:
-        worker = client.submit(os.getpid).result(timeout=60)
+        worker = client.submit(os.getpid).result(timeout=240)
         os.kill(worker, signal.SIGSTOP)
         time.sleep(STOPPED)
         os.kill(worker, signal.SIGCONT)
-        assert client.submit(os.getpid, pure=False).result(timeout=60) == worker
+        assert client.submit(os.getpid, pure=False).result(timeout=240) == worker
 
 
 @pytest.mark.slow

@@ -15,7 +15,8 @@ from primeflow_core.errors import ConditionError
 from primeflow_core.runtime.job_queue import Limits
 from primeflow_core.runtime.jobs import BusyError, JobContext, JobManager, JobState, JobStatus, Lane, Snapshot
 
-SECOND = 5.0
+PATIENCE = 60.0
+"""Seconds that a test waits for what takes a moment on an idle machine."""
 
 
 @pytest.fixture
@@ -29,7 +30,7 @@ def ended(manager: JobManager, job_id: str) -> JobStatus:
     return until(lambda: (status := manager.status(job_id)) and not status.state.is_active and status)
 
 
-def until(condition: Callable[[], object], seconds: float = SECOND):
+def until(condition: Callable[[], object], seconds: float = PATIENCE):
     limit = time.monotonic() + seconds
     while time.monotonic() < limit:
         if value := condition():
@@ -55,7 +56,7 @@ def held(manager: JobManager, session: str = "someone", lane: Lane = "quick") ->
     """A running job that goes on until its gate is opened."""
     gate = Gate()
     job_id = manager.submit(session, gate, expected_seconds=3.0, lane=lane)
-    assert gate.started.wait(SECOND)
+    assert gate.started.wait(PATIENCE)
     return gate, job_id
 
 
@@ -169,11 +170,11 @@ def test_the_wait_follows_what_the_running_job_foresees(manager):
     def work(context: JobContext) -> np.ndarray:
         context.publish(Snapshot(np.zeros((1, 3)), 1, 10, seconds_left=500.0, note="Training"))
         shown.set()
-        go_on.wait(SECOND)
+        go_on.wait(PATIENCE)
         return np.zeros(1)
 
     running = manager.submit("me", work, expected_seconds=1.0)
-    assert shown.wait(SECOND)
+    assert shown.wait(PATIENCE)
     waiting = manager.submit("you", Gate())
     status = manager.status(running)
     assert 495 < manager.status(waiting).wait_seconds <= 500
@@ -195,7 +196,7 @@ def test_a_job_asked_to_finish_ends_early_with_a_whole_result(manager):
 
     running = manager.submit("me", work)
     waiting = manager.submit("you", Gate())
-    assert started.wait(SECOND)
+    assert started.wait(PATIENCE)
     manager.finish(waiting)
     manager.finish("no-such-job")
     manager.finish(running)
@@ -216,7 +217,7 @@ def test_cancelling_a_running_job_keeps_its_part_and_leaves_others(manager):
 
     mine = manager.submit("me", work)
     other = manager.submit("you", lambda context: np.zeros(1))
-    assert kept.wait(SECOND)
+    assert kept.wait(PATIENCE)
     manager.cancel(mine)
     assert ended(manager, mine).state is JobState.CANCELLED
     assert manager.status(mine).result.tolist() == [7.0]
@@ -249,11 +250,11 @@ def test_snapshots_are_small_float32_copies(manager):
         context.publish(Snapshot(table, 1, 4))
         table[:] = 9
         shown.set()
-        go_on.wait(SECOND)
+        go_on.wait(PATIENCE)
         return np.zeros(1)
 
     job_id = manager.submit("me", work)
-    assert shown.wait(SECOND)
+    assert shown.wait(PATIENCE)
     snapshot = manager.status(job_id).snapshot
     go_on.set()
     assert (snapshot.table.dtype, snapshot.table.max(), snapshot.fraction) == (np.float32, 0.0, 0.25)
@@ -318,7 +319,7 @@ def test_what_a_running_job_keeps_counts_too(manager):
             time.sleep(0.001)
 
     running = manager.submit("me", work)
-    assert kept.wait(SECOND)
+    assert kept.wait(PATIENCE)
     assert [manager.status(job) is None for job in small] == [True, False]
     assert manager.status(running).result.nbytes == 960
 
@@ -377,10 +378,11 @@ def test_a_process_with_a_running_job_exits_cleanly_and_soon():
         "        context.checkpoint(); time.sleep(0.01)\n"
         "manager = JobManager(); manager.submit('me', work); time.sleep(0.1)\n"
     )
-    started = time.monotonic()
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=30, check=False)
+    # The job by itself never ends.
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=PATIENCE, check=False
+    )
     assert (done.returncode, done.stderr) == (0, "")
-    assert time.monotonic() - started < 20
 
 
 def test_an_active_job_is_found_by_its_subject_and_belongs_to_who_asked(manager):

@@ -6,13 +6,12 @@ The slow tests start real workers on a tiny model.
 import json
 import os
 import signal
-import subprocess
 import sys
-import time
 from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
 
+import distributed
 import numpy as np
 import psutil
 import pyarrow as pa
@@ -25,6 +24,7 @@ from primeflow_core.data.conditions import Condition, Perturbation
 from primeflow_core.data.splits import Split
 from primeflow_core.errors import DataError, SettingError
 from primeflow_core.runtime import dask_workers
+from primeflow_core.runtime.folder_lock import LOCK
 from primeflow_core.screening import engine, screen_spec
 from primeflow_core.screening.engine import one_thread, run_here, run_on_workers
 from primeflow_core.screening.reference_cells import Reference, measured_reference
@@ -34,6 +34,7 @@ from primeflow_core.screening.worker_context import WorkerContext, weights_of
 from primeflow_core.training.run import Source, prepare
 from primeflow_core.training.trainer import train
 from tests import screens
+from tests.forked import PATIENCE, forked_workers, forking
 from tests.thread_workers import thread_workers
 from tests.tiny import RECIPE
 
@@ -98,7 +99,7 @@ def numbers(table):
 
 
 def contents(folder):
-    return {file.name: file.read_bytes() for file in folder.iterdir()}
+    return {file.name: file.read_bytes() for file in folder.iterdir() if file.name != LOCK}
 
 
 def test_shards_come_back_as_written_and_in_order(parts):
@@ -126,7 +127,7 @@ def test_a_folder_of_the_same_screen_is_taken_up(parts, asked, tmp_path):
     parts.close()
     with Parts.begun(tmp_path / "hits.parquet", asked, NoReference()) as again:
         assert (again.present, again.missing) == ([0, 3], [1, 2, 4, 5])
-        assert not list(again.folder.glob(".*"))
+        assert not list(again.folder.glob(".*.partial"))
 
 
 @pytest.mark.parametrize("harm", ["cut", "flipped", "empty", "another"])
@@ -354,11 +355,10 @@ def test_a_scheduler_that_does_not_answer(parts, monkeypatch):
 
 
 @pytest.mark.parametrize("address", ["no address", "http://127.0.0.1:1", "127.0.0.1:8786", "tcp://host", ""])
-def test_what_is_no_address_is_not_looked_for(parts, address):
-    began = time.monotonic()
+def test_what_is_no_address_is_not_looked_for(parts, address, monkeypatch):
+    monkeypatch.setattr(distributed, "Client", lambda *_, **__: pytest.fail("it was looked for"))
     with pytest.raises(SettingError, match="is no address of a Dask scheduler"):
         run_on_workers(parts, Path("model"), lambda done: None, scheduler=address)
-    assert time.monotonic() - began < 5
 
 
 def test_workers_of_other_versions_are_refused():
@@ -446,30 +446,33 @@ def whole(place, tmp_path_factory):
     return contents(screen(place, tmp_path_factory.mktemp("whole") / "hits.parquet"))
 
 
-def started(place, out, count):
-    """``screen`` in a process of its own, with workers."""
-    code = f"from tests.test_screening_engine import screen; screen({str(place)!r}, {str(out)!r}, workers={count})"
-    return subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, stderr=subprocess.PIPE, start_new_session=True)
+@pytest.fixture
+def start():
+    with forking() as begin:
+        yield begin
+
+
+def screen_on_workers(place, out, count):
+    """A target: ``screen`` in a process of its own, with workers."""
+    screen(place, out, workers=count)
 
 
 def wait_for(process, out, shards):
     """Until so many shards are there; returns the processes that ``process`` started."""
-    until = time.monotonic() + 120
-    while process.poll() is None and time.monotonic() < until:
-        if len(list(Path(f"{out}.parts").glob("shard-*"))) >= shards:
-            return [each for each in psutil.Process(process.pid).children(recursive=True) if "fork" in str(each)]
-        time.sleep(0.005)
-    pytest.fail("the screen ended, or did nothing")
+    process.until(lambda: len(list(Path(f"{out}.parts").glob("shard-*"))) >= shards)
+    assert process.running, process.said
+    return psutil.Process(process.pid).children(recursive=True)
 
 
 def check_gone(processes):
-    _, alive = psutil.wait_procs(processes, timeout=20)
+    _, alive = psutil.wait_procs(processes, timeout=PATIENCE)
     assert not alive
 
 
 @pytest.mark.slow
 def test_two_workers_make_the_same_bytes(place, whole, tmp_path, capfd):
-    assert contents(screen(place, tmp_path / "hits.parquet", workers=2)) == whole
+    with forked_workers():
+        assert contents(screen(place, tmp_path / "hits.parquet", workers=2)) == whole
     assert sum(name.startswith("shard-") for name in whole) == len(PAIRS)
     said = "".join(capfd.readouterr()).lower()
     assert not any(word in said for word in ("nanny", "scheduler", "worker process", "traceback"))
@@ -477,42 +480,48 @@ def test_two_workers_make_the_same_bytes(place, whole, tmp_path, capfd):
 
 @pytest.mark.slow
 def test_a_running_scheduler_makes_the_same_bytes(place, whole, tmp_path):
-    with LocalCluster(n_workers=1, threads_per_worker=2, dashboard_address=None) as cluster:
+    with (
+        forked_workers(),
+        LocalCluster(n_workers=1, threads_per_worker=2, dashboard_address=None) as cluster,
+    ):
         folder = screen(place, tmp_path / "hits.parquet", scheduler=cluster.scheduler_address)
     assert contents(folder) == whole
 
 
 @pytest.mark.slow
-def test_a_worker_killed_in_the_middle_loses_nothing(place, whole, tmp_path):
-    process = started(place, tmp_path / "hits.parquet", 1)
-    for worker in wait_for(process, tmp_path / "hits.parquet", 5):
-        worker.kill()
-    _, told = process.communicate(timeout=300)
-    assert (process.returncode, told) == (0, b"")
+def test_a_worker_killed_in_the_middle_loses_nothing(place, whole, start, tmp_path):
+    process = start(screen_on_workers, place, tmp_path / "hits.parquet", 1)
+    workers = [one for one in wait_for(process, tmp_path / "hits.parquet", 5) if "spawn_main" in str(one.cmdline())]
+    assert len(workers) == 1
+    workers[0].kill()
+    assert (process.ended(), process.said) == (0, "")
     assert contents(tmp_path / "hits.parquet.parts") == whole
 
 
 @pytest.mark.slow
-def test_killed_three_times_and_resumed_equals_never_killed(place, whole, tmp_path):
+@pytest.mark.parametrize(
+    "moments", [(6,), pytest.param((1, 6, 13), marks=pytest.mark.long)], ids=["once", "three-times"]
+)
+def test_killed_and_resumed_equals_never_killed(place, whole, start, tmp_path, moments):
     out = tmp_path / "hits.parquet"
-    for shards in (1, 6, 13):
-        process = started(place, out, 2)
+    for shards in moments:
+        process = start(screen_on_workers, place, out, 2)
         started_by_it = wait_for(process, out, shards)
-        process.kill()
-        process.communicate()
+        os.kill(process.pid, signal.SIGKILL)
+        process.ended()
         check_gone(started_by_it)
     assert contents(screen(place, out)) == whole
 
 
 @pytest.mark.slow
-def test_ctrl_c_ends_the_workers_quietly(place, tmp_path):
-    process = started(place, tmp_path / "hits.parquet", 2)
+def test_ctrl_c_ends_the_workers_quietly(place, start, tmp_path):
+    process = start(screen_on_workers, place, tmp_path / "hits.parquet", 2)
     started_by_it = wait_for(process, tmp_path / "hits.parquet", 3)
-    os.killpg(process.pid, signal.SIGINT)
-    _, told = process.communicate(timeout=60)
-    assert process.returncode == -signal.SIGINT
-    assert told.count(b"Traceback") == 1
-    assert b"Nanny" not in told
+    process.signal_group(signal.SIGINT)
+    assert process.ended() == 1
+    assert process.said.count("Traceback") == 1
+    assert process.said.splitlines()[-1] == "KeyboardInterrupt"
+    assert "Nanny" not in process.said
     check_gone(started_by_it)
 
 
@@ -524,5 +533,5 @@ def dies(folder, model, shard):
 def test_workers_that_always_die_are_given_up(place, tmp_path, monkeypatch):
     monkeypatch.setattr(engine, "screen_shard", dies)
     monkeypatch.setattr(dask_workers, "LOSSES", 1)
-    with pytest.raises(SettingError, match="fewer workers"):
+    with forked_workers(), pytest.raises(SettingError, match="fewer workers"):
         screen(place, tmp_path / "hits.parquet", workers=1)

@@ -23,7 +23,7 @@ from tests.app_models import NAME
 from tests.app_screens import EFFECT, pairs_of
 from tests.runtime.test_jobs import until
 
-SECONDS = 120.0
+SECONDS = 240.0
 
 
 @pytest.fixture

@@ -1,10 +1,6 @@
-"""Kill -9 at random moments of `train`: no broken model is ever left, and the resumed run ends as if never stopped."""
+"""`train` that is ended at any moment: no broken model is ever left, and the resumed run ends as if never stopped."""
 
-import os
 import random
-import signal
-import subprocess
-import sys
 import time
 
 import numpy as np
@@ -15,12 +11,20 @@ from safetensors.torch import load_file
 from primeflow_core.data.h5ad.writing import write_cells
 from primeflow_core.models import checkpoint
 from primeflow_core.models.checkpoint import WEIGHTS
-from primeflow_core.training.trainer import STATE
+from primeflow_core.training.trainer import LOG, STATE
+from tests import forked
+from tests.forked import forking
+from tests.moments import interrupted
 from tests.tiny import cells
 
+STEPS, MANY_STEPS = 60, 1200
 KILLS = 10
-# Two threads on two busy cores wait for each other longer than they compute.
-ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1"}
+MOMENTS = (
+    "killed/config.json written", "killed/config.json in place", "training/state.safetensors begun",
+    "training/state.safetensors written", "training/state.safetensors in place", "killed/weights.safetensors begun",
+    "training/log.jsonl written", "killed/weights.safetensors written", "training/log.jsonl in place",
+    "killed/weights.safetensors in place", "training/state.safetensors written", "training/state.safetensors in place",
+)  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -38,20 +42,14 @@ def screen(tmp_path_factory):
     return folder
 
 
-def command(screen, out):
+def command(screen, out, steps=STEPS):
     small = ["channels=16", "channel_mult=[1,2]", "attention_at=[2]", "heads=2", "gene_features=8", "num_res_blocks=1"]
-    pace = ["batch_size=8", "validate_every=20", "save_every=7", "log_every=3"]
+    pace = ["batch_size=8", "validate_every=10", "save_every=7", "log_every=3"]
     return [
-        sys.executable, "-m", "primeflow_core", "train", str(screen / "data.h5ad"), "--recipe", "unet-tiny",
-        "--split", str(screen / "split.csv"), "--out", str(out), "--steps", "1200", "--device", "cpu", "--resume",
-        "--covariates", "cell_type", *(word for text in small + pace for word in ("--set", text)),
+        "train", str(screen / "data.h5ad"), "--recipe", "unet-tiny", "--split", str(screen / "split.csv"),
+        "--out", str(out), "--steps", str(steps), "--device", "cpu", "--resume", "--covariates", "cell_type",
+        *(word for text in small + pace for word in ("--set", text)),
     ]  # fmt: skip
-
-
-def run(arguments):
-    done = subprocess.run(arguments, capture_output=True, text=True, check=False, timeout=300, env=ENVIRONMENT)
-    assert done.returncode == 0, done.stderr
-    return done
 
 
 def check_not_broken(out):
@@ -60,34 +58,47 @@ def check_not_broken(out):
         assert all(parameter.isfinite().all() for parameter in checkpoint.load(out).parameters())
 
 
-@pytest.mark.slow
-def test_killed_ten_times_and_resumed_equals_never_killed(screen, tmp_path):
-    run(command(screen, tmp_path / "whole"))
-    moments = random.Random(0)
-    for attempt in range(KILLS):
-        process = subprocess.Popen(
-            command(screen, tmp_path / "killed"), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=ENVIRONMENT
-        )
-        # The first kills come while the program still starts, the others anywhere in the training.
-        _wait_for_training(process, tmp_path / "killed", attempt)
-        time.sleep(moments.uniform(0.0, 0.7))
-        process.send_signal(signal.SIGKILL)
-        process.wait(timeout=30)
-        check_not_broken(tmp_path / "killed")
-    run(command(screen, tmp_path / "killed"))
+def check_same(out, whole):
     for name in (WEIGHTS, STATE):
-        whole, killed = load_file(tmp_path / "whole" / name), load_file(tmp_path / "killed" / name)
-        assert whole.keys() == killed.keys()
-        assert all(torch.equal(whole[key], killed[key]) for key in whole)
-    assert not list((tmp_path / "killed").rglob("*.partial"))
+        one, other = load_file(whole / name), load_file(out / name)
+        assert one.keys() == other.keys()
+        assert all(torch.equal(one[key], other[key]) for key in one)
+    assert not list(out.rglob("*.partial"))
 
 
-def _wait_for_training(process, out, attempt):
-    """Wait until the log grows (a run that goes on has begun); not at all in the first two attempts."""
-    log = out / "training" / "log.jsonl"
+@pytest.mark.slow
+def test_ended_at_each_moment_and_resumed_equals_never_ended(screen, tmp_path):
+    out = tmp_path / "killed"
+    interrupted(command(screen, tmp_path / "whole"), [])
+    interrupted(command(screen, out), MOMENTS, lambda: check_not_broken(out))
+    check_same(out, tmp_path / "whole")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("kills", "steps"), [(2, STEPS), pytest.param(KILLS, MANY_STEPS, marks=pytest.mark.long)], ids=["twice", "often"]
+)
+def test_killed_and_resumed_equals_never_killed(screen, tmp_path, kills, steps):
+    out, moments = tmp_path / "killed", random.Random(0)
+    with forking() as start:
+        assert start(forked.command, *command(screen, tmp_path / "whole", steps)).ended() == 0
+        at_work = []
+        for attempt in range(kills):
+            process = start(forked.command, *command(screen, out, steps))
+            # One of the many kills comes while the program still starts, the others anywhere in the training.
+            if kills == 2 or attempt:
+                wait_for_training(process, out)
+            time.sleep(moments.uniform(0.0, 0.1 * steps / STEPS))
+            at_work.append(process.kill())
+            check_not_broken(out)
+        assert any(at_work)
+        last = start(forked.command, *command(screen, out, steps))
+        assert last.ended() == 0, last.said
+    check_same(out, tmp_path / "whole")
+
+
+def wait_for_training(process, out):
+    """Until the log grows: a run that goes on has begun."""
+    log = out / LOG
     before = log.stat().st_mtime_ns if log.exists() else 0
-    until = time.monotonic() + 60
-    while attempt >= 2 and process.poll() is None and time.monotonic() < until:
-        if log.exists() and log.stat().st_mtime_ns != before:
-            return
-        time.sleep(0.01)
+    process.until(lambda: log.exists() and log.stat().st_mtime_ns != before)

@@ -23,7 +23,7 @@ from primeflow_core.user_data.training_job import TrainingOrder, folder_name, tr
 from tests.runtime.test_jobs import ended, until
 from tests.tiny import CONDITIONS, FIELD, RECIPE, cells
 
-SECONDS = 60.0
+SECONDS = 240.0
 
 
 @pytest.fixture(autouse=True)

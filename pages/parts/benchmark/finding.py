@@ -26,11 +26,11 @@ from pages.parts.shared.labels import show_labels
 from pages.parts.shared.pinning import offer_pin
 from pages.parts.shared.presenting import Step, offer_presentation
 from pages.parts.shared.saving import offer_link, query_of
+from primeflow_core.benchmark.about import About
 from primeflow_core.benchmark.common_conditions import compared
 from primeflow_core.benchmark.display_names import PRIMEFLOW
-from primeflow_core.benchmark.output_files import About
 from primeflow_core.benchmark.read_about import day_of
-from primeflow_core.benchmark.shipped import Results
+from primeflow_core.benchmark.results import Results
 from primeflow_core.benchmark.summary_text import champion, verdict
 from primeflow_core.figures.paper.paper import svg
 from primeflow_core.report.finding import SIMULATED_DATA, Finding, SavedFigure, Table

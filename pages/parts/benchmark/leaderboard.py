@@ -13,7 +13,7 @@ from pages.parts.benchmark.sidebar import RANKS, SCORES, Choice, key_of
 from pages.parts.shared.saving import offer_table
 from primeflow_core.benchmark.leaderboard import CEILING, UNRANKED, best, figure, larger_is_better
 from primeflow_core.benchmark.refusal_text import refusals
-from primeflow_core.benchmark.shipped import Results
+from primeflow_core.benchmark.results import Results
 from primeflow_core.benchmark.summary_text import mean_places, word
 from primeflow_core.evaluation.metrics.registry import metric_named, ranked_metrics
 from primeflow_core.wording import counted

@@ -15,7 +15,8 @@ from pages.parts import address
 from primeflow_core.benchmark.condition_scores import name_of, strongest_first
 from primeflow_core.benchmark.display_names import Entry
 from primeflow_core.benchmark.read_cell_projection import Pictured, Place, pictured
-from primeflow_core.benchmark.shipped import FILES, Results, Shelf, benchmark_folders, own_benchmarks, read_shelf
+from primeflow_core.benchmark.results import Results
+from primeflow_core.benchmark.shipped import FILES, Shelf, benchmark_folders, own_benchmarks, read_shelf
 from primeflow_core.benchmark.summary_text import RIVALS, champion, mean_places
 from primeflow_core.errors import DataError
 from primeflow_core.evaluation.metrics.registry import metric_named

@@ -7,14 +7,12 @@ the inspection is ``ready``. Choices left at None are found by the conventions o
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
 import h5py
 import numpy as np
 import pandas as pd
-import scipy.sparse as sp
 
 from primeflow_core.data.cells import Cells, Layout
 from primeflow_core.data.h5ad import storage
@@ -22,18 +20,9 @@ from primeflow_core.data.h5ad.condition_parsing import ConditionTable, condition
 from primeflow_core.data.h5ad.fixes import Repair
 from primeflow_core.data.h5ad.issues import Problem, Severity, error
 from primeflow_core.data.h5ad.obs_columns import Wishes, find_layout
+from primeflow_core.data.h5ad.scale import Scale, _scale, log_normalised
 from primeflow_core.data.h5ad.writing import sha256_of
 from primeflow_core.errors import DataError
-
-# log1p of a library of 10^6 counts in one gene is 14; nothing plausible on the log scale lies above 20.
-HIGHEST_LOG = 20.0
-
-
-class Scale(StrEnum):
-    COUNTS = "counts"
-    LOG = "log-normalised"
-    LINEAR = "normalised, not logged"
-    SCALED = "scaled"
 
 
 @dataclass(frozen=True)
@@ -188,14 +177,6 @@ def _condition_facts(table: ConditionTable | None) -> dict[str, Any]:
     }
 
 
-def _scale(values: storage.ValueRange) -> Scale:
-    if values.lowest < 0:
-        return Scale.SCALED
-    if values.whole:
-        return Scale.COUNTS
-    return Scale.LOG if values.highest < HIGHEST_LOG else Scale.LINEAR
-
-
 def _value_problems(
     values: storage.ValueRange, scale: Scale, normalise: bool, cells: pd.Index, genes: pd.Index
 ) -> list[Problem]:
@@ -230,13 +211,3 @@ def _repeated(cells: pd.Index, genes: pd.Index) -> list[Problem]:
             text = f"{len(twice):,} {names} used more than once, for instance {twice[0]}."
             problems.append(error(f"repeated-{plural}", text, f"In Python: adata.{mend}_names_make_unique()."))
     return problems
-
-
-def log_normalised(counts: sp.csr_matrix) -> sp.csr_matrix:
-    """log1p of counts scaled to the median total of the cells that have any; (N, G) CSR float32."""
-    totals = np.asarray(counts.sum(axis=1, dtype=np.float64)).ravel()
-    median = float(np.median(totals[totals > 0])) if (totals > 0).any() else 1.0
-    factors = np.divide(median, totals, out=np.zeros_like(totals), where=totals > 0)
-    scaled = counts.astype(np.float32, copy=True)
-    scaled.data = np.log1p(counts.data * np.repeat(factors, np.diff(counts.indptr))).astype(np.float32)
-    return scaled

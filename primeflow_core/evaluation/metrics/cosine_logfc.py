@@ -1,18 +1,22 @@
 """Cosine of log fold changes (PerturBench)."""
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from primeflow_core.evaluation.metric import Compares, Metric
 from primeflow_core.evaluation.profiles import cosines
-from primeflow_core.evaluation.replicate_input import ReplicateInput
-from primeflow_core.evaluation.score_input import ScoreInput
+
+if TYPE_CHECKING:
+    from primeflow_core.evaluation.replicate_input import ReplicateInput
+    from primeflow_core.evaluation.score_input import ScoreInput
 
 
-def _score(given: ScoreInput) -> np.ndarray:
+def _score(given: "ScoreInput") -> np.ndarray:
     return cosines(*given.log_fold_changes)
 
 
-def _replicates(given: ReplicateInput) -> np.ndarray:
+def _replicates(given: "ReplicateInput") -> np.ndarray:
     a, b = given.log_fold_changes
     norms = np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1)
     return np.divide((a * b).sum(axis=1), norms, out=np.full(len(a), np.nan), where=norms > 0)

@@ -1,18 +1,23 @@
 """Recall of the genes that change most (PerturBench)."""
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
-from primeflow_core.evaluation.genes import TOP_GENES, recalls
+from primeflow_core.evaluation.defaults import TOP_GENES
+from primeflow_core.evaluation.genes import recalls
 from primeflow_core.evaluation.metric import Compares, Metric
-from primeflow_core.evaluation.replicate_input import ReplicateInput
-from primeflow_core.evaluation.score_input import ScoreInput
+
+if TYPE_CHECKING:
+    from primeflow_core.evaluation.replicate_input import ReplicateInput
+    from primeflow_core.evaluation.score_input import ScoreInput
 
 
-def _score(given: ScoreInput) -> np.ndarray:
+def _score(given: "ScoreInput") -> np.ndarray:
     return recalls(*given.top_genes)
 
 
-def _replicates(given: ReplicateInput) -> np.ndarray:
+def _replicates(given: "ReplicateInput") -> np.ndarray:
     return np.array([recalls(p[None], m[None])[0, 0] for p, m in zip(*given.top_genes, strict=True)])
 
 

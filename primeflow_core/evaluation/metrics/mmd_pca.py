@@ -1,7 +1,7 @@
 """Maximum mean discrepancy between cells over principal components (PerturBench)."""
 
+from primeflow_core.evaluation.defaults import PCS
 from primeflow_core.evaluation.metric import Compares, Metric
-from primeflow_core.evaluation.principal_components import PCS
 
 MMD_PCA = Metric(
     name="mmd_pca",

@@ -1,18 +1,22 @@
 """Root mean squared error of the mean profile (PerturBench)."""
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from primeflow_core.evaluation.metric import Compares, Metric, Place
 from primeflow_core.evaluation.profiles import rmses
-from primeflow_core.evaluation.replicate_input import ReplicateInput
-from primeflow_core.evaluation.score_input import ScoreInput
+
+if TYPE_CHECKING:
+    from primeflow_core.evaluation.replicate_input import ReplicateInput
+    from primeflow_core.evaluation.score_input import ScoreInput
 
 
-def _score(given: ScoreInput) -> np.ndarray:
+def _score(given: "ScoreInput") -> np.ndarray:
     return rmses(given.predicted.means, given.measured.means)
 
 
-def _replicates(given: ReplicateInput) -> np.ndarray:
+def _replicates(given: "ReplicateInput") -> np.ndarray:
     predicted, measured = given.means
     error: np.ndarray = np.sqrt(np.mean((predicted - measured) ** 2, axis=1))
     return error

@@ -8,8 +8,9 @@ import numpy as np
 
 from primeflow_core.data.conditions import Condition
 from primeflow_core.errors import ConditionError, DataError
-from primeflow_core.evaluation.agreement import MeasuredCondition, values
-from primeflow_core.evaluation.genes import TOP_GENES
+from primeflow_core.evaluation.agreement import values
+from primeflow_core.evaluation.defaults import TOP_GENES
+from primeflow_core.evaluation.measured_condition import MeasuredCondition
 from primeflow_core.models.baselines.additive import SumOfSingles
 from primeflow_core.models.baselines.no_change import NoChange
 from primeflow_core.models.baselines.ridge import Ridge

@@ -10,10 +10,9 @@ from primeflow_core.data.cells import Cells
 from primeflow_core.data.conditions import Condition
 from primeflow_core.data.splits import TRAIN, Split
 from primeflow_core.errors import ConditionError, DataError
-from primeflow_core.evaluation.genes import TOP_GENES
+from primeflow_core.evaluation.defaults import PCS, TOP_GENES
 from primeflow_core.evaluation.held_out_reference import Truth, truth
 from primeflow_core.evaluation.metrics.registry import all_metrics
-from primeflow_core.evaluation.principal_components import PCS
 from primeflow_core.evaluation.scores import score
 from primeflow_core.evaluation.table import table
 from primeflow_core.models.baselines.fit import fit_rivals

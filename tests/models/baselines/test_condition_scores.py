@@ -7,7 +7,8 @@ import pytest
 
 from primeflow_core.data.datasets import open_cells
 from primeflow_core.errors import ConditionError, SettingError
-from primeflow_core.evaluation.agreement import MeasuredCondition, agreement, halved_controls, values
+from primeflow_core.evaluation.agreement import agreement, values
+from primeflow_core.evaluation.measured_condition import MeasuredCondition, halved_controls
 from primeflow_core.evaluation.principal_components import components
 from primeflow_core.model_store.fitted_baselines import fitted_to_training
 from primeflow_core.models.baselines.condition_scores import LABELS, rivals_beside, sum_error, sum_mean

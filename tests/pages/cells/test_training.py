@@ -21,7 +21,7 @@ from primeflow_core.user_data import training_job
 from tests.app import text_of
 from tests.tiny import RECIPE, cells
 
-WAIT = 60
+WAIT = 240
 
 
 @pytest.fixture(autouse=True)

@@ -6,20 +6,24 @@ import re
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
+import numpy as np
 import pytest
+from streamlit.testing.v1 import AppTest
 
 import pages
-from pages.parts.shared import answers
+from pages.parts.shared import answers, cell_map
 from pages.parts.shared.explore_sidebar import meant
 from primeflow_core.data.conditions import Condition
 from primeflow_core.errors import ConditionError, DownloadError
 from primeflow_core.model_store.available_conditions import Catalogue
 from primeflow_core.models import checkpoint
 from primeflow_core.prediction.prediction_job import PredictionRequest
+from primeflow_core.prediction.projection import PCAMap
 from primeflow_core.runtime.jobs import JobManager
-from tests.app import ROOT, drawn, mark_of_the_map, opened, table_with, text_of, until_done
+from tests.app import ROOT, WAIT, drawn, mark_of_the_map, opened, table_with, text_of, until_done
 from tests.app_models import NAME, SHIPPED
 
 
@@ -66,10 +70,36 @@ def test_the_cheap_rivals_stand_beside_the_model(models):
     assert {"Predicted", "No change", "Sum of single effects", "Ridge"} <= set(legend)
 
 
+class QuickMap(PCAMap):
+    """In place of a UMAP, which compiles for half a minute."""
+
+    nbytes = 1000
+
+    def __init__(self, values: np.ndarray) -> None:
+        super().__init__(values)
+        self.axes = ("UMAP 1 (no unit)", "UMAP 2 (no unit)")
+
+
+def test_a_umap_is_fitted_by_a_job_when_it_is_asked_for(models, monkeypatch):
+    monkeypatch.setattr(cell_map, "UMAPMap", QuickMap)
+    assert title_of_the_map(opened()).startswith("PC 1")
+    app = opened(map="UMAP")
+    limit = time.monotonic() + WAIT
+    while not title_of_the_map(app).startswith("UMAP 1"):
+        assert time.monotonic() < limit
+        time.sleep(0.1)
+        app.run()
+    assert not app.exception
+
+
+def title_of_the_map(app: AppTest) -> str:
+    return drawn(app, "overlay")["layout"]["xaxis"]["title"]["text"]
+
+
 FIRST_VIEW = """
 import sys
 from streamlit.testing.v1 import AppTest
-app = AppTest.from_file("app.py", default_timeout=60).run()
+app = AppTest.from_file("app.py", default_timeout=240).run()
 assert not app.exception and not app.error, app.error
 assert len(app.get("plotly_chart")) == 4
 print(*[name for name in ("torch", "scanpy", "umap", "numba", "matplotlib") if name in sys.modules])
@@ -79,7 +109,7 @@ print(*[name for name in ("torch", "scanpy", "umap", "numba", "matplotlib") if n
 @pytest.mark.slow
 def test_the_first_view_loads_nothing_heavy(models):
     done = subprocess.run(
-        [sys.executable, "-c", FIRST_VIEW], cwd=ROOT, env=os.environ, capture_output=True, text=True, timeout=120,
+        [sys.executable, "-c", FIRST_VIEW], cwd=ROOT, env=os.environ, capture_output=True, text=True, timeout=300,
         check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-2000:]

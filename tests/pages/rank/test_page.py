@@ -77,7 +77,7 @@ def test_it_opens_on_the_ranking_that_came_with_the_model(ranked):
 FIRST_VIEW = """
 import sys
 from streamlit.testing.v1 import AppTest
-app = AppTest.from_file("pages/screen.py", default_timeout=60).run()
+app = AppTest.from_file("pages/screen.py", default_timeout=240).run()
 assert not app.exception and not app.error, app.error
 assert len(app.get("plotly_chart")) == 2
 print(*[name for name in ("torch", "scanpy", "umap", "numba", "matplotlib", "distributed") if name in sys.modules])
@@ -86,7 +86,7 @@ print(*[name for name in ("torch", "scanpy", "umap", "numba", "matplotlib", "dis
 
 def test_the_first_view_loads_nothing_heavy(ranked):
     done = subprocess.run(
-        [sys.executable, "-c", FIRST_VIEW], cwd=ROOT, env=os.environ, capture_output=True, text=True, timeout=120,
+        [sys.executable, "-c", FIRST_VIEW], cwd=ROOT, env=os.environ, capture_output=True, text=True, timeout=300,
         check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-2000:]

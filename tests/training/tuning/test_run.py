@@ -1,12 +1,8 @@
 """Searches with real trainings: the same whether stopped or not, and what the command `tune` says and writes."""
 
 import json
-import os
 import random
 import shutil
-import signal
-import subprocess
-import sys
 import time
 from dataclasses import replace
 
@@ -35,6 +31,9 @@ from primeflow_core.training.tuning.store import TrialStore
 from primeflow_core.training.tuning.trial import DIVERGED, FAILED, PRUNED, SCORED, Trial
 from primeflow_core.training.tuning.trial_run import TrialContext, checkpoint_steps
 from primeflow_core.training.tuning.validation import TrialValidation
+from tests import forked
+from tests.forked import forking
+from tests.moments import interrupted
 from tests.tiny import cells, condition
 
 PAIR = condition("A", "B")
@@ -271,7 +270,7 @@ def test_a_model_too_large_for_the_memory_fails_alone(source, tmp_path, monkeypa
 
     def at(recipe, space, point):
         if point["use_covariates"] == "false":
-            return adjusted(recipe_named("mlp-tiny"), [f"hidden={3 * 10**6}"])
+            return adjusted(recipe_named("mlp-tiny"), [f"hidden={10**6}"])
         return kept(recipe, space, point)
 
     monkeypatch.setattr(trial_run, "at", at)
@@ -526,38 +525,56 @@ def test_a_split_without_validation_conditions_is_refused(on_disk, tmp_path, cap
     assert "has no validation conditions that training does not know" in capsys.readouterr().err
 
 
-KILLS = 6
+SHORT, LONG = {"steps": 60, "trials": 5}, {"steps": 400, "trials": 8}
 
 
-def program(on_disk, out):
-    arguments = asked(on_disk, out, "--set", "steps=400", "--set", "log_every=5", trials=8)
-    return [sys.executable, "-m", "primeflow_core", *arguments]
+def command(on_disk, out, steps=SHORT["steps"], trials=SHORT["trials"]):
+    return asked(on_disk, out, "--set", f"steps={steps}", "--set", "log_every=5", trials=trials)
 
 
 @pytest.mark.slow
-def test_killed_again_and_again_it_comes_to_the_same(on_disk, tmp_path):
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    subprocess.run(program(on_disk, tmp_path / "whole"), check=True, capture_output=True, env=environment, timeout=600)
-    moments = random.Random(0)
-    for _ in range(KILLS):
-        process = subprocess.Popen(
-            program(on_disk, tmp_path / "killed"), env=environment, start_new_session=True,
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-        )  # fmt: skip
-        wait_for_something_new(process, tmp_path / "killed")
-        time.sleep(moments.uniform(0.0, 1.0))
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait(timeout=30)
-    subprocess.run(program(on_disk, tmp_path / "killed"), check=True, capture_output=True, env=environment, timeout=600)
-    whole, killed = (
-        pd.read_csv(tmp_path / name / "trials.csv").drop(columns="seconds") for name in ("whole", "killed")
-    )
-    pd.testing.assert_frame_equal(killed, whole, check_exact=True)
-    best = [json.loads((tmp_path / name / "best.json").read_text()) for name in ("whole", "killed")]
-    for one in best:
-        del one["provenance"]["created"]
+@pytest.mark.parametrize(
+    ("kills", "size"), [(2, SHORT), pytest.param(6, LONG, marks=pytest.mark.long)], ids=["twice", "often"]
+)
+def test_killed_it_comes_to_the_same(on_disk, tmp_path, kills, size):
+    moments, at_work = random.Random(0), []
+    with forking() as start:
+        whole = start(forked.command, *command(on_disk, tmp_path / "whole", **size))
+        assert whole.ended() == 0, whole.said
+        for _ in range(kills):
+            process = start(forked.command, *command(on_disk, tmp_path / "killed", **size))
+            wait_for_something_new(process, tmp_path / "killed")
+            time.sleep(moments.uniform(0.0, 1.0 if kills > 2 else 0.3))
+            at_work.append(process.kill())
+        assert any(at_work)
+        last = start(forked.command, *command(on_disk, tmp_path / "killed", **size))
+        assert last.ended() == 0, last.said
+    check_same(tmp_path / "killed", tmp_path / "whole")
+
+
+MOMENTS_OF_THE_COMMAND = (
+    "killed/study.json written", "killed/study.json in place", "training/state.safetensors in place",
+    "0000/early.json written", "trials/0000.json begun", "trials/0000.json written", "trials/0000.json in place",
+    "0002/early.json in place", "0003/weights.safetensors written", "trials/0004.json in place",
+    "killed/trials.csv written", "killed/best.json written", "killed/best.json in place",
+)  # fmt: skip
+
+
+@pytest.mark.slow
+def test_the_command_ended_at_each_moment_comes_to_the_same(on_disk, tmp_path):
+    interrupted(command(on_disk, tmp_path / "whole"), [])
+    interrupted(command(on_disk, tmp_path / "killed"), MOMENTS_OF_THE_COMMAND)
+    check_same(tmp_path / "killed", tmp_path / "whole")
+
+
+def check_same(out, whole):
+    one, other = (pd.read_csv(folder / "trials.csv").drop(columns="seconds") for folder in (out, whole))
+    pd.testing.assert_frame_equal(one, other, check_exact=True)
+    best = [json.loads((folder / "best.json").read_text()) for folder in (out, whole)]
+    for found in best:
+        del found["provenance"]["created"]
     assert best[0] == best[1]
-    assert not list((tmp_path / "killed").rglob("*.partial"))
+    assert not list(out.rglob("*.partial"))
 
 
 def wait_for_something_new(process, out):
@@ -566,6 +583,5 @@ def wait_for_something_new(process, out):
     def newest():
         return max((path.stat().st_mtime_ns for path in out.rglob("*.json*") if path.exists()), default=0)
 
-    before, until = newest(), time.monotonic() + 120
-    while process.poll() is None and time.monotonic() < until and newest() == before:
-        time.sleep(0.01)
+    before = newest()
+    process.until(lambda: newest() != before)

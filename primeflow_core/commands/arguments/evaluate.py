@@ -1,0 +1,48 @@
+"""Arguments of the command evaluate."""
+
+from pathlib import Path
+
+from primeflow_core.commands.terminal import Subcommands, add_command
+from primeflow_core.evaluation.defaults import PCS, RESAMPLES, TOP_GENES
+from primeflow_core.evaluation.metrics.registry import all_metrics
+
+PERTURBENCH, VIRTUAL_CELL = "perturbench", "vcc"
+SUITES = (PERTURBENCH, VIRTUAL_CELL)
+
+
+def add_commands(commands: Subcommands) -> None:
+    parser = add_command(
+        commands,
+        "evaluate",
+        "Score predicted cells against measured ones: PerturBench's metrics, or the Virtual Cell Challenge's.",
+        "primeflow evaluate --prediction cells.h5ad --truth perturbench-devel --out metrics.csv",
+    )
+    parser.add_argument("--prediction", type=Path, required=True, help=".h5ad with predicted cells")
+    parser.add_argument("--truth", required=True, help=".h5ad with measured cells, controls among them, or a data set")
+    parser.add_argument("--out", type=Path, required=True, help="csv to write, one row a condition and their mean")
+    parser.add_argument("--suite", choices=SUITES, default=PERTURBENCH, help="the metrics (default: %(default)s)")
+    parser.add_argument(
+        "--bounds", type=Path, help="csv to write with floor, ceiling, wrong condition and interval of every figure"
+    )
+    parser.add_argument("--rivals", type=Path, help="csv to write with the scores of cheap rivals (needs --split)")
+    parser.add_argument("--genes", type=Path, help="csv to write with the differential expression of each condition")
+    parser.add_argument("--condition-column", help="obs column of both files (default: that of the truth)")
+    parser.add_argument("--covariates", metavar="COLUMN[,COLUMN]", help="obs columns of both files with the context")
+    parser.add_argument("--control", help="label of control cells in the truth (default: found)")
+    parser.add_argument("--separator", metavar="TEXT", help="joins the parts of a combination, `none` for none")
+    parser.add_argument("--dose", metavar="COLUMN", help="obs column with the dose, `none` for none (default: found)")
+    parser.add_argument("--split", type=Path, help="split file: score against one part of the truth only")
+    parser.add_argument("--part", choices=("train", "val", "test"), help="the part of the split (default: test)")
+    parser.add_argument("--pcs", type=int, default=PCS, help="principal components of mmd_pca (default: %(default)s)")
+    parser.add_argument("--top-genes", type=int, default=TOP_GENES, help="genes of deg_recall (default: %(default)s)")
+    parser.add_argument(
+        "--resamples", type=int, default=RESAMPLES, help="bootstrap samples, 0: no interval (default: %(default)s)"
+    )
+    parser.add_argument("--seed", type=int, default=0, help="draws halves, bootstrap samples and the rivals' cells")
+    parser.epilog = f"{_metrics_in_words()}\n\n{parser.epilog}"
+    parser.set_defaults(run="primeflow_core.commands.evaluate:evaluate_command")
+
+
+def _metrics_in_words() -> str:
+    lines = [f"  {metric.name:17}{metric.explanation}" for metric in all_metrics()]
+    return "\n".join([f"metrics of --suite {PERTURBENCH}:", *lines])

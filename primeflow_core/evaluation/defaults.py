@@ -1,0 +1,8 @@
+"""Settings of an evaluation where nobody chooses others; free of heavy imports, so that ``--help`` can show them."""
+
+PCS = 30
+"""Principal components of MMD PCA, as in PerturBench."""
+TOP_GENES = 50
+"""Genes that DEG recall looks for, as in PerturBench."""
+RESAMPLES = 200
+"""Bootstrap samples of an interval."""
