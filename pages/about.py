@@ -43,7 +43,7 @@ ANSWERS = {
     ),
     "How sure is it?": (
         "Every measure stands between its floor (control cells offered as the prediction) and its ceiling (one half "
-        "of the measured cells against the other), beside three cheap rivals. Where nothing was measured, the badge "
+        "of the measured cells against the other), beside simple baselines. Where nothing was measured, the badge "
         "says how far the condition is from what was."
     ),
     "What does the guidance weight do?": (
@@ -119,7 +119,7 @@ def show_scores(model: Model) -> None:
         st.caption("This model was never tested on cells that it was not trained on.")
         return
     shown = held_out.table.set_index("Measure").map(lambda value: "none" if pd.isna(value) else f"{value:.3f}")
-    st.table(shown, border="horizontal", alt="Measures on held-out cells, floor, ceiling, rivals")
+    st.table(shown, border="horizontal", alt="Measures on held-out cells, floor, ceiling, baselines")
     st.caption(
         f"{plain(held_out.sentence)} Floor: control cells offered as the prediction. Ceiling: one half of the measured "
         "cells against the other; fewer cells than the model makes."

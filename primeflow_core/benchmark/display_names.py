@@ -4,6 +4,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
+from primeflow_core.models.baselines.registry import baselines_with_recipe
+
 PRIMEFLOW = "PRiMeFlow"
 FAMILIES: Mapping[str, str] = MappingProxyType(
     {
@@ -11,10 +13,7 @@ FAMILIES: Mapping[str, str] = MappingProxyType(
         "mlp": "PRiMeFlow MLP",
         "fm": "FM PCA",
         "fm-ot": "FM PCA OT",
-        "no-change": "No change",
         "mean": "Mean of all cells",
-        "additive": "Sum of single effects",
-        "ridge": "Ridge",
         "linear": "Linear Additive",
         "latent": "Latent Additive",
         "decoder-only": "Decoder-Only",
@@ -25,7 +24,7 @@ FAMILIES: Mapping[str, str] = MappingProxyType(
         "biolord": "Biolord",
     }
 )
-"""By the beginning of a recipe's name; the longest that fits counts."""
+"""By the beginning of a recipe's name; the longest that fits counts. Baselines bring labels of their own."""
 
 Entry = tuple[str, float]
 """A recipe's name and a guidance weight: one row of the leaderboard."""
@@ -33,8 +32,9 @@ Entry = tuple[str, float]
 
 def family(recipe: str) -> str:
     """``PRiMeFlow`` for ``unet-tiny``; the recipe's own name where it is of no known family."""
-    fitting = [beginning for beginning in FAMILIES if recipe == beginning or recipe.startswith(f"{beginning}-")]
-    return FAMILIES[max(fitting, key=len)] if fitting else recipe
+    families = {**FAMILIES, **{baseline.recipe: baseline.label for baseline in baselines_with_recipe()}}
+    fitting = [beginning for beginning in families if recipe == beginning or recipe.startswith(f"{beginning}-")]
+    return families[max(fitting, key=len)] if fitting else recipe
 
 
 def labels(entries: Sequence[Entry]) -> dict[Entry, str]:

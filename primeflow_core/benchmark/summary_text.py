@@ -1,4 +1,4 @@
-"""A benchmark in plain sentences: which model is best on which metric, and whether PRiMeFlow beats the cheap rivals.
+"""A benchmark in plain sentences: which model is best on which metric, and whether PRiMeFlow beats the baselines.
 
 A difference is counted in spreads: the standard deviation of the difference over trainings, sqrt(s_a² + s_b²). What
 is less than one spread apart is not told apart. PRiMeFlow stands with the first of its recipes and guidance weight 1,
@@ -15,9 +15,9 @@ import pandas as pd
 from primeflow_core.benchmark.display_names import PRIMEFLOW, Entry, family, labels
 from primeflow_core.benchmark.leaderboard import FLOOR, Figure, best, figure
 from primeflow_core.evaluation.metrics.registry import metric_named, ranked_metrics
+from primeflow_core.models.baselines.registry import baselines_with_recipe
 from primeflow_core.wording import counted
 
-RIVALS = ("additive", "ridge")
 UNGUIDED = 1.0
 MOST_SPREADS = 99.0
 
@@ -31,10 +31,10 @@ class MetricStanding(StrEnum):
 
 @dataclass(frozen=True)
 class Duel:
-    """One model against another by one metric; ``rival`` is the other's name before people."""
+    """One model against another by one metric; ``baseline`` is the other's name before people."""
 
     metric: str
-    rival: str
+    baseline: str
     own: Figure
     other: Figure
 
@@ -73,12 +73,17 @@ def champion(table: pd.DataFrame) -> int | None:
     return next(iter([*unguided.index, *own.index]), None)
 
 
+def compared_baselines() -> list[str]:
+    """The recipes of the baselines that PRiMeFlow is held against; the floor stands for control cells."""
+    return [baseline.recipe for baseline in baselines_with_recipe() if not baseline.is_floor]
+
+
 def duels(table: pd.DataFrame, metrics: Sequence[str]) -> list[Duel]:
-    """PRiMeFlow against each of ``RIVALS`` that was scored, by every metric."""
+    """PRiMeFlow against each of ``compared_baselines`` that was scored, by every metric."""
     row = champion(table)
     if row is None:
         return []
-    others = [other for name in RIVALS for _, other in table[table["model"] == name].iterrows()]
+    others = [other for name in compared_baselines() for _, other in table[table["model"] == name].iterrows()]
     own = table.iloc[row]
     return [
         Duel(name, family(other["model"]), figure(own, name), figure(other, name))
@@ -99,7 +104,7 @@ def mean_places(table: pd.DataFrame) -> pd.Series:
 
 
 def verdict(table: pd.DataFrame, bounds: pd.DataFrame, metrics: Sequence[str]) -> list[str]:
-    """Sentences with real numbers: the best; PRiMeFlow among them; against each rival; against the floor; what a
+    """Sentences with real numbers: the best; PRiMeFlow among them; against each baseline; against the floor; what a
     spread is. ``table`` holds the models of a leaderboard, ``bounds`` its floor and ceiling."""
     entries: list[Entry] = list(zip(table["model"], table["guidance"], strict=True))
     named = labels(entries)
@@ -110,13 +115,13 @@ def verdict(table: pd.DataFrame, bounds: pd.DataFrame, metrics: Sequence[str]) -
     name = named[entries[row]]
     said.append(_among_the_best(table, row, name, metrics))
     found = duels(table, metrics)
-    said += [_against(name, [duel for duel in found if duel.rival == rival]) for rival in _rivals(found)]
+    said += [_against(name, [duel for duel in found if duel.baseline == baseline]) for baseline in _baselines(found)]
     said.append(_below_floor(table.iloc[row], bounds, name, metrics))
     return [*filter(None, said), _spread_told(table)]
 
 
-def _rivals(found: Iterable[Duel]) -> list[str]:
-    return list(dict.fromkeys(duel.rival for duel in found))
+def _baselines(found: Iterable[Duel]) -> list[str]:
+    return list(dict.fromkeys(duel.baseline for duel in found))
 
 
 def _leaders_by(table: pd.DataFrame, metric: str) -> list[int]:
@@ -168,7 +173,7 @@ def _against(name: str, found: Sequence[Duel]) -> str:
             names.append(f"{word(duel.metric)} ({'by ' if unit else ''}{size}{unit})" if size else word(duel.metric))
             unit = "" if size else unit
         told += [f"{words[kind]} {_listed(names)}"] if names else []
-    return f"Against {_in_a_sentence(found[0].rival)}, {name} is {'; '.join(told)}."
+    return f"Against {_in_a_sentence(found[0].baseline)}, {name} is {'; '.join(told)}."
 
 
 def _size(duel: Duel) -> str:
@@ -215,8 +220,8 @@ def word(metric: str) -> str:
     return metric_named(metric).word
 
 
-def _in_a_sentence(rival: str) -> str:
-    return rival if rival != "Sum of single effects" else "the sum of single effects"
+def _in_a_sentence(baseline: str) -> str:
+    return baseline if baseline != "Sum of single effects" else "the sum of single effects"
 
 
 def _listed(names: Iterable[str]) -> str:

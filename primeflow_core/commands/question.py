@@ -17,7 +17,7 @@ from primeflow_core.evaluation.labelled import LabelledCells, read_labelled
 from primeflow_core.evaluation.metrics.registry import metric_names
 from primeflow_core.evaluation.pair import Pair, paired
 
-RESERVED = ("condition", "rival", "side", "cells")
+RESERVED = ("condition", "baseline", "side", "cells")
 
 
 @dataclass(frozen=True)

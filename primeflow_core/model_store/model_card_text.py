@@ -49,7 +49,7 @@ def card_text(
     for name, rows in metrics["scored"].items():
         lines += _section(name, rows, "held-out condition" if manifest.held_out else "condition of training")
     lines += _student_section(student)
-    lines += _rivals_section(metrics.get("rivals", {}).get("test", []))
+    lines += _baselines_section(metrics.get("rivals", {}).get("test", []))
     lines += _zeros_section(metrics["zeros_tried_on_val"])
     lines += _limits(manifest)
     return "\n".join(lines) + "\n"
@@ -115,20 +115,20 @@ def _student_section(student: Mapping[str, str]) -> list[str]:
     return [*lines, ""]
 
 
-def _rivals_section(rows: Sequence[Mapping[str, Any]]) -> list[str]:
-    """The mean of each rival, beside which the model's own is to be read; nothing without rivals."""
+def _baselines_section(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The mean of each baseline, beside which the model's own is to be read; nothing without baselines."""
     means = list({row["rival"]: row for row in rows}.values())  # the last row of each is the mean
     if not means:
         return []
     metrics = _scored(means[0])
     lines = [
-        "## Rivals on test",
+        "## Baselines on test",
         "",
         "Predictions in closed form from the training cells, mean over the conditions that each can predict. None "
         "makes more cells than it can without repeating one; MMD is biased upward for few cells, so compare the "
         "unbiased energy distance.",
         "",
-        *_head("rival", metrics, "cells", "conditions"),
+        *_head("baseline", metrics, "cells", "conditions"),
     ]
     for row in means:
         conditions = sum(other["rival"] == row["rival"] for other in rows) - 1

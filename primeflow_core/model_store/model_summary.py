@@ -10,7 +10,7 @@ from primeflow_core.evaluation.metrics.registry import metric_named
 from primeflow_core.evaluation.table import MEAN
 from primeflow_core.model_store.held_out_metrics import read_validation
 from primeflow_core.model_store.local_models import Model
-from primeflow_core.models.baselines.condition_scores import LABELS
+from primeflow_core.models.baselines.registry import baselines_beside_model
 from primeflow_core.models.checkpoint import METRICS, STUDENT_WEIGHTS
 from primeflow_core.models.model_kind import is_flow, is_guided, way_of
 
@@ -50,7 +50,7 @@ def _sampling(model: Model) -> list[tuple[str, str]]:
 
 @dataclass(frozen=True)
 class HeldOutScores:
-    """``table``: measure, model, floor, ceiling and rivals, means over the conditions that the model was tested on.
+    """``table``: measure, model, floor, ceiling and baselines, means over the conditions that the model was tested on.
 
     ``sentence``: what they are means over, and so what they tell.
     """
@@ -64,18 +64,18 @@ def held_out_scores(model: Model) -> HeldOutScores | None:
     found = read_validation(model.folder)
     if found is None:
         return None
-    rivals = _rivals(model)
+    baselines = _baselines(model)
     rows = []
     for name, bounded in found.figures.items():
         metric = metric_named(name)
         row = {"Measure": f"{metric.page_label} ({metric.direction})", "Model": bounded.value}
         row |= {"Floor": bounded.floor, "Ceiling": bounded.ceiling}
-        rows.append(row | {title: rivals.get(rival, {}).get(name) for rival, title in LABELS.items()})
+        rows.append(row | {one.label: baselines.get(one.name, {}).get(name) for one in baselines_beside_model()})
     return HeldOutScores(pd.DataFrame(rows), found.sentence)
 
 
-def _rivals(model: Model) -> dict[str, dict[str, float]]:
-    """The mean row of each rival that was scored beside the model, by name; empty where none was."""
+def _baselines(model: Model) -> dict[str, dict[str, float]]:
+    """The mean row of each baseline that was scored beside the model, by name; empty where none was."""
     metrics = json.loads((model.folder / METRICS).read_text(encoding="utf-8"))
     rows = metrics.get("rivals", {}).get(TEST, [])
     return {row["rival"]: row for row in rows if row["condition"] == MEAN}

@@ -9,7 +9,13 @@ from primeflow_core.data.conditions import Vocabulary
 from primeflow_core.errors import CheckpointError
 from primeflow_core.models.baselines.architecture import Architecture
 from primeflow_core.models.baselines.biolord import BiolordConfig
-from primeflow_core.models.baselines.closed_form import AdditiveConfig, MeanConfig, NoChangeConfig, RidgeConfig
+from primeflow_core.models.baselines.closed_form import (
+    AdditiveConfig,
+    BaselineConfig,
+    MeanConfig,
+    NoChangeConfig,
+    RidgeConfig,
+)
 from primeflow_core.models.baselines.cpa import CPAConfig
 from primeflow_core.models.baselines.decoder_only import DecoderOnlyConfig
 from primeflow_core.models.baselines.latent import LatentConfig
@@ -30,6 +36,7 @@ ARCHITECTURES: MappingProxyType[str, type[Architecture]] = MappingProxyType(
         "mean": MeanConfig,
         "additive": AdditiveConfig,
         "ridge": RidgeConfig,
+        "baseline": BaselineConfig,
         "linear": LinearConfig,
         "latent": LatentConfig,
         "decoder_only": DecoderOnlyConfig,

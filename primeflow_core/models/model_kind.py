@@ -18,6 +18,7 @@ BASELINES: Mapping[str, str] = MappingProxyType(
         "decoder_only": "gives one learnt profile for each condition (Decoder-Only of PerturBench)",
         "cpa": "is a compositional perturbation autoencoder (CPA; Lotfollahi et al. 2023)",
         "sams_vae": "is a variational autoencoder with sparse mechanism shifts (SAMS-VAE; Bereket and Karaletsos 2023)",
+        "baseline": "moves control cells by a rule that is known in closed form",
         "biolord": "keeps what is known of a cell apart from the rest of it (Biolord; Piran et al. 2024)",
     }
 )

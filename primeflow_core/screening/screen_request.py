@@ -116,7 +116,7 @@ def _check_columns(manifest: Manifest) -> None:
 
 
 def _check_split(data: Cells, folder: Path) -> None:
-    """Which cells were for training decides what scores are relative to, and what the rivals learn from at the end."""
+    """Which cells were for training decides what scores are relative to, and what baselines are fitted to."""
     try:
         read_split(folder / checkpoint.SPLIT, data, unlisted="leave-out")
     except DataError as error:

@@ -1,5 +1,5 @@
-"""How far a ranking can be trusted: the same goal on held-out conditions, ranked by the model, by the cheap rivals and
-by the experiment.
+"""How far a ranking can be trusted: the same goal on held-out conditions, ranked by the model, by the baselines
+and by the experiment.
 
 Measured scores are relative to controls that training did not use, all others to training controls (comparison.py).
 """
@@ -26,8 +26,8 @@ from primeflow_core.screening.trust_row import TrustRow
 from primeflow_core.screening.trust_text import label_of, sentences
 
 if TYPE_CHECKING:
-    from primeflow_core.models.baselines.condition_scores import FittedRivals
-    from primeflow_core.models.baselines.rival import Rival
+    from primeflow_core.models.baselines.baseline import FittedBaseline
+    from primeflow_core.models.baselines.condition_scores import FittedBaselines
     from primeflow_core.screening.reference_cells import Reference
     from primeflow_core.screening.scoring import GoalScore, Scorer
 
@@ -48,7 +48,7 @@ class Checked:
 
 @dataclass(frozen=True)
 class Trust:
-    """``rows``: the model's, then those of the rivals; ``refused``: labels of rivals that score too few conditions.
+    """``rows``: the model's, then those of the baselines; ``refused``: labels of baselines that score too few.
 
     ``what``: what was held out, in the plural. ``simulated``: the experiment is simulated, and sentences say so.
     """
@@ -97,16 +97,16 @@ def trust_of(
     reference: "Reference",
     measured: Mapping[Condition, np.ndarray],
     held_out_controls: Mapping[Covariates, np.ndarray],
-    rivals: "FittedRivals | None",
+    baselines: "FittedBaselines | None",
     scorer: "Scorer",
     *,
     simulated: bool = False,
 ) -> Trust | None:
     """Of the checked conditions among ``rows`` (screening.rows) that ``measured`` has cells (m, G) of.
 
-    ``held_out_controls``: (k, G) of each context, which training did not use. Rivals make as many cells as the model,
-    fewer where they would have to repeat one, and are scored like it; one that scores fewer than 3 is left out. None
-    for fewer than 3 conditions that the experiment and the model both have a score of.
+    ``held_out_controls``: (k, G) of each context, which training did not use. Baselines make as many cells as the
+    model, fewer where they would have to repeat one, and are scored like it; one that scores fewer than 3 is left out.
+    None for fewer than 3 conditions that the experiment and the model both have a score of.
     """
     at = _places(rows, order, measured)
     judge = _GoalScorer(scorer, order, reference)
@@ -117,7 +117,7 @@ def trust_of(
         return None
     conditions = [condition for condition, kept in zip(at, known, strict=True) if kept]
     truth, model = truth.of(known), model.of(known)
-    sides = {name: judge.of_rival(rival, conditions) for name, rival in (rivals or {}).items()}
+    sides = {name: judge.of_baseline(baseline, conditions) for name, baseline in (baselines or {}).items()}
     told = {name: side for name, side in sides.items() if np.isfinite(side.value).sum() >= FEWEST}
     return Trust(
         order.goal,
@@ -146,13 +146,13 @@ class _GoalScorer:
     def of_cells(self, cells: Mapping[Condition, np.ndarray], controls: Mapping[Covariates, np.ndarray]) -> GoalScores:
         return self._side([self._scored(c, found, controls[c.covariates]) for c, found in cells.items()])
 
-    def of_rival(self, rival: "Rival", conditions: Sequence[Condition]) -> GoalScores:
-        return self._side([self._rivals(rival, condition) for condition in conditions])
+    def of_baseline(self, baseline: "FittedBaseline", conditions: Sequence[Condition]) -> GoalScores:
+        return self._side([self._baselines(baseline, condition) for condition in conditions])
 
-    def _rivals(self, rival: "Rival", condition: Condition) -> "GoalScore | None":
+    def _baselines(self, baseline: "FittedBaseline", condition: Condition) -> "GoalScore | None":
         cells = self.order.cells * len(self.order.seeds)
         try:
-            made = rival.predict(condition, min(cells, rival.distinct(condition)), self.order.seeds[0])
+            made = baseline.predict(condition, min(cells, baseline.distinct(condition)), self.order.seeds[0])
         except (ConditionError, DataError):
             return None
         return self._scored(condition, made, self.reference.controls(condition.covariates))

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class TrustRow:
-    """The ranking by ``name``, the model or a rival, beside the measured one, on as many ``conditions`` as it has a
+    """The ranking by ``name``, the model or a baseline, beside the measured one, on as many ``conditions`` as it has a
     score for.
 
     ``spearman`` and ``hits`` of ``best`` as in RankAgreement; ``hits_low``, ``hits_high`` as a share; ``chance``: hits

@@ -84,7 +84,7 @@ def files(tmp_path_factory):
 
 
 def test_evaluate_writes_and_prints_it_with_rank_bounds_and_interval(files, tmp_path, capsys):
-    outs = {name: tmp_path / f"{name}.csv" for name in ("out", "bounds", "rivals")}
+    outs = {name: tmp_path / f"{name}.csv" for name in ("out", "bounds", "baselines")}
     given = ["evaluate", "--prediction", str(files / "made.h5ad"), "--truth", str(files / "data.h5ad")]
     given += ["--covariates", "cell_type", "--split", str(files / "split.csv"), "--resamples", "20"]
     assert main([*given, *(word for name, path in outs.items() for word in (f"--{name}", str(path)))]) == 0
@@ -93,7 +93,7 @@ def test_evaluate_writes_and_prints_it_with_rank_bounds_and_interval(files, tmp_
     found = pd.read_csv(outs["bounds"]).iloc[-1]
     assert {f"level_gap{end}" for end in ends} <= set(found.index)
     assert 0 <= found["level_gap_low"] <= found["level_gap"] <= found["level_gap_high"]
-    assert "level_gap" in pd.read_csv(outs["rivals"])
+    assert "level_gap" in pd.read_csv(outs["baselines"])
     printed = [line for line in capsys.readouterr().out.splitlines() if line.startswith("level_gap")]
     assert printed
     assert printed[0].endswith("smaller is better")
@@ -141,7 +141,7 @@ def test_the_card_and_the_held_out_scores_show_it(trained):
     given = {"cells_per_condition": 16, "seed": 0, "half": False, "command": ["card"], "report": lambda text: None}
     card = write_card(folder, data, **given)
     assert "| Gap of levels (smaller is better) | " in card
-    heads = [line for line in card.splitlines() if line.startswith(("| condition", "| rival", "| zeros"))]
+    heads = [line for line in card.splitlines() if line.startswith(("| condition", "| baseline", "| zeros"))]
     assert len(heads) == 3
     assert all("| level gap |" in line for line in heads)
     found = held_out_scores(read_library(folder.parent).models["additive"])

@@ -17,7 +17,7 @@ from primeflow_core.benchmark.display_names import Entry
 from primeflow_core.benchmark.read_cell_projection import Pictured, Place, pictured
 from primeflow_core.benchmark.results import Results
 from primeflow_core.benchmark.shipped import FILES, Shelf, benchmark_folders, own_benchmarks, read_shelf
-from primeflow_core.benchmark.summary_text import RIVALS, champion, mean_places
+from primeflow_core.benchmark.summary_text import champion, compared_baselines, mean_places
 from primeflow_core.errors import DataError
 from primeflow_core.evaluation.metrics.registry import metric_named
 from primeflow_core.figures.interactive.pictured import MOST_PANELS
@@ -179,7 +179,7 @@ def usual_entries(results: Results, drawn: Sequence[Entry]) -> list[Entry]:
     """PRiMeFlow, the sum of single effects, and of the others those of the best mean place, one a recipe."""
     row = champion(results.table)
     first = [] if row is None else [results.entries[row]]
-    first += [entry for entry in drawn if entry[0] == RIVALS[0]]
+    first += [entry for entry in drawn if entry[0] in compared_baselines()[:1]]
     order = [results.entries[row] for row in mean_places(results.table).sort_values(kind="stable").index]
     wanted: list[Entry] = []
     for entry in (*first, *order):

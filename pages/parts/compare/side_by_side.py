@@ -61,7 +61,7 @@ def show_agreement(joint: Joint) -> None:
             )
             offer_table("Measures (csv)", partial(measures, joint), "primeflow-compared-measures", "measures-csv")
     with st.expander("The numbers"):
-        st.dataframe(measures(joint), hide_index=True, alt="Each entry's measures with floor, ceiling and rivals")
+        st.dataframe(measures(joint), hide_index=True, alt="Each entry's measures with floor, ceiling and baselines")
 
 
 def draw_agreement(joint: Joint) -> None:

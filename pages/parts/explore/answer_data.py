@@ -27,7 +27,7 @@ class Seen:
 
 
 def see(view: View, answer: Answer | None) -> Seen:
-    """What is known of the answer: its comparison with the measured cells, the rivals, the interaction."""
+    """What is known of the answer: its comparison with the measured cells, the baselines, the interaction."""
     found = comparison_of(view, answer)
     return Seen(view, answer, found, trust_in(view, answer, found), interplay_of(view, answer))
 

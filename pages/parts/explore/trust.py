@@ -1,4 +1,4 @@
-"""How far to trust it: each measure between its floor and its ceiling, beside the cheap rivals."""
+"""How far to trust it: each measure between its floor and its ceiling, beside the baselines."""
 
 from dataclasses import dataclass
 from functools import partial
@@ -17,22 +17,19 @@ from primeflow_core.evaluation.metric import Place
 from primeflow_core.evaluation.metrics.registry import metrics_at
 from primeflow_core.figures.interactive.agreement import BoundedMeasure, agreement_ranges
 from primeflow_core.figures.paper import agreement as print_agreement
-from primeflow_core.models.baselines.condition_scores import RivalAgreement, rivals_beside
+from primeflow_core.models.baselines.condition_scores import BaselineAgreement, baselines_beside
+from primeflow_core.models.baselines.registry import baselines_beside_model
 from primeflow_core.prediction.measured_comparison import Comparison, truth_of
 
 FEW_CELLS = 50
-RIVALS = (
-    "**No change**, **sum of single effects** and **ridge** predict in closed form from the same training cells: "
-    "control cells as they are, moved by what the parts do alone, and moved by a fitted linear model."
-)
 
 
 @dataclass(frozen=True)
 class Trust:
-    """The measures that have a floor and a ceiling, and what the rivals reach."""
+    """The measures that have a floor and a ceiling, and what the baselines reach."""
 
     ranges: tuple[BoundedMeasure, ...]
-    rivals: tuple[RivalAgreement, ...]
+    baselines: tuple[BaselineAgreement, ...]
 
     @property
     def told(self) -> str:
@@ -42,7 +39,7 @@ class Trust:
         rows = []
         for entry in self.ranges:
             row = {"Measure": entry.label, "Model": entry.value, "Floor": entry.floor, "Ceiling": entry.ceiling}
-            rows.append(row | dict(entry.rivals))
+            rows.append(row | dict(entry.baselines))
         return pd.DataFrame(rows)
 
 
@@ -50,30 +47,30 @@ def trust_in(view: View, answer: Answer | None, found: Comparison | None) -> Tru
     """None where there is no truth to compare with."""
     if answer is None or found is None or not found.agreement:
         return None
-    rivals = rivals_of(view, answer)
+    baselines = baselines_of(view, answer)
     ranges = []
     for metric in metrics_at(Place.EXPLORE):
         name, label, bounded = metric.name, metric.page_label, found.agreement[metric.name]
         if bounded.floor is not None and bounded.ceiling is not None and isfinite(bounded.value):
-            reached = tuple((rival.label, rival.agreement[name]) for rival in rivals if name in rival.agreement)
+            reached = tuple((other.label, other.agreement[name]) for other in baselines if name in other.agreement)
             ranges.append(
                 BoundedMeasure(
-                    label, bounded.value, bounded.floor, bounded.ceiling, bounded.tells_apart, rivals=reached
+                    label, bounded.value, bounded.floor, bounded.ceiling, bounded.tells_apart, baselines=reached
                 )
             )
-    return Trust(tuple(ranges), rivals) if ranges else None
+    return Trust(tuple(ranges), baselines) if ranges else None
 
 
-def rivals_of(view: View, answer: Answer) -> tuple[RivalAgreement, ...]:
-    """The cheap rivals on this condition; none where the cells of the training are not here."""
+def baselines_of(view: View, answer: Answer) -> tuple[BaselineAgreement, ...]:
+    """The baselines on this condition; none where the cells of the training are not here."""
     if view.trained_on is None or view.known is None:
         return ()
     known, genes, count = view.known, view.model.manifest.genes, len(answer.prediction.values)
     try:
-        fitted = pages.fitted_rivals(view.model, view.trained_on)
+        fitted = pages.fitted_baselines(view.model, view.trained_on)
         return pages.kept(
-            ("rivals", *pages.name_of(view.model), *view.place_key, view.condition.label, count),
-            lambda: rivals_beside(fitted, view.condition, truth_of(view.measured, known, genes), count, 0),
+            ("baselines", *pages.name_of(view.model), *view.place_key, view.condition.label, count),
+            lambda: baselines_beside(fitted, view.condition, truth_of(view.measured, known, genes), count, 0),
         )
     except PrimeflowError as error:
         st.warning(plain(str(error)))
@@ -93,7 +90,7 @@ def show_trust(view: View, answer: Answer | None, trust: Trust | None) -> None:
     with st.container(horizontal=True):
         offer_figure("primeflow-agreement", partial(print_agreement.agreement_ranges, trust.ranges), "agreement")
         offer_table("Measures (csv)", trust.table, "primeflow-agreement", "agreement-csv")
-    st.table(shown(trust), border="horizontal", alt="Each measure with its floor, its ceiling and the rivals")
+    st.table(shown(trust), border="horizontal", alt="Each measure with its floor, its ceiling and the baselines")
     st.caption("  \n".join(in_words(trust)))
     with st.expander("What these mean"):
         explain(view, answer, trust)
@@ -112,12 +109,12 @@ def draw_trust(trust: Trust, row: int = 62) -> None:
 
 
 def in_words(trust: Trust) -> list[str]:
-    """Which rivals come closer, and what lies beyond the ceiling, since both are easily misread."""
+    """Which baselines come closer, and what lies beyond the ceiling, since both are easily misread."""
     told = []
-    for rival in dict(name for entry in trust.ranges for name in entry.rivals):
-        closer = [entry.label for entry in trust.ranges if entry.beaten_by(rival)]
+    for baseline in dict(name for entry in trust.ranges for name in entry.baselines):
+        closer = [entry.label for entry in trust.ranges if entry.beaten_by(baseline)]
         if closer:
-            told.append(f"**{rival}** comes closer than the model in {len(closer)} of {len(trust.ranges)} measures.")
+            told.append(f"**{baseline}** comes closer than the model in {len(closer)} of {len(trust.ranges)} measures.")
     if any((entry.position or 0.0) > 1 for entry in trust.ranges):
         told.append(
             "Beyond the ceiling is no miracle: the ceiling is one half of the measured cells, and more predicted cells "
@@ -132,10 +129,11 @@ def explain(view: View, answer: Answer, trust: Trust) -> None:
         "**Floor**: control cells offered as the prediction. **Ceiling**: one half of the measured cells against the "
         "other; more cells than a half has can come closer still."
     )
-    st.caption("  \n".join([*meanings, ends, RIVALS]))
-    for rival in trust.rivals:
-        if rival.why:
-            st.caption(plain(f"{rival.label} is not shown: {rival.why}"))
+    simpler = [f"**{baseline.label}**: {baseline.describe}" for baseline in baselines_beside_model()]
+    st.caption("  \n".join([*meanings, ends, *simpler]))
+    for baseline in trust.baselines:
+        if baseline.why:
+            st.caption(plain(f"{baseline.label} is not shown: {baseline.why}"))
     if silent := [entry.label for entry in trust.ranges if not entry.tells_apart]:
         st.caption(f"Without a diamond: {', '.join(silent)}. Control cells do as well as a second experiment there.")
     if min(len(view.measured), len(answer.prediction.values)) < FEW_CELLS:

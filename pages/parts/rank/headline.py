@@ -27,7 +27,7 @@ from primeflow_core.screening.trust import FEWEST, Trust
 
 MEASURED = (Standing.TRAINED, Standing.HELD_OUT)
 MOST_REFUSED = 200
-# What the model and the best rival reach; the rest explains.
+# What the model and the best baseline reach; the rest explains.
 TRUST_LINES = 2
 COLUMNS = {
     "label": "Ranked by", "conditions": "Held-out conditions", "spearman": "Rank correlation", "low": "from",

@@ -6,10 +6,17 @@ covariates, both are used.
 
 from dataclasses import replace
 
-from primeflow_core.models.baselines.closed_form import AdditiveConfig, MeanConfig, NoChangeConfig, RidgeConfig
+from primeflow_core.models.baselines.closed_form import (
+    AdditiveConfig,
+    BaselineConfig,
+    MeanConfig,
+    NoChangeConfig,
+    RidgeConfig,
+)
 from primeflow_core.models.baselines.decoder_only import DecoderOnlyConfig
 from primeflow_core.models.baselines.latent import LatentConfig
 from primeflow_core.models.baselines.linear import LinearConfig
+from primeflow_core.models.baselines.registry import baselines_with_recipe
 from primeflow_core.training.config import TrainingConfig
 from primeflow_core.training.recipes.recipe import Recipe
 
@@ -37,6 +44,16 @@ SMALL_BASELINES = (
     Recipe("latent", f"Latent Additive, {ON_A_CPU}", {"latent": LatentConfig()}, CPU),
     Recipe("decoder-only", f"Decoder-Only, {ON_A_CPU}", {"decoder_only": DecoderOnlyConfig()}, CPU),
 )
+
+
+def baseline_recipes() -> tuple[Recipe, ...]:
+    """Of every baseline with a recipe that has no row above."""
+    rows = {recipe.name for recipe in SMALL_BASELINES}
+    return tuple(
+        Recipe(baseline.recipe, baseline.describe, {"baseline": BaselineConfig(baseline.name)}, CLOSED)
+        for baseline in baselines_with_recipe()
+        if baseline.recipe not in rows
+    )
 
 
 def _best(name: str, data: str) -> str:

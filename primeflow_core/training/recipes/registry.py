@@ -12,7 +12,7 @@ from primeflow_core.errors import SettingError
 from primeflow_core.models.flow.objective import FlowConfig
 from primeflow_core.models.flow.unet import UNetConfig
 from primeflow_core.training.config import TrainingConfig
-from primeflow_core.training.recipes.baselines import BEST_BASELINES, SMALL_BASELINES
+from primeflow_core.training.recipes.baselines import BEST_BASELINES, SMALL_BASELINES, baseline_recipes
 from primeflow_core.training.recipes.flow import CPU_FLOW, CPU_TRAINING, FLOW_RECIPES
 from primeflow_core.training.recipes.overrides import converted, key_and_text
 from primeflow_core.training.recipes.recipe import Recipe
@@ -57,7 +57,7 @@ PRIMEFLOW = (
 )
 GROUPS = (
     ("PRiMeFlow, its ablations, and small rows of them for a CPU", PRIMEFLOW),
-    ("Baselines, for a CPU", (*SMALL_BASELINES, *SMALL_VARIATIONAL)),
+    ("Baselines, for a CPU", (*SMALL_BASELINES, *baseline_recipes(), *SMALL_VARIATIONAL)),
     (
         "Baselines with PerturBench's best parameters, for a GPU",
         (*BEST_BASELINES, *(recipe for recipe in VARIATIONAL_RECIPES if recipe not in SMALL_VARIATIONAL)),
@@ -66,7 +66,8 @@ GROUPS = (
 RECIPES = tuple(recipe for _, group in GROUPS for recipe in group)
 FLOWS_FOR_A_CPU = ("unet-tiny", "mlp-tiny", "fm-tiny", "fm-ot-tiny")
 SMALL_RECIPES = (
-    *(recipe for recipe in PRIMEFLOW if recipe.name in FLOWS_FOR_A_CPU), *SMALL_BASELINES, *SMALL_VARIATIONAL
+    *(recipe for recipe in PRIMEFLOW if recipe.name in FLOWS_FOR_A_CPU),
+    *SMALL_BASELINES, *baseline_recipes(), *SMALL_VARIATIONAL,
 )  # fmt: skip
 """One of every model, to be compared on a CPU."""
 
