@@ -186,7 +186,7 @@ def test_evaluate_scores_the_virtual_cell_challenges_metrics(screen, tmp_path, c
     [
         (["--baselines", "r.csv"], "--baselines and --part need --split"),
         (["--part", "val"], "--baselines and --part need --split"),
-        (["--suite", "vcc", "--bounds", "b.csv"], "call evaluate once for each suite"),
+        (["--suite", "vcc", "--bounds", "b.csv"], "run evaluate once for each suite"),
         (["--resamples", "-1"], "--resamples and --seed must be 0 or more"),
         (["--seed", "-1"], "--resamples and --seed must be 0 or more"),
         (["--bounds", "m.csv"], "m.csv is named twice"),
@@ -410,7 +410,7 @@ def test_card_scores_the_held_out_pair_and_ships_its_cells(screen, tmp_path, cap
     assert "| MMD GEX (smaller is better) |" in told
     metrics = json.loads((tmp_path / "model" / "metrics.json").read_text())
     assert [row["condition"] for row in metrics["scored"]["test"]] == ["A+B", "mean"]
-    assert {row["baseline"] for row in metrics["baselines"]["test"]} == set(NAMES)
+    assert {row["rival"] for row in metrics["rivals"]["test"]} == set(NAMES)
     assert "| sum-of-singles |" in told
     assert (tmp_path / "model" / "README.md").read_text() in told + "\n"
     preview = read_preview(tmp_path / "model")
