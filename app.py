@@ -1,4 +1,4 @@
-"""The browser app: which pages there are; everything that a page needs lives in the page."""
+"""The browser app: the list of its pages. Each page holds all that it needs."""
 
 import streamlit as st
 
@@ -8,9 +8,9 @@ first, *_ = pages.PAGES
 st.navigation(
     [
         st.Page(first.file, title=first.title, url_path="start", default=True),
-        # The first page has no name in its address; links that name it are to work all the same.
+        # The first page has no name in its address. A link that names it must work too.
         *(st.Page(page.file, title=page.title, url_path=page.name) for page in pages.PAGES),
     ],
-    # Pages draw their links themselves: also where a fresh server runs one of them without this file.
+    # Pages draw their own links, because a fresh server may run one of them without this file.
     position="hidden",
 ).run()

@@ -15,7 +15,7 @@ from primeflow_core.evaluation.profiles import log_fold_change, mean_profile
 from primeflow_core.model_store.fitted_baselines import fitted_to_training
 from primeflow_core.models import checkpoint
 from primeflow_core.prediction.control_rows import control_rows, in_training
-from primeflow_core.screening.goal import Goal, GoalKind
+from primeflow_core.screening.goal import Goal
 from primeflow_core.screening.rank_agreement import GoalScores
 from primeflow_core.screening.reference_cells import Reference, measured_reference
 from primeflow_core.screening.scoring import Scorer, Subject
@@ -25,7 +25,7 @@ CELLS, SEEDS, SEED_OF_PARTS = 200, (0, 1), 1_000
 WANTED_GENES = 10
 MODEL, MEASURED = "primeflow", "measured"
 BASELINES = ("no-change", "sum-of-singles", "mix-of-singles", "ridge")
-SYNERGY = Goal(GoalKind.SYNERGY)
+SYNERGY = Goal("synergy")
 
 BySeed = Sequence[np.ndarray]
 
@@ -124,11 +124,11 @@ def goals(model: Model, cells: Cells) -> tuple[Goal, ...]:
     order = [i for i in np.argsort(-np.abs(change), kind="stable") if cells.genes[i] != strong.perturbations[0].name]
     raised, lowered = (tuple(cells.genes[i] for i in order[:WANTED_GENES] if sign * change[i] > 0) for sign in (1, -1))
     return (
-        Goal(GoalKind.EFFECT),
-        Goal(GoalKind.TARGET, target=strong),
-        Goal(GoalKind.DIRECTION, target=strong),
-        Goal(GoalKind.GENES, raised, lowered),
-        Goal(GoalKind.MOVES, (cells.genes[order[0]],)),
+        Goal("effect"),
+        Goal("target", target=strong),
+        Goal("direction", target=strong),
+        Goal("genes", raised, lowered),
+        Goal("moves", (cells.genes[order[0]],)),
         SYNERGY,
-        Goal(GoalKind.SUPPRESSION),
+        Goal("suppression"),
     )

@@ -1,4 +1,4 @@
-"""What pages share: their order and links, everything that is cached, and the cells that belong to a model."""
+"""What all pages share: their order and links, the caches, and the cells that belong to a model."""
 
 import os
 import re
@@ -36,7 +36,7 @@ ROOT = Path(__file__).resolve().parents[1]
 SIDEBAR_WIDTH = 310
 FIGURE = {"displaylogo": False, "modeBarButtonsToRemove": ["toImage"]}
 T = TypeVar("T")
-# Drawn here because Streamlit would ask another server for icons of its own set: a ring, a circle, a diamond.
+# A ring, a circle and a diamond. Drawn here, because Streamlit loads its own icons from another server.
 MARK = (
     '<circle cx="7" cy="22" r="4.5" fill="none" stroke="#8A94A3" stroke-width="2.5"/>'
     '<circle cx="17" cy="10" r="6" fill="#0072B2"/><path d="M25 15l6 7-6 7-6-7z" fill="#D55E00"/>'
@@ -47,7 +47,7 @@ LOGO = (
     '<text x="42" y="23" font-family="Source Sans Pro, Segoe UI, Helvetica, Arial, sans-serif" font-size="22" '
     'font-weight="600" fill="#5F7F9C">PRiMeFlow</text></svg>'
 )
-# Streamlit writes white on the primary colour, which has to be light on dark ground, and greys the text of figures.
+# Streamlit writes white on the primary colour, which must be light in the dark theme, and greys the text of figures.
 CONTRAST = """<style>
 button[kind="primary"]:enabled, button[kind="primary"]:enabled *,
 [data-testid="stMultiSelect"] [data-tag], [data-testid="stMultiSelect"] [data-tag] * {
@@ -59,7 +59,7 @@ _SESSION = "_session"
 
 @dataclass(frozen=True)
 class Page:
-    """A page by the name of its file."""
+    """A page. ``name`` is the name of its file."""
 
     name: str
     title: str
@@ -82,7 +82,7 @@ PAGES = (
 
 
 def begin(title: str) -> None:
-    """First call of a page, which runs without app.py when a fresh server is opened at its address."""
+    """The first call of every page. A page runs without app.py when a fresh server is opened at its address."""
     st.set_page_config(
         page_title=f"{title} · PRiMeFlow", page_icon=ICON, layout="wide", initial_sidebar_state=SIDEBAR_WIDTH
     )
@@ -98,7 +98,7 @@ def begin(title: str) -> None:
 def link_to(
     name: str, label: str | None = None, icon: str | None = None, query: Mapping[str, str] | None = None
 ) -> None:
-    """A link to a page as it was left, or with the ``query`` that is given."""
+    """A link to a page as the user left it, or with the given ``query``."""
     page = next(page for page in PAGES if page.name == name)
     parameters = address.link_to(page.title) if query is None else {**address.everywhere(), **query}
     if _stands_beside_the_others():
@@ -110,16 +110,16 @@ def link_to(
 
 
 def _stands_beside_the_others() -> bool:
-    """Links to pages are paths beside app.py; a page that was started by itself has none."""
+    """Whether this page runs under app.py, so that links to other pages are paths. A page started alone has none."""
     context = get_script_run_ctx(suppress_warning=True)
     return context is not None and Path(context.main_script_path).resolve() == ROOT / "app.py"
 
 
 def plain(text: str) -> str:
-    """Text from a file or an address as Markdown that shows it as it is: no formatting, links or images."""
+    """Text from a file or an address, escaped: Markdown shows it without formatting, links or images."""
     one_line = " ".join(str(text).split())
     escaped = re.sub(r"([\\`*_{}\[\]()<>#+\-.!|~$&=^])", r"\\\1", one_line)
-    # Links, emoji and icons are looked for after the escapes are gone; a zero-width space breaks them up.
+    # Streamlit looks for links, emoji and icons after it removes the escapes. A zero-width space breaks them up.
     return re.sub(r"(:(?=\S)|@|www)", "\\1\N{ZERO WIDTH SPACE}", escaped)
 
 
@@ -179,7 +179,7 @@ def _whole_file(key: tuple[str, ...], _own: Own) -> Cells:
 
 @st.cache_resource(max_entries=16, show_spinner=False)
 def _file_of(sha256: str, name: str, minute: int) -> Path | None:
-    """Looked for once a minute: a file of the data folder is hashed to be known."""
+    """Searched once a minute, because a file of the data folder must be hashed to be recognised."""
     return file_of_sha(sha256, name)
 
 
@@ -195,7 +195,7 @@ def _fitted_baselines(key: tuple[str, ...], _cells: Cells, _folder: Path) -> Fit
 
 @st.cache_resource(max_entries=48, show_spinner=False)
 def kept(key: tuple[Hashable, ...], _make: Callable[[], T]) -> T:
-    """What ``_make`` gave for this key before: small results only, which nobody changes."""
+    """The cached result of ``_make`` for this key. Only for small results that nobody changes."""
     return _make()
 
 
@@ -215,17 +215,23 @@ def placed(key: tuple[str, ...], _map: Map, _values: np.ndarray) -> np.ndarray:
 
 
 def library() -> Library:
-    """The shipped models and those that were trained on this machine."""
+    """The shipped models and the models trained on this machine."""
     shipped = Path(os.environ.get("PRIMEFLOW_CHECKPOINTS", "") or ROOT / "checkpoints")
     places = (shipped, models_folder())
     configs = [config for place in places for config in sorted(place.glob(f"*/{CONFIG}"))]
-    # Weights change under a description that stays: both belong to the state.
+    # Weights can change while their description stays the same, so both belong to the state.
     watched = [file for config in configs for file in sorted(config.parent.glob("*.*"))]
     return _library(places, tuple((str(file), age) for file in watched if (age := _age(file)) is not None))
 
 
+def show_unreadable(library: Library) -> None:
+    """A sentence for each model or file that cannot be read; pages go on with the others."""
+    for problem in library.problems:
+        st.warning(plain(problem))
+
+
 def _age(file: Path) -> int | None:
-    """None for a file that was there a moment ago, as while a model is being written."""
+    """None for a file that has just been removed, for instance while a model is being written."""
     try:
         return file.stat().st_mtime_ns
     except FileNotFoundError:
@@ -233,7 +239,7 @@ def _age(file: Path) -> int | None:
 
 
 def cells_of(model: Model) -> Cells | None:
-    """The cells that a model was trained on; None where they are not on this machine. Raises PrimeflowError."""
+    """The cells that a model was trained on; None if they are not on this machine. Raises PrimeflowError."""
     dataset = model.dataset
     if dataset is None:
         file = _file_of(model.own_file_sha, model.manifest.dataset, _minute())
@@ -245,7 +251,7 @@ def cells_of(model: Model) -> Cells | None:
 
 
 def let_go_of_cells() -> None:
-    """Forget everything that was read from files of somebody's own; what is still wanted is read again."""
+    """Forget everything that was read from users' files. What is still needed is read again."""
     for cache in (_own_cells, _whole_file, _own_file, _file_of):
         cache.clear()
 
@@ -255,23 +261,23 @@ def _minute() -> int:
 
 
 def fitted_baselines(model: Model, cells: Cells) -> FittedBaselines:
-    """The baselines of a model, fitted to the same training cells. Raises DataError."""
+    """The baselines, fitted to the training cells of a model. Raises DataError."""
     return _fitted_baselines((*name_of(model), cells.sha256), cells, model.folder)
 
 
 def own_in_use(model: Model, covariates: Covariates) -> Own | None:
-    """The reader's own cells where they stand for this context of this model."""
+    """The user's own cells, if they are used in place of this context of this model."""
     own = own_shelf().get(address.carried("own"))
     return own if own and own.model == model.key and covariates in own.covariates else None
 
 
 def whole_file_of(own: Own) -> Cells:
-    """All cells of the reader's file, in its own genes, names and contexts. Raises DataError."""
+    """All cells of the user's file, with the genes, names and contexts of the file. Raises DataError."""
     return _whole_file((own.sha256, str(hash(own))), own)
 
 
 def own_cells_of(own: Own, model: Model) -> Cells:
-    """The reader's own cells in the genes and names of the model. Raises DataError."""
+    """The user's own cells, with the genes and names of the model. Raises DataError."""
     return _own_cells((own.sha256, str(hash(own)), *name_of(model)), own, model)
 
 
@@ -281,16 +287,16 @@ def background_of(model: Model, cells: Cells, condition: Condition) -> Backgroun
 
 
 def beside_training(own: Background, model: Model, trained_on: Cells, condition: Condition) -> Background:
-    """The reader's own cells, with predicted effects measured from the controls of the training. Raises DataError."""
+    """The user's own cells; predicted effects are measured from the training controls. Raises DataError."""
     return background_of_own(own, background_of(model, trained_on, condition))
 
 
 def offer_download(datasets: Sequence[Dataset]) -> None:
-    """A button for each data set; what it brings changes what the app opens on."""
+    """A download button for each data set. Once its cells are here, the app opens on them."""
     for dataset in datasets:
         size = f" ({dataset.size / 1e6:.1f} MB)" if dataset.size else ""
         st.caption(
-            f"The real cells of {plain(dataset.name)} are public ({plain(dataset.licence)}) but not on this machine."
+            f"The real cells of {plain(dataset.name)} are public ({plain(dataset.licence)}), but not on this machine."
         )
         if st.button(
             f"Download real cells{size}", key=f"fetch-{dataset.name}", icon=":material/download:", width="stretch"
@@ -310,7 +316,7 @@ def _bring(dataset: Dataset) -> None:
 
 
 def session() -> str:
-    """Names this browser tab's session, so that the queue can be fair."""
+    """The name of this browser tab's session, so that the queue can be fair."""
     return str(st.session_state.setdefault(_SESSION, secrets.token_urlsafe(16)))
 
 
@@ -320,5 +326,5 @@ def duration(seconds: float) -> str:
 
 
 def name_of(model: Model) -> tuple[str, ...]:
-    """Names a model and the version of its weights, for keys of caches."""
+    """A model and the version of its weights, for keys of caches."""
     return str(model.folder), str(model.version)

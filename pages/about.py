@@ -1,4 +1,4 @@
-"""What the models are, what they learned from, what they must not be used for, and the questions people ask most."""
+"""The models, their data, what they must not be used for, and the questions people ask most."""
 
 import pandas as pd
 import streamlit as st
@@ -10,53 +10,54 @@ from pages.parts.shared.presenting import Step, present, presenting
 from primeflow_core.data.conditions import Condition
 from primeflow_core.data.datasets import DATASETS
 from primeflow_core.data.perturbation_wording import actions
-from primeflow_core.errors import PrimeflowError
+from primeflow_core.errors import CheckpointError, PrimeflowError
 from primeflow_core.model_store.available_conditions import Catalogue
 from primeflow_core.model_store.local_models import Library, Model
 from primeflow_core.model_store.model_summary import facts_of, held_out_scores
 
 MUST_NOT = (
-    "Predictions are hypotheses for the next experiment. They are no evidence, and no basis for a decision about a "
-    "patient. A prediction whose parts were seen only in other cells is a guess, and says so. Where the sum of single "
-    "effects is as close to the truth as the model, believe the model no more than the sum."
+    "Predictions are hypotheses for the next experiment. They are not evidence. Do not use them for a decision about a "
+    "patient. If a part was seen only in other cells, the prediction is a guess, and the app says so. Where the sum of "
+    "single effects is as close to the measured cells as the model, do not trust the model more than the sum."
 )
 ANSWERS = {
     "Which perturbations can I ask for?": (
-        "Those that the model met in training, alone or together: the list on this page, by cell context. Up to three "
-        "at once. A gene that was never perturbed in the training data cannot be predicted, and is refused."
+        "All that the model saw in training, alone or in a combination. This page lists them by cell context. You can "
+        "combine up to three. The model cannot predict a gene that was never perturbed in the training data."
     ),
     "Is it knock-out, knock-down or activation?": (
-        "What the training data did: the table below says it for every perturbation. A model of genes switched up "
-        "knows nothing of switching them down."
+        "It is what was done in the training data. The table above says it for every perturbation. A model of genes "
+        "switched up cannot predict what happens when they are switched down."
     ),
     "Do I need data of my own?": (
-        "No. With your own control cells the response is set beside your cells; with your own perturbed cells it is "
-        "compared with them; with a few thousand of both you can train a small model (page Your cells)."
+        "No. If you bring control cells, the app shows the response beside them. If you bring perturbed cells, it "
+        "compares the prediction with them. With a few thousand of both you can train a small model (page Your cells)."
     ),
     "Do I get a mean or cells?": (
-        "Single cells, as many as you ask for: each is a draw, so that spread, shares of expressing cells and "
-        "subgroups can be read. The same seed gives the same cells."
+        "Single cells, as many as you ask for. Each cell is a random draw, so you can see the spread, the share of "
+        "expressing cells, and subgroups. The same seed gives the same cells."
     ),
     "What is the unit of the changes?": (
-        "log2 of the mean log-normalised expression in the perturbed cells against control cells, with .1 added to "
-        "both, as in PerturBench."
+        "The log2 ratio of the mean log-normalised expression in perturbed cells to that in control cells. As in "
+        "PerturBench, .1 is added to both means."
     ),
     "How sure is it?": (
-        "Every measure stands between its floor (control cells offered as the prediction) and its ceiling (one half "
-        "of the measured cells against the other), beside simple baselines. Where nothing was measured, the badge "
-        "says how far the condition is from what was."
+        "Every metric is shown between its floor (control cells offered as the prediction) and its ceiling (one half "
+        "of the measured cells against the other half), beside simple baselines. Where nothing was measured, a badge "
+        "says what training saw of the condition."
     ),
     "What does the guidance weight do?": (
-        "1 is the response as the model learned it. More exaggerates what tells the perturbation from control cells; "
-        "cells then become less real. It belongs to flows; models that make cells in one pass have none."
+        "1 is the response as the model learned it. More exaggerates the difference from control cells, and makes the "
+        "cells less realistic. Only flow models have it. Models that make cells in one pass do not."
     ),
     "When are two perturbations more than their sum?": (
-        "When the combination's change is clearly larger (synergistic) or smaller (suppressive) than what the parts do "
-        "alone, added up in log2. The card shows the size with a 95 % interval, and says when the cells are too few."
+        "When the change of the combination is clearly larger (synergistic) or smaller (suppressive) than the sum of "
+        "the log2 changes of its parts. The card shows the size with a 95 % interval. It says when there are too few "
+        "cells."
     ),
     "Does anything leave this machine?": (
-        "No. The app listens on this machine alone, asks no other server for anything, and counts nothing. Only "
-        "Download real cells uses the network."
+        "No. The app listens on this machine only. It calls no other server and collects no statistics. Only Download "
+        "real cells uses the network."
     ),
 }  # fmt: skip
 
@@ -68,9 +69,11 @@ def main() -> None:
         present([Step("What it must not be used for", show_limits, ())])
         return
     st.header("About", anchor=False)
+    pages.show_unreadable(library)
     st.text(
-        "PRiMeFlow predicts what single cells do when genes are switched or drugs are given, one by one or together. "
-        "It learned this from measured cells, by flow matching straight in gene-expression space."
+        "PRiMeFlow predicts how single cells respond when genes are switched up or down or drugs are given, one at a "
+        "time or in combination. It learned this from measured cells, by flow matching directly in gene-expression "
+        "space."
     )
     with st.container(border=True):
         st.subheader("What it must not be used for", anchor=False)
@@ -107,27 +110,31 @@ def show_model(model: Model) -> None:
         facts = pd.DataFrame([(name, plain(value)) for name, value in facts_of(model)], columns=["", "This model"])
         st.table(facts, hide_index=True, hide_header=True, border="horizontal", alt="Facts about this model")
     with grid.container(border=True):
-        st.markdown("**How it did on cells that it was not trained on**")
+        st.markdown("**Metrics on held-out cells**")
         show_scores(model)
-    with st.expander("Perturbations it can be asked for", icon=":material/list:"):
+    with st.expander("Perturbations that it can predict", icon=":material/list:"):
         st.dataframe(choices_of(model), hide_index=True, alt="Perturbations by cell context", height=320)
 
 
 def show_scores(model: Model) -> None:
-    held_out = held_out_scores(model)
+    try:
+        held_out = held_out_scores(model)
+    except CheckpointError as error:
+        st.warning(plain(str(error)))
+        return
     if held_out is None:
-        st.caption("This model was never tested on cells that it was not trained on.")
+        st.caption("This model was never tested on held-out cells.")
         return
     shown = held_out.table.set_index("Measure").map(lambda value: "none" if pd.isna(value) else f"{value:.3f}")
-    st.table(shown, border="horizontal", alt="Measures on held-out cells, floor, ceiling, baselines")
+    st.table(shown, border="horizontal", alt="Metrics on held-out cells, with floor, ceiling and baselines")
     st.caption(
         f"{plain(held_out.sentence)} Floor: control cells offered as the prediction. Ceiling: one half of the measured "
-        "cells against the other; fewer cells than the model makes."
+        "cells against the other half; these are fewer cells than the model makes."
     )
 
 
 def choices_of(model: Model) -> pd.DataFrame:
-    """Every perturbation in every context, how well it is known there, and what was done."""
+    """Every perturbation in every context: what training saw of it, and what was done."""
     catalogue = Catalogue(model.manifest)
     try:
         cells = pages.cells_of(model)
@@ -138,7 +145,7 @@ def choices_of(model: Model) -> pd.DataFrame:
         done = actions(cells, covariates)
         for choice in catalogue.choices(covariates):
             context = Condition((), covariates).context
-            rows.append((choice.name, context, str(choice.standing), done.get(choice.name, "not said here")))
+            rows.append((choice.name, context, str(choice.standing), done.get(choice.name, "not stated")))
     return pd.DataFrame(rows, columns=["Perturbation", "Cells", "Known as", "What was done"])
 
 

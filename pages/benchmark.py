@@ -1,4 +1,4 @@
-"""Every model of the paper by every metric, between floor and ceiling: does PRiMeFlow earn its cost?"""
+"""Every model of the paper by every metric, between floor and ceiling: is PRiMeFlow worth its cost?"""
 
 import streamlit as st
 
@@ -32,7 +32,7 @@ def main() -> None:
 
 
 def show_nothing(found: Shelf) -> None:
-    """No benchmark on this machine: how to make one."""
+    """Say that there is no benchmark on this machine, and how to make one."""
     if presenting():
         present([])
         return
@@ -40,12 +40,12 @@ def show_nothing(found: Shelf) -> None:
     show_problems(found)
     st.info("There is no benchmark on this machine yet.", icon=":material/leaderboard:")
     st.text(
-        "These commands train every small model with five seeds on the simulated screen, predict what was held out, "
-        "score it, and put the results where this page looks. It takes hours on two cores; stopped, the second one "
-        "goes on where it was."
+        "These commands train every small model with five seeds on the simulated screen, predict the held-out "
+        "conditions, score them, and put the results where this page looks. This takes hours on two cores. If it is "
+        "stopped, run the second command again to resume."
     )
     st.code(COMMANDS.format(folder=own_benchmarks()), language=None, wrap_lines=True)
-    st.caption("PRIMEFLOW_BENCHMARKS names another folder of benchmarks, or the folder of one.")
+    st.caption("To use another folder of benchmarks, or the folder of one benchmark, set PRIMEFLOW_BENCHMARKS.")
 
 
 def show_problems(found: Shelf) -> None:

@@ -1,4 +1,4 @@
-"""Your cells: bring a file, check it beside a model, use it as the cells to start from or as measured truth."""
+"""Your cells: bring a file, check it against a model, use it as the cells to start from or as measured cells."""
 
 from functools import partial
 
@@ -28,6 +28,7 @@ def main() -> None:
     library = pages.library()
     if library.first is None:
         st.header("Your cells", anchor=False)
+        pages.show_unreadable(library)
         st.error("There is no model yet. Train one with `primeflow train`, then put its folder into checkpoints/.")
         return
     shelf = pages.own_shelf()
@@ -37,8 +38,9 @@ def main() -> None:
         present(steps(current, library.models[chosen_model(library, shelf)]))
         return
     st.header("Your cells", anchor=False)
+    pages.show_unreadable(library)
     st.caption(
-        "Bring an .h5ad file. It is checked before anything runs, stays on the machine that this app runs on, and is "
+        "Bring an .h5ad file. It is checked before anything runs. It stays on the machine that runs this app, and is "
         "deleted when you say so."
     )
     model = choose_model(library, shelf)
@@ -50,7 +52,7 @@ def main() -> None:
 
 
 def steps(current: Draft | None, model: Model) -> list[Step]:
-    """What is in the file, for a presentation; nothing before a file was brought."""
+    """What is in the file, for a presentation. No step without a file."""
     if current is None:
         return []
     found = checked(current, model)
@@ -61,17 +63,17 @@ def steps(current: Draft | None, model: Model) -> list[Step]:
 
 
 def chosen_model(library: Library, shelf: OwnShelf) -> str:
-    """The model that was chosen, else the one that the cells in use met, or that the address names."""
+    """The chosen model, else the model of the cells in use, else the model that the address names."""
     own = shelf.get(address.carried("own"))
     wanted = (st.session_state.get(MODEL), own.model if own else "", st.query_params.get("model", ""), library.first)
     return next(str(name) for name in wanted if name in library.models)
 
 
 def choose_model(library: Library, shelf: OwnShelf) -> Model:
-    """The model that the cells should meet."""
+    """The box with the model to use with the cells."""
     st.session_state[MODEL] = chosen_model(library, shelf)
     name = st.selectbox(
-        "The model that they should meet",
+        "Model to use with your cells",
         list(library.models),
         format_func=lambda name: library.models[name].title,
         key=MODEL,
@@ -91,7 +93,7 @@ def bring_file(shelf: OwnShelf) -> None:
     with rest:
         if listed:
             st.selectbox(
-                "or one of the data folder", listed, None, key=chosen_file.LISTED, placeholder="Choose a file",
+                "or a file of the data folder", listed, None, key=chosen_file.LISTED, placeholder="Choose a file",
                 on_change=chosen_file.take_listed, args=(shelf,),
             )  # fmt: skip
         st.download_button(
@@ -117,15 +119,15 @@ def show_file(current: Draft, model: Model, shelf: OwnShelf) -> None:
             )
         st.button(
             "Forget my file", key="own-forget", on_click=chosen_file.forget, args=(shelf,), icon=":material/delete:",
-            help="Takes the cells out of use and deletes an upload, unless somebody else has brought the same file. "
-            "Files of the data folder stay where they are.",
+            help="Stops using the cells and deletes an upload, unless somebody else has brought the same file. Files "
+            "of the data folder stay where they are.",
         )  # fmt: skip
     show_checklist(Offer(current, found, model.manifest))
     if found.ready:
         show_conditions(found)
         offer_use(current, found, model, shelf)
     else:
-        st.caption("Nothing is used yet: mend what is marked first, one after the other.")
+        st.caption("Nothing is used yet. Fix the marked rows first, one after the other.")
     if found.trainable:
         st.subheader("Train a small model on them", anchor=False)
         own = chosen_file.own_of(current, found, Purpose.TRUTH, model.key)
@@ -135,7 +137,7 @@ def show_file(current: Draft, model: Model, shelf: OwnShelf) -> None:
 def checked(current: Draft, model: Model) -> Checklist:
     brought, fixes = current.brought, current.fixes
     key = ("checklist", str(model.folder), model.version, brought.sha256, brought.name, fixes)
-    with st.spinner("Looking at the file …"):
+    with st.spinner("Checking the file …"):
         return pages.kept(key, lambda: checklist(brought, fixes, model.manifest))
 
 
@@ -145,7 +147,7 @@ def show_conditions(found: Checklist) -> None:
 
 
 def draw_conditions(found: Checklist, most_height: int) -> None:
-    """What is in the file, and what the model knows of it."""
+    """The conditions in the file, and what the model knows of each."""
     rows = [(c.condition.label, c.condition.context, c.cells, c.standing) for c in found.conditions]
     table = pd.DataFrame(rows, columns=["perturbation", "context", "cells", "model"])
     st.dataframe(
@@ -156,7 +158,7 @@ def draw_conditions(found: Checklist, most_height: int) -> None:
             "perturbation": "Perturbation",
             "context": "Context in your file",
             "cells": st.column_config.NumberColumn("Cells", format="localized"),
-            "model": "To the model",
+            "model": "Known to the model",
         },
         alt="Conditions in your file, their cells, and what the model knows of them",
     )
@@ -186,14 +188,14 @@ def offer_use(current: Draft, found: Checklist, model: Model, shelf: OwnShelf) -
         args=(own, shelf),
     )
     if token:
-        st.caption("Other cells, or these with other choices, are in use until then.")
+        st.caption("Until then, other cells are in use, or these cells with other choices.")
 
 
 def purpose_text(found: Checklist, purpose: Purpose) -> str:
     if purpose is Purpose.CONTEXT:
-        return "As the cells you start from: your control cells take the place of the model's."
+        return "As the cells you start from: your control cells are used in place of the model's."
     truth = "simulated" if found.simulated else "measured"
-    return f"As {truth} truth: your perturbed cells that the model knows are compared with its predictions."
+    return f"As {truth} cells: your perturbed cells that the model knows are compared with its predictions."
 
 
 def what_it_does(found: Checklist, purpose: Purpose, model: Model) -> str:
@@ -205,11 +207,11 @@ def what_it_does(found: Checklist, purpose: Purpose, model: Model) -> str:
     if purpose is Purpose.TRUTH:
         used = f"{len(found.known):,} conditions with {cells:,} cells are used, and {controls:,} control cells"
     if is_here(model):
-        change = "Changes are measured from each experiment's own controls; distances between cells are not."
+        change = "Changes are measured from each experiment's own controls. Distances between cells are not."
     else:
-        change = "The model's own cells are not on this machine: differences between the experiments count as change."
+        change = "The model's own cells are not on this machine, so differences between experiments count as change."
     return (
-        f"{used}. The model does not learn from them: predicted cells are those of {where} as it knows them. "
+        f"{used}. The model does not learn from them: it still predicts the cells of {where} that it knows. "
         f"{change} If your cells are of another kind, treat every prediction as a guess."
     )
 
@@ -223,7 +225,7 @@ def is_here(model: Model) -> bool:
 
 
 def show_in_use(own: Own, token: str, shelf: OwnShelf) -> None:
-    role = "the cells you start from" if own.purpose is Purpose.CONTEXT else f"{own.measured_word} truth"
+    role = "the cells you start from" if own.purpose is Purpose.CONTEXT else f"{own.measured_word} cells"
     st.success(f"{plain(own.name)} is in use as {role}.", icon=":material/check_circle:")
     with st.container(horizontal=True, vertical_alignment="center"):
         context = Condition((), own.covariates[0]).context

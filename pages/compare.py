@@ -29,6 +29,7 @@ def main() -> None:
     pages.begin("Compare")
     library = pages.library()
     if library.first is None:
+        pages.show_unreadable(library)
         st.error("There is no model yet. Train one with `primeflow train`, then put its folder into checkpoints/.")
         return
     what = question(library)
@@ -37,6 +38,7 @@ def main() -> None:
         present(steps(Joint(entries.shown(library, chosen))) if len(chosen) >= FEWEST else [])
         return
     st.header("Compare", anchor=False)
+    pages.show_unreadable(library)
     with what.below if what else st.sidebar:
         offer_to_add(what, chosen)
     for problem in problems:
@@ -66,9 +68,9 @@ def offer_to_add(what: Asked | None, chosen: Sequence[Entry]) -> None:
         on_click=entries.keep, args=([*chosen, entry],), disabled=known or full,
     )  # fmt: skip
     if full:
-        st.caption(f"{MOST} are compared at most; remove one first.")
+        st.caption(f"You can compare {MOST} at most. Remove one first.")
     elif known:
-        st.caption("This one is in the comparison already.")
+        st.caption("This one is already in the comparison.")
 
 
 def show_entries(chosen: Sequence[Entry], library: Library) -> None:
@@ -84,10 +86,10 @@ def show_entries(chosen: Sequence[Entry], library: Library) -> None:
 
 
 def offer_beginnings(what: Asked | None) -> None:
-    """What can be compared with one click."""
+    """Buttons that fill the comparison with one click."""
     st.info(
-        f"A comparison takes {FEWEST} to {MOST} entries. Choose a response on the left and add it, or begin here. "
-        "Groups of cells are added on Explore, where they are drawn.",
+        f"A comparison takes {FEWEST} to {MOST} entries. Choose a response on the left and add it, or start with a "
+        "button below. To add a group of cells, draw it on Explore.",
         icon=":material/compare_arrows:",
     )
     if what is None:
@@ -95,7 +97,7 @@ def offer_beginnings(what: Asked | None) -> None:
     with st.container(horizontal=True):
         held_out = entries.held_out_of(what.model)
         st.button(
-            "What this model was never shown", key="begin-held-out", on_click=entries.keep, args=(held_out,),
+            "Held-out conditions of this model", key="begin-held-out", on_click=entries.keep, args=(held_out,),
             disabled=len(held_out) < FEWEST,
         )  # fmt: skip
         if is_guided(what.model.manifest):
@@ -113,7 +115,7 @@ def offer_weights(what: Asked) -> None:
 def show(joint: Joint) -> None:
     if joint.mixed:
         st.error(
-            "Simulated and real cells are not compared on the same axes. Remove the ones or the others.",
+            "Simulated and real cells are not compared on the same axes. Remove one kind.",
             icon=":material/science:",
         )
         return
@@ -131,7 +133,7 @@ def show(joint: Joint) -> None:
 
 
 def offer_predictions(missing: Sequence[Shown]) -> None:
-    """One button for all that is not predicted yet; progress while they are."""
+    """One button for everything that is not predicted yet, and progress while it runs."""
     if refused := answers.refusal():
         st.warning(plain(refused), icon=":material/hourglass_top:")
     if not missing:
@@ -169,14 +171,14 @@ def wait(job_ids: Sequence[str], missing: int) -> None:
     share = max((status.snapshot.fraction for status in active if status.snapshot is not None), default=0.0)
     with st.container(horizontal=True, vertical_alignment="center"):
         waiting = f" {answers.waiting_text(active[0])}" if active[0].state is JobState.QUEUED else ""
-        st.progress(share, text=f"Predicting: {missing} to go.{waiting}")
+        st.progress(share, text=f"Predicting: {missing} left.{waiting}")
         st.button(
             "Cancel predictions", key="cancel-missing", icon=":material/stop_circle:", on_click=cancel, args=(job_ids,)
         )
 
 
 def cancel(job_ids: Sequence[str]) -> None:
-    """Those of this visit; somebody else may wait for the others."""
+    """Cancel the jobs of this session only; somebody else may wait for the others."""
     for job_id in job_ids:
         if pages.jobs().belongs(job_id, pages.session()):
             pages.jobs().cancel(job_id)

@@ -1,4 +1,4 @@
-"""One condition: control, measured and predicted cells, live; the genes that change; how far to trust it."""
+"""One condition: control, measured and predicted cells (live), the genes that change, and how far to trust it."""
 
 from functools import partial
 
@@ -28,8 +28,7 @@ from primeflow_core.runtime.jobs import JobStatus
 def main() -> None:
     pages.begin("Explore a response")
     library = pages.library()
-    for problem in library.problems:
-        st.warning(plain(problem))
+    pages.show_unreadable(library)
     if library.first is None:
         st.error("There is no model yet. Train one with `primeflow train`, then put its folder into checkpoints/.")
         return
@@ -45,7 +44,7 @@ def main() -> None:
 
 
 def offer_prediction(view: View) -> None:
-    """Predict, or Cancel while this very question is being answered."""
+    """The button Predict, or Cancel while this question is being answered."""
     status = answers.job_in_address()
     if status is not None and status.state.is_active and status.subject == view.question:
         offer_cancel(status, "cancel")
@@ -123,7 +122,7 @@ def show_cards(seen: Seen, active_job: str | None) -> None:
 
 
 def show_taking_along(seen: Seen, answer: Answer) -> None:
-    """What can be pinned, saved and linked; and how the cells were made."""
+    """Buttons that pin, save and link this view, and how the cells were made."""
     view, found = seen.view, seen.found
     name = partial(answers.file_name, view.model, view.condition)
     known = view.known.context_cells if view.known else None
@@ -146,7 +145,7 @@ def show_taking_along(seen: Seen, answer: Answer) -> None:
 
 
 def offer_comparing(view: View) -> None:
-    """Add this response to what Compare sets side by side; a link to it once it is there."""
+    """A button that adds this response to Compare. Once it is there: a link to Compare."""
     entry = entries.Entry(view.model.key, view.question)
     if entries.has(entry):
         pages.link_to("compare", f"In Compare ({entries.count()})")
@@ -161,7 +160,7 @@ def show_provenance(answer: Answer) -> None:
     plan = answer.prediction.plan
     precision = "" if plan.precision == "auto" else f", {plan.precision} products"
     guidance = "" if plan.sampler == DIRECT else f", guidance {plan.guidance:g}"
-    origin = "They came with the model; Predict makes them live. " if answer.shipped else ""
+    origin = "They came with the model. Press Predict to make them here. " if answer.shipped else ""
     st.caption(
         plain(
             f"{len(answer.prediction.values):,} predicted cells. {origin}Sampling: {plan.way}{guidance}, "

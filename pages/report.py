@@ -1,4 +1,4 @@
-"""The report: pinned findings in order, with notes; shown step by step, or saved as one file that works offline."""
+"""The report: pinned findings in order, with notes. Shown step by step, or saved as one file that works offline."""
 
 from datetime import date
 from functools import partial
@@ -43,14 +43,14 @@ def main() -> None:
 def show_how_to_begin(*, lost: bool) -> None:
     if lost:
         st.warning(
-            "The report of this link is no longer here: the app was started again since, or made room for others. "
-            "Add its views once more, and download a report that you want to keep.",
+            "The report of this link is no longer here: the app was restarted, or it made room for other reports. "
+            "Add the views again. Download a report that you want to keep.",
             icon=":material/history:",
         )
     st.text(
-        "Nothing is pinned yet. Ask for a response on Explore, rank pairs on Rank combinations, or set conditions side "
-        "by side on Compare, and press Add to report there. Figures, genes and where they come from are kept here for "
-        "the lab meeting."
+        "Nothing is pinned yet. Predict a response on Explore, rank pairs on Rank combinations, or compare conditions "
+        "on Compare. Then press Add to report there. This page keeps the figures, the genes and their origin for the "
+        "lab meeting."
     )
     pages.link_to("explore")
 
@@ -67,7 +67,7 @@ def show_title(token: str) -> None:
 
 
 def offer_saving(title: str, findings: tuple[Finding, ...]) -> None:
-    """The presentation and the downloads, which are made when they are asked for."""
+    """Buttons for the presentation and the downloads. Each file is made when its button is pressed."""
     made, address = day_in_words(date.today()), app_address()
     name = safe_name(title)
     save = partial(st.download_button, icon=":material/download:", on_click="ignore")
@@ -83,7 +83,7 @@ def offer_saving(title: str, findings: tuple[Finding, ...]) -> None:
 
 
 def app_address() -> str:
-    """Where the app is served, without the page; empty where that is not known."""
+    """The address of the app, without the page; empty if it is not known."""
     here = str(st.context.url or "").partition("?")[0].rstrip("/")
     return here.removesuffix("/report")
 
@@ -119,7 +119,7 @@ def show_note(token: str, finding: Finding) -> None:
         max_chars=LONGEST_NOTE,
         height=90,
         key=key,
-        placeholder="What should the meeting know about it?",
+        placeholder="What should the meeting know about this finding?",
         on_change=lambda: pages.notebooks().write(token, finding.id, st.session_state[key]),
     )
 
@@ -145,7 +145,7 @@ def show_actions(token: str, finding: Finding, place: int, count: int) -> None:
 
 
 def steps_of(finding: Finding) -> list[Step]:
-    """One figure a step; a finding without one shows its first table."""
+    """One figure a step. A finding without a figure shows its first table."""
     drawn = [Step(finding.title, partial(show_drawn, figure), finding.labels) for figure in finding.figures]
     return drawn or [Step(finding.title, partial(show_rows, finding), finding.labels)]
 

@@ -1,4 +1,4 @@
-"""Candidates by what is looked for: which pair or perturbation to try next, and how far to trust that."""
+"""The Rank page: which pair or perturbation to try next for a goal, and how far to trust that."""
 
 from functools import partial
 
@@ -29,8 +29,7 @@ _CANCELLED = "_rank_cancelled"
 def main() -> None:
     pages.begin("Rank combinations")
     library = pages.library()
-    for problem in library.problems:
-        st.warning(plain(problem))
+    pages.show_unreadable(library)
     if library.first is None:
         st.error("There is no model yet. Train one with `primeflow train`, then put its folder into checkpoints/.")
         return
@@ -58,7 +57,7 @@ def main() -> None:
 
 
 def show_nothing(what: Asked) -> None:
-    """Something is still missing from the question."""
+    """A part of the question is still missing."""
     with what.below:
         st.button("Rank", type="primary", key="rank", icon=":material/play_arrow:", width="stretch", disabled=True)
     if presenting():
@@ -86,8 +85,8 @@ def offer_ranking(what: Asked, request: Request, active: JobStatus | None) -> No
     st.caption(f"{effort(what, request)}.")
     if long:
         st.warning(
-            "That is long for a browser tab. This command does the same, takes up again where it was stopped, and "
-            "with `--workers 2` shares the work among cores, with `--scheduler` among machines:",
+            "That is long for a browser tab. This command does the same and can resume if it is stopped. "
+            "`--workers 2` shares the work among cores, `--scheduler` among machines:",
             icon=":material/schedule:",
         )
         st.code(answer.command(request, what.model, what.ranked, what.doses), language=None, wrap_lines=True)
@@ -105,11 +104,11 @@ def effort(what: Asked, request: Request) -> str:
 
 
 def offer_cancel(status: JobStatus, key: str) -> None:
-    """It ends before its next candidate, or after the model was read, and until then says that it will."""
+    """The job ends before its next candidate, or after the model was read; until then the button says so."""
     ending = st.session_state.get(_CANCELLED) == status.id
     st.button(
         "Cancelling …" if ending else "Cancel ranking", key=key, icon=":material/stop_circle:", width="stretch",
-        on_click=cancel, args=(status.id,), disabled=ending, help="The rows that are there stay.",
+        on_click=cancel, args=(status.id,), disabled=ending, help="Rows that are ready are kept.",
     )  # fmt: skip
 
 
@@ -178,16 +177,16 @@ def show_unranked(what: Asked, request: Request, ended: JobStatus | None) -> Non
         "Rank them now", key="rank-here", icon=":material/play_arrow:", on_click=answer.ask,
         args=(request, what.refused, what.model), disabled=bool(what.blocked), help=plain(what.blocked) or None,
     )  # fmt: skip
-    soon = "The ranking appears here while it is made, below how far it can be trusted."
+    soon = "The ranking appears here while it is computed, below how far to trust it."
     st.caption(plain(what.blocked) or f"{effort(what, request)}. {soon}")
     show_refused(what.refused)
     offer_shipped(what.model)
 
 
 def show_other_job(status: JobStatus) -> None:
-    """A ranking of something else goes on while the question was changed."""
+    """A ranking for another question is still running."""
     with st.container(border=True, horizontal=True, vertical_alignment="center"):
-        st.text("Another ranking of yours is still under way.", width="stretch")
+        st.text("Another ranking of yours is still running.", width="stretch")
         st.button("Cancel it", key="cancel-other", on_click=pages.jobs().cancel, args=(status.id,))
 
 

@@ -11,7 +11,7 @@ from primeflow_core.data.conditions import Condition
 from primeflow_core.model_store.available_conditions import Catalogue
 from primeflow_core.models.checkpoint import Manifest, read_manifest
 from primeflow_core.screening import candidates, screen_file
-from primeflow_core.screening.goal import Goal, GoalKind
+from primeflow_core.screening.goal import Goal
 from primeflow_core.screening.next_experiments import next_experiments
 from primeflow_core.screening.ranking import best_first, matrix, ranked
 from primeflow_core.screening.screen_file import Screen
@@ -20,7 +20,7 @@ from primeflow_core.screening.trust import Checked, Trust
 from primeflow_core.screening.trust_row import TrustRow
 from tests.screens import noise, table_of
 
-EFFECT = Goal(GoalKind.EFFECT)
+EFFECT = Goal("effect")
 KINDS = ("additive", "synergistic", "suppressive")
 
 

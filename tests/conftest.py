@@ -59,6 +59,9 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Lanes:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     places = {lane: place for place, lane in enumerate(LONG_FIRST)}
     items.sort(key=lambda item: places.get(_lane(item.nodeid), len(places)))
+    for item in items:
+        if item.get_closest_marker("long"):
+            item.add_marker(pytest.mark.timeout(3600))
 
 
 @pytest.fixture(scope="session")

@@ -4,6 +4,7 @@ Moments have names such as ``training/state.safetensors written``: a file is ``b
 ``written`` when that is whole, and ``in place`` when it has its name.
 """
 
+import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -14,6 +15,7 @@ import pytest
 
 from primeflow_core.__main__ import main
 from primeflow_core.runtime.atomic_files import PARTIAL
+from primeflow_core.runtime.folder_lock import LOCK
 
 CHANGES = (
     ("touch", "", "begun"), ("replace", "written", "in place"), ("unlink", "", ""),
@@ -45,6 +47,9 @@ class Disk:
         """``change``, with the moments ``before`` and ``after`` it where it concerns a temporary file."""
 
         def changed(path: Path, *given: object, **options: object) -> object:
+            # A lock ends with its process, whatever becomes of its file.
+            if path.name == LOCK:
+                return change(path, *given, **options)
             self.check_alive()
             temporary = path.name.endswith(PARTIAL)
             if temporary and before:
@@ -78,7 +83,9 @@ def ending_at(moment: str) -> Iterator[list[str]]:
 
 def _name(temporary: Path) -> str:
     """``folder/file`` of what ``temporary`` takes the place of."""
-    return f"{temporary.parent.name}/{temporary.name.removesuffix(PARTIAL).rsplit('.', 1)[0].lstrip('.')}"
+    named = re.fullmatch(rf"\.(.+)\.\d+\.[0-9a-f]+{re.escape(PARTIAL)}", temporary.name)
+    assert named, f"{temporary.name} is not named as temporary files are"
+    return f"{temporary.parent.name}/{named[1]}"
 
 
 def interrupted(command: Sequence[str], moments: Sequence[str], check: Callable[[], object] = lambda: None) -> None:

@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 import scipy.sparse as sp
 
-from primeflow_core.data.cells import Layout
 from primeflow_core.data.conditions import Condition, Perturbation, Vocabulary
+from primeflow_core.data.layout import Layout
 from primeflow_core.models.checkpoint import Manifest
 from primeflow_core.models.sampling_plan import SamplingPlan
 

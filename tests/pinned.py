@@ -2,8 +2,8 @@
 
 import pandas as pd
 
-from primeflow_core.data.cells import Layout
 from primeflow_core.data.conditions import Condition, Vocabulary
+from primeflow_core.data.layout import Layout
 from primeflow_core.models.checkpoint import Manifest
 from primeflow_core.models.sampling_plan import SamplingPlan
 from primeflow_core.report.finding import Finding, SavedFigure, Table

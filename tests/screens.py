@@ -8,12 +8,12 @@ import pyarrow as pa
 from primeflow_core.data.conditions import Condition, Perturbation
 from primeflow_core.models.sampling_plan import SamplingPlan
 from primeflow_core.screening import shard_schema
-from primeflow_core.screening.goal import Goal, GoalKind
+from primeflow_core.screening.goal import Goal
 from primeflow_core.screening.screen_spec import ScreenOrder
 
 CONTEXT = (("cell_type", "k562"),)
-EFFECT = Goal(GoalKind.EFFECT)
-SUPPRESSION = Goal(GoalKind.SUPPRESSION)
+EFFECT = Goal("effect")
+SUPPRESSION = Goal("suppression")
 RESAMPLES = 100
 
 

@@ -1,17 +1,17 @@
-"""The address: what a link must carry so that it shows the same view, and what each page said last."""
+"""The address: the parameters that a link needs to show the same view, and the last parameters of each page."""
 
 from collections.abc import Iterable, Mapping, Sequence
 
 import streamlit as st
 
-# What outlives a page: the user's own cells, the findings pinned for the report, the list of the comparison.
+# What stays when the page changes: the user's own cells, the findings pinned for the report, the comparison's list.
 CARRIED = ("own", "pins", "entries")
 PASSING = ("present", "step")
 _HERE, _ARRIVED, _SAID, _WHOLE, _WRITTEN = "_page", "_arrived", "_address", "_whole_address", "_written_keys"
 
 
 def arrive(page: str) -> None:
-    """Say which page runs, and bring what belongs to every page into the address or out of it."""
+    """Note which page runs, and copy the parameters of every page between the address and the session."""
     st.session_state[_ARRIVED] = st.session_state.get(_HERE) != page
     st.session_state[_HERE] = page
     for key in CARRIED:
@@ -25,12 +25,12 @@ def arrive(page: str) -> None:
 
 
 def here() -> str:
-    """The title of the page that runs."""
+    """The title of the running page."""
     return str(st.session_state.get(_HERE, ""))
 
 
 def carried(key: str) -> str:
-    """One of ``CARRIED``; empty where there is none."""
+    """The value of one of ``CARRIED``; empty if there is none."""
     return str(st.session_state.get(f"_{key}") or "")
 
 
@@ -44,21 +44,21 @@ def carry(key: str, value: str) -> None:
 
 
 def link_to(page: str) -> dict[str, str | Iterable[str]]:
-    """The parameters of a link to ``page`` as it was left: what it wrote, its other parameters, and what is carried."""
+    """The parameters of a link to ``page`` as the user left it, and those that every page carries."""
     written = st.session_state.get(_WRITTEN, {}).get(page, set())
     others = {key: value for key, value in st.session_state.get(_WHOLE, {}).get(page, {}).items() if key not in written}
     return {**others, **said(page), **everywhere()}
 
 
 def everywhere() -> dict[str, str]:
-    """What every page carries."""
+    """The parameters that every page carries."""
     return {key: carried(key) for key in CARRIED if carried(key)}
 
 
 def read(keys: Sequence[str]) -> dict[str, str] | None:
-    """What the address says of ``keys`` when a link, or back and forward, changed it; None while it says our own.
+    """The values of ``keys`` in the address if a link, or back and forward, changed them; None if this page wrote them.
 
-    On a page come back to whose address is empty: what it said last.
+    If the user returns to a page and its address is empty: the last values.
     """
     found = {key: st.query_params[key] for key in keys if st.query_params.get(key)}
     arrived = st.session_state.get(_ARRIVED, True) or here() not in st.session_state.get(_SAID, {})
@@ -73,11 +73,11 @@ def read(keys: Sequence[str]) -> dict[str, str] | None:
 
 
 def write(values: Mapping[str, str]) -> None:
-    """Put ``values`` into the address, and leave out what is empty."""
+    """Put ``values`` into the address; empty values are removed."""
     kept = {key: value for key, value in values.items() if value}
     for key in set(values) - set(kept):
         st.query_params.pop(key, None)
-    # At once: each change by itself would be a step of its own for the browser's Back.
+    # All at once: otherwise each change would be a separate step for the browser's Back.
     if any(st.query_params.get(key) != value for key, value in kept.items()):
         st.query_params.update(kept)
     st.session_state.setdefault(_WRITTEN, {}).setdefault(here(), set()).update(values)
@@ -85,12 +85,12 @@ def write(values: Mapping[str, str]) -> None:
 
 
 def said(page: str) -> dict[str, str]:
-    """What a page wrote last."""
+    """The last values that a page wrote."""
     return dict(st.session_state.get(_SAID, {}).get(page, {}))
 
 
 def reset() -> None:
-    """Let this page open as on the first visit."""
+    """Make this page open as on a first visit."""
     for key in (*said(here()), "job"):
         st.query_params.pop(key, None)
     st.session_state.setdefault(_SAID, {}).pop(here(), None)

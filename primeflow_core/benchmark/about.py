@@ -1,4 +1,4 @@
-"""What a benchmark was of, and the names of the files that tell its outcome."""
+"""What a benchmark compared, and the names of its output files."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -8,14 +8,14 @@ ABOUT, LEADERBOARD, CONDITIONS, CELLS = "about.json", "benchmark.csv", "conditio
 
 
 PICTURE = b"primeflow_picture"
-"""Key of the parquet's metadata: a JSON object, of each context the titles of both axes."""
+"""Key in the parquet's metadata: a JSON object with the titles of both axes, by context."""
 
 
 @dataclass(frozen=True)
 class About:
-    """What a benchmark is of. ``split`` says in plain words what was held out, ``recipes`` the title of each name,
-    ``command`` what makes all of it again, ``refused`` of each recipe the conditions it cannot predict, and why,
-    ``failed`` the trainings that came to no end, and why."""
+    """What a benchmark compared. ``split``: in words, what was held out. ``recipes``: the title of each recipe.
+    ``command``: makes the benchmark again. ``refused``: by recipe, the conditions that it cannot predict, and why.
+    ``failed``: the trainings that failed, and why."""
 
     title: str
     data: str

@@ -1,6 +1,6 @@
-"""Cells on principal components, as in the paper's Figure 1: what was measured, and what each model predicts of it.
+"""Cells on principal components, as in the paper's Figure 1: the measured cells, and the cells that models predict.
 
-Of each context the components are those of all its measured cells, so that every model is placed on the same ones.
+The components of a context are fitted to all its measured cells, so that every model is placed on the same ones.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -13,13 +13,13 @@ from primeflow_core.data.conditions import Condition
 from primeflow_core.prediction.projection import FEWEST_CELLS, MOST_CELLS, PCAMap
 
 MOST = 1_000
-"""Cells of a condition that are placed, as in the paper."""
+"""The most cells of a condition that are placed, as in the paper."""
 REFERENCE, CONTROL, TRUTH, PREDICTED = "measured, other conditions", "control", "truth", "predicted"
 NOWHERE = np.zeros(0, dtype=np.int64)
 
 
 class Canvas:
-    """The components of each context of ``cells``; a context of too few cells has none, and no picture."""
+    """The components of each context of ``cells``. A context with too few cells has none, and no picture."""
 
     def __init__(self, cells: Cells) -> None:
         self._cells = cells
@@ -28,14 +28,14 @@ class Canvas:
         self._maps: dict[str, PCAMap | None] = {}
 
     def map_of(self, context: str) -> PCAMap | None:
-        """Fitted when it is first asked for, always to the same cells."""
+        """The components of a context, fitted at the first call, always to the same cells."""
         if context not in self._maps:
             cells = self._drawn(self._of_context.get(context, NOWHERE), MOST_CELLS)
             self._maps[context] = PCAMap(cells) if len(cells) >= FEWEST_CELLS else None
         return self._maps[context]
 
     def axes(self, contexts: Iterable[str]) -> dict[str, tuple[str, str]]:
-        """Of each context that has a map the titles of both axes."""
+        """The titles of both axes, for each context that has a map."""
         found = {context: self.map_of(context) for context in contexts}
         return {context: fitted.axes for context, fitted in found.items() if fitted is not None}
 
@@ -44,9 +44,9 @@ class Canvas:
         return _joined([self._placed(PREDICTED, one, one.context, values[:MOST]) for one, values in made.items()])
 
     def measured(self, conditions: Collection[Condition]) -> pd.DataFrame:
-        """The truth of ``conditions``, the controls of their contexts, and cells of all other conditions.
+        """The measured cells of ``conditions``, the controls of their contexts, and cells of all other conditions.
 
-        At most MOST cells of each, drawn with seed 0. What is of a whole context has no ``condition``.
+        At most MOST cells of each, drawn with seed 0. Rows that belong to a whole context have no ``condition``.
         """
         truth = [self._placed(TRUTH, one, one.context, self._drawn(self._cells.where(one))) for one in conditions]
         ground = []

@@ -1,7 +1,7 @@
-"""The conditions that models of a benchmark are compared on: those that each of them was scored on.
+"""The conditions that the models of a benchmark are compared on: those that every model was scored on.
 
-A model may refuse a condition, as the sum of single effects does where a single was not measured alone. Means over
-different conditions say nothing of each other.
+A model can refuse a condition. For instance, the sum of single effects refuses one if a part was not measured alone.
+Means over different conditions cannot be compared.
 """
 
 from typing import Any
@@ -17,14 +17,14 @@ def by_model(rows: pd.DataFrame) -> Any:
 
 
 def condition_columns(rows: pd.DataFrame) -> list[str]:
-    """The columns that name a condition: what stands before the metrics."""
+    """The columns that name a condition: all columns before the metrics."""
     columns = list(rows.columns)
     return columns[: min(columns.index(name) for name in metric_names() if name in columns)]
 
 
 def in_common(rows: pd.DataFrame) -> pd.DataFrame:
-    """The rows of those conditions. Where there are none, models are left out until there are, from the one that was
-    scored on the fewest."""
+    """The rows of those conditions. If there are none, models are removed until there are, the model that was scored
+    on the fewest conditions first."""
     if rows.empty:
         return rows
     of_row = pd.Series(list(rows[condition_columns(rows)].itertuples(index=False, name=None)), index=rows.index)
@@ -35,7 +35,7 @@ def in_common(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def compared(rows: pd.DataFrame) -> str:
-    """On how many conditions the models are compared, for readers; empty where it is all of them."""
+    """A sentence on how many conditions the models are compared on; empty if it is all of them."""
     columns = condition_columns(rows)
     shared, all_of_them = (len(some.drop_duplicates(columns)) for some in (in_common(rows), rows))
     if shared == all_of_them:

@@ -10,7 +10,7 @@ from primeflow_core.figures.interactive.condition_grid import ConditionGrid
 
 
 def strongest_first(results: Results, metric: str) -> tuple[Place, ...]:
-    """The conditions from the one whose floor is worst: there the perturbation moved the cells most."""
+    """The conditions, worst floor first: there the perturbation changed the cells most."""
     floor = results.rows.get(f"{metric}_floor")
     if floor is None:
         return results.places
@@ -35,7 +35,7 @@ def condition_grid(results: Results, metric: str) -> ConditionGrid:
 
 
 def _bound(results: Results, column: str, places: tuple[Place, ...]) -> np.ndarray:
-    """(c,) NaN where there is none."""
+    """(c,) NaN where there is no value."""
     if column not in results.rows:
         return np.full(len(places), np.nan)
     means = results.rows[column].groupby([results.rows["condition"], results.contexts], sort=False).mean()
@@ -43,7 +43,7 @@ def _bound(results: Results, column: str, places: tuple[Place, ...]) -> np.ndarr
 
 
 def name_of(place: Place, results: Results) -> str:
-    """The condition, with its context where there are several."""
+    """The condition, with its context if there are several contexts."""
     condition, context = place
     several = len({other for _, other in results.places}) > 1
     return f"{condition}{BETWEEN}{context}" if several else condition

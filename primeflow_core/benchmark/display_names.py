@@ -1,4 +1,4 @@
-"""What the models of a benchmark are called before people: the paper's names in place of those of recipes."""
+"""Display names of the models of a benchmark: the names of the paper in place of recipe names."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -24,21 +24,21 @@ FAMILIES: Mapping[str, str] = MappingProxyType(
         "biolord": "Biolord",
     }
 )
-"""By the beginning of a recipe's name; the longest that fits counts. Baselines bring labels of their own."""
+"""By the beginning of a recipe's name. The longest beginning that fits counts. Baselines bring their own labels."""
 
 Entry = tuple[str, float]
 """A recipe's name and a guidance weight: one row of the leaderboard."""
 
 
 def family(recipe: str) -> str:
-    """``PRiMeFlow`` for ``unet-tiny``; the recipe's own name where it is of no known family."""
+    """``PRiMeFlow`` for ``unet-tiny``; the recipe's own name if its family is not known."""
     families = {**FAMILIES, **{baseline.recipe: baseline.label for baseline in baselines_with_recipe()}}
     fitting = [beginning for beginning in families if recipe == beginning or recipe.startswith(f"{beginning}-")]
     return families[max(fitting, key=len)] if fitting else recipe
 
 
 def labels(entries: Sequence[Entry]) -> dict[Entry, str]:
-    """Of each entry a name that no other has: with the recipe's where a family has two, with the weight unless 1."""
+    """A unique name for each entry: with the recipe if its family has two, with the guidance weight unless 1."""
     recipes = dict.fromkeys(recipe for recipe, _ in entries)
     shared = Counter(map(family, recipes))
     found = {}

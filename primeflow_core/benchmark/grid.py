@@ -16,14 +16,14 @@ from primeflow_core.training.recipes.recipe import Recipe
 
 UNGUIDED = 1.0
 FEWEST_CELLS = 8
-"""Fewer say more of the draw than of the model."""
+"""With fewer cells, chance matters more than the model."""
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One training of a recipe; ``weights`` of guidance that its cells are made with, one table row each.
+    """One training of a recipe. ``weights``: the guidance weights of its predictions, one table row each.
 
-    ``pictured``: its cells are placed on principal components too, see picture.py.
+    ``pictured``: its cells are placed on principal components too, see cell_projection.py.
     """
 
     recipe: Recipe
@@ -38,9 +38,9 @@ class Entry:
 
 @dataclass(frozen=True)
 class Grid:
-    """``cells`` predicted of each held-out condition of ``part``; ``data_sha256`` and ``split_sha256`` of the files.
+    """``cells``: predicted for each held-out condition of ``part``. ``data_sha256`` and ``split_sha256``: of the files.
 
-    ``reading``: how the data file is read, where that was said.
+    ``reading``: how the data file is read, if it was given.
     """
 
     recipes: tuple[Recipe, ...]
@@ -56,7 +56,7 @@ class Grid:
         names = [recipe.name for recipe in self.recipes]
         for name, values in (("recipes", names), ("seeds", self.seeds), ("guidance weights", self.weights)):
             if not values or len(set(values)) < len(values):
-                raise SettingError(f"The {name} {_listed(values)} must be one or more, each once.")
+                raise SettingError(f"The {name} are {_listed(values)}. Give one or more, each only once.")
         if min(self.seeds) < 0:
             raise SettingError("Seeds must be 0 or more.")
         if not all(0 <= weight <= MOST_GUIDANCE for weight in self.weights):
@@ -68,18 +68,18 @@ class Grid:
 
     @property
     def entries(self) -> tuple[Entry, ...]:
-        """Seed by seed, so that a benchmark that is stopped early has seen every recipe."""
+        """Seed by seed, so that a benchmark that is stopped early has trained every recipe."""
         found = product(self.seeds, self.recipes)
         return tuple(Entry(recipe, seed, self._weights_of(recipe), seed == self.seeds[0]) for seed, recipe in found)
 
     def _weights_of(self, recipe: Recipe) -> tuple[float, ...]:
-        """Guidance needs a flow that has learnt without condition too."""
+        """Guidance needs a flow that was also trained without condition."""
         flow = recipe.rows.get("flow")
         guided = isinstance(flow, FlowConfig) and flow.prob_unconditional > 0
         return self.weights if guided else (UNGUIDED,)
 
     def fingerprint(self, entry: Entry) -> str:
-        """sha256 of all that the scores of an entry come from."""
+        """sha256 of everything that the scores of an entry depend on."""
         said = {
             "recipe": entry.recipe.name, "settings": entry.recipe.settings(), "seed": entry.seed,
             "weights": entry.weights, "cells": self.cells, "part": self.part, "data": self.data_sha256,

@@ -1,4 +1,4 @@
-"""The table of a benchmark with a figure of each metric, as one HTML file that opens anywhere, offline."""
+"""The table of a benchmark with a figure for each metric, as one HTML file that works offline."""
 
 import base64
 from collections.abc import Sequence
@@ -19,8 +19,8 @@ from primeflow_core.report.stylesheet import CSS
 def html_page(
     title: str, table: pd.DataFrame, rows: pd.DataFrame, *, notes: Sequence[str] = (), simulated: bool
 ) -> str:
-    """``table`` of leaderboard.leaderboard, ``rows`` those that the models are compared on, ``notes`` what to know
-    first; all text is escaped."""
+    """``table`` from leaderboard.leaderboard, ``rows`` of the compared conditions, ``notes`` to read first. All text is
+    escaped."""
     shown = [metric for metric in all_metrics() if metric.name in table]
     figures = "".join(_figure(rows, metric, simulated=simulated) for metric in shown)
     said = "".join(f"{escape(note)} " for note in notes)
@@ -49,20 +49,20 @@ def _table(table: pd.DataFrame, metrics: Sequence[Metric]) -> str:
         body.append("<tr>" + "".join(cells) + "</tr>")
     first = "".join(f'<th class="number">{name}</th>' for name in ("Guidance", "Trainings", "Conditions"))
     return (
-        '<div class="wide" tabindex="0"><table><caption>Bold: the best, and what lies within one standard deviation of '
-        f"it.</caption><thead><tr><th>Model</th>{first}{heads}</tr></thead><tbody>{''.join(body)}</tbody></table></div>"
+        '<div class="wide" tabindex="0"><table><caption>Bold: the best, and all within one standard deviation of it.'
+        f"</caption><thead><tr><th>Model</th>{first}{heads}</tr></thead><tbody>{''.join(body)}</tbody></table></div>"
     )
 
 
 def _figure(rows: pd.DataFrame, metric: Metric, *, simulated: bool) -> str:
     drawing = metric_of_models(rows, metric.name, metric.label, simulated=simulated)
     drawn = base64.b64encode(svg(drawing).encode()).decode()
-    alt = f"{metric.label} of every model; the table above holds the figures."
+    alt = f"{metric.label} of every model; the table above has the numbers."
     return (
         f'<section><h2>{escape(metric.label)}</h2><figure><img alt="{escape(alt)}" '
         f'src="data:image/svg+xml;base64,{drawn}">'
-        f"<figcaption>{escape(metric.question)} A number with an arrow is the mean of a model too far away to be drawn."
-        "</figcaption></figure></section>"
+        f"<figcaption>{escape(metric.question)} A number with an arrow is the mean of a model that lies outside the "
+        "figure.</figcaption></figure></section>"
     )
 
 

@@ -1,8 +1,7 @@
-"""Mean and spread over seeds of every metric, of every model, between floor and ceiling.
+"""Mean and spread over seeds, for every metric and model, between floor and ceiling.
 
-A seed's figure is the mean over its conditions, as PerturBench takes it. Floor and ceiling are of the conditions
-themselves, whatever the model (evaluation/agreement.py). All models are compared on the same conditions
-(in_common.py).
+The value of a seed is the mean over its conditions, as in PerturBench. Floor and ceiling depend on the conditions, not
+on the model (evaluation/agreement.py). All models are compared on the same conditions (common_conditions.py).
 """
 
 from collections.abc import Sequence
@@ -15,20 +14,20 @@ from primeflow_core.benchmark.common_conditions import by_model, condition_colum
 from primeflow_core.evaluation.metrics.registry import all_metrics, metric_names, rank_columns
 
 SMALL = 0.1
-UNRANKED = "No ranks: no context has two of these conditions, so there is no other one to mistake a prediction for."
+UNRANKED = "No ranks: no context has two of these conditions, so no prediction can be confused with another condition."
 FLOOR, CEILING = "floor: control cells", "ceiling: half of the measured cells"
 
 
 @dataclass(frozen=True)
 class Figure:
-    """Of one metric of one model: mean and standard deviation over ``seeds``; NaN for the spread of a single one."""
+    """Mean and standard deviation over ``seeds`` of one metric of one model. The spread of a single seed is NaN."""
 
     mean: float
     spread: float
 
     @property
     def text(self) -> str:
-        """Three decimals, and four where the mean is below 0.1."""
+        """Three decimals; four if the mean is below 0.1."""
         if not np.isfinite(self.mean):
             return "-"
         digits = 3 if abs(self.mean) >= SMALL else 4
@@ -37,10 +36,10 @@ class Figure:
 
 
 def leaderboard(rows: pd.DataFrame) -> pd.DataFrame:
-    """One row a model and guidance weight: ``model``, ``guidance``, ``seeds``, ``conditions``, ``seconds``,
-    ``parameters``, and each metric and rank as NAME and NAME_sd; then the floor and the ceiling, without spread.
+    """One row for each model and guidance weight: ``model``, ``guidance``, ``seeds``, ``conditions``, ``seconds``,
+    ``parameters``, and each metric and rank as NAME and NAME_sd. Then the floor and the ceiling, without spread.
 
-    ``rows`` as ``BenchmarkStore.rows`` gives them. The order is that of the rows.
+    ``rows`` as from ``BenchmarkStore.rows``, whose order is kept.
     """
     shared = in_common(rows)
     found = [
@@ -65,7 +64,7 @@ def _row(model: str, weight: float, rows: pd.DataFrame, shared: pd.DataFrame) ->
 
 
 def _bounds(rows: pd.DataFrame) -> pd.DataFrame:
-    """Of every condition once."""
+    """Floor and ceiling, with every condition counted once."""
     of_condition = rows.drop_duplicates(condition_columns(rows))
     found = []
     for label, suffix in ((FLOOR, "_floor"), (CEILING, "_ceiling")):
@@ -77,7 +76,7 @@ def _bounds(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def ranks_of(table: pd.DataFrame) -> tuple[str, ...]:
-    """The ranks that any model has; there is none where no context has two predicted conditions to tell apart."""
+    """The ranks that any model has. There are none if no context has two predicted conditions."""
     return tuple(name for name in rank_columns() if name in table and table[name].notna().any())
 
 
@@ -86,7 +85,7 @@ def figure(row: pd.Series, name: str) -> Figure:
 
 
 def best(table: pd.DataFrame, name: str) -> set[int]:
-    """Rows of the models whose figure is within one standard deviation of the best one's."""
+    """Rows of the models whose mean is within one standard deviation of the best mean."""
     models = table[~table["model"].isin([FLOOR, CEILING]) & table[name].notna()]
     if models.empty:
         return set()
@@ -97,13 +96,15 @@ def best(table: pd.DataFrame, name: str) -> set[int]:
 
 
 def larger_is_better(column: str) -> bool:
-    """Of a metric's column, or of its ranks, of which smaller ones are better."""
+    """Of a metric's column. Of ranks smaller ones are better."""
     return any(metric.larger_is_better for metric in all_metrics() if metric.name == column)
 
 
 def markdown(table: pd.DataFrame, names: Sequence[str] | None = None) -> str:
-    """The table in Markdown: mean ± standard deviation over seeds, the best and what is as good in bold. ``names``: the
-    columns of metrics or ranks; every metric unless they are given."""
+    """The table in Markdown: mean ± standard deviation over seeds. Bold: the best, and all as good as it.
+
+    ``names``: columns of metrics or ranks; every metric if None.
+    """
     shown = [name for name in (metric_names() if names is None else names) if name in table]
     leading = {name: best(table, name) for name in shown}
     heads = [

@@ -17,9 +17,9 @@ HELD_OUT = ("condition", "context")
 
 
 def outcome(about: About, stores: Sequence[BenchmarkStore], cells: Cells) -> BenchmarkOutcome:
-    """What the ``stores`` hold, each of another split of the same ``cells``.
+    """The outcome of ``stores``, each with another split of the same ``cells``.
 
-    Raises SettingError where no training was finished, or no model can predict any condition.
+    Raises SettingError if no training was finished, or no model can predict any condition.
     """
     rows = _joined([store.rows() for store in stores])
     if rows.empty:

@@ -1,10 +1,10 @@
-"""The files that tell a benchmark's outcome, written from the scores and pictures of its trainings.
+"""The output files of a benchmark, written from the scores and pictures of its trainings.
 
 about.json            what was trained on what, with which command
 benchmark.csv, .md    the leaderboard, see leaderboard.py
-benchmark.html        the same with a figure of each metric
+benchmark.html        the same with a figure for each metric
 conditions.parquet    every metric of every model, seed, guidance weight and condition
-cells.parquet         where measured and predicted cells lie, see picture.py
+cells.parquet         where measured and predicted cells lie, see cell_projection.py
 """
 
 import json
@@ -28,8 +28,8 @@ DECIMALS = 2
 
 @dataclass(frozen=True)
 class BenchmarkOutcome:
-    """``rows`` of BenchmarkStore.rows; ``picture`` of Canvas.measured and BenchmarkStore.picture, one below
-    the other; ``axes``: of each context the titles of both axes."""
+    """``rows`` from BenchmarkStore.rows. ``picture``: Canvas.measured and below it BenchmarkStore.picture. ``axes``:
+    the titles of both axes, by context."""
 
     about: About
     rows: pd.DataFrame
@@ -38,9 +38,9 @@ class BenchmarkOutcome:
 
     @property
     def notes(self) -> list[str]:
-        """What must be known to read the table."""
+        """What readers of the table must know."""
         simulated = f"{SIMULATED_DATA}: made by a program, not measured." if self.about.simulated else ""
-        failed = f"Not in the table, for they failed: {', '.join(self.about.failed)}." if self.about.failed else ""
+        failed = f"Not in the table, because they failed: {', '.join(self.about.failed)}." if self.about.failed else ""
         return [said for said in (simulated, compared(self.rows), failed) if said]
 
     @property
@@ -62,7 +62,7 @@ class BenchmarkOutcome:
         write_json(folder / ABOUT, asdict(self.about))
 
     def _write_picture(self, path: Path) -> None:
-        # Finer than any screen shows, and half of the file.
+        # More exact than any screen can show, and half the file size.
         small = self.picture.round({"x": DECIMALS, "y": DECIMALS})
         stored = pa.Table.from_pandas(small, preserve_index=False)
         marked = stored.replace_schema_metadata({PICTURE: json.dumps(dict(self.axes)).encode()})

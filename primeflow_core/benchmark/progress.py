@@ -1,6 +1,5 @@
-"""How far the trainings of a benchmark are, from the logs that they write, and how long all of it still takes."""
+"""How far the trainings of a benchmark are, read from their logs, and how long the rest takes."""
 
-import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -8,15 +7,17 @@ from pathlib import Path
 
 from primeflow_core.benchmark.grid import Entry
 from primeflow_core.benchmark.store import BenchmarkStore
+from primeflow_core.errors import DataError
+from primeflow_core.runtime.json_text import parse_json
 from primeflow_core.training.trainer import LOG
 
 TAIL = 4096
-"""Bytes at the end of a log in which its last line is looked for; a line has about 300."""
+"""Bytes at the end of a log that are searched for its last line. A line has about 300."""
 
 
 @dataclass(frozen=True)
 class Stand:
-    """The last that a training told of itself; times in seconds, those of an earlier run of it among ``seconds``."""
+    """The last report of a training. Times are in seconds; ``seconds`` includes earlier runs of it."""
 
     step: int
     steps: int
@@ -25,7 +26,7 @@ class Stand:
 
 
 def stand_of(model: Path) -> Stand | None:
-    """None where the training has told nothing yet, as it is with one that has no steps."""
+    """None if the training has reported nothing yet, for instance because it has no steps."""
     try:
         with (model / LOG).open("rb") as log:
             log.seek(max(0, log.seek(0, 2) - TAIL))
@@ -38,14 +39,14 @@ def stand_of(model: Path) -> Stand | None:
 
 def _stand(line: str) -> Stand | None:
     try:
-        said = json.loads(line)
+        said = parse_json(line)
         return Stand(int(said["step"]), int(said["steps"]), float(said["seconds"]), float(said["seconds_left"]))
-    except (ValueError, KeyError, TypeError):
+    except (DataError, ValueError, KeyError, TypeError):
         return None
 
 
 class Forecast:
-    """Seconds that a benchmark still takes: each training as those of its recipe took, or else as all did."""
+    """Seconds that a benchmark still takes: each training as long as others of its recipe, else as the average."""
 
     def __init__(self, store: BenchmarkStore) -> None:
         self._store, self._waiting = store, {entry.name: entry for entry in store.missing}
@@ -56,13 +57,13 @@ class Forecast:
                 self._took[entry.recipe.name].append(scored.seconds)
 
     def runs(self, entries: Sequence[Entry], now: float) -> dict[str, Stand | None]:
-        """Of ``entries``, which are known to run at ``now`` (seconds of any clock), how far each is."""
+        """How far each of ``entries`` is, which run at ``now`` (seconds of any clock)."""
         for entry in entries:
             self._since.setdefault(entry.name, now)
         return {entry.name: stand_of(self._store.model(entry)) for entry in entries}
 
     def ended(self, entry: Entry, now: float, *, failed: bool) -> None:
-        """A training that was taken up again took longer than what was seen of it here."""
+        """Note that a training ended. A resumed training took longer than the time seen here."""
         self._waiting.pop(entry.name, None)
         seen = now - self._since.pop(entry.name, now)
         stand = stand_of(self._store.model(entry))
@@ -70,7 +71,7 @@ class Forecast:
             self._took[entry.recipe.name].append(max(seen, stand.seconds if stand else 0.0))
 
     def left(self, running: Mapping[str, Stand | None], now: float, workers: int) -> float | None:
-        """None while nothing is known of any training."""
+        """Seconds left; None while nothing is known about any training."""
         took = self._expected(running)
         if not took:
             return None
@@ -84,7 +85,7 @@ class Forecast:
         return max((waiting + sum(of_running)) / workers, *of_running, 0.0)
 
     def _expected(self, running: Mapping[str, Stand | None]) -> dict[str, float]:
-        """Of each recipe that is known: the mean of those that ended, or else what a running one foresees."""
+        """For each known recipe: the mean seconds of its finished trainings, else the estimate of a running one."""
         foreseen = {
             self._waiting[name].recipe.name: stand.seconds + stand.seconds_left
             for name, stand in running.items()

@@ -1,6 +1,5 @@
-"""Reading the picture of a benchmark (picture.py), of which only the condition that is looked at is read."""
+"""Reads the picture of a benchmark (cell_projection.py), only the condition that is shown."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ from primeflow_core.benchmark.about import PICTURE
 from primeflow_core.benchmark.cell_projection import CONTROL, PREDICTED, REFERENCE, TRUTH
 from primeflow_core.benchmark.display_names import Entry
 from primeflow_core.errors import DataError
+from primeflow_core.runtime.json_text import parse_json
 
 COLUMNS = ("kind", "model", "guidance", "condition", "context", "x", "y")
 Place = tuple[str, str]
@@ -32,8 +32,8 @@ class PictureFile:
 
 @dataclass(frozen=True)
 class Pictured:
-    """Places (n, 2) of cells of one condition, ``predicted`` by model; ``others`` were measured of other conditions
-    of the context."""
+    """Places (n, 2) of the cells of one condition, ``predicted`` by model. ``others``: measured cells of other
+    conditions of the context."""
 
     axes: tuple[str, str]
     others: np.ndarray
@@ -43,7 +43,7 @@ class Pictured:
 
 
 def read_picture_file(path: Path) -> PictureFile:
-    """What there is to draw. Raises DataError for a file that is damaged."""
+    """The conditions that can be drawn. Raises DataError for a damaged file."""
     try:
         schema = pq.read_schema(path)
         if lacking := [name for name in COLUMNS if name not in schema.names]:
@@ -61,9 +61,9 @@ def read_picture_file(path: Path) -> PictureFile:
 
 
 def _axes(said: bytes) -> dict[str, tuple[str, str]]:
-    titles = json.loads(said or b"null")
+    titles = parse_json(said or b"null")
     if not isinstance(titles, dict):
-        raise DataError("its metadata hold no titles of axes")
+        raise DataError("its metadata have no titles of axes")
     found = {str(context): tuple(map(str, pair)) for context, pair in titles.items()}
     return {context: (pair[0], pair[1]) for context, pair in found.items() if len(pair) == 2}
 
@@ -77,7 +77,7 @@ def _entries(drawn: pd.DataFrame) -> dict[Place, tuple[Entry, ...]]:
 
 
 def pictured(file: PictureFile, place: Place) -> Pictured:
-    """The cells of one condition and of its context. Raises DataError where it is not drawn, or the file is damaged."""
+    """The cells of one condition and of its context. Raises DataError if it is not drawn, or the file is damaged."""
     condition, context = place
     if place not in file.entries:
         raise DataError(f"{file.path} has no cells of {condition} {context}.")

@@ -5,14 +5,14 @@ from collections.abc import Mapping, Sequence
 from primeflow_core.benchmark.display_names import family
 
 Refused = Mapping[str, Mapping[str, str]]
-"""Of recipes by name the held-out conditions that they cannot predict, with the reason."""
+"""By recipe name: the held-out conditions that it cannot predict, each with the reason."""
 MOST_NAMED = 4
 
 
 def refusals(refused: Refused, recipes: Sequence[str]) -> list[str]:
     """A sentence for each condition: ``No model can predict A+B: B was never measured ...``.
 
-    ``recipes``: all that were asked.
+    ``recipes``: all recipes of the benchmark.
     """
     reasons: dict[str, dict[str, str]] = {}
     for recipe, conditions in refused.items():

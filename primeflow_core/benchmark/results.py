@@ -1,4 +1,4 @@
-"""A finished benchmark as it was read from its folder."""
+"""A finished benchmark, as read from its folder."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -20,10 +20,10 @@ BETWEEN = " · "
 
 @dataclass(frozen=True, eq=False)
 class Results:
-    """``table``: the models, in the order of the file; ``bounds``: floor and ceiling, as rows like those.
+    """``table``: the models, in the order of the file. ``bounds``: floor and ceiling, as rows of the same form.
 
-    ``rows``: every condition of every training, with ``contexts`` (the same index) as conditions.py words them.
-    ``key``: its name among those on this machine; ``own``: somebody made it here.
+    ``rows``: every condition of every training. ``contexts``: its contexts, with the same index. ``key``: the name of
+    the benchmark on this machine. ``own``: a user made it here.
     """
 
     key: str
@@ -67,7 +67,7 @@ class Results:
         return self.rows[(self.rows["condition"] == condition) & (self.contexts == context)]
 
     def named(self, rows: pd.DataFrame, metric: str) -> pd.DataFrame:
-        """``rows`` with names for people in place of recipes and weights, the best by ``metric`` first."""
+        """``rows`` with display names in place of recipes and weights, the best by ``metric`` first."""
         larger = metric_named(metric).larger_is_better
         order = self.table[metric].sort_values(ascending=not larger, na_position="last").index
         place = {self.entries[row]: i for i, row in enumerate(order)}

@@ -1,4 +1,4 @@
-"""Running the missing entries of a benchmark: one after the other in this process, or shared among processes."""
+"""Runs the missing entries of a benchmark: one after the other in this process, or shared among processes."""
 
 import threading
 import time
@@ -20,21 +20,21 @@ if TYPE_CHECKING:
     from distributed import Future
 
 TOLD_EVERY, LOOKED_EVERY = 1.0, 0.2
-"""Seconds between two words on what runs, and two looks at what has ended."""
+"""Seconds between two reports of what runs, and between two checks of what has ended."""
 DIED = (
-    "its worker ended again and again, most likely for want of memory. Run the same command with fewer workers; what "
-    "is finished is kept."
+    "its worker ended several times, most likely because there was not enough memory. Run the same command with fewer "
+    "workers to resume; finished trainings are kept."
 )
 
 Read = Callable[[], Source]
-"""Reads the data anew; it is sent to processes, so it must be picklable."""
+"""Reads the data. It is sent to other processes, so it must be picklable."""
 OnRunning = Callable[[Sequence[Entry]], None]
-"""Told about once a second, from any thread, which entries are being trained or scored."""
+"""Called about once a second, from any thread, with the entries that are being trained or scored."""
 
 
 @dataclass(frozen=True)
 class FinishedEntry:
-    """An entry that is scored, or ``failed`` with what a user can mend; the others go on."""
+    """An entry that is scored, or ``failed``: a reason that a user can fix. The other entries continue."""
 
     entry: Entry
     failed: str = ""
@@ -47,9 +47,9 @@ def run_entries(
     workers: int | None = None,
     on_running: OnRunning = lambda entries: None,
 ) -> Generator[FinishedEntry, None, None]:
-    """Train and score what is missing, and tell of each entry as it ends; closing it ends the workers.
+    """Train and score the missing entries, and yield each entry as it ends. Closing the generator ends the workers.
 
-    ``workers``: so many processes of one thread each; None: here, on all cores.
+    ``workers``: the number of processes, of one thread each. None: in this process, on all cores.
     """
     missing = store.missing
     if not missing:
@@ -72,7 +72,7 @@ def _here(
 
 @contextmanager
 def _told(entry: Entry, on_running: OnRunning) -> Iterator[None]:
-    """``on_running`` hears of ``entry`` at once, and again and again while the block runs."""
+    """Call ``on_running`` with ``entry`` at once, and repeatedly while the block runs."""
     over = threading.Event()
 
     def tell() -> None:
@@ -97,7 +97,7 @@ def _on_workers(
     workers: int,
     on_running: OnRunning,
 ) -> Iterator[FinishedEntry]:
-    """One entry a worker at a time, so that it is known which run."""
+    """One entry for each worker at a time, so that the running entries are known."""
     waiting, running = iter(missing), dict["Future", Entry]()
     with local_workers(min(workers, len(missing))) as client:
 
@@ -144,8 +144,6 @@ def run_entry(store: BenchmarkStore, entry: Entry, read: Read, command: Sequence
     except (RuntimeError, MemoryError) as error:
         if not lacks_memory(error):
             raise
-        return FinishedEntry(
-            entry, "there was not enough memory for it. A smaller batch_size needs less, and so do fewer cells"
-        )
+        return FinishedEntry(entry, "there was not enough memory. Use a smaller batch_size or fewer cells")
     store.keep(entry, scored)
     return FinishedEntry(entry)

@@ -1,4 +1,4 @@
-"""One entry of the grid: trained, or taken up where it was stopped, and scored on the held-out conditions."""
+"""One entry of the grid: trained or resumed, and scored on the held-out conditions."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
@@ -14,10 +14,11 @@ from primeflow_core.data.splits import TEST, TRAIN
 from primeflow_core.errors import ConditionError, DataError
 from primeflow_core.evaluation.agreement import bounds
 from primeflow_core.evaluation.held_out_reference import Truth, truth
+from primeflow_core.evaluation.mean_row import MEAN
 from primeflow_core.evaluation.metrics.registry import rank_columns
 from primeflow_core.evaluation.pair import Pair
 from primeflow_core.evaluation.scores import score
-from primeflow_core.evaluation.table import MEAN, table
+from primeflow_core.evaluation.table import table
 from primeflow_core.models import checkpoint
 from primeflow_core.models.predictor import Predictor
 from primeflow_core.models.sampling_plan import SamplingPlan
@@ -27,9 +28,9 @@ from primeflow_core.training.trainer import train
 
 @dataclass(frozen=True)
 class ScoredEntry:
-    """``rows``: of each guidance weight and condition every metric with its rank, floor and ceiling. ``refused``:
-    conditions that the model cannot predict, with the reason. ``seconds`` of the training, ``parameters`` learnt.
-    ``picture``: where the predicted cells lie, see picture.py; empty unless the entry is pictured."""
+    """``rows``: every metric with its rank, floor and ceiling, for each guidance weight and condition. ``refused``:
+    conditions that the model cannot predict, with the reason. ``seconds`` of the training, learned ``parameters``.
+    ``picture``: where the predicted cells lie, see cell_projection.py; empty unless the entry is pictured."""
 
     rows: pd.DataFrame
     refused: tuple[tuple[str, str], ...]
@@ -39,15 +40,15 @@ class ScoredEntry:
 
 
 def check_scorable(source: Source, part: str) -> None:
-    """Raises DataError where nothing of ``part`` can be scored, or effects have nothing to be measured from: before
-    any training, which would be for nothing."""
+    """Raises DataError if nothing of ``part`` can be scored, or if there are no controls to measure effects from. Call
+    it before any training, which would be useless."""
     trained_on = set(source.split.conditions(source.cells, TRAIN))
     there = source.split.conditions(source.cells, part)
     held_out = [condition for condition in there if condition not in trained_on and not condition.is_control]
     if not held_out:
         raise DataError(
-            f"{source.split.source} puts no condition of {source.cells.source} into {part} that training lacks; there "
-            "is nothing to score. Make a split that holds some out (`primeflow split`)."
+            f"{source.split.source} puts no condition of {source.cells.source} into {part} that is held out from "
+            "training, so there is nothing to score. Make a split that holds some out (`primeflow split`)."
         )
     contexts = [c.covariates for c in there if not c.is_control]
     lacking = [c for c in held_out if c.control() not in there and contexts.count(c.covariates) > 1]
@@ -64,7 +65,7 @@ def scored_entry(
 ) -> ScoredEntry:
     """Train in ``folder`` and score up to ``cells`` predicted cells of each held-out condition of ``part``.
 
-    A condition with a part that training never met is refused by every model, and scored for none.
+    If training never saw a part of a condition, every model refuses the condition, and none is scored on it.
     """
     trainer = prepare(source, entry.recipe, folder, seed=entry.seed, device="cpu", resume=True, command=command)
     progress = train(trainer, folder)
@@ -104,7 +105,7 @@ def _made(
 
 
 def _not_scored(pair: Pair, made: Iterable[Condition], part: str) -> dict[str, str]:
-    """What was predicted and has nothing to measure an effect from."""
+    """Predicted conditions without controls to measure an effect from, each with the reason."""
     scored = {(condition.label, condition.group) for condition in pair.scored}
     return {
         _named(condition): f"the {part} part has no control cells of its context to measure the effect from."

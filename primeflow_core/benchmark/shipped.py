@@ -1,13 +1,13 @@
-"""Finished benchmarks on this machine, shipped and one's own, as front ends show them; nothing here trains or scores.
+"""Finished benchmarks on this machine, shipped and the user's own, for front ends. Nothing here trains or scores.
 
 A folder of ``primeflow benchmark`` holds
 
     about.json           what was compared, on what data, and the command that makes it again
     benchmark.csv        the leaderboard
     conditions.parquet   every metric of every model, seed, guidance weight and condition
-    cells.parquet        where measured and predicted cells lie (it may lack)
+    cells.parquet        where measured and predicted cells lie (optional)
 
-as tables.py writes them. Whatever stands in them is checked here, once.
+as output_files.py writes them. Their contents are checked here, once.
 """
 
 import os
@@ -43,19 +43,19 @@ class Shelf:
 
     @property
     def first(self) -> str | None:
-        """What to open on: measured cells before simulated ones."""
+        """The benchmark to open on: one with measured cells before one with simulated cells."""
         measured = (key for key, one in self.results.items() if not one.about.simulated)
         return next(measured, next(iter(self.results), None))
 
 
 def own_benchmarks() -> Path:
-    """Where one's own are looked for: ``PRIMEFLOW_BENCHMARKS``, or ``benchmarks`` in the cache."""
+    """The folder of the user's own benchmarks: ``PRIMEFLOW_BENCHMARKS``, or ``benchmarks`` in the cache."""
     chosen = os.environ.get("PRIMEFLOW_BENCHMARKS", "")
     return Path(chosen).expanduser() if chosen else cache_folder() / "benchmarks"
 
 
 def benchmark_folders(*places: Path) -> tuple[Path, ...]:
-    """The folders in these places that say what they are about, or the place itself where it is one."""
+    """The benchmark folders in these places, or the place itself if it is one."""
     return tuple(folder for place in dict.fromkeys(places) for folder in _described(place))
 
 
@@ -66,7 +66,7 @@ def _described(place: Path) -> Iterator[Path]:
 
 
 def read_shelf(shipped: Path, *own: Path) -> Shelf:
-    """Every benchmark in these places; one that is damaged leaves the others as they are."""
+    """Every benchmark in these places. A damaged one does not affect the others."""
     found: dict[str, Results] = {}
     problems: list[str] = []
     for folder in benchmark_folders(shipped, *own):
@@ -137,10 +137,10 @@ def _as_numbers(path: Path, frame: pd.DataFrame, columns: list[str]) -> pd.DataF
 
 
 def _check_same(folder: Path, models: pd.DataFrame, rows: pd.DataFrame) -> None:
-    """Both files are of the same benchmark, and of each model and weight there is one row in the table."""
+    """Check that both files are of the same benchmark, and that the table has one row for each model and weight."""
     listed = list(zip(models["model"], models["guidance"], strict=True))
     if not listed or len(set(listed)) < len(listed):
-        raise _damaged(folder / LEADERBOARD, "it names no model, or one of them twice")
+        raise _damaged(folder / LEADERBOARD, "it names no model, or the same model twice")
     if set(listed) != set(zip(rows["model"], rows["guidance"], strict=True)):
         raise _damaged(folder / CONDITIONS, f"its models are not those of {LEADERBOARD}")
     if lacking := [name for name in metric_names() if name in models and name not in rows]:
@@ -158,4 +158,4 @@ def _contexts(rows: pd.DataFrame) -> pd.Series:
 
 def _damaged(path: Path, why: str) -> DataError:
     reason = " ".join(why.split()).rstrip(".")
-    return DataError(f"{path} cannot be read: {reason}. Run `primeflow benchmark` again, or take the folder away.")
+    return DataError(f"{path} cannot be read: {reason}. Run `primeflow benchmark` again, or remove the folder.")

@@ -1,11 +1,11 @@
-"""The folder of a benchmark: a model and a file of scores for each finished entry, and the tables of all of them.
+"""The folder of a benchmark: a model and a file of scores for each finished entry.
 
     DIR/models/RECIPE-seed-N/     what `train` makes
     DIR/scores/RECIPE-seed-N.parquet
     DIR/pictures/RECIPE-seed-N.parquet    of the first seed
 
-A file of scores appears under its name when it is whole, and says what it was made from; so a benchmark that was
-killed goes on with the entries that have none.
+A file of scores gets its name only when it is complete, and it records what it was made from. So a benchmark that was
+killed resumes with the entries that have no scores.
 """
 
 import json
@@ -22,6 +22,7 @@ from primeflow_core.benchmark.grid import Entry, Grid
 from primeflow_core.benchmark.scored_entry import ScoredEntry
 from primeflow_core.errors import DataError
 from primeflow_core.runtime.atomic_files import remove_partial, replaced
+from primeflow_core.runtime.json_text import parse_json
 
 ABOUT = b"primeflow_benchmark"
 
@@ -37,7 +38,7 @@ class BenchmarkStore:
         return self.folder / "models" / entry.name
 
     def clear_beginnings(self) -> None:
-        """Delete files that a killed run had begun to write; only while no other run works here."""
+        """Delete incomplete files of a killed run. Call it only while no other run uses the folder."""
         for folder in (self.folder, self.folder / "scores", self.folder / "pictures"):
             remove_partial(folder)
 
@@ -58,25 +59,25 @@ class BenchmarkStore:
         _write(self._scores(entry), scored.rows, about)
 
     def read(self, entry: Entry) -> ScoredEntry | None:
-        """None where there is none yet, or what is there was made from other data, settings or version.
+        """None if there are no scores yet, or they were made from other data, settings or version.
 
-        Raises DataError for a file that is damaged.
+        Raises DataError for a damaged file.
         """
         path = self._scores(entry)
         if not path.is_file() or (entry.pictured and not self._has_picture(entry)):
             return None
         try:
             stored = pq.read_table(path)
-            about: dict[str, Any] = json.loads((stored.schema.metadata or {})[ABOUT])
+            about: dict[str, Any] = parse_json((stored.schema.metadata or {})[ABOUT])
             if about["fingerprint"] != self.grid.fingerprint(entry):
                 return None
             refused = tuple((str(label), str(why)) for label, why in about["refused"])
             return ScoredEntry(stored.to_pandas(), refused, float(about["seconds"]), int(about["parameters"]))
-        except (pa.ArrowException, KeyError, TypeError, ValueError) as error:
+        except (pa.ArrowException, DataError, KeyError, TypeError, ValueError) as error:
             raise DataError(f"{path} is damaged. Delete it, and run the same command again.") from error
 
     def _has_picture(self, entry: Entry) -> bool:
-        """Whether there is one, of the same settings and data as the entry; DataError is left to who reads it."""
+        """Whether there is one, with the settings and data of the entry. A damaged one counts; reading it raises."""
         path = self._picture(entry)
         try:
             said = (pq.read_schema(path).metadata or {}).get(ABOUT) if path.is_file() else None
@@ -91,7 +92,7 @@ class BenchmarkStore:
         return tuple(entry for entry in self.grid.entries if self.read(entry) is None)
 
     def rows(self) -> pd.DataFrame:
-        """Of every finished entry the scores of each condition, with ``seconds`` and ``parameters`` beside them."""
+        """The scores of each condition of every finished entry, with ``seconds`` and ``parameters``."""
         found = [(entry, self.read(entry)) for entry in self.grid.entries]
         tables = [
             scored.rows.assign(seconds=scored.seconds, parameters=scored.parameters)
@@ -115,7 +116,7 @@ class BenchmarkStore:
             raise DataError(f"{path} is damaged. Delete it, and run the same command again.") from error
 
     def refused(self) -> dict[str, tuple[tuple[str, str], ...]]:
-        """Of each recipe the conditions that it could not predict, with the reason."""
+        """By recipe: the conditions that it could not predict, each with the reason."""
         found = [(entry.recipe.name, self.read(entry)) for entry in self.grid.entries]
         return {name: scored.refused for name, scored in found if scored is not None and scored.refused}
 

@@ -1,8 +1,8 @@
-"""A benchmark in plain sentences: which model is best on which metric, and whether PRiMeFlow beats the baselines.
+"""A benchmark in sentences: which model is best on which metric, and whether PRiMeFlow is better than the baselines.
 
-A difference is counted in spreads: the standard deviation of the difference over trainings, sqrt(s_a² + s_b²). What
-is less than one spread apart is not told apart. PRiMeFlow stands with the first of its recipes and guidance weight 1,
-chosen before any score is seen.
+A difference is counted in spreads: the standard deviation of the difference over trainings, sqrt(s_a² + s_b²). Models
+less than one spread apart are not told apart. PRiMeFlow is the first of its recipes with guidance weight 1, chosen
+before any score is seen.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -40,18 +40,18 @@ class Duel:
 
     @property
     def gain(self) -> float:
-        """By how much the first is better, in the metric's own unit."""
+        """By how much the first is better, in the unit of the metric."""
         difference = self.own.mean - self.other.mean
         return difference if metric_named(self.metric).larger_is_better else -difference
 
     @property
     def spread(self) -> float:
-        """Of the difference, over trainings; NaN where either was trained once."""
+        """The spread of the difference over trainings; NaN if either was trained once."""
         return float(np.hypot(self.own.spread, self.other.spread))
 
     @property
     def spreads(self) -> float | None:
-        """The gain in spreads; None where no spread is known, or the trainings do not differ at all."""
+        """The gain in spreads; None if no spread is known, or the trainings do not differ at all."""
         return self.gain / self.spread if np.isfinite(self.gain) and self.spread > 0 else None
 
     @property
@@ -67,7 +67,7 @@ class Duel:
 
 
 def champion(table: pd.DataFrame) -> int | None:
-    """The row of PRiMeFlow: its first recipe, with guidance weight 1 where there is one."""
+    """The row of PRiMeFlow: its first recipe, with guidance weight 1 if there is one."""
     own = table[[family(model) == PRIMEFLOW for model in table["model"]]]
     unguided = own[own["guidance"] == UNGUIDED]
     return next(iter([*unguided.index, *own.index]), None)
@@ -93,8 +93,8 @@ def duels(table: pd.DataFrame, metrics: Sequence[str]) -> list[Duel]:
 
 
 def mean_places(table: pd.DataFrame) -> pd.Series:
-    """Of each model the mean over the ranked metrics of its place among all, 1 the best; ties share theirs, and a
-    model without a figure comes last."""
+    """For each model, the mean of its places by the ranked metrics (1 is the best). Ties share a place; a model without
+    a value comes last."""
     places = {
         metric.name: table[metric.name].rank(ascending=not metric.larger_is_better, na_option="bottom")
         for metric in ranked_metrics()
@@ -104,8 +104,8 @@ def mean_places(table: pd.DataFrame) -> pd.Series:
 
 
 def verdict(table: pd.DataFrame, bounds: pd.DataFrame, metrics: Sequence[str]) -> list[str]:
-    """Sentences with real numbers: the best; PRiMeFlow among them; against each baseline; against the floor; what a
-    spread is. ``table`` holds the models of a leaderboard, ``bounds`` its floor and ceiling."""
+    """Sentences with numbers: the best models, PRiMeFlow among them, against each baseline, against the floor, and how
+    much trainings differ. ``table`` has the models of a leaderboard, ``bounds`` its floor and ceiling."""
     entries: list[Entry] = list(zip(table["model"], table["guidance"], strict=True))
     named = labels(entries)
     said = [_leaders(table, [named[entry] for entry in entries], metrics)]
@@ -125,7 +125,7 @@ def _baselines(found: Iterable[Duel]) -> list[str]:
 
 
 def _leaders_by(table: pd.DataFrame, metric: str) -> list[int]:
-    """The row of the best, and of all that are exactly as good."""
+    """The row of the best model, and of all exactly as good."""
     values = table[metric].dropna()
     first = values.max() if metric_named(metric).larger_is_better else values.min()
     return [int(row) for row in values.index[values == first]]
@@ -139,7 +139,7 @@ def _leaders(table: pd.DataFrame, named: Sequence[str], metrics: Sequence[str]) 
             reached = Figure(float(table[metric].iloc[rows[0]]), np.nan)
             won.setdefault(_listed(named[row] for row in rows), []).append(f"{word(metric)} ({reached.text})")
     if not won:
-        return "No model has a figure by any metric."
+        return "No model has a value for any metric."
     told = "; ".join(f"{model} by {_listed(names)}" for model, names in won.items())
     if len(table) == 1:
         return f"The only model, {told}."
@@ -160,12 +160,12 @@ def _among_the_best(table: pd.DataFrame, row: int, name: str, metrics: Sequence[
 
 
 def _against(name: str, found: Sequence[Duel]) -> str:
-    """The first number says its unit, the others follow it."""
+    """The first number has a unit; the others have the same one."""
     words: Mapping[MetricStanding, str] = {
         MetricStanding.BETTER: "better on", MetricStanding.WORSE: "worse on", MetricStanding.EVEN: "not told apart on",
-        MetricStanding.UNKNOWN: "without a figure on",
+        MetricStanding.UNKNOWN: "without a value for",
     }  # fmt: skip
-    told, unit = [], " spreads"
+    told, unit = [], " times as much as trainings differ"
     for kind in MetricStanding:
         names = []
         for duel in (duel for duel in found if duel.outcome is kind):
@@ -177,7 +177,7 @@ def _against(name: str, found: Sequence[Duel]) -> str:
 
 
 def _size(duel: Duel) -> str:
-    """The gain or loss in spreads; empty where no spread is known."""
+    """The gain or loss in spreads; empty if no spread is known."""
     if duel.spreads is None:
         return ""
     size = abs(duel.spreads)
@@ -190,7 +190,7 @@ def _below_floor(row: pd.Series, bounds: pd.DataFrame, name: str, metrics: Seque
         return ""
     floor = found.iloc[0]
     against_it = [
-        # The floor is the same in every training: no spread beside one that is known.
+        # The floor is the same in every training, so its spread is 0 where a spread is known.
         Duel(metric, FLOOR, figure(row, metric), Figure(float(floor[metric]), 0.0 * figure(row, metric).spread))
         for metric in metrics
         if metric in floor
@@ -203,20 +203,20 @@ def _below_floor(row: pd.Series, bounds: pd.DataFrame, name: str, metrics: Seque
 
 def _spread_told(table: pd.DataFrame) -> str:
     if table["seeds"].max() < 2:
-        return "One training of each: how far trainings differ is not known, so that small differences mean nothing."
+        return "Each model was trained once. How much trainings differ is not known, so small differences mean nothing."
     return (
-        "A spread is the standard deviation of a difference over trainings; what is less than one apart is not told "
-        "apart."
+        "How much trainings differ is the standard deviation of the difference over trainings. Models whose difference "
+        "is smaller are not told apart."
     )
 
 
 def title(metric: str) -> str:
-    """The metric's name before people."""
+    """The display name of the metric."""
     return metric_named(metric).label
 
 
 def word(metric: str) -> str:
-    """The metric's name within a sentence."""
+    """The name of the metric within a sentence."""
     return metric_named(metric).word
 
 

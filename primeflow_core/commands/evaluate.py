@@ -12,7 +12,7 @@ from primeflow_core.commands.arguments.evaluate import PERTURBENCH, VIRTUAL_CELL
 from primeflow_core.commands.question import EvaluationInput, question
 from primeflow_core.commands.reading import data_file
 from primeflow_core.commands.terminal import note, say
-from primeflow_core.data.conditions import SEPARATOR
+from primeflow_core.data.layout import SEPARATOR
 from primeflow_core.errors import SettingError
 from primeflow_core.evaluation.agreement import bounds
 from primeflow_core.evaluation.differential import differential_tables, too_few_cells

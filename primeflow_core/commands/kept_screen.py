@@ -35,7 +35,7 @@ def there(out: Path, order: ScreenOrder, changes: bool) -> Screen | None:
 
 
 def clear_left_behind(out: Path, order: ScreenOrder) -> None:
-    """Of a run that was killed between writing its table and removing its folder."""
+    """Remove the folder of a run that was killed after it wrote its table."""
     parts = Parts.left_behind(out, order)
     if parts is not None:
         parts.remove()
@@ -48,7 +48,7 @@ def with_next(found: Screen, count: int, out: Path) -> Screen:
         return found
     if not len(found.changes):
         note(
-            f"It names {counted(len(found.next), 'experiment')} to measure next, not {len(chosen)}: choosing them anew "
+            f"It names {counted(len(found.next), 'experiment')} to measure next, not {len(chosen)}: choosing again "
             "needs the change of every gene. Add --changes, or choose another --out."
         )
         return found

@@ -8,9 +8,10 @@ import numpy as np
 
 from primeflow_core.commands.reading import covariate_columns, data_file
 from primeflow_core.commands.terminal import note
-from primeflow_core.data.cells import Cells, Layout
+from primeflow_core.data.cells import Cells
 from primeflow_core.data.h5ad import storage
 from primeflow_core.data.h5ad.reading import inspect, read_cells_as
+from primeflow_core.data.layout import Layout
 from primeflow_core.data.splits import LEFT_OUT, TEST, TRAIN, Split, listed_parts, read_split
 from primeflow_core.errors import DataError, SettingError
 from primeflow_core.evaluation.labelled import LabelledCells, read_labelled

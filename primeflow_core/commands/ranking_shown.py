@@ -69,12 +69,12 @@ def _of_marks(screen: Screen) -> Iterator[str]:
         others = " The others are against measured parts: compare the two with care."
         yield (
             f"{BY_PREDICTED} {count:,} of {counted(len(table), 'candidate')}: against the parts as the model predicts "
-            f"them, for not all were measured alone.{others if count < table['rank'].count() else ''}"
+            f"them, because not all parts were measured alone.{others if count < table['rank'].count() else ''}"
         )
     if goal.target is not None and (count := int(contains_target(table[PERTURBATION], goal).sum())):
         yield (
-            f"{CONTAINS} {count:,} of {counted(len(table), 'candidate')}: contains the target, {goal.target.label}; "
-            "that it comes near is no news."
+            f"{CONTAINS} {count:,} of {counted(len(table), 'candidate')}: contains the target, {goal.target.label}, "
+            "so a near score is expected."
         )
 
 

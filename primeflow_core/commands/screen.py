@@ -30,7 +30,7 @@ FEWEST_SEEDS, MOST_SEEDS, HIGHEST_SEED = 2, 64, 2**62
 
 
 def screen_command(given: argparse.Namespace) -> None:
-    """What cannot be done is refused before anything heavy is imported or read."""
+    """Impossible requests are refused before anything heavy is imported or read."""
     _check(given)
     manifest = checkpoint.read_manifest(given.model)
     _check_places(given)
@@ -38,10 +38,9 @@ def screen_command(given: argparse.Namespace) -> None:
 
     from primeflow_core.commands.kept_screen import clear_left_behind, there, with_next
     from primeflow_core.commands.ranking_shown import show
-    from primeflow_core.commands.screen_question import goal_kind, question
+    from primeflow_core.commands.screen_question import asked_goal, question
 
-    kind = goal_kind(given)
-    asked = question(given, kind, manifest)
+    asked = question(given, asked_goal(given), manifest)
 
     from primeflow_core.screening.screen_request import prepared
 
@@ -51,7 +50,7 @@ def screen_command(given: argparse.Namespace) -> None:
     if found is None:
         found = _screened(given, asked, order, reference, out)
     else:
-        note(f"{out} holds this very screen already; nothing was screened again.")
+        note(f"{out} already holds this screen; nothing was computed again.")
         clear_left_behind(out, order)
         found = with_next(found, given.next, out)
     if given.out.suffix == ".csv":
@@ -65,7 +64,9 @@ def _check(given: argparse.Namespace) -> None:
     if given.out.suffix not in (".parquet", ".csv"):
         raise SettingError(f"--out {given.out} must end in .parquet or .csv.")
     if given.workers is not None and given.scheduler is not None:
-        raise SettingError("--workers starts workers here, --scheduler uses those of another: give one of them.")
+        raise SettingError(
+            "--workers starts workers on this machine, --scheduler uses a running scheduler. Give only one of them."
+        )
     if given.workers is not None and given.workers < 1:
         raise SettingError(f"--workers is {given.workers}; it must be 1 or more.")
     if given.scheduler is not None:
@@ -81,20 +82,20 @@ def _check(given: argparse.Namespace) -> None:
 
 
 def _cap_workers(given: argparse.Namespace) -> None:
-    """Each screens on one core; more would only take memory."""
+    """Each worker screens on one core; more would only take memory."""
     cores = os.cpu_count() or 1
     if given.workers is not None and given.workers > cores:
-        note(f"--workers {given.workers} is more than this machine has cores; {counted(cores, 'worker')} will do.")
+        note(f"--workers {given.workers} is more than this machine has cores; using {counted(cores, 'worker')}.")
         given.workers = cores
 
 
 def _check_places(given: argparse.Namespace) -> None:
-    """Before hours are spent on what cannot be kept."""
+    """Refuse outputs that cannot be written before hours are spent."""
     table = given.out.with_suffix(".parquet")
     for place in (given.out, table):
         check_can_write(place)
     if given.out != table and given.out.is_file() and not table.is_file():
-        raise SettingError(f"{given.out} is there and no screen beside it. Choose another --out, or delete it.")
+        raise SettingError(f"{given.out} exists, but there is no screen beside it. Choose another --out, or delete it.")
     if given.keep_cells is not None:
         if given.keep_cells.is_file():
             raise SettingError(f"--keep-cells {given.keep_cells} is a file; name a folder.")
@@ -138,7 +139,7 @@ def _announce(given: argparse.Namespace, asked: "ScreenQuestion", order: "Screen
     )
     left = len(parts.missing)
     if left < len(order.shards):
-        note(f"Going on: {len(order.shards) - left} of {len(order.shards)} shards are there.")
+        note(f"Resuming: {len(order.shards) - left} of {len(order.shards)} shards are done.")
     conditions = len(order.everything) * left // len(order.shards)
     manifest = checkpoint.read_manifest(given.model)
     seconds = foreseen_seconds(asked.request, manifest, conditions, given.workers or 1)
@@ -157,7 +158,7 @@ def _run(given: argparse.Namespace, order: "ScreenOrder", parts: "Parts") -> Non
         else:
             run_on_workers(parts, given.model, on_done, workers=given.workers, scheduler=given.scheduler)
     except PrimeflowError:
-        # What failed before its first shard may be mended by another option, which is another screen.
+        # A run that failed before its first shard may work with another option, which is another screen.
         if not parts.present:
             parts.remove()
         raise
@@ -166,7 +167,7 @@ def _run(given: argparse.Namespace, order: "ScreenOrder", parts: "Parts") -> Non
 
 
 def _told(bar: ProgressLine, order: "ScreenOrder") -> Callable[[int], None]:
-    """Shown as conditions, with the time that is left by what was seen in this run."""
+    """Progress in conditions, with the remaining time at the pace of this run."""
     began: list[tuple[float, int]] = []
     ends = [0, *(shard.stop for shard in order.shards)]
 

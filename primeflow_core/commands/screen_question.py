@@ -1,4 +1,4 @@
-"""What `screen` is asked: which candidates of which model are ranked by what, beside which measured cells."""
+"""The question of `screen`: which candidates of which model are ranked by which goal, and with which measured cells."""
 
 import argparse
 import errno
@@ -27,13 +27,14 @@ from primeflow_core.screening.candidates import (
     listed,
     read_file,
 )
-from primeflow_core.screening.goal import TOWARDS, Goal, GoalKind
+from primeflow_core.screening.goal import Goal
+from primeflow_core.screening.goals.record import GoalRecord, Need
+from primeflow_core.screening.goals.registry import goal_record
 from primeflow_core.screening.screen_request import Request, cells_of
 from primeflow_core.screening.target_file import read_target
 from primeflow_core.wording import counted
 
 ALL_SINGLES, ALL_PAIRS, ALL_TRIPLES = "all-singles", "all-pairs", "all-triples"
-INTERACTION = "interaction"
 ALL = "all"
 MOST_REFUSED, MOST_NAMED = 8, 5
 
@@ -51,26 +52,26 @@ class ScreenQuestion:
     target_cells: np.ndarray | None
 
 
-def goal_kind(given: argparse.Namespace) -> GoalKind:
+def asked_goal(given: argparse.Namespace) -> GoalRecord:
     """Raises SettingError where the goal lacks an option that it needs, or has one that is another's."""
-    kind = GoalKind.SYNERGY if given.goal == INTERACTION else GoalKind(given.goal)
+    goal = goal_record(given.goal)
     needs = {
-        "--target LABEL or --target-data FILE": (kind in TOWARDS, given.target or given.target_data),
-        "--raise or --lower GENES": (kind is GoalKind.GENES, given.raised or given.lowered),
-        "--gene GENE": (kind is GoalKind.MOVES, given.gene),
+        "--target LABEL or --target-data FILE": (Need.TARGET, given.target or given.target_data),
+        "--raise or --lower GENES": (Need.GENE_LISTS, given.raised or given.lowered),
+        "--gene GENE": (Need.ONE_GENE, given.gene),
     }
-    for options, (needed, value) in needs.items():
-        if needed and not value:
+    for options, (need, value) in needs.items():
+        if goal.need is need and not value:
             raise SettingError(f"--goal {given.goal} needs {options}.")
-        if value and not needed:
+        if value and goal.need is not need:
             raise SettingError(f"{options} does not belong to --goal {given.goal}.")
     if given.target and given.target_data:
         raise SettingError("Give the target by --target or by --target-data, not by both.")
-    return kind
+    return goal
 
 
-def question(given: argparse.Namespace, kind: GoalKind, manifest: Manifest) -> ScreenQuestion:
-    """Read what the options name, and say on standard error what was chosen and what is left out."""
+def question(given: argparse.Namespace, record: GoalRecord, manifest: Manifest) -> ScreenQuestion:
+    """Read what the options name, and report on standard error what was chosen and what is left out."""
     plan = plan_of(given, manifest.sampling)
     contexts = _contexts(given.covariate, manifest)
     candidates = _candidates(given, manifest, contexts)
@@ -81,7 +82,7 @@ def question(given: argparse.Namespace, kind: GoalKind, manifest: Manifest) -> S
     target = _target(given, manifest, data, contexts[0])
     if target is not None and len(contexts) > 1:
         note(f"The target is {target.label} in {target.context}, for all contexts.")
-    goal = Goal(kind, (*raised, *moved), lowered, target)
+    goal = Goal(record.name, (*raised, *moved), lowered, target)
     request = Request(given.model, goal, candidates.conditions, plan, given.cells, given.noise_seeds, given.seed)
     return ScreenQuestion(request, candidates, data, target_cells)
 
@@ -96,10 +97,13 @@ def _tell_refused(candidates: Candidates) -> None:
         )
     if candidates.unseen:
         count = counted(len(candidates.unseen), "perturbation")
-        note(f"Left out {count} that training never met and the model cannot predict: {_first(candidates.unseen)}.")
+        note(f"Left out {count} not in training, which the model cannot predict: {_first(candidates.unseen)}.")
     if candidates.not_alone:
         count = counted(len(candidates.not_alone), "perturbation")
-        note(f"Not combined, {count} not met alone here: {_first(candidates.not_alone)}. --parts takes any by name.")
+        note(
+            f"Not combined: {count} without a measurement alone in this context: {_first(candidates.not_alone)}. "
+            "--parts takes any by name."
+        )
     if not candidates.conditions:
         raise SettingError("There is no candidate left to screen. Name other parts, doses or contexts.")
 
@@ -174,11 +178,11 @@ def _of_file(text: str) -> str | None:
     try:
         return Path(text).read_text(encoding="utf-8-sig") if Path(text).is_file() else None
     except OSError as error:
-        if error.errno == errno.ENAMETOOLONG:  # a list, no name
+        if error.errno == errno.ENAMETOOLONG:  # a list, not a file name
             return None
         raise
     except UnicodeDecodeError as error:
-        raise DataError(f"{text} is no text in UTF-8. Save the names as plain text, one a line.") from error
+        raise DataError(f"{text} is not text in UTF-8. Save the names as plain text, one a line.") from error
 
 
 def _genes(text: str | None, genes: Sequence[str]) -> tuple[str, ...]:
@@ -207,7 +211,7 @@ def _measured_cells(given: argparse.Namespace, manifest: Manifest) -> Cells | No
         if cells is None:
             note(
                 f"The measured cells of {manifest.dataset} are not on this machine: changes are measured from "
-                "predicted control cells, and how far to trust the ranking cannot be told. --data names their file."
+                "predicted control cells, and we cannot say how far to trust the ranking. --data names their file."
             )
         return cells
     cells = read_given(data_file(given.data), given)

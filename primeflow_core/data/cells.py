@@ -7,22 +7,8 @@ from functools import cached_property
 import numpy as np
 import scipy.sparse as sp
 
-from primeflow_core.data.conditions import CONTROL, SEPARATOR, Condition
-
-
-@dataclass(frozen=True)
-class Layout:
-    """How a file says what each cell is: names of obs columns, the control's label, the separator.
-
-    ``dose`` and ``kind`` (CRISPRa, CRISPRi, drug, ...) name optional columns; ``separator`` None: no combinations.
-    """
-
-    condition: str = "condition"
-    covariates: tuple[str, ...] = ()
-    control: str = CONTROL
-    separator: str | None = SEPARATOR
-    dose: str | None = None
-    kind: str | None = None
+from primeflow_core.data.conditions import Condition
+from primeflow_core.data.layout import Layout
 
 
 @dataclass(frozen=True)

@@ -16,10 +16,9 @@ from typing import Any
 
 import numpy as np
 
+from primeflow_core.data.layout import CONTROL, SEPARATOR
 from primeflow_core.errors import ConditionError
 
-CONTROL = "control"
-SEPARATOR = "+"
 _DOSE = re.compile(r"^(?P<name>.+)@(?P<dose>\d+(\.\d+)?([eE][+-]?\d+)?)$")
 
 

@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from primeflow_core.data import simulated_screen
-from primeflow_core.data.cells import Cells, Layout
+from primeflow_core.data.cells import Cells
 from primeflow_core.data.download import OnProgress, Record, Remote, download, megabytes, read_record, write_record
 from primeflow_core.data.h5ad.reading import read_cells_as
 from primeflow_core.data.h5ad.writing import sha256_of
+from primeflow_core.data.layout import Layout
 from primeflow_core.errors import DataError, DownloadError, PrimeflowError
 from primeflow_core.runtime.atomic_files import replaced, write_with
 

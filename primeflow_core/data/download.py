@@ -1,7 +1,6 @@
 """Downloading one file over http(s) with pooch: streamed, unpacked, checked, and in place only when complete."""
 
 import hashlib
-import json
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
@@ -12,8 +11,9 @@ from urllib.parse import urlsplit
 
 from primeflow_core.data.http_stream import HttpStream
 from primeflow_core.data.unpacking import Unpacker
-from primeflow_core.errors import DownloadError
+from primeflow_core.errors import DataError, DownloadError
 from primeflow_core.runtime.atomic_files import PARTIAL, replaced, write_json
+from primeflow_core.runtime.json_text import read_text
 from primeflow_core.runtime.provenance import now
 
 if TYPE_CHECKING:
@@ -55,9 +55,13 @@ def record_path(path: Path) -> Path:
 
 def read_record(path: Path) -> Record | None:
     """The record beside ``path``; None where there is none or it cannot be understood."""
+    if not record_path(path).is_file():
+        return None
+    from primeflow_core.runtime.file_schema import schema_of, values
+
     try:
-        return Record(**json.loads(record_path(path).read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError):
+        return Record(**values(schema_of(Record).read(read_text(record_path(path)))))
+    except DataError:
         return None
 
 

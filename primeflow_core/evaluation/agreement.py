@@ -13,9 +13,10 @@ import pandas as pd
 
 from primeflow_core.evaluation.bootstrap import interval, mean_replicates, resampled
 from primeflow_core.evaluation.bounded import Bounded
-from primeflow_core.evaluation.defaults import TOP_GENES
+from primeflow_core.evaluation.defaults import FEWEST, TOP_GENES
 from primeflow_core.evaluation.distances import CellSet, InMemory
 from primeflow_core.evaluation.genes import TopGenes
+from primeflow_core.evaluation.mean_row import with_mean
 from primeflow_core.evaluation.measured_condition import MeasuredCondition, halved_controls
 from primeflow_core.evaluation.metric import Compares, Metric
 from primeflow_core.evaluation.metrics.registry import all_metrics, metric_named
@@ -25,10 +26,8 @@ from primeflow_core.evaluation.profiles import Profile, profile
 from primeflow_core.evaluation.replicate_input import ReplicateInput
 from primeflow_core.evaluation.score_input import ScoreInput, condition_set
 from primeflow_core.evaluation.scores import GroupScores, ScoredPair, matrices_of
-from primeflow_core.evaluation.table import with_mean
 
 HALVINGS = 5
-FEWEST = 4
 
 
 def agreement(

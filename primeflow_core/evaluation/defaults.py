@@ -6,3 +6,5 @@ TOP_GENES = 50
 """Genes that DEG recall looks for, as in PerturBench."""
 RESAMPLES = 200
 """Bootstrap samples of an interval."""
+FEWEST = 4
+"""Cells that a floor, or one half for a ceiling, needs at least."""

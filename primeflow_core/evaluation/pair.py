@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import scipy.sparse as sp
 
-from primeflow_core.data.conditions import CONTROL, SEPARATOR
+from primeflow_core.data.layout import CONTROL, SEPARATOR
 from primeflow_core.errors import DataError
 from primeflow_core.evaluation.labelled import LabelledCells
 

@@ -5,12 +5,11 @@ from collections.abc import Sequence
 import pandas as pd
 
 from primeflow_core.evaluation.defaults import PCS, TOP_GENES
+from primeflow_core.evaluation.mean_row import with_mean
 from primeflow_core.evaluation.metrics.registry import ranked_metrics
 from primeflow_core.evaluation.pair import Pair
 from primeflow_core.evaluation.ranks import tie_average_ranks
 from primeflow_core.evaluation.scores import ScoredPair, score
-
-MEAN = "mean"
 
 
 def evaluate(pair: Pair, *, pcs: int = PCS, top_genes: int = TOP_GENES) -> pd.DataFrame:
@@ -40,12 +39,3 @@ def table(scored: ScoredPair, also: Sequence[str] = ()) -> pd.DataFrame:
             row |= {name: group.matrices[name][i, i] for name in also}
             rows.append(row)
     return with_mean(pd.DataFrame(rows), scored.pair.covariates)
-
-
-def with_mean(rows: pd.DataFrame, covariates: Sequence[str]) -> pd.DataFrame:
-    """``rows`` and a last one with the mean of every number, NaN skipped."""
-    numbers = rows.drop(columns=["condition", *covariates]).mean(skipna=True)
-    mean: dict[str, object] = {"condition": MEAN}
-    mean |= dict.fromkeys(covariates, "")
-    mean |= {str(name): value for name, value in numbers.items()}
-    return pd.concat([rows, pd.DataFrame([mean])], ignore_index=True)

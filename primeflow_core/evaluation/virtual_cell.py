@@ -29,13 +29,13 @@ import numpy as np
 import pandas as pd
 import scipy.sparse as sp
 
-from primeflow_core.data.conditions import SEPARATOR
+from primeflow_core.data.layout import SEPARATOR
 from primeflow_core.errors import DataError
 from primeflow_core.evaluation.differential import FEWEST_CELLS, DifferentialTest, contrasts
+from primeflow_core.evaluation.mean_row import with_mean
 from primeflow_core.evaluation.pair import ConditionCells, Pair
 from primeflow_core.evaluation.profiles import mean_profile
 from primeflow_core.evaluation.ranks import tie_average_ranks
-from primeflow_core.evaluation.table import with_mean
 
 Group = tuple[str, ...]
 

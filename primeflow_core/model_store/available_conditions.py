@@ -1,4 +1,4 @@
-"""What can be asked of a model: contexts, perturbations in each, their doses, and how well each choice is known."""
+"""What a model can predict: contexts, perturbations in each, their doses, and what training saw of each choice."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,19 +17,19 @@ SHORT = 24
 
 
 class Standing(StrEnum):
-    """How well a choice is known, best first; the order is that of the lists people choose from."""
+    """What training saw of a choice, best known first. The lists on the pages use this order."""
 
     TRAINED = "measured, in training"
     HELD_OUT = "measured, held out"
     PARTS_SEEN = "each part seen alone"
     PART_ELSEWHERE = "one part never seen alone here"
     PART_UNSEEN = "never measured"
-    CHOSEN = "chosen already"
+    CHOSEN = "already chosen"
 
 
 @dataclass(frozen=True)
 class PerturbationChoice:
-    """A perturbation to choose, and what that would make of the condition chosen so far."""
+    """A perturbation to choose, and the standing of the condition that it would make."""
 
     name: str
     standing: Standing
@@ -40,7 +40,7 @@ class PerturbationChoice:
 
     @property
     def also(self) -> str:
-        """``also called MEK6, MKK6``: as many other names as stay short; empty where there are none."""
+        """``also called MEK6, MKK6``: as many other names as fit; empty if there are none."""
         names = aliases_of(self.name)
         ends = accumulate(len(name) + 2 for name in names)
         shown = [name for name, end in zip(names, ends, strict=True) if end <= SHORT]
@@ -48,7 +48,7 @@ class PerturbationChoice:
 
 
 class Catalogue:
-    """The questions that the model of ``manifest`` takes."""
+    """The conditions that the model of ``manifest`` can predict."""
 
     def __init__(self, manifest: Manifest) -> None:
         self.vocabulary = manifest.vocabulary
@@ -57,13 +57,13 @@ class Catalogue:
         self._met = frozenset(part.name for condition in manifest.trained_on for part in condition.perturbations)
 
     def contexts(self) -> tuple[Covariates, ...]:
-        """Combinations of covariate values that have measured cells, sorted; the full product where none is known."""
+        """Combinations of covariate values that have measured cells, sorted; the full product if none is known."""
         known = {condition.covariates for condition in self._trained_on | self._held_out}
         values = [[(column, value) for value in entries] for column, entries in self.vocabulary.covariates]
         return tuple(sorted(known or product(*values), key=lambda covariates: [v.lower() for _, v in covariates]))
 
     def choices(self, covariates: Covariates, chosen: Sequence[Perturbation] = ()) -> list[PerturbationChoice]:
-        """Every perturbation beside those ``chosen``, best known first, then by name; chosen ones come last."""
+        """Every perturbation, best known first, then by name. Those in ``chosen`` come last."""
         taken = {part.name for part in chosen}
         found = [
             PerturbationChoice(
@@ -75,7 +75,7 @@ class Catalogue:
         return sorted(found, key=lambda choice: (order.index(choice.standing), choice.name.lower()))
 
     def doses(self, name: str, covariates: Covariates) -> tuple[float, ...]:
-        """Doses at which a perturbation was measured in this context, else in any; empty when it has none."""
+        """Doses at which a perturbation was measured in this context, else in any; empty if it has no dose."""
         highest = self.vocabulary.highest_dose[self.vocabulary.perturbations.index(name)]
         if highest is None:
             return ()
@@ -84,7 +84,7 @@ class Catalogue:
         return _doses(name, here) or _doses(name, everywhere) or (highest,)
 
     def standing(self, condition: Condition) -> Standing:
-        """As ``conditions.novelty`` tells, and whether it was measured; from sets, for lists of thousands."""
+        """As ``conditions.novelty``, and whether it was measured. Uses sets, so it is fast for thousands."""
         if condition in self._trained_on or condition.is_control:
             return Standing.TRAINED
         if condition in self._held_out:
@@ -95,13 +95,13 @@ class Catalogue:
         return Standing.PART_ELSEWHERE if known else Standing.PART_UNSEEN
 
     def suggestions(self, text: str) -> tuple[str, ...]:
-        """Up to three names that may be meant by one that ``resolve`` does not find."""
+        """Up to three known names close to a name that ``resolve`` does not find."""
         return self._names.suggestions(text)
 
     def resolve(self, text: str, covariates: Covariates | None = None) -> str:
-        """The name of a perturbation as the model writes it, from any name of the gene in any case.
+        """The name of a perturbation as the model writes it, from any name of the gene, in any case.
 
-        Raises ConditionError, with a guess; with ``covariates`` it tells how many the model met in that context.
+        Raises ConditionError with a suggestion. With ``covariates`` it says how many the model knows in that context.
         """
         typed = text.strip()
         if found := self._names.find(typed):
@@ -118,7 +118,7 @@ class Catalogue:
         )
 
     def condition(self, perturbations: Sequence[Perturbation], covariates: Covariates) -> Condition:
-        """The condition of the chosen parts. Raises ConditionError where the model has nothing to say about it."""
+        """The condition of the chosen parts. Raises ConditionError if the model cannot predict it."""
         if not perturbations:
             raise ConditionError("Choose a perturbation: the first box is empty.")
         names = [part.name for part in perturbations]
@@ -135,7 +135,7 @@ class Catalogue:
         return condition
 
     def seen_elsewhere(self, condition: Condition) -> tuple[str, ...]:
-        """One sentence for each part that training did not meet alone in this context: where it met it."""
+        """For each part that training did not see alone in this context: one sentence on where it was seen."""
         sentences = []
         for part in condition.parts:
             if part in self._trained_on:
@@ -155,7 +155,7 @@ class Catalogue:
         return NameSearch(self.vocabulary.perturbations)
 
     def _known(self, covariates: Covariates | None) -> str:
-        """How many perturbations training met, and where, for instance ``105 in k562``."""
+        """How many perturbations training saw, and where, for instance ``105 in k562``."""
         if not covariates:
             return str(len(self.vocabulary.perturbations))
         here = (condition for condition in self._trained_on if condition.covariates == covariates)
@@ -163,7 +163,7 @@ class Catalogue:
         return f"{len(met)} in {Condition((), covariates).context}"
 
     def _best_standing(self, name: str, covariates: Covariates, chosen: Sequence[Perturbation]) -> Standing:
-        """Over the doses that were measured, since none is chosen yet."""
+        """The best standing over the measured doses, because no dose is chosen yet."""
         if name not in self._met:
             return Standing.PART_UNSEEN
         order = list(Standing)

@@ -1,4 +1,4 @@
-"""What the conditions of a file are to a model: its names for them, and whether it can predict them."""
+"""The conditions of a file in the words of a model, and whether the model can predict them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -8,8 +8,8 @@ from primeflow_core.data.gene_names import current_symbol
 from primeflow_core.model_store.available_conditions import Catalogue, Covariates, Standing
 from primeflow_core.models.checkpoint import Manifest
 
-CONTROL, UNKNOWN, LEFT_OUT = "control", "not known to the model", "left out: its cells stand for none of the model's"
-# Standings after which the model has an answer; the others lack a part.
+CONTROL, UNKNOWN, LEFT_OUT = "control", "not known to the model", "not used: its context is none of the model's"
+# With these standings the model can predict; with the others it has never seen a part.
 _PREDICTABLE = (Standing.TRAINED, Standing.HELD_OUT, Standing.PARTS_SEEN, Standing.PART_ELSEWHERE)
 _WORDS = {
     Standing.TRAINED: "known: seen in training",
@@ -21,7 +21,7 @@ _WORDS = {
 
 @dataclass(frozen=True)
 class MatchedCondition:
-    """A condition of a file, how many cells it has, and what it is to the model; ``meant`` None: nothing."""
+    """A condition of a file, its number of cells, and the model's condition ``meant`` by it (None: there is none)."""
 
     condition: Condition
     cells: int

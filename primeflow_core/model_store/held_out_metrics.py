@@ -1,44 +1,52 @@
-"""How well a model did on what it was not trained on, read from the metrics.json of its folder."""
+"""The metrics of a model on held-out conditions or cells, read from the metrics.json of its folder."""
 
-import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from primeflow_core.data.splits import TEST
+from primeflow_core.errors import CheckpointError, DataError, PrimeflowError
 from primeflow_core.evaluation.bounded import Bounded
+from primeflow_core.evaluation.mean_row import MEAN
 from primeflow_core.evaluation.metric import Metric, Place
 from primeflow_core.evaluation.metrics.registry import metrics_at
-from primeflow_core.evaluation.table import MEAN
 from primeflow_core.models.checkpoint import METRICS
+from primeflow_core.runtime.json_text import read_text
+
+if TYPE_CHECKING:
+    from primeflow_core.model_store.metrics_schema import ScoreRow
 
 HEADLINE = "energy_distance"
 """The metric of the one line that sums a model up: it has no bias for few cells."""
 NOT_EVALUATED = "not evaluated"
-NO_BETTER = ": no better than control cells, believe nothing of it"
+BETTER, NO_BETTER = "better than control cells", "no better than control cells, so do not rely on it"
 
 
 @dataclass(frozen=True)
 class HeldOutMetrics:
-    """Every metric that was scored and that cards show, by name: its mean over the scored ``conditions``.
+    """Every metric that cards show and that was scored, by name: its mean over the scored ``conditions``.
 
-    ``seen``: training saw other cells of them.
+    ``seen``: training saw other cells of them. ``baselines``: the means of each baseline that was scored beside the
+    model, by its name; None where there is no value.
     """
 
     figures: Mapping[str, Bounded]
     conditions: int
     seen: bool
+    baselines: Mapping[str, Mapping[str, float | None]] = field(default_factory=dict)
 
     @property
     def line(self) -> str:
-        """For instance ``held-out energy distance 0.02 (control cells 0.57, a second experiment 0), 2 conditions``."""
+        """For instance ``on 2 held-out conditions, the prediction is better than control cells: energy distance 0.02
+        (control cells 0.57, a second experiment 0.00)``."""
         distance = self.figures[HEADLINE]
-        where = f"cells held out of {self._counted} seen in training" if self.seen else self._counted
+        where = f"held-out cells of {self._counted()} seen in training" if self.seen else self._counted("held-out ")
         return (
-            f"held-out energy distance {_shown(distance.value)} (control cells {_shown(distance.floor)}, a second "
-            f"experiment {_shown(distance.ceiling)}), {where}{'' if self.beats_controls else NO_BETTER}"
+            f"on {where}, the prediction is {BETTER if self.beats_controls else NO_BETTER}: energy distance "
+            f"{_shown(distance.value)} (control cells {_shown(distance.floor)}, a second experiment "
+            f"{_shown(distance.ceiling)})"
         )
 
     @property
@@ -49,42 +57,62 @@ class HeldOutMetrics:
 
     @property
     def sentence(self) -> str:
-        """What the figures are means over, and what they can tell."""
+        """What the values are means over, and what they can tell."""
         if self.seen:
             return (
-                f"Mean over cells held out of {self._counted} that training saw: it tells whether the model fits "
+                f"Mean over held-out cells of {self._counted()} that training saw: it tells whether the model fits "
                 "them, not whether it predicts new ones."
             )
-        return f"Mean over {self._counted} that training never saw."
+        return f"Mean over {self._counted()} that training never saw."
 
-    @property
-    def _counted(self) -> str:
-        return f"{self.conditions} condition{'' if self.conditions == 1 else 's'}"
+    def _counted(self, kind: str = "") -> str:
+        return f"{self.conditions} {kind}condition{'' if self.conditions == 1 else 's'}"
 
 
 def read_validation(folder: Path) -> HeldOutMetrics | None:
-    """None for a model that was never checked, or whose metrics cannot be read."""
-    try:
-        metrics = json.loads((folder / METRICS).read_text(encoding="utf-8"))
-        rows = metrics["scored"][TEST]
-        mean = next(row for row in rows if row["condition"] == MEAN)
-        figures = {metric.name: _bounded(metric, mean) for metric in _headline_first() if metric.name in mean}
-        if HEADLINE not in figures:
-            return None
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, StopIteration):
+    """None for a model that was never evaluated. Raises CheckpointError for metrics that cannot be read."""
+    path = folder / METRICS
+    if not path.is_file():
         return None
-    return HeldOutMetrics(figures, len(rows) - 1, metrics.get("held_out") == "cells")
+    try:
+        return _held_out(read_text(path))
+    except (PrimeflowError, ValueError) as error:
+        raise CheckpointError(
+            f"{path} cannot be read as the metrics of a model: {error}. Copy it again, or make it again with "
+            "`primeflow card`; the model itself can be used."
+        ) from error
 
 
-def _headline_first() -> list[Metric]:
-    return sorted(metrics_at(Place.CARD), key=lambda metric: metric.name != HEADLINE)
+def _held_out(text: str) -> HeldOutMetrics | None:
+    from primeflow_core.model_store.metrics_schema import MetricsFile
+
+    metrics = MetricsFile.read(text)
+    rows = metrics.scored.get(TEST, ())
+    if not rows:
+        return None
+    mean = next((row for row in rows if row.condition == MEAN), None)
+    if mean is None:
+        raise DataError(f"scored.{TEST} has no row of the {MEAN}")
+    figures = {metric.name: _bounded(metric, mean) for metric in _metrics_of(mean)}
+    rivals = {} if metrics.rivals is None else metrics.rivals.model_extra or {}
+    of_baselines = {
+        row.rival: {name: row.number(name) for name in figures if name in (row.model_extra or {})}
+        for row in rivals.get(TEST, ())
+        if row.condition == MEAN
+    }
+    return HeldOutMetrics(figures, len(rows) - 1, metrics.held_out == "cells", of_baselines)
 
 
-def _bounded(metric: Metric, mean: Mapping[str, Any]) -> Bounded:
-    value, floor, ceiling = (
-        None if mean[key] is None else float(mean[key])
-        for key in (metric.name, f"{metric.name}_floor", f"{metric.name}_ceiling")
-    )
+def _metrics_of(mean: "ScoreRow") -> list[Metric]:
+    """The metrics of a card, the headline first. A model that an earlier version scored lacks newer ones."""
+    scored = mean.model_extra or {}
+    found = [metric for metric in metrics_at(Place.CARD) if metric.name in scored or metric.name == HEADLINE]
+    return sorted(found, key=lambda metric: metric.name != HEADLINE)
+
+
+def _bounded(metric: Metric, mean: "ScoreRow") -> Bounded:
+    name = metric.name
+    value, floor, ceiling = (mean.number(key) for key in (name, f"{name}_floor", f"{name}_ceiling"))
     return Bounded(math.nan if value is None else value, floor, ceiling, metric.larger_is_better)
 
 

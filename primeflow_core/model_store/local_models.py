@@ -1,4 +1,4 @@
-"""The models on this machine, shipped and one's own, and the cells of each, for front ends that let people choose."""
+"""The models on this machine, shipped and the user's own, and the cells of each, for lists to choose from."""
 
 import os
 from collections.abc import Container, Iterator
@@ -16,10 +16,10 @@ from primeflow_core.wording import day_in_words
 
 @dataclass(frozen=True)
 class Model:
-    """A model folder, what it says of itself, and the version of its weights.
+    """A model folder, its manifest, and the version of its weights.
 
-    ``own``: somebody trained it here. ``validation`` is one line on how it did on what was held out. ``key``: its name
-    in the library.
+    ``own``: a user trained it here. ``validation``: one line on its held-out metrics. ``key``: its name in the
+    library.
     """
 
     folder: Path
@@ -43,12 +43,12 @@ class Model:
 
     @property
     def dataset(self) -> Dataset | None:
-        """The named data set that it was trained on; None for a file of somebody's own."""
+        """The named data set that it was trained on; None for a user's file."""
         return next((dataset for dataset in DATASETS if dataset.name == self.manifest.dataset), None)
 
     @property
     def own_file_sha(self) -> str:
-        """sha256 of the file of somebody's own that it was trained on; empty for a named data set."""
+        """sha256 of the user's file that it was trained on; empty for a named data set."""
         return self.manifest.data_sha256 if self.dataset is None else ""
 
     @property
@@ -65,9 +65,9 @@ class Model:
 
 @dataclass(frozen=True)
 class Library:
-    """Models by names that fit into an address, shipped ones first, and a sentence for each unreadable folder.
+    """Models by names that fit into an address, shipped ones first, and a sentence for each unreadable folder or file.
 
-    A name is that of the folder; with ``-yours`` where a shipped model has the same.
+    A model has the name of its folder, with ``-yours`` if a shipped model has the same name.
     """
 
     models: dict[str, Model]
@@ -75,7 +75,7 @@ class Library:
 
     @property
     def first(self) -> str | None:
-        """What to open on: real cells where they are here, else simulated ones, else whatever there is."""
+        """The model to open on: one with real cells on this machine, else a simulated one, else any."""
         real = [name for name, model in self.models.items() if not model.manifest.simulated and model.has_cells]
         simulated = [name for name, model in self.models.items() if model.manifest.simulated]
         return next(iter([*real, *simulated, *self.models]), None)
@@ -88,24 +88,24 @@ class Library:
 
 
 def models_folder() -> Path:
-    """Where models that are trained here are kept: ``PRIMEFLOW_MODELS``, or ``models`` in the cache."""
+    """The folder of models trained on this machine: ``PRIMEFLOW_MODELS``, or ``models`` in the cache."""
     chosen = os.environ.get("PRIMEFLOW_MODELS", "")
     return Path(chosen).expanduser() if chosen else cache_folder() / "models"
 
 
 def read_library(shipped: Path, *own: Path) -> Library:
-    """Every folder in these places that has a model description; those without weights or preview are listed too."""
+    """Every folder in these places with a model description, also those without weights or preview."""
     models: dict[str, Model] = {}
     problems: list[str] = []
     for place in dict.fromkeys((shipped, *own)):
         for folder in _described_folders(place):
             try:
-                model = _read(folder, own=place != shipped)
+                model = Model(folder, read_manifest(folder), version_of(folder), place != shipped)
             except PrimeflowError as error:
                 problems.append(str(error))
-            else:
-                name = _name(folder, models)
-                models[name] = replace(model, key=name)
+                continue
+            name = _name(folder, models)
+            models[name] = replace(model, key=name, validation=_validation(folder, problems))
     return Library(models, tuple(problems))
 
 
@@ -113,9 +113,14 @@ def _described_folders(place: Path) -> Iterator[Path]:
     return (config.parent for config in sorted(place.glob(f"*/{checkpoint.CONFIG}")))
 
 
-def _read(folder: Path, *, own: bool) -> Model:
-    found = read_validation(folder)
-    return Model(folder, read_manifest(folder), version_of(folder), own, found.line if found else NOT_EVALUATED)
+def _validation(folder: Path, problems: list[str]) -> str:
+    """How the model did; where its metrics cannot be read that is a problem, and the model is listed all the same."""
+    try:
+        found = read_validation(folder)
+    except PrimeflowError as error:
+        problems.append(str(error))
+        return NOT_EVALUATED
+    return found.line if found else NOT_EVALUATED
 
 
 def _name(folder: Path, taken: Container[str]) -> str:

@@ -1,4 +1,4 @@
-"""Scoring a model on the conditions it never saw, into its own folder: metrics, card, cells for a first view."""
+"""Scores a model on held-out conditions and writes metrics, card, and cells for a first view into its folder."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
@@ -14,9 +14,9 @@ from primeflow_core.data.splits import TEST, VAL, Split, read_split
 from primeflow_core.errors import DataError
 from primeflow_core.evaluation.agreement import bounds
 from primeflow_core.evaluation.held_out_reference import truth
+from primeflow_core.evaluation.mean_row import MEAN
 from primeflow_core.evaluation.pair import MOST_PREDICTED
 from primeflow_core.evaluation.scores import score
-from primeflow_core.evaluation.table import MEAN
 from primeflow_core.model_store.model_card_text import card_text
 from primeflow_core.models import checkpoint
 from primeflow_core.models.baselines.held_out_scores import BASELINE, BaselineTable, baseline_table
@@ -48,10 +48,10 @@ def write_card(
 ) -> str:
     """Score the model in ``folder`` on ``cells`` and write metrics.json, README.md and preview.npz; returns the card.
 
-    Zero handling is chosen on validation conditions; test conditions are scored once with it, and with
-    ``paper_setting`` those of a flow once with the paper's 100 Euler steps. Where no condition was held out but cells
-    were, those are scored. ``half``: the weights are stored in half precision first, so that the figures are those of
-    what is stored. What ``report`` raises ends the scoring before the card is written.
+    Zero handling is chosen on validation conditions. Test conditions are then scored once with it; with
+    ``paper_setting``, those of a flow are also scored with the paper's 100 Euler steps. If no condition was held out
+    but cells were, those cells are scored. ``half``: the weights are stored in half precision first, so that the stored
+    weights are the scored ones. An error from ``report`` ends the scoring before the card is written.
     Raises DataError when ``cells`` are not those of the training, CheckpointError for a broken model.
     """
     manifest = checkpoint.read_manifest(folder)
@@ -138,14 +138,14 @@ class _Scorer:
         return bounds(score(measured.pair(made, f"cells of {self.manifest.name}")), measured.floor_controls)
 
     def askable(self, part: str) -> tuple[Condition, ...]:
-        """The held-out conditions of ``part`` whose every part the model met; the others it cannot be asked for."""
+        """The held-out conditions of ``part`` that the model can predict: it has seen every part of them."""
         if not self.manifest.held_out:
             return self._with_unseen_cells(part)
         conditions = self.manifest.tested_on if part == TEST else self.manifest.validated_on
         return tuple(condition for condition in conditions if self.predictor.vocabulary.knows(condition))
 
     def _with_unseen_cells(self, part: str) -> tuple[Condition, ...]:
-        """Perturbed conditions of training that have cells enough in ``part`` too."""
+        """Perturbed conditions of training that have enough cells in ``part`` too."""
         of_cell = self.cells.condition_of[self.split.indices(self.cells, part)]
         counts = np.bincount(of_cell, minlength=len(self.cells.conditions))
         ample = (self.cells.conditions[i] for i in np.flatnonzero(counts >= FEWEST_CELLS))
@@ -187,6 +187,6 @@ def _refused(baselines: BaselineTable) -> list[dict[str, str]]:
 
 
 def _rows(table: pd.DataFrame) -> list[dict[str, Any]]:
-    """Rows as plain numbers; None where there is none, which JSON knows and NaN it does not."""
+    """Rows as plain numbers. A missing value becomes None, because JSON has no NaN."""
     records = table.to_dict("records")
     return [{str(name): None if pd.isna(value) else value for name, value in row.items()} for row in records]

@@ -14,9 +14,9 @@ from primeflow_core.wording import counted
 def card_text(
     manifest: Manifest, metrics: Mapping[str, Any], notes: Mapping[str, str], student: Mapping[str, str]
 ) -> str:
-    """The card in Markdown: what it is, what it was trained on, how good it is, and what it must not be used for.
+    """The card in Markdown: what the model is, its training data, its metrics, and what it must not be used for.
 
-    ``notes`` are those of the weights, ``student`` those of the student, empty where there is none.
+    ``notes`` are those of the weights, ``student`` those of the student (empty if there is none).
     """
     source = "SIMULATED cells" if manifest.simulated else "real cells"
     command = " ".join(str(word) for word in manifest.provenance["command"])
@@ -35,15 +35,15 @@ def card_text(
         " ".join(str(word) for word in metrics["command"]),
         "```",
         "",
-        f"`{SPLIT}` in this folder is the split, cell by cell. A bound on minutes makes the number of steps depend on "
-        "the machine; `--steps` with the number above gives the same weights on the same machine.",
+        f"`{SPLIT}` in this folder is the split, cell by cell. With a limit in minutes, the number of steps depends on "
+        "the machine. `--steps` with the number above gives the same weights on the same machine.",
         "",
         f"{_making(manifest)}{' (chosen on validation conditions)' if manifest.validated_on else ''}. "
-        f"{metrics['cells_per_condition']} cells a condition, seed {metrics['sampling']['seed']}.",
+        f"{metrics['cells_per_condition']} cells per condition, seed {metrics['sampling']['seed']}.",
         "",
         "Floor: training control cells offered as the prediction. Ceiling: one half of the measured cells against the "
-        "other half; MMD is biased upward for few cells, so a prediction of more cells can lie beyond it. The unbiased "
-        "energy distance has no such bias.",
+        "other half. MMD is biased upward for few cells, so a prediction of more cells can be closer than the ceiling. "
+        "The unbiased energy distance has no such bias.",
         "",
     ]
     for name, rows in metrics["scored"].items():
@@ -94,17 +94,18 @@ def _figures(row: Mapping[str, Any], metrics: Sequence[Metric]) -> str:
 
 
 def _student_section(student: Mapping[str, str]) -> list[str]:
-    """How the student compares with its teacher; nothing without one."""
+    """How the student compares with its teacher; empty without a student."""
     if not student:
         return []
     settings = json.loads(student["settings"])
     lines = [
         "## Student",
         "",
-        f"Taught in {settings['steps']} steps, seed {student['seed']} (`primeflow distill`), to make cells with one "
-        "evaluation of the network for guidance weights from 1 to 5. Unbiased energy distance, mean over conditions "
-        "and two seeds, beside its teacher's with four evaluations: to measured cells without guidance, to other cells "
-        "of the teacher with it, since an exaggerated response was never measured.",
+        f"Trained in {settings['steps']} steps, seed {student['seed']} (`primeflow distill`), to make cells with one "
+        "evaluation of the network for guidance weights from 1 to 5. The table has the unbiased energy distance, mean "
+        "over conditions and two seeds, beside that of its teacher with four evaluations. Without guidance it is the "
+        "distance to measured cells. With guidance it is the distance to other cells of the teacher, because an "
+        "exaggerated response was never measured.",
         "",
         "| conditions | guidance weight | control cells | teacher | its seeds differ by | student |",
         "|---|---|---|---|---|---|",
@@ -116,7 +117,7 @@ def _student_section(student: Mapping[str, str]) -> list[str]:
 
 
 def _baselines_section(rows: Sequence[Mapping[str, Any]]) -> list[str]:
-    """The mean of each baseline, beside which the model's own is to be read; nothing without baselines."""
+    """The mean of each baseline, to compare with the model's own; empty without baselines."""
     means = list({row["rival"]: row for row in rows}.values())  # the last row of each is the mean
     if not means:
         return []
@@ -124,8 +125,8 @@ def _baselines_section(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     lines = [
         "## Baselines on test",
         "",
-        "Predictions in closed form from the training cells, mean over the conditions that each can predict. None "
-        "makes more cells than it can without repeating one; MMD is biased upward for few cells, so compare the "
+        "Simple predictions from the training cells, mean over the conditions that each baseline can predict. No "
+        "baseline repeats a cell, so it may have fewer cells. MMD is biased upward for few cells, so compare the "
         "unbiased energy distance.",
         "",
         *_head("baseline", metrics, "cells", "conditions"),
@@ -151,13 +152,11 @@ def _zeros_section(tried: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[str
 
 def _limits(manifest: Manifest) -> list[str]:
     held_out = ", ".join(f"{c.label} ({c.context})" for c in manifest.held_out) or (
-        "no condition; the figures above are for other cells of conditions that training saw"
+        "no condition; the scores above are for other cells of conditions that training saw"
     )
     contexts = ", ".join(sorted({c.context for c in manifest.trained_on} - {""})) or "one context"
     unknown = [c.label for c in manifest.held_out if not manifest.vocabulary.knows(c)]
-    refused = (
-        [f"Not scored, since a part of it was never met in training: {', '.join(unknown)}.", ""] if unknown else []
-    )
+    refused = [f"Not scored, because a part was never seen in training: {', '.join(unknown)}.", ""] if unknown else []
     return [
         "## Use",
         "",
@@ -165,6 +164,6 @@ def _limits(manifest: Manifest) -> list[str]:
         "controls included.",
         "",
         *refused,
-        "For choosing experiments, not as evidence; no clinical use. A pair of seen parts is a prediction, not a "
-        "memory; a part that was seen only elsewhere makes it a guess.",
+        "Use it to choose experiments, not as evidence. Not for clinical use. A pair of seen parts is a prediction, "
+        "not a memory. If a part was seen only in other contexts, the prediction is a guess.",
     ]

@@ -1,17 +1,14 @@
-"""What a model folder says of its model, as rows for people: what it is, what it learned from, how it did."""
+"""A model folder as rows for a page: what the model is, what it was trained on, and its held-out metrics."""
 
-import json
 from dataclasses import dataclass
 
 import pandas as pd
 
-from primeflow_core.data.splits import TEST
 from primeflow_core.evaluation.metrics.registry import metric_named
-from primeflow_core.evaluation.table import MEAN
 from primeflow_core.model_store.held_out_metrics import read_validation
 from primeflow_core.model_store.local_models import Model
 from primeflow_core.models.baselines.registry import baselines_beside_model
-from primeflow_core.models.checkpoint import METRICS, STUDENT_WEIGHTS
+from primeflow_core.models.checkpoint import STUDENT_WEIGHTS
 from primeflow_core.models.model_kind import is_flow, is_guided, way_of
 
 
@@ -37,7 +34,7 @@ def facts_of(model: Model) -> list[tuple[str, str]]:
 
 
 def _sampling(model: Model) -> list[tuple[str, str]]:
-    """Steps and students are of flows alone."""
+    """How the model makes cells. Only flows have steps and students."""
     plan = model.manifest.sampling
     if not is_flow(model.manifest):
         return [("Sampling", f"in one pass, zeros {plan.zeros}; no guidance")]
@@ -50,9 +47,9 @@ def _sampling(model: Model) -> list[tuple[str, str]]:
 
 @dataclass(frozen=True)
 class HeldOutScores:
-    """``table``: measure, model, floor, ceiling and baselines, means over the conditions that the model was tested on.
+    """``table``: metric, model, floor, ceiling and baselines, means over the conditions that the model was tested on.
 
-    ``sentence``: what they are means over, and so what they tell.
+    ``sentence``: what they are means over, and what they can tell.
     """
 
     table: pd.DataFrame
@@ -60,22 +57,14 @@ class HeldOutScores:
 
 
 def held_out_scores(model: Model) -> HeldOutScores | None:
-    """None for a model that was never tested."""
+    """None for a model that was never tested. Raises CheckpointError for metrics that cannot be read."""
     found = read_validation(model.folder)
     if found is None:
         return None
-    baselines = _baselines(model)
     rows = []
     for name, bounded in found.figures.items():
         metric = metric_named(name)
         row = {"Measure": f"{metric.page_label} ({metric.direction})", "Model": bounded.value}
         row |= {"Floor": bounded.floor, "Ceiling": bounded.ceiling}
-        rows.append(row | {one.label: baselines.get(one.name, {}).get(name) for one in baselines_beside_model()})
+        rows.append(row | {one.label: found.baselines.get(one.name, {}).get(name) for one in baselines_beside_model()})
     return HeldOutScores(pd.DataFrame(rows), found.sentence)
-
-
-def _baselines(model: Model) -> dict[str, dict[str, float]]:
-    """The mean row of each baseline that was scored beside the model, by name; empty where none was."""
-    metrics = json.loads((model.folder / METRICS).read_text(encoding="utf-8"))
-    rows = metrics.get("rivals", {}).get(TEST, [])
-    return {row["rival"]: row for row in rows if row["condition"] == MEAN}

@@ -1,12 +1,11 @@
 """What models are made of: rows of numbers by name, as config.json holds them, and the model that they describe."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
 from types import MappingProxyType
 from typing import Any
 
 from primeflow_core.data.conditions import Vocabulary
-from primeflow_core.errors import CheckpointError
+from primeflow_core.errors import CheckpointError, PrimeflowError
 from primeflow_core.models.baselines.architecture import Architecture
 from primeflow_core.models.baselines.biolord import BiolordConfig
 from primeflow_core.models.baselines.closed_form import (
@@ -60,11 +59,12 @@ def rows_of(settings: Mapping[str, Mapping[str, Any]]) -> dict[str, Row]:
 
 
 def _row(name: str, kind: type[Row], numbers: Mapping[str, Any]) -> Row:
-    known = {entry.name for entry in fields(kind)}
-    if strange := sorted(set(numbers) - known):
-        raise CheckpointError(f"The model's row {name} has the setting {strange[0]!r}, which this version lacks.")
-    given: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in numbers.items()}
-    return kind(**given)
+    from primeflow_core.runtime.file_schema import settings_of
+
+    try:
+        return kind(**settings_of(kind, numbers, name))
+    except PrimeflowError as error:
+        raise CheckpointError(f"The model's row {name} cannot be used: {error}") from error
 
 
 def built(genes: Sequence[str], vocabulary: Vocabulary, rows: Mapping[str, Row]) -> Predictor:

@@ -13,11 +13,12 @@ from zipfile import BadZipFile
 
 import numpy as np
 
-from primeflow_core.data.cells import Layout
 from primeflow_core.data.conditions import Condition, Vocabulary
+from primeflow_core.data.layout import Layout
 from primeflow_core.errors import CheckpointError, PrimeflowError
 from primeflow_core.models.sampling_plan import EXPONENTIAL, STUDENT, USUAL_STEPS, SamplingPlan
 from primeflow_core.runtime.atomic_files import replaced, write_json
+from primeflow_core.runtime.json_text import parse_json, read_text, shortened
 
 if TYPE_CHECKING:
     import torch
@@ -78,27 +79,30 @@ class Manifest:
         return {"format": FORMAT, **plain}
 
     @staticmethod
-    def from_json(data: dict[str, Any]) -> "Manifest":
-        """Raises CheckpointError, KeyError, TypeError or ValueError for anything but what ``to_json`` writes."""
-        given = dict(data)
-        if (version := given.pop("format", None)) != FORMAT:
-            raise CheckpointError(f"it has format {version!r} and this version of PRiMeFlow reads format {FORMAT}")
+    def from_text(text: str) -> "Manifest":
+        """Raises PrimeflowError, which says what is wrong, for anything but what ``to_json`` writes."""
+        from primeflow_core.models.config_schema import ConfigFile
+        from primeflow_core.runtime.file_schema import values
+
+        plain = parse_json(text)
+        _check_format(plain)
+        found = ConfigFile.read(text)
+        given = values(found)
+        given.pop("format")
         for name in ("trained_on", "validated_on", "tested_on"):
-            given[name] = tuple(Condition.from_json(condition) for condition in given[name])
-        given["first_view"] = Condition.from_json(given["first_view"]) if given["first_view"] else None
-        given["genes"] = tuple(given["genes"])
-        given["vocabulary"] = _vocabulary(given["vocabulary"])
-        given["layout"] = Layout(**{**given["layout"], "covariates": tuple(given["layout"]["covariates"])})
-        given["sampling"] = SamplingPlan(**given["sampling"])
+            given[name] = tuple(entry.condition() for entry in given[name])
+        given["first_view"] = None if found.first_view is None else found.first_view.condition()
+        given["vocabulary"] = found.vocabulary.vocabulary()
+        given["layout"], given["sampling"] = Layout(**values(found.layout)), SamplingPlan(**values(found.sampling))
+        given["settings"], given["provenance"] = plain["settings"], plain["provenance"]
         return Manifest(**given)
 
 
-def _vocabulary(data: dict[str, Any]) -> Vocabulary:
-    return Vocabulary(
-        tuple(data["perturbations"]),
-        tuple(data["highest_dose"]),
-        tuple((column, tuple(values)) for column, values in data["covariates"]),
-    )
+def _check_format(plain: Any) -> None:
+    """First, since a file of another format may differ in anything."""
+    version = plain.get("format") if isinstance(plain, dict) else None
+    if isinstance(plain, dict) and version != FORMAT:
+        raise CheckpointError(f"it has format {shortened(version)} and this version of PRiMeFlow reads format {FORMAT}")
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:
@@ -111,10 +115,11 @@ def read_manifest(folder: Path) -> Manifest:
     if not path.is_file():
         raise CheckpointError(f"{folder} is no model: it has no {CONFIG}. Name a folder that `train` made.")
     try:
-        return Manifest.from_json(json.loads(path.read_text(encoding="utf-8")))
-    except (KeyError, TypeError, ValueError, AttributeError, PrimeflowError) as error:
+        return Manifest.from_text(read_text(path))
+    except PrimeflowError as error:
+        reason = str(error).rstrip(".")
         raise CheckpointError(
-            f"{path} cannot be read as a model description: {error}. Train or copy it again."
+            f"{path} cannot be read as a model description: {reason}. Train or copy it again."
         ) from error
 
 
@@ -260,7 +265,7 @@ def read_preview(folder: Path) -> dict[Condition, np.ndarray]:
         return {}
     try:
         with np.load(path, allow_pickle=False) as stored:
-            conditions = [Condition.from_json(entry) for entry in json.loads(str(stored["conditions"]))]
+            conditions = [Condition.from_json(entry) for entry in parse_json(str(stored["conditions"]))]
             return {condition: stored[str(i)].astype(np.float32) for i, condition in enumerate(conditions)}
-    except (OSError, KeyError, TypeError, ValueError, BadZipFile) as error:
+    except (OSError, KeyError, TypeError, ValueError, BadZipFile, PrimeflowError) as error:
         raise CheckpointError(f"{path} is damaged: {error}. Delete it, or copy the model again.") from error

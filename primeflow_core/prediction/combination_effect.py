@@ -9,7 +9,7 @@ import pandas as pd
 
 from primeflow_core.data.cells import Cells
 from primeflow_core.data.conditions import Condition
-from primeflow_core.evaluation.agreement import FEWEST
+from primeflow_core.evaluation.defaults import FEWEST
 from primeflow_core.evaluation.interaction import Interaction, interaction
 from primeflow_core.evaluation.profiles import log_fold_change, mean_profile
 

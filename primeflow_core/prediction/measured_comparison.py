@@ -15,9 +15,9 @@ import numpy as np
 from primeflow_core.data.cells import Cells
 from primeflow_core.data.conditions import Condition
 from primeflow_core.errors import DataError
-from primeflow_core.evaluation.agreement import FEWEST, agreement
+from primeflow_core.evaluation.agreement import agreement
 from primeflow_core.evaluation.bounded import Bounded
-from primeflow_core.evaluation.defaults import PCS
+from primeflow_core.evaluation.defaults import FEWEST, PCS
 from primeflow_core.evaluation.measured_condition import MeasuredCondition
 from primeflow_core.evaluation.principal_components import components
 from primeflow_core.evaluation.response import ComparedCells, Response, response

@@ -1,4 +1,4 @@
-"""A set of cells as a screen draws it again: seeds with replacement, then as many cells of each seed drawn.
+"""Bootstrap samples of a set of cells: noise seeds with replacement, then cells of each sampled seed.
 
 Which cells a replicate holds is decided by the role and the size of a set alone, so that replicates of two candidates
 that were made from the same noise are paired. Drawing adds noise to that of the cells: with w how often each of the n
@@ -42,7 +42,7 @@ class BootstrapDraws:
 class Shares:
     """``of_cells`` (1 + B + S, n) float32: what each cell counts in the mean of all, of each replicate, of each seed.
 
-    ``noise`` (1 + B + S,) as in Drawn.
+    ``noise`` (1 + B + S,) as in BootstrapDraws.
     """
 
     of_cells: np.ndarray
@@ -50,7 +50,7 @@ class Shares:
 
 
 def drawn(by_seed: Sequence[np.ndarray], role: str, resamples: int) -> BootstrapDraws:
-    """Of cells (n, G) of each noise seed; measured cells are one entry."""
+    """Bootstrap samples of cells (n, G) of each noise seed; measured cells are one entry."""
     cells = np.concatenate(by_seed) if len(by_seed) > 1 else by_seed[0]
     found = shares(tuple(map(len, by_seed)), role, resamples)
     logs = np.log2(found.of_cells @ cells + np.float32(PSEUDO))
@@ -60,7 +60,7 @@ def drawn(by_seed: Sequence[np.ndarray], role: str, resamples: int) -> Bootstrap
 
 @lru_cache(maxsize=MOST_KEPT)
 def shares(sizes: tuple[int, ...], role: str, resamples: int) -> Shares:
-    """Of a set that has so many cells of each seed; not to be changed in place."""
+    """Shares for a set with ``sizes`` cells of each seed. Do not change them in place."""
     draw = np.random.default_rng([zlib.crc32(role.encode()), *sizes])
     seeds = len(sizes)
     of_seed = draw.multinomial(seeds, np.full(seeds, 1 / seeds), size=resamples)

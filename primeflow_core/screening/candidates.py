@@ -1,4 +1,4 @@
-"""The conditions a screen ranks: singles, pairs or triples of what a model knows, or a list; the rest is refused."""
+"""The candidates of a screen: singles, pairs or triples of known perturbations, or a list; others are refused."""
 
 import csv
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -7,7 +7,8 @@ from itertools import combinations, islice, product
 from pathlib import Path
 from typing import Any, Literal
 
-from primeflow_core.data.conditions import SEPARATOR, Condition, Perturbation, parse_perturbations
+from primeflow_core.data.conditions import Condition, Perturbation, parse_perturbations
+from primeflow_core.data.layout import SEPARATOR
 from primeflow_core.errors import ConditionError, DataError, SettingError
 from primeflow_core.model_store.available_conditions import Catalogue, Covariates
 from primeflow_core.models.checkpoint import Manifest
@@ -24,7 +25,7 @@ _Measured = Mapping[Covariates, Mapping[str, set[float]]]
 
 @dataclass(frozen=True)
 class Refusal:
-    """What was asked for and cannot be screened."""
+    """A candidate that cannot be screened, and why."""
 
     label: str
     why: str
@@ -178,7 +179,7 @@ def _with_labels(path: Path, names: Sequence[str], rows: list[dict[str, str]]) -
 
 
 class _Asking:
-    """What one request takes from a model, and what it was refused; looked up from sets, for lists of 100,000."""
+    """One request for candidates: what is kept and what is refused. Look-ups use sets, for lists of 100,000."""
 
     def __init__(self, manifest: Manifest, doses: Doses) -> None:
         if isinstance(doses, tuple) and not all(dose > 0 for dose in doses):

@@ -1,7 +1,8 @@
 """Products of the effects of one candidate and its parts, of all its cells, of its replicates and of each noise seed.
 
 Those of evaluation.effect_products, whose parts and controls are prepared once and kept, so that one more combination
-costs its own means alone. Drawing cells adds noise of known size to each replicate (drawn.py), which is taken off too.
+costs its own means alone. Resampling adds noise of known size to each replicate
+(bootstrap_draws.py), which is subtracted too.
 """
 
 from collections.abc import Sequence
@@ -14,7 +15,7 @@ from primeflow_core.screening.bootstrap_draws import BootstrapDraws, change, wit
 
 
 def sizes(one: BootstrapDraws, control: BootstrapDraws) -> np.ndarray:
-    """(1 + B + S,) lengths of the log2 change, freed of noise; 0 where it is no longer than its noise."""
+    """(1 + B + S,) sizes of the log2 change, corrected for noise; 0 where a change is no larger than its noise."""
     weight = gene_weight([one.profile], control.profile)
     effects = change(one, control)
     seeds = len(one.by_seed)

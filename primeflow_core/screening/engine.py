@@ -2,7 +2,7 @@
 
 A task is two paths and the number of a shard. Its worker loads the model once, makes the cells, and writes the rows
 into the folder; nothing comes back but the number, so that no process holds more however many candidates there are.
-A worker that is lost takes a shard with it, which another one screens again.
+If a worker is lost, another one screens its shard again.
 """
 
 import threading
@@ -56,10 +56,10 @@ def run_here(parts: Parts, model: Path, on_done: OnDone, checkpoint: Callable[[]
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """Torch and BLAS on one thread, on which sums do not hang on the number of cores."""
+    """Torch and BLAS on one thread, so that sums do not depend on the number of cores."""
     import torch
 
-    # It counts the threads when first entered, and would find one for ever.
+    # It counts the threads when first entered; entered here for the first time it would always count one.
     with single_threaded_blas():
         pass
     before = torch.get_num_threads()
@@ -114,17 +114,18 @@ def _share_out(client: "Client", parts: Parts, model: Path, missing: Sequence[in
             running.update(sent(1))
     except KilledWorker as error:
         raise SettingError(
-            "Workers ended again and again over one shard, most likely for want of memory. Run the same command with "
+            "Workers stopped repeatedly on one shard, most likely because memory ran out. Run the same command with "
             "fewer workers; finished shards are kept."
         ) from error
     except (CancelledError, CommClosedError) as error:
         raise SettingError(
-            "The scheduler has gone. Run the same command again once it is back; finished shards are kept."
+            "The connection to the scheduler was lost. Run the same command again when the scheduler is back; finished "
+            "shards are kept."
         ) from error
 
 
 def screen_shard(folder: str, model: str, shard: int) -> int:
-    """A task: screen ``shard`` of the screen in ``folder`` and write it there; returns its number.
+    """A Dask task: screen ``shard`` of the screen in ``folder``, write it there, return its number.
 
     One at a time in a process, whatever threads its worker has.
     """
@@ -136,14 +137,14 @@ def screen_shard(folder: str, model: str, shard: int) -> int:
 
 @lru_cache(maxsize=1)
 def _kept(folder: str, model: str, fingerprint: str) -> "tuple[Parts, WorkerContext]":
-    """The screen that this worker works for and its bench, read once; another fingerprint is another screen."""
+    """This worker's screen and its context, read once; another fingerprint is another screen."""
     from primeflow_core.screening.worker_context import WorkerContext
 
     return Parts.opened(Path(folder)), WorkerContext.opened(Path(folder), Path(model))
 
 
 def _wait_to_see(parts: Parts) -> None:
-    """Network file systems show a file that another machine has written a little later."""
+    """Wait: network file systems show files of other machines with a delay."""
     until = time.monotonic() + SECONDS_TO_SEE
     while absent := set(range(len(parts.order.shards))) - parts.listed():
         if time.monotonic() > until:

@@ -1,108 +1,42 @@
-"""What a screen looks for: the state, genes, size or interaction that candidates are ranked by."""
+"""What a screen looks for: a goal of ``goals.registry`` with the state or the genes that it needs."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from enum import StrEnum
 from typing import Any
 
 from primeflow_core.data.conditions import Condition
 from primeflow_core.errors import SettingError
-
-
-class GoalKind(StrEnum):
-    """The measure that is ranked by.
-
-    effect: the length of the log2 change against control, freed of noise. target and direction: unbiased energy
-    distance to measured cells, and the cosine with their change. genes: mean log2 change of genes to raise, those to
-    lower counted negative, targeted ones left out. moves: the log2 change of one gene, either way. synergy and
-    suppression: the length of a combination's change as a share of the sum of its parts', large or small.
-    """
-
-    EFFECT = "effect"
-    TARGET = "target"
-    DIRECTION = "direction"
-    GENES = "genes"
-    MOVES = "moves"
-    SYNERGY = "synergy"
-    SUPPRESSION = "suppression"
-
-
-OF_COMBINATIONS = (GoalKind.SYNERGY, GoalKind.SUPPRESSION)
-TOWARDS = (GoalKind.TARGET, GoalKind.DIRECTION)
-UNITS = {
-    GoalKind.EFFECT: "length of the log2 change",
-    GoalKind.TARGET: "energy distance to the target",
-    GoalKind.DIRECTION: "cosine with the target's change",
-    GoalKind.GENES: "mean log2 change, wanted direction",
-    GoalKind.MOVES: "log2 change of the gene",
-    GoalKind.SYNERGY: "size, as a share of the sum of its parts",
-    GoalKind.SUPPRESSION: "size, as a share of the sum of its parts",
-}
-UNSCORED = {
-    GoalKind.DIRECTION: "no gene changes",
-    GoalKind.GENES: "they target every gene of the lists themselves",
-    GoalKind.MOVES: "they target the gene itself",
-    GoalKind.SYNERGY: "the sum of their parts is no larger than its noise",
-    GoalKind.SUPPRESSION: "the sum of their parts is no larger than its noise",
-}
-"""Why a candidate can be without a score; by the other goals all have one."""
+from primeflow_core.screening.goals.record import GoalRecord, Need
+from primeflow_core.screening.goals.registry import goal_record
 
 
 @dataclass(frozen=True)
 class Goal:
-    """``raised`` and ``lowered`` genes for genes, one gene ``raised`` for moves, ``target`` for target and direction.
+    """``kind``: the name of a record. ``raised`` and ``lowered``: genes; a goal for one gene has it in ``raised``.
+    ``target``: the state to come near to.
 
-    Raises SettingError for what does not belong together.
+    Raises SettingError for an unknown goal, and for what does not belong together.
     """
 
-    kind: GoalKind
+    kind: str
     raised: tuple[str, ...] = ()
     lowered: tuple[str, ...] = ()
     target: Condition | None = None
 
     def __post_init__(self) -> None:
-        listed = len(self.raised) + len(self.lowered)
-        if (self.kind is GoalKind.GENES) != (listed > 0) and self.kind is not GoalKind.MOVES:
-            raise SettingError("The goal genes needs genes to raise or to lower, and no other goal takes them.")
-        if self.kind is GoalKind.MOVES and (len(self.raised) != 1 or self.lowered):
-            raise SettingError("The goal moves asks for one gene.")
-        if (self.kind in TOWARDS) != (self.target is not None):
-            raise SettingError("The goals target and direction need a target state, and no other goal takes one.")
-        if self.kind is GoalKind.DIRECTION and self.target is not None and self.target.is_control:
-            raise SettingError(
-                "Unperturbed cells do not differ from control cells, so no direction leads to them. Choose a perturbed "
-                "state, or the goal target, which asks who comes nearest to unperturbed cells."
-            )
-        if both := sorted(set(self.raised) & set(self.lowered)):
-            raise SettingError(f"{', '.join(both)} cannot be raised and lowered at once. Name it in one list.")
+        _check_genes(self)
+        _check_target(self)
 
     @property
-    def larger_is_better(self) -> bool:
-        return self.kind not in (GoalKind.TARGET, GoalKind.SUPPRESSION)
-
-    @property
-    def both_ways(self) -> bool:
-        """Whether the size of a score is what counts, whatever its sign."""
-        return self.kind is GoalKind.MOVES
-
-    @property
-    def unit(self) -> str:
-        """What a score is, for a heading."""
-        return UNITS[self.kind]
+    def record(self) -> GoalRecord:
+        return goal_record(self.kind)
 
     @property
     def sentence(self) -> str:
         """What is asked, as the heading of a ranking; for instance ``Which candidates raise HBG2 and lower CD34?``"""
         target = self.target.label if self.target is not None else ""
-        return {
-            GoalKind.EFFECT: "Which candidates change the cells most?",
-            GoalKind.TARGET: f"Which candidates bring the cells nearest to {target}?",
-            GoalKind.DIRECTION: f"Which candidates move the cells in the direction of {target}?",
-            GoalKind.GENES: f"Which candidates {_wanted(self.raised, self.lowered)}?",
-            GoalKind.MOVES: f"What moves {''.join(self.raised)}?",
-            GoalKind.SYNERGY: "Which combinations do more than the sum of their parts?",
-            GoalKind.SUPPRESSION: "Which combinations do less than the sum of their parts?",
-        }[self.kind]
+        wanted = _wanted(self.raised, self.lowered)
+        return self.record.question.format(target=target, wanted=wanted, gene="".join(self.raised))
 
     def to_json(self) -> dict[str, Any]:
         return {**asdict(self), "target": self.target.to_json() if self.target is not None else None}
@@ -110,7 +44,29 @@ class Goal:
     @staticmethod
     def from_json(data: dict[str, Any]) -> "Goal":
         target = None if data["target"] is None else Condition.from_json(data["target"])
-        return Goal(GoalKind(data["kind"]), tuple(data["raised"]), tuple(data["lowered"]), target)
+        return Goal(data["kind"], tuple(data["raised"]), tuple(data["lowered"]), target)
+
+
+def _check_genes(goal: Goal) -> None:
+    need, listed = goal.record.need, len(goal.raised) + len(goal.lowered)
+    if need is Need.ONE_GENE and (len(goal.raised) != 1 or goal.lowered):
+        raise SettingError(f"The goal {goal.kind} asks for one gene.")
+    if need is Need.GENE_LISTS and not listed:
+        raise SettingError(f"The goal {goal.kind} needs genes to raise or to lower.")
+    if need in (Need.NOTHING, Need.TARGET) and listed:
+        raise SettingError(f"The goal {goal.kind} takes no genes to raise or to lower.")
+    if both := sorted(set(goal.raised) & set(goal.lowered)):
+        raise SettingError(f"{', '.join(both)} cannot be raised and lowered at once. Name it in one list.")
+
+
+def _check_target(goal: Goal) -> None:
+    record = goal.record
+    if record.need is Need.TARGET and goal.target is None:
+        raise SettingError(f"The goal {goal.kind} needs a target state.")
+    if record.need is not Need.TARGET and goal.target is not None:
+        raise SettingError(f"The goal {goal.kind} takes no target state.")
+    if record.control_refused and goal.target is not None and goal.target.is_control:
+        raise SettingError(record.control_refused)
 
 
 def _wanted(raised: Sequence[str], lowered: Sequence[str]) -> str:

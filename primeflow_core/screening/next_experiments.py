@@ -4,7 +4,7 @@ Chosen one after the other, each the largest promising (1 + uncertain) different
 others whose interval has a worse better end. uncertain: the same of the width of the interval and of how far the sum
 of single effects disagrees, averaged. different: the smallest angle between its log2 changes and those
 of one already chosen, 1 for a right angle and more, or without changes 1 - the largest share of perturbations in
-common. It multiplies, for what promises most is often one strong part with any other: many times the same experiment.
+common. It is a factor: the most promising candidates often share one strong part: many times the same experiment.
 """
 
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
@@ -121,10 +121,12 @@ def _greedy(
 
 def _promise(promising: float, others: int) -> str:
     if not others:
-        return "The only candidate left to choose"
+        return "The only remaining candidate"
     share = f"{100 * promising:.0f}"
     return (
-        "Promises least of those looked at" if share == "0" else f"May be better than {share} % of the others looked at"
+        "Least promising of those considered"
+        if share == "0"
+        else f"May be better than {share} % of the others considered"
     )
 
 

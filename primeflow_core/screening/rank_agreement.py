@@ -139,9 +139,9 @@ def _chance_of(hits: float, conditions: int, best: int) -> float:
 
 
 def _turned(scores: np.ndarray, goal: Goal) -> np.ndarray:
-    return scores if goal.both_ways else goodness(scores, goal)
+    return scores if goal.record.both_ways else goodness(scores, goal)
 
 
 def _size(turned: np.ndarray, goal: Goal) -> np.ndarray:
     """What counts; a replicate without a number stays the worst."""
-    return np.where(np.isneginf(turned), turned, np.abs(turned)) if goal.both_ways else turned
+    return np.where(np.isneginf(turned), turned, np.abs(turned)) if goal.record.both_ways else turned

@@ -10,10 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from primeflow_core.evaluation.bootstrap import COVERAGE
-from primeflow_core.screening.goal import Goal, GoalKind
+from primeflow_core.screening.goal import Goal
 
 ENDS = ((1 - COVERAGE) / 2, (1 + COVERAGE) / 2)
-LENGTHS = (GoalKind.EFFECT, GoalKind.SYNERGY, GoalKind.SUPPRESSION)
 FIRST_BLOCK, BLOCK = 8, 4096
 
 
@@ -37,9 +36,9 @@ class Placing:
 
 def goodness(scores: np.ndarray, goal: Goal) -> np.ndarray:
     """Scores of any shape, turned so that more is better."""
-    if goal.both_ways:
+    if goal.record.both_ways:
         return np.abs(scores)
-    return scores if goal.larger_is_better else -scores
+    return scores if goal.record.larger_is_better else -scores
 
 
 def placed(scores: np.ndarray, replicates: np.ndarray, names: Sequence[str], goal: Goal) -> Placing:
@@ -96,7 +95,7 @@ def _intervals(
     scores: np.ndarray, replicates: np.ndarray, best_first: np.ndarray, goal: Goal
 ) -> tuple[np.ndarray, np.ndarray]:
     low, middle, high = quantiles(replicates, (ENDS[0], 0.5, ENDS[1]))[:, best_first]
-    least, most = (-1.0, 1.0) if goal.kind is GoalKind.DIRECTION else (0.0 if goal.kind in LENGTHS else -np.inf, np.inf)
+    least, most = goal.record.least, goal.record.most
     return np.maximum(scores + low - middle, least), np.minimum(scores + high - middle, most)
 
 

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from primeflow_core.data.conditions import Condition, parse_perturbations
-from primeflow_core.screening.goal import OF_COMBINATIONS, UNSCORED, Goal
+from primeflow_core.screening.goal import Goal
 from primeflow_core.screening.rank_uncertainty import Placing, placed
 from primeflow_core.screening.screen_spec import ScreenOrder
 from primeflow_core.wording import counted
@@ -93,13 +93,13 @@ def without_score(table: pd.DataFrame, goal: Goal) -> str:
     count = int(table["score"].isna().sum())
     if not count:
         return ""
-    why = f": {UNSCORED[goal.kind]}" if goal.kind in UNSCORED else ""
+    why = f": {goal.record.unscored}" if goal.record.unscored else ""
     verb = "has" if count == 1 else "have"
     return f"{count:,} of {counted(len(table), 'candidate')} {verb} no score, and so no rank{why}."
 
 
 def contains_target(labels: Iterable[str], goal: Goal) -> np.ndarray:
-    """(N,) whether each candidate has all perturbations of the goal's target: that it comes near to it is no news."""
+    """(N,) whether each candidate has all perturbations of the goal's target, so that a near score is expected."""
     wanted = {part.name for part in goal.target.perturbations} if goal.target is not None else set()
     held = ({part.name for part in parse_perturbations(label)} for label in labels)
     return np.array([bool(wanted) and wanted <= names for names in held], dtype=bool)
@@ -109,7 +109,7 @@ def by_predicted_parts(table: pd.DataFrame, goal: Goal) -> np.ndarray:
     """(N,) whether a combination was scored against its parts as the model predicts them, since not all of them were
     measured alone."""
     scored, measured = (np.isfinite(table[name].to_numpy(np.float64)) for name in ("score", "magnitude"))
-    found: np.ndarray = scored & ~measured & (goal.kind in OF_COMBINATIONS)
+    found: np.ndarray = scored & ~measured & goal.record.share_of_sum
     return found
 
 

@@ -26,6 +26,7 @@ from primeflow_core.models.baselines.measured import TrainingMeans
 from primeflow_core.models.sampling_plan import SamplingPlan
 from primeflow_core.prediction.control_rows import control_rows, in_training
 from primeflow_core.runtime.atomic_files import replaced
+from primeflow_core.runtime.json_text import parse_json
 
 if TYPE_CHECKING:
     from primeflow_core.model_store.available_conditions import Covariates
@@ -229,7 +230,7 @@ def _unnamed(cells: Cells) -> Cells:
 
 
 def _from_arrays(stored: dict[str, np.ndarray], name: str) -> Reference:
-    said = json.loads(stored["said"].tobytes().decode())
+    said = parse_json(stored["said"].tobytes().decode())
     genes = tuple(said["genes"])
     condition_of = stored["condition_of"]
     shape = (len(condition_of), len(genes))

@@ -1,4 +1,4 @@
-"""The predicted cells of a screen, which its workers throw away: made again, the same, for who wants to keep them."""
+"""The predicted cells of a screen, made again identically for users who want to keep them; workers keep none."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -14,7 +14,7 @@ from primeflow_core.screening.screen_spec import ScreenOrder
 def whole_cells(order: ScreenOrder, model: Path, folder: Path, on_done: Callable[[int], None]) -> int:
     """Write the cells of every shard and noise seed to an .h5ad of its own in ``folder``; returns how many files.
 
-    A file that is there is kept, so that a run that was killed goes on. ``on_done`` hears how many are. Raises
+    Existing files are kept, so that a run that was killed resumes. ``on_done`` hears how many are. Raises
     CheckpointError, and SettingError where ``folder`` cannot be written to.
     """
     check_can_write(folder / "cells.h5ad")

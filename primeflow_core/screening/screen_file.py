@@ -19,8 +19,9 @@ from primeflow_core.data.gene_names import current_symbol
 from primeflow_core.errors import DataError, PrimeflowError, SettingError
 from primeflow_core.models.checkpoint import Manifest, of_model
 from primeflow_core.runtime.atomic_files import replaced
+from primeflow_core.runtime.json_text import parse_json
 from primeflow_core.runtime.provenance import versions
-from primeflow_core.screening.goal import Goal, GoalKind
+from primeflow_core.screening.goal import Goal
 from primeflow_core.screening.next_experiments import RULE, next_experiments
 from primeflow_core.screening.next_experiments import columns as next_columns
 from primeflow_core.screening.ranking import TEXTS, WHOLE, columns, with_places
@@ -66,14 +67,14 @@ def about(
     refused: Iterable[tuple[str, str]],
     controls: Literal["measured", "predicted"],
 ) -> dict[str, Any]:
-    """What must be known to make a screen again, and to read it; ``refused``: label and reason of what was not ranked;
+    """What is needed to repeat a screen, and to read it; ``refused``: label and reason of what was not ranked;
     ``controls``: what changes are measured from."""
     said = _from_json(order.to_json())
     return {
         **of_model(manifest),
         "simulated": manifest.simulated,
         "sentence": order.goal.sentence,
-        "unit": order.goal.unit,
+        "unit": order.goal.record.unit,
         "covariates": [column for column, _ in manifest.vocabulary.covariates],
         "controls": controls,
         "refused": [list(each) for each in refused],
@@ -111,8 +112,9 @@ def read_screen(path: Path) -> Screen:
     try:
         return _screen(pq.read_table(path))
     except (OSError, pa.ArrowException, KeyError, TypeError, ValueError, AttributeError, PrimeflowError) as error:
+        reason = str(error).rstrip(".")
         raise DataError(
-            f"{path} cannot be read as a ranking: {error}. Name a file that `screen` wrote, or screen again."
+            f"{path} cannot be read as a ranking: {reason}. Name a file that `screen` wrote, or screen again."
         ) from error
 
 
@@ -123,7 +125,7 @@ def moves(screen: Screen, gene: str) -> Screen:
     Raises SettingError for a gene that is not there, or a screen without changes.
     """
     place = _place_of(gene, screen)
-    goal = Goal(GoalKind.MOVES, (screen.genes[place],))
+    goal = Goal("moves", (screen.genes[place],))
     change, error = (each[:, place].astype(np.float64) for each in (screen.changes, screen.change_errors))
     own = _targeting(screen.table["perturbation"], _symbol(screen.genes[place]))
     draws = np.random.default_rng(0).standard_normal((len(change), RESAMPLES))
@@ -137,7 +139,7 @@ def moves(screen: Screen, gene: str) -> Screen:
 def _asking(said: Mapping[str, Any], goal: Goal) -> dict[str, Any]:
     """``about`` of the same candidates with another goal."""
     order = {**said["order"], "goal": _from_json(goal.to_json())}
-    return {**said, "order": order, "sentence": goal.sentence, "unit": goal.unit, "read_from": said["sentence"]}
+    return {**said, "order": order, "sentence": goal.sentence, "unit": goal.record.unit, "read_from": said["sentence"]}
 
 
 def _from_json(data: Mapping[str, Any]) -> dict[str, Any]:
@@ -149,7 +151,7 @@ def _from_json(data: Mapping[str, Any]) -> dict[str, Any]:
 def _place_of(gene: str, screen: Screen) -> int:
     if not len(screen.changes):
         raise SettingError(
-            "This ranking was kept without the change of every gene, which is needed to tell what moves one. "
+            "This ranking was kept without the change of every gene, which is needed to find what moves a gene. "
             "Screen again with --changes."
         )
     if gene in screen.genes:
@@ -192,12 +194,22 @@ def _records(table: pd.DataFrame) -> dict[str, Any]:
     return {"columns": list(table), "rows": [[None if pd.isna(value) else value for value in row] for row in rows]}
 
 
-def _screen(read: pa.Table) -> Screen:
-    said = json.loads((read.schema.metadata or {}).get(SAID, b"null"))
+def _said(read: pa.Table) -> dict[str, Any]:
+    """What the file says of itself, checked. Raises DataError."""
+    from primeflow_core.screening.screen_schema import ScreenFile
+
+    text = (read.schema.metadata or {}).get(SAID, b"null")
+    said = parse_json(text)
     if not isinstance(said, dict):
-        raise DataError("it says nothing of a screen")
-    if said["format"] != FORMAT:
-        raise DataError(f"it has format {said['format']!r} and this version of PRiMeFlow reads format {FORMAT}")
+        raise DataError("it does not describe a screen")
+    if said.get("format") != FORMAT:
+        raise DataError(f"it has format {said.get('format')!r} and this version of PRiMeFlow reads format {FORMAT}")
+    ScreenFile.read(text)
+    return said
+
+
+def _screen(read: pa.Table) -> Screen:
+    said = _said(read)
     covariates = said["about"]["covariates"]
     genes = tuple(said["genes"])
     table = _table(read, covariates)

@@ -1,4 +1,4 @@
-"""A screen as a job: candidates are ranked while their rows come in, and what came in stays when it is cancelled."""
+"""A screen as a job: candidates are ranked while rows arrive, and finished rows stay when the job is cancelled."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 PREPARING, CHECKING, RANKING = "Preparing", "Checking what was held out", "Ranking"
 UNFINISHED = "unfinished"
-# Ranking what is there must not take more than this share of the time.
+# Ranking unfinished results must not take more than this share of the time.
 _SHARE_OF_RANKING, _SHORTEST_WAIT = 0.1, 1.0
 
 
@@ -113,7 +113,7 @@ def screen(
 
 
 class _Run:
-    """The rows of a screen so far, and what is told of them."""
+    """The rows of a screen so far, and the reports on them."""
 
     def __init__(
         self,

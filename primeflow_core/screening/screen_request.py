@@ -1,4 +1,4 @@
-"""From what somebody asks of a model to the order of a screen, and from its rows to a ranking with its trust."""
+"""From a request to the order of a screen, and from the screened rows to a ranking with its trust."""
 
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -21,7 +21,7 @@ from primeflow_core.models.sampling_plan import SamplingPlan
 from primeflow_core.prediction.prediction_job import ModelShelf
 from primeflow_core.screening import screen_file
 from primeflow_core.screening.candidates import Refusal
-from primeflow_core.screening.goal import TOWARDS, Goal
+from primeflow_core.screening.goal import Goal
 from primeflow_core.screening.next_experiments import columns as next_columns
 from primeflow_core.screening.next_experiments import next_experiments
 from primeflow_core.screening.ranking import best_first, matrix, ranked
@@ -116,7 +116,7 @@ def _check_columns(manifest: Manifest) -> None:
 
 
 def _check_split(data: Cells, folder: Path) -> None:
-    """Which cells were for training decides what scores are relative to, and what baselines are fitted to."""
+    """Which cells were for training decides what scores are relative to, and what the baselines learn from."""
     try:
         read_split(folder / checkpoint.SPLIT, data, unlisted="leave-out")
     except DataError as error:
@@ -127,7 +127,7 @@ def _check_split(data: Cells, folder: Path) -> None:
 
 
 def _check_needs_no_cells(goal: Goal, manifest: Manifest, target_cells: np.ndarray | None) -> None:
-    if goal.kind in TOWARDS and goal.target is not None and target_cells is None:
+    if goal.target is not None and target_cells is None:
         raise SettingError(
             f"The target {goal.target.label} was measured in {manifest.dataset}, which is not on this machine. Bring "
             "the data here, or give the cells of the target."
@@ -218,7 +218,7 @@ def finished(
 
 
 def _narrow(table: pa.Table, changes: bool) -> pa.Table:
-    """Rows with their changes in half precision: they are most of what a screen of 100,000 holds in memory."""
+    """Rows with changes in half precision: changes take most of the memory of a screen of 100,000 candidates."""
     half = pa.list_(pa.float16())
     if not changes:
         table = table.drop_columns(["change_error"])
@@ -229,7 +229,7 @@ def _narrow(table: pa.Table, changes: bool) -> pa.Table:
 
 
 def foreseen_seconds(request: Request, manifest: Manifest, conditions: int, workers: int = 1) -> float:
-    """About how long so many ``conditions`` take on ``workers`` of one thread, by the size of the network."""
+    """Expected seconds for ``conditions`` on ``workers`` of one thread each, from the size of the network."""
     shelf = ModelShelf()
     on_two_cores = shelf.expected_seconds(
         request.folder, manifest, request.cells * request.seeds * conditions, request.plan

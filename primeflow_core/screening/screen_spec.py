@@ -1,4 +1,4 @@
-"""A screen as it was asked for: everything that decides its table, and nothing else."""
+"""The specification of a screen: everything that decides its table, and nothing else."""
 
 import hashlib
 import json
@@ -13,13 +13,14 @@ from primeflow_core.data.conditions import Condition
 from primeflow_core.errors import CheckpointError, SettingError
 from primeflow_core.models import checkpoint
 from primeflow_core.models.sampling_plan import MOST_CELLS, SamplingPlan
-from primeflow_core.screening.goal import OF_COMBINATIONS, Goal
+from primeflow_core.runtime.json_text import parse_json
+from primeflow_core.screening.goal import Goal
 
 FEWEST_CELLS, FEWEST_SEEDS = 10, 2
 RESAMPLES = 200
 SHARDS, LARGEST_SHARD = 48, 64
-"""A screen is cut into about so many shards, of so many candidates at most: small enough to lose one, and to share
-them out evenly, large enough that writing one costs nothing beside screening it."""
+"""A screen has about 48 shards of at most 64 candidates: small enough to lose one and to spread the work evenly, large
+enough that writing one costs little compared with screening it."""
 
 
 @dataclass(frozen=True)
@@ -54,12 +55,12 @@ class ScreenOrder:
             )
         if not self.candidates:
             raise SettingError("There is no candidate to screen.")
-        if self.goal.kind in OF_COMBINATIONS and any(len(c.perturbations) < 2 for c in self.candidates):
+        if self.goal.record.combinations_only and any(len(c.perturbations) < 2 for c in self.candidates):
             raise SettingError(f"The goal {self.goal.kind} ranks combinations; leave single perturbations out.")
 
     @cached_property
     def everything(self) -> tuple[Condition, ...]:
-        """The checked conditions, so that the trust in a ranking is known early, then the candidates."""
+        """The checked conditions first, so that trust is known early, then the candidates."""
         return tuple(dict.fromkeys((*self.checked, *self.candidates)))
 
     @cached_property
@@ -79,6 +80,14 @@ class ScreenOrder:
         plain = {name: getattr(self, name) for name in ("model", "weights", "reference", "cells", "resamples")}
         plain |= {name: [one.to_json() for one in getattr(self, name)] for name in ("candidates", "checked")}
         return {**plain, "goal": self.goal.to_json(), "seeds": list(self.seeds), "plan": asdict(self.plan)}
+
+    @staticmethod
+    def from_text(text: str) -> "ScreenOrder":
+        """Raises PrimeflowError, which says what is wrong, for anything but the JSON of ``to_json``."""
+        from primeflow_core.screening.order_schema import OrderFile
+
+        OrderFile.read(text)
+        return ScreenOrder.from_json(parse_json(text))
 
     @staticmethod
     def from_json(data: dict[str, Any]) -> "ScreenOrder":

@@ -1,4 +1,4 @@
-"""What a shard holds: a row for each condition screened, with what is needed to rank it and to show it."""
+"""The columns of a shard: one row for each screened condition, with what ranking and showing it need."""
 
 from collections.abc import Sequence
 
@@ -20,7 +20,7 @@ def schema(covariates: Sequence[str]) -> pa.Schema:
     position: in ``ScreenOrder.everything``. perturbation: the condition's label. score: that of the goal, over all
     seeds; replicates: (resamples,) of it over cells and seeds, drawn alike for all conditions, so that differences of
     two rows are paired; by_seed: it for every noise seed alone. sum_score: that of the sum of single effects. size:
-    length of the log2 change, freed of noise. genes_up, genes_down: as Explore counts them. interaction (a Kind,
+    size of the log2 change, corrected for noise. genes_up, genes_down: as Explore counts them. interaction (a Kind,
     empty for a single), share, magnitude, direction, dominance, explained, dominant: as in evaluation.interaction,
     against the parts measured alone; predicted_magnitude: against the parts as predicted, measured from controls as
     predicted. change and change_error: (G,) log2 change and its standard error. Numbers are NaN, and texts empty, where

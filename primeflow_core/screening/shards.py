@@ -1,10 +1,9 @@
 """The folder in which a screen works: its order, its reference and a parquet file of every finished shard.
 
 ``OUT.parquet`` has ``OUT.parquet.parts`` beside it, until it is written itself. Whoever shares the folder can screen a
-shard of it, and a screen that was killed goes on where its files end.
+shard of it, and a screen that was killed resumes where its files end.
 """
 
-import json
 import re
 import socket
 import weakref
@@ -19,6 +18,7 @@ import pyarrow.parquet as pq
 from primeflow_core.errors import DataError, PrimeflowError, SettingError
 from primeflow_core.runtime.atomic_files import check_can_write, remove_partial, replaced, write_json, write_text
 from primeflow_core.runtime.folder_lock import LOCK, let_go, locked
+from primeflow_core.runtime.json_text import read_text
 from primeflow_core.screening.screen_spec import ScreenOrder
 from primeflow_core.wording import counted
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 ORDER, REFERENCE, FINGERPRINT = "order.json", "reference.npz", "fingerprint.txt"
 _OURS = re.compile(rf"{ORDER}|{REFERENCE}|{FINGERPRINT}|shard-\d+\.parquet|\..*\.partial")
 _OF_SCREEN = b"primeflow.screen"
-_AGAIN = "Run the same command again: it screens that shard anew."
+_AGAIN = "Run the same command again: it screens that shard again."
 
 
 class Parts:
@@ -72,13 +72,13 @@ class Parts:
     def opened(folder: Path) -> "Parts":
         """For a worker, which shares the folder. Raises SettingError where it does not see it."""
         try:
-            order = ScreenOrder.from_json(json.loads((folder / ORDER).read_text(encoding="utf-8")))
+            text = (folder / ORDER).read_text(encoding="utf-8")
         except OSError as error:
             raise SettingError(
                 f"The worker on {socket.gethostname()} cannot read {folder / ORDER} ({error.strerror}). Workers need "
                 "the folder of --out under the same path: choose an --out that all machines share."
             ) from error
-        parts = Parts(folder, order)
+        parts = Parts(folder, ScreenOrder.from_text(text))
         parts._check_is_still_ours()
         return parts
 
@@ -87,7 +87,7 @@ class Parts:
             self._check_same_screen()
         else:
             self._clear_beginnings()
-        # Anew when taken up too, since workers read them and this process knows them anyway.
+        # Also written again on resume: workers read these files, and this process has their content anyway.
         reference.write(self.folder / REFERENCE)
         write_json(self.folder / ORDER, self.order.to_json())
         write_text(self.folder / FINGERPRINT, self._fingerprint + "\n")
@@ -95,7 +95,7 @@ class Parts:
 
     def _check_same_screen(self) -> None:
         begun = self._begun_for()
-        # Where the one file is damaged the other tells.
+        # If one file is damaged, the other one tells.
         found = fingerprint_in(self.folder) or (begun.fingerprint if begun else "")
         if found == self._fingerprint:
             return
@@ -109,16 +109,16 @@ class Parts:
     def _begun_for(self) -> ScreenOrder | None:
         """What the folder was begun for; None where that cannot be read."""
         try:
-            return ScreenOrder.from_json(json.loads((self.folder / ORDER).read_text(encoding="utf-8")))
-        except (OSError, ValueError, KeyError, TypeError, AttributeError, PrimeflowError):
+            return ScreenOrder.from_text(read_text(self.folder / ORDER))
+        except PrimeflowError:
             return None
 
     def _clear_beginnings(self) -> None:
-        """Of a run that was killed before its order was whole; any shards would be of another."""
+        """Remove files of a run that was killed before its order was written; shards would be of another screen."""
         files = sorted(file for file in self.folder.iterdir() if file.name != LOCK)
         if strange := [file.name for file in files if not _OURS.fullmatch(file.name)]:
             raise SettingError(
-                f"{self.folder} holds {strange[0]!r}, which is no part of a screen. Choose another --out, or move "
+                f"{self.folder} holds {strange[0]!r}, which is not part of a screen. Choose another --out, or move "
                 "the folder away."
             )
         for file in files:
@@ -150,7 +150,7 @@ class Parts:
             pq.write_table(marked, temporary, compression="zstd", write_page_checksum=True)
 
     def _check_is_still_ours(self) -> None:
-        """A worker may outlive its screen, and must not write into the next one that works in this folder."""
+        """A worker may outlive its screen, and must not write into the next screen in this folder."""
         if fingerprint_in(self.folder) != self._fingerprint:
             raise SettingError(
                 f"{self.folder} no longer holds the screen {_shown(self._fingerprint)}, or another version of "
@@ -168,7 +168,7 @@ class Parts:
             raise DataError(f"{path} is missing or damaged. {_AGAIN}") from error
         ours = (table.schema.metadata or {}).get(_OF_SCREEN) == self._fingerprint.encode()
         if not ours or found != list(self.order.shards[shard]):
-            raise DataError(f"{path} is no shard of this screen. {_AGAIN}")
+            raise DataError(f"{path} is not a shard of this screen. {_AGAIN}")
         return table.replace_schema_metadata(None)
 
     def rows(self) -> Iterator[pa.Table]:
@@ -205,7 +205,7 @@ class Parts:
 
 
 def fingerprint_in(folder: Path) -> str:
-    """That of the screen that works in ``folder``; empty where there is none."""
+    """Fingerprint of the screen in ``folder``; empty where there is none."""
     with suppress(OSError, UnicodeDecodeError):
         return (folder / FINGERPRINT).read_text(encoding="utf-8").strip()
     return ""

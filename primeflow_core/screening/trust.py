@@ -1,5 +1,5 @@
-"""How far a ranking can be trusted: the same goal on held-out conditions, ranked by the model, by the baselines
-and by the experiment.
+"""How far a ranking can be trusted: the same goal on held-out conditions, ranked by the model, by the baselines and by
+the experiment.
 
 Measured scores are relative to controls that training did not use, all others to training controls (comparison.py).
 """
@@ -48,7 +48,7 @@ class Checked:
 
 @dataclass(frozen=True)
 class Trust:
-    """``rows``: the model's, then those of the baselines; ``refused``: labels of baselines that score too few.
+    """``rows``: the model's, then those of the baselines; ``refused``: labels of those that score too few conditions.
 
     ``what``: what was held out, in the plural. ``simulated``: the experiment is simulated, and sentences say so.
     """
@@ -105,8 +105,8 @@ def trust_of(
     """Of the checked conditions among ``rows`` (screening.rows) that ``measured`` has cells (m, G) of.
 
     ``held_out_controls``: (k, G) of each context, which training did not use. Baselines make as many cells as the
-    model, fewer where they would have to repeat one, and are scored like it; one that scores fewer than 3 is left out.
-    None for fewer than 3 conditions that the experiment and the model both have a score of.
+    model, fewer where they would have to repeat one, and are scored like it; one that scores fewer than 3 conditions is
+    left out. None for fewer than 3 conditions that the experiment and the model both have a score of.
     """
     at = _places(rows, order, measured)
     judge = _GoalScorer(scorer, order, reference)

@@ -14,7 +14,7 @@ MODEL, MODEL_LABEL = "model", "The model"
 
 
 def without_trust(data: str, fewest: int, *, predicted_controls: bool, simulated: bool) -> str:
-    """What stands above a ranking whose trust cannot be told. ``data``: what the model was trained on; ``fewest``: how
+    """The text above a ranking that could not be checked. ``data``: what the model was trained on; ``fewest``: how
     many held-out conditions would be needed."""
     measured = "simulated" if simulated else "measured"
     why = (
@@ -23,19 +23,19 @@ def without_trust(data: str, fewest: int, *, predicted_controls: bool, simulated
         else f"fewer than {fewest} held-out conditions like the candidates were {measured} and have a score"
     )
     return (
-        f"Nothing {measured} backs this ranking: {why}. How far to trust it cannot be told; take it as the model's "
-        "guess."
+        f"This ranking could not be checked against {measured} cells: {why}. We cannot say how far to trust it. Treat "
+        "it as the model's guess."
     )
 
 
 def label_of(name: str) -> str:
-    """What people call the model or a baseline."""
+    """The display name of the model or of a baseline."""
     labels = {MODEL: MODEL_LABEL} | {baseline.name: baseline.label for baseline in all_baselines()}
     return labels.get(name, name)
 
 
 def sentences(rows: "Sequence[TrustRow]", what: str, refused: Sequence[str], *, simulated: bool) -> tuple[str, ...]:
-    """Of the model's row, then those of the baselines; ``what``: what was held out; ``refused``: those without one."""
+    """``rows``: the model's, then the baselines'; ``what``: what was held out; ``refused``: baselines without a row."""
     measured = "simulated" if simulated else "measured"
     model, baselines = rows[0], rows[1:]
     said = [_of_model(model, what, measured)]
@@ -46,14 +46,16 @@ def sentences(rows: "Sequence[TrustRow]", what: str, refused: Sequence[str], *, 
     if partly := [baseline for baseline in beside if baseline not in whole and baseline.lead <= 0]:
         said.append(_of_partial_baseline(min(partly, key=lambda baseline: baseline.lead)))
     if tied := [baseline.label for baseline in baselines if not np.isfinite(baseline.spearman)]:
-        said.append(f"{_list(tied)}: the same score for all of them, so no ranking, and hits by chance.")
+        said.append(
+            f"{_list(tied)}: the same score for every condition, so there is no ranking and hits are by chance."
+        )
     if refused:
-        said.append(f"Left out, for they can score too few of these {what}: {_list(refused)}.")
+        said.append(f"Left out, because they can score too few of these {what}: {_list(refused)}.")
     if not baselines:
-        said.append("No baseline was available, so we cannot say whether a simpler rule would do as well.")
+        said.append("No baseline was available, so we cannot say whether a simple rule would rank as well.")
     said.append(
-        f"1 would be the {measured} order, 0 no order at all, −1 the reverse; brackets hold 95 % of what other cells "
-        f"and other {what} could give."
+        f"1 is the {measured} order, 0 is no order, −1 is the reverse order. Brackets are 95 % intervals over cells "
+        f"and {what}."
     )
     return tuple(said)
 
@@ -85,7 +87,9 @@ def _of_best_baseline(baseline: "TrustRow", what: str) -> str:
     if baseline.lead <= 0:
         return f"{named}: it ranks at least as well as the model, so for this goal the simple baseline is good enough."
     lead = f"{named}: the model is ahead by {baseline.lead:.2f} ({_range(baseline.lead_low, baseline.lead_high)})"
-    return f"{lead}." if baseline.lead_low > 0 else f"{lead}, too little to tell the two apart on these {what}."
+    return (
+        f"{lead}." if baseline.lead_low > 0 else f"{lead}, which is too little to tell the two apart on these {what}."
+    )
 
 
 def _of_partial_baseline(baseline: "TrustRow") -> str:

@@ -1,10 +1,9 @@
-"""Where a worker screens: the model, loaded once, and the cells that its predictions are measured from.
+"""What a worker screens with: the model, loaded once, and the cells that its predictions are measured from.
 
-Cells are predicted, summarised in one row and thrown away. A row is a function of its condition and the order alone:
+Cells are predicted, summarised in one row and discarded. A row is a function of its condition and the order alone:
 it is the same whatever shard or worker it was made in.
 """
 
-import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -19,13 +18,14 @@ from primeflow_core.evaluation.bootstrap import interval
 from primeflow_core.evaluation.effect_products import log_variance
 from primeflow_core.evaluation.response import ComparedCells, up_and_down
 from primeflow_core.models import checkpoint as model_folder
+from primeflow_core.runtime.json_text import read_text
 from primeflow_core.screening.effect_products import AgainstParts, sizes
-from primeflow_core.screening.goal import OF_COMBINATIONS
 from primeflow_core.screening.reference_cells import Reference
-from primeflow_core.screening.scoring import GoalScore, Scorer, Subject
+from primeflow_core.screening.scoring import GoalScore, Scorer
 from primeflow_core.screening.screen_spec import ScreenOrder, weights_of
 from primeflow_core.screening.shard_schema import schema
 from primeflow_core.screening.shards import ORDER, REFERENCE
+from primeflow_core.screening.subject import Subject
 
 if TYPE_CHECKING:
     from primeflow_core.models.predictor import Predictor
@@ -37,7 +37,7 @@ NOT_NEGATIVE = (0.0, np.inf)
 
 
 class WorkerContext:
-    """Screens conditions of ``order`` with a loaded model; keeps what they have in common: parts and controls.
+    """Screens conditions of ``order`` with a loaded model; caches what they share: parts and controls.
 
     Memory grows with the number of different parts, not with that of candidates.
     """
@@ -54,7 +54,7 @@ class WorkerContext:
 
     @staticmethod
     def opened(folder: Path, model: Path) -> "WorkerContext":
-        """The bench of the screen in ``folder`` with the model in the folder ``model``.
+        """The context of the screen in ``folder`` with the model in the folder ``model``.
 
         Raises CheckpointError where the model is not the one of the order, DataError where the folder is damaged.
         """
@@ -107,14 +107,14 @@ class WorkerContext:
         return [self._predictor.predict(condition, self._order.cells, plan) for plan in plans]
 
     def _alone(self, condition: Condition) -> list[np.ndarray]:
-        """One perturbation, or none, from noise of its own: it would share that of the combination otherwise."""
+        """One perturbation, or none, from its own noise; otherwise it would share that of the combination."""
         known = self._predictor.vocabulary.perturbations
         place = 0 if condition.is_control else 1 + known.index(condition.perturbations[0].name)
         return self._predicted(condition, [_own_seed(seed, place) for seed in self._order.seeds])
 
     def _sum_score(self, condition: Condition, controls: np.ndarray, scored: GoalScore) -> float:
         """A combination's magnitude is told as a share of the sum, whose own is 1."""
-        if self._order.goal.kind in OF_COMBINATIONS:
+        if self._order.goal.record.share_of_sum:
             return 1.0 if np.isfinite(scored.score) else NAN
         cells = self._reference.sum_cells(condition, len(controls), SUM_SEED)
         return NAN if cells is None else self._scorer.value(condition, cells, controls)
@@ -166,6 +166,7 @@ def _own_seed(seed: int, place: int) -> int:
 
 def _read_order(path: Path) -> ScreenOrder:
     try:
-        return ScreenOrder.from_json(json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, KeyError, TypeError, ValueError, AttributeError, PrimeflowError) as error:
-        raise DataError(f"{path} cannot be read as a screen: {error}. Delete its folder and screen again.") from error
+        return ScreenOrder.from_text(read_text(path))
+    except PrimeflowError as error:
+        reason = str(error).rstrip(".")
+        raise DataError(f"{path} cannot be read as a screen: {reason}. Delete its folder and screen again.") from error

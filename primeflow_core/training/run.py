@@ -22,7 +22,7 @@ from primeflow_core.models.predictor import Predictor
 from primeflow_core.models.sampling_plan import DIRECT, EXPONENTIAL, USUAL_STEPS, SamplingPlan
 from primeflow_core.runtime.provenance import now, versions
 from primeflow_core.training.batches import CellSource, Partners
-from primeflow_core.training.recipes.registry import Recipe
+from primeflow_core.training.recipes.recipe import Recipe
 from primeflow_core.training.trainer import Trainer
 from primeflow_core.wording import counted
 

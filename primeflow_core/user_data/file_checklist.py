@@ -13,7 +13,7 @@ from primeflow_core.data.h5ad.reading import Examined, Inspection, examine
 from primeflow_core.data.h5ad.scale import Scale
 from primeflow_core.data.h5ad.writing import is_simulated
 from primeflow_core.errors import DataError
-from primeflow_core.evaluation.agreement import FEWEST
+from primeflow_core.evaluation.defaults import FEWEST
 from primeflow_core.model_store.available_conditions import Catalogue, Covariates
 from primeflow_core.model_store.condition_matching import ConditionMatch, MatchedCondition, context_called
 from primeflow_core.models.checkpoint import Manifest

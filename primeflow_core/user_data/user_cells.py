@@ -18,12 +18,13 @@ from pathlib import Path
 import numpy as np
 import scipy.sparse as sp
 
-from primeflow_core.data.cells import Cells, Layout
+from primeflow_core.data.cells import Cells
 from primeflow_core.data.conditions import Condition
 from primeflow_core.data.gene_matching import LEAST_SHARE, match_genes
 from primeflow_core.data.h5ad.fixes import Repair
 from primeflow_core.data.h5ad.obs_columns import Wishes
 from primeflow_core.data.h5ad.reading import read_mended
+from primeflow_core.data.layout import Layout
 from primeflow_core.errors import DataError
 from primeflow_core.model_store.available_conditions import Covariates
 from primeflow_core.model_store.condition_matching import ConditionMatch

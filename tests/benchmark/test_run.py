@@ -308,7 +308,7 @@ def test_what_failed_is_told_and_recorded_and_the_end_says_so(on_disk, capsys, m
     assert main(asked) == 2
     told = capsys.readouterr()
     assert "| additive | 1 | 1 |" in told.out
-    assert "Not in the table, for they failed: ridge-seed-0." in told.out
+    assert "Not in the table, because they failed: ridge-seed-0." in told.out
     assert "1 of 2 trainings failed, and the table is without them." in told.err
     assert json.loads((on_disk / "out" / "about.json").read_text())["failed"] == {"ridge-seed-0": "it is too wet"}
     monkeypatch.undo()

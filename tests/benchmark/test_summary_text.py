@@ -9,6 +9,7 @@ from primeflow_core.benchmark.summary_text import Duel, MetricStanding, champion
 from tests.shipped_benchmarks import SCORES, rows
 
 NAN = float("nan")
+TIMES = "times as much as trainings differ"
 
 
 def table(found=None):
@@ -62,17 +63,17 @@ def test_each_baseline_is_met_by_every_metric():
     # Seeds lie .01 apart: sd .01 each, so a spread is .01414.
     _, _, additive, ridge, spread = told()
     assert additive == (
-        "Against the sum of single effects, PRiMeFlow is better on MMD GEX (by 7.1 spreads); worse on cosine (7.1)."
+        f"Against the sum of single effects, PRiMeFlow is better on MMD GEX (by 7.1 {TIMES}); worse on cosine (7.1)."
     )
-    assert ridge == "Against Ridge, PRiMeFlow is better on cosine (by 3.5 spreads) and MMD GEX (14.1)."
-    assert spread.startswith("A spread is the standard deviation")
+    assert ridge == f"Against Ridge, PRiMeFlow is better on cosine (by 3.5 {TIMES}) and MMD GEX (14.1)."
+    assert spread.startswith("How much trainings differ is the standard deviation")
 
 
 def test_it_is_said_when_primeflow_loses_everywhere():
     said = told(scored(unet=(0.45, 0.2)))
     assert "PRiMeFlow is best on none of the 2 metrics." in said
     assert (
-        "Against the sum of single effects, PRiMeFlow is worse on cosine (by 28.3 spreads) and MMD GEX (17.7)." in said
+        f"Against the sum of single effects, PRiMeFlow is worse on cosine (by 28.3 {TIMES}) and MMD GEX (17.7)." in said
     )
 
 
@@ -98,12 +99,14 @@ def test_near_the_best_is_said_but_not_as_best():
 def test_a_missing_figure_is_no_victory():
     found = rows()
     found.loc[found["model"] == "additive", "mmd_gex"] = NAN
-    assert told(found)[2].endswith("PRiMeFlow is worse on cosine (by 7.1 spreads); without a figure on MMD GEX.")
+    assert told(found)[2].endswith(
+        "PRiMeFlow is worse on cosine (by 7.1 times as much as trainings differ); without a value for MMD GEX."
+    )
     found.loc[found["model"] == "unet-tiny", "mmd_gex"] = NAN
     first, among, _, ridge, *_ = told(found)
     assert "Ridge by MMD GEX (0.310)" in first
     assert "none of the 2 metrics" in among
-    assert "without a figure on MMD GEX" in ridge
+    assert "without a value for MMD GEX" in ridge
 
 
 def test_who_is_exactly_as_good_is_named_too():
@@ -123,19 +126,19 @@ def test_within_a_spread_of_the_floor_is_not_below_it():
 
 def test_no_figure_at_all_is_said():
     found = rows().assign(mmd_gex=NAN, cosine_logfc=NAN)
-    assert told(found)[0] == "No model has a figure by any metric."
+    assert told(found)[0] == "No model has a value for any metric."
 
 
 def test_one_training_has_no_spread():
     said = told(rows(seeds=(4,)))
-    assert said[-1].startswith("One training of each")
+    assert said[-1].startswith("Each model was trained once.")
     assert said[2] == "Against the sum of single effects, PRiMeFlow is better on MMD GEX; worse on cosine."
 
 
 def test_models_that_do_not_differ_between_trainings_have_no_spreads_to_count_in():
     found = rows()
     found["mmd_gex"] = found.groupby(["model", "guidance"])["mmd_gex"].transform("mean")
-    assert told(found)[3] == "Against Ridge, PRiMeFlow is better on cosine (by 3.5 spreads) and MMD GEX."
+    assert told(found)[3] == f"Against Ridge, PRiMeFlow is better on cosine (by 3.5 {TIMES}) and MMD GEX."
 
 
 def test_primeflow_stands_with_weight_1_though_another_scores_better():
@@ -149,7 +152,7 @@ def test_primeflow_stands_with_weight_1_though_another_scores_better():
 def test_without_primeflow_or_baselines_less_is_said():
     without = {entry: values for entry, values in SCORES.items() if entry[0] not in ("unet-tiny", "ridge")}
     assert told(rows(without))[-2] == "PRiMeFlow is not among these models."
-    assert told(rows(without, seeds=(4,)))[-1].startswith("One training of each")
+    assert told(rows(without, seeds=(4,)))[-1].startswith("Each model was trained once.")
     alone = {entry: values for entry, values in SCORES.items() if entry[0] in ("unet-tiny", "cpa")}
     assert not any(line.startswith("Against") for line in told(rows(alone)))
 

@@ -8,7 +8,7 @@ import pytest
 
 from benchmarks.folds import FOLDS, classes, held_out
 from benchmarks.interactions import DESCRIBED, auroc, auroc_interval, pooled, separations
-from primeflow_core.screening.goal import Goal, GoalKind
+from primeflow_core.screening.goal import Goal
 from primeflow_core.screening.rank_agreement import GoalScores
 
 
@@ -47,7 +47,7 @@ def test_suppression_scores_low_and_a_pair_without_a_score_is_left_out():
 
 
 def test_scores_of_several_models_are_ranked_together():
-    goal = Goal(GoalKind.EFFECT)
+    goal = Goal("effect")
     lots = [{"measured": GoalScores(goal, np.array([one]), np.full((1, 3), one))} for one in (1.0, 2.0)]
     found = pooled(goal, lots)["measured"]
     assert found.value.tolist() == [1.0, 2.0]

@@ -64,7 +64,7 @@ def test_predicting_is_live_and_ends_with_the_result(watched, server):
     expect(page.get_by_text("Nothing is predicted for this question yet")).to_be_visible()
     page.locator(PREDICT).click()
     page.wait_for_selector(LIVE)
-    expect(page.get_by_text("Making 250 cells")).to_be_visible()
+    expect(page.get_by_text("Predicting 250 cells")).to_be_visible()
     watched.keep("live")
     page.wait_for_selector(PLOT)
     assert names(page)[-1] == "Predicted · 250"
@@ -80,7 +80,7 @@ def test_the_keyboard_predicts(watched, server):
 def test_cancelling_says_what_there_is(watched, server):
     page = opened(watched, server, "/?cells=5000&seed=5")
     page.locator(PREDICT).click()
-    expect(page.get_by_text(re.compile(r"Making 5,000 cells: [1-9]"))).to_be_visible()
+    expect(page.get_by_text(re.compile(r"Predicting 5,000 cells: [1-9]"))).to_be_visible()
     page.get_by_role("button", name="Cancel prediction").click()
     expect(page.get_by_text(re.compile(r"Cancelled after [\d,]+ of 5,000 cells"))).to_be_visible()
     expect(page.locator(PREDICT)).to_be_visible()
@@ -92,7 +92,7 @@ def test_loading_the_page_again_finds_the_running_job(watched, server):
     page.wait_for_selector(LIVE)
     page.reload()
     page.wait_for_selector(LIVE)
-    expect(page.get_by_text("Making 4,000 cells")).to_be_visible()
+    expect(page.get_by_text("Predicting 4,000 cells")).to_be_visible()
     page.get_by_role("button", name="Cancel prediction").click()
     expect(page.get_by_text("Cancelled after")).to_be_visible()
 
@@ -182,7 +182,7 @@ def test_a_deep_link_opens_a_fresh_server_and_stops_cleanly(watched, app_environ
         page = opened(watched, fresh, "/explore?cells=5000&seed=9")
         expect(page.get_by_role("heading", level=2).first).to_be_visible()
         page.locator(PREDICT).click()
-        expect(page.get_by_text("Making 5,000 cells")).to_be_visible()
+        expect(page.get_by_text("Predicting 5,000 cells")).to_be_visible()
         page.goto("about:blank")  # the job goes on without its page, which would complain of a lost server
     finally:
         status = stop(fresh)

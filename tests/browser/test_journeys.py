@@ -102,9 +102,9 @@ def test_own_cells_are_checked_used_and_forgotten(watched, newcomer, tmp_path):
     saving.value.save_as(tmp_path / "example.h5ad")
     page.locator("input[type=file]").set_input_files(tmp_path / "example.h5ad")
     expect(page.get_by_text("500 of 500 model genes are in your file.")).to_be_visible()
-    page.get_by_text("As simulated truth").click()
+    page.get_by_text("As simulated cells").click()
     page.get_by_role("button", name="Use these cells").click()
-    expect(page.get_by_text("is in use as simulated truth")).to_be_visible()
+    expect(page.get_by_text("is in use as simulated cells")).to_be_visible()
     wait_until_drawn(page)
     assert accessible(page) == []
     page.get_by_role("link", name="Explore a response with them").click()

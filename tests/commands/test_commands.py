@@ -359,7 +359,7 @@ def test_a_card_leaves_out_what_the_model_cannot_be_asked_for(screen, tmp_path, 
     assert main(train) == 0
     assert main(["card", "--model", str(folder), "--data", data, *reading, "--cells", "8"]) == 0
     card = (folder / "README.md").read_text()
-    assert "never met in training: B, A+B." in card
+    assert "never seen in training: B, A+B." in card
     assert "No condition." in card
 
 

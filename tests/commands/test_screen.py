@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
@@ -25,13 +26,16 @@ from primeflow_core.models import checkpoint
 from primeflow_core.prediction.control_rows import control_rows, in_training
 from primeflow_core.screening import engine
 from primeflow_core.screening import worker_context as screening_bench
-from primeflow_core.screening.goal import Goal, GoalKind
+from primeflow_core.screening.goal import Goal
 from primeflow_core.screening.screen_file import moves, read_screen, write_screen
 from primeflow_core.screening.screen_job import UNFINISHED
 from primeflow_core.screening.screen_request import Request, foreseen_seconds, prepared
 from primeflow_core.screening.shards import Parts
 from primeflow_core.training.run import Source, prepare
 from primeflow_core.training.trainer import train
+from tests import forked
+from tests.forked import forked_workers, forking
+from tests.moments import interrupted
 from tests.tiny import RECIPE
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -65,9 +69,13 @@ def place(tmp_path_factory):
     return folder
 
 
-def screen(place, out, *more, data=True):
+def command(place, out, *more, data=True):
     named = ["--data", str(place / "screen.h5ad"), "--covariates", "cell_type"] if data else []
-    return main(["screen", "--model", str(place / "model"), "--out", str(out), *FEW, *named, *more])
+    return ["screen", "--model", str(place / "model"), "--out", str(out), *FEW, *named, *more]
+
+
+def screen(place, out, *more, data=True):
+    return main(command(place, out, *more, data=data))
 
 
 @pytest.mark.slow
@@ -100,7 +108,7 @@ def test_the_same_command_again_screens_nothing(place, tmp_path, capsys, monkeyp
     )  # fmt: skip
     assert screen(place, out, *PARTS) == 0
     again = capsys.readouterr()
-    assert "holds this very screen already" in again.err
+    assert "already holds this screen" in again.err
     assert again.out == told
     assert (out.read_bytes(), screened) == (bytes_before, [])
 
@@ -123,7 +131,7 @@ def test_a_csv_of_something_else_is_refused_and_that_of_a_screen_written_again(p
     out = tmp_path / "hits.csv"
     out.write_text("mine\n")
     assert screen(place, out, *PARTS) == 2
-    assert "is there and no screen beside it" in capsys.readouterr().err
+    assert "there is no screen beside it" in capsys.readouterr().err
     assert out.read_text() == "mine\n"
     out.unlink()
     assert screen(place, out, *PARTS) == screen(place, out, *PARTS) == 0
@@ -168,20 +176,62 @@ def test_a_run_that_was_interrupted_goes_on(place, tmp_path, capsys, monkeypatch
     screened = screening_bench.WorkerContext.screened
     calls = []
 
-    def interrupted(*given):
+    def stopped(*given):
         calls.append(given)
         if len(calls) == 4:
             raise KeyboardInterrupt
         return screened(*given)
 
     with monkeypatch.context() as patch:
-        patch.setattr(screening_bench.WorkerContext, "screened", interrupted)
+        patch.setattr(screening_bench.WorkerContext, "screened", stopped)
         assert screen(place, resumed, *PARTS) == 130
     assert not resumed.exists()
     capsys.readouterr()
     assert screen(place, resumed, *PARTS) == 0
-    assert "Going on: 3 of 6 shards are there" in capsys.readouterr().err
+    assert "Resuming: 3 of 6 shards are done" in capsys.readouterr().err
     assert resumed.read_bytes() == whole.read_bytes()
+
+
+MOMENTS = (
+    "hits.parquet.parts/reference.npz written", "hits.parquet.parts/order.json in place",
+    "hits.parquet.parts/fingerprint.txt written", "hits.parquet.parts/fingerprint.txt in place",
+    "hits.parquet.parts/shard-00000.parquet begun", "hits.parquet.parts/shard-00000.parquet in place",
+    "hits.parquet.parts/shard-00003.parquet written", "hits.parquet.parts/shard-00005.parquet in place",
+    "killed/hits.parquet written", "killed/hits.parquet in place",
+)  # fmt: skip
+
+
+@pytest.mark.slow
+def test_ended_at_each_moment_and_run_again_equals_never_ended(place, tmp_path):
+    whole, out = tmp_path / "whole.parquet", tmp_path / "killed" / "hits.parquet"
+    interrupted(command(place, whole, *PARTS), [])
+    interrupted(command(place, out, *PARTS), MOMENTS)
+    assert out.read_bytes() == whole.read_bytes()
+    assert not Path(f"{out}.parts").exists()
+
+
+def slow_command(*words):
+    """A target: the command, which takes half a second over each shard, so that a kill is never too late."""
+    screened = screening_bench.WorkerContext.screened
+
+    def slowly(*given):
+        time.sleep(0.5)
+        return screened(*given)
+
+    screening_bench.WorkerContext.screened = slowly
+    forked.command(*words)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("shards", [1, 3])
+def test_killed_and_run_again_equals_never_killed(place, tmp_path, shards):
+    whole, out = tmp_path / "whole.parquet", tmp_path / "hits.parquet"
+    with forking() as start:
+        process = start(slow_command, *command(place, out, *PARTS))
+        process.until(lambda: len(list(Path(f"{out}.parts").glob("shard-*"))) >= shards)
+        assert process.kill()
+    assert screen(place, whole, *PARTS) == screen(place, out, *PARTS) == 0
+    assert out.read_bytes() == whole.read_bytes()
 
 
 @pytest.mark.slow
@@ -257,8 +307,11 @@ def test_without_measured_cells_controls_are_predicted_and_nothing_is_checked(pl
     told = capsys.readouterr()
     assert "measured from predicted control cells" in told.err
     said = " ".join(told.out.split())
-    assert "Nothing simulated backs this ranking: the cells of screen.h5ad are not on this machine." in said
-    assert "How far to trust it cannot be told" in said
+    assert (
+        "This ranking could not be checked against simulated cells: the cells of screen.h5ad are not on this machine."
+        in said
+    )
+    assert "We cannot say how far to trust it" in said
     found = read_screen(tmp_path / "hits.parquet")
     assert (found.about["controls"], found.trust) == ("predicted", None)
     target = ["--goal", "target", "--target", "C"]
@@ -273,7 +326,7 @@ def test_without_measured_cells_controls_are_predicted_and_nothing_is_checked(pl
         (["--out", "/proc/nowhere/hits.parquet"], "cannot be made"),
         (["--model", "nowhere"], "is no model"),
         (["--workers", "0"], "--workers is 0"),
-        (["--workers", "1", "--scheduler", "tcp://x:1"], "give one of them"),
+        (["--workers", "1", "--scheduler", "tcp://x:1"], "Give only one of them"),
         (["--next", "-1"], "--next is -1"),
         (["--goal", "target"], "needs --target"),
         (["--goal", "genes"], "needs --raise or --lower"),
@@ -358,7 +411,7 @@ def test_no_more_workers_start_than_there_are_cores(place, tmp_path, capsys, mon
     assert screen(place, tmp_path / "a.parquet", *PARTS, "--workers", "2") == 0
     assert "cores" not in capsys.readouterr().err
     assert screen(place, tmp_path / "b.parquet", *PARTS, "--workers", "64") == 0
-    assert "--workers 64 is more than this machine has cores; 2 workers will do." in capsys.readouterr().err
+    assert "--workers 64 is more than this machine has cores; using 2 workers." in capsys.readouterr().err
     assert asked == [2, 2]
 
 
@@ -368,7 +421,7 @@ def test_one_of_a_kind_is_said_in_the_singular(place, tmp_path, capsys):
     told = capsys.readouterr()
     assert "most? 1 candidate, 10 cells" in told.err
     assert "1 candidate ranked." in told.out
-    assert "The only candidate left to choose" in told.out
+    assert "The only remaining candidate" in told.out
 
 
 def test_a_candidate_that_contains_the_target_is_marked(place, tmp_path, capsys):
@@ -401,7 +454,7 @@ def test_what_all_pairs_passes_over_is_counted_and_named(tmp_path, capsys, monke
     monkeypatch.delenv("PRIMEFLOW_MIRROR", raising=False)
     asked = ["screen", "--model", str(SHIPPED / "perturbench-devel"), "--candidates", "all-pairs", "--cells", "3"]
     assert main([*asked, "--out", str(tmp_path / "hits.parquet")]) == 2
-    said = "Not combined, 13 perturbations not met alone here: BPGM, CBL, CEBPE, CNN1, FOXL2 and 8 more. --parts"
+    said = "Not combined: 13 perturbations without a measurement alone in this context: BPGM, CBL, CEBPE,"
     assert said in capsys.readouterr().err
 
 
@@ -436,7 +489,7 @@ def test_another_number_of_next_experiments_is_chosen_anew_or_refused_in_words(p
     assert screen(place, out, *asked, "--next", "2", "--changes") == 0
     capsys.readouterr()
     assert screen(place, out, *asked, "--next", "4", "--changes") == 0
-    assert "nothing was screened again" in capsys.readouterr().err
+    assert "nothing was computed again" in capsys.readouterr().err
     assert screen(place, tmp_path / "anew.parquet", *asked, "--next", "4", "--changes") == 0
     assert len(read_screen(out).next) == 4
     assert out.read_bytes() == (tmp_path / "anew.parquet").read_bytes()
@@ -458,7 +511,7 @@ def test_a_covariate_named_like_a_column_of_the_table_is_refused(place, monkeypa
     manifest = checkpoint.read_manifest(place / "model")
     vocabulary = replace(manifest.vocabulary, covariates=((name, ("k562", "hela")),))
     monkeypatch.setattr(checkpoint, "read_manifest", lambda folder: replace(manifest, vocabulary=vocabulary))
-    request = Request(place / "model", Goal(GoalKind.EFFECT), (), manifest.sampling)
+    request = Request(place / "model", Goal("effect"), (), manifest.sampling)
     with pytest.raises(SettingError, match=f"covariate '{name}' of"):
         prepared(request, None, lambda: pytest.fail("nothing is loaded"))
 
@@ -467,7 +520,7 @@ def test_a_target_from_a_file_is_measured_from_the_context_that_was_asked_for_fi
     manifest = checkpoint.read_manifest(place / "model")
     cells = read_cells(place / "screen.h5ad", covariates=("cell_type",))
     pairs = tuple(Condition(parse_perturbations("A+B"), (("cell_type", name),)) for name in ("hela", "k562"))
-    goal = Goal(GoalKind.DIRECTION, target=Condition(parse_perturbations("state"), pairs[0].covariates))
+    goal = Goal("direction", target=Condition(parse_perturbations("state"), pairs[0].covariates))
     request = Request(place / "model", goal, pairs, manifest.sampling)
     order, reference = prepared(request, cells, lambda: None, cells.dense(np.arange(40)))
     assert {condition.context for condition in order.checked} == {"k562"}
@@ -477,7 +530,7 @@ def test_a_target_from_a_file_is_measured_from_the_context_that_was_asked_for_fi
 
 def test_the_time_foreseen_is_that_of_one_thread_a_worker_and_no_more_workers_than_cores(place, monkeypatch):
     manifest = checkpoint.read_manifest(place / "model")
-    request = Request(place / "model", Goal(GoalKind.EFFECT), (), manifest.sampling)
+    request = Request(place / "model", Goal("effect"), (), manifest.sampling)
     monkeypatch.setattr(os, "cpu_count", lambda: 2)
     one, two, many = (foreseen_seconds(request, manifest, 1000, workers) for workers in (1, 2, 64))
     assert two == many
@@ -494,14 +547,20 @@ def test_triples_need_their_parts(place, tmp_path, capsys):
 @pytest.mark.slow
 def test_the_command_on_workers_says_no_more_than_the_command_here(place, tmp_path):
     asked = ["--data", str(place / "screen.h5ad"), "--covariates", "cell_type", *FEW, *PARTS]
-    command = [sys.executable, "-m", "primeflow_core", "screen", "--model", str(place / "model"), *asked]
+    words = ["screen", "--model", str(place / "model"), *asked]
+    workers = subprocess.run(
+        [sys.executable, "-m", "primeflow_core", *words, "--out", str(tmp_path / "a.parquet"), "--workers", "2"],
+        capture_output=True, text=True, check=True, timeout=300, cwd=ROOT,
+    )  # fmt: skip
+    with forking() as start:
+        here = start(forked.command, *words, "--out", str(tmp_path / "b.parquet"))
+        assert here.ended() == 0
+        assert _but_for_times(workers.stderr) == _but_for_times(here.said)
 
-    def said(*more):
-        done = subprocess.run([*command, *more], capture_output=True, text=True, check=True, timeout=300, cwd=ROOT)
-        # The time that is left is another one in every run.
-        return [line.split(" about ")[0] for line in done.stderr.splitlines()]
 
-    assert said("--out", str(tmp_path / "a.parquet"), "--workers", "2") == said("--out", str(tmp_path / "b.parquet"))
+def _but_for_times(said):
+    """Its lines; the time that is left is another one in every run."""
+    return [line.split(" about ")[0] for line in said.splitlines()]
 
 
 @pytest.mark.slow
@@ -522,6 +581,7 @@ def test_pairs_of_real_cells_are_ranked_on_workers_as_here(mirror, tmp_path, mon
     ]
     assert main([*asked, "--out", str(tmp_path / "here.parquet")]) == 0
     assert "held-out combinations" in capsys.readouterr().out
-    assert main([*asked, "--out", str(tmp_path / "workers.parquet"), "--workers", "2"]) == 0
+    with forked_workers():
+        assert main([*asked, "--out", str(tmp_path / "workers.parquet"), "--workers", "2"]) == 0
     here, workers = ((tmp_path / name).read_bytes() for name in ("here.parquet", "workers.parquet"))
     assert here == workers

@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 import torch
 
+import pages
 from primeflow_core.__main__ import main
 from primeflow_core.benchmark.grid import Entry
 from primeflow_core.benchmark.leaderboard import CEILING, FLOOR, best, leaderboard, markdown
@@ -56,6 +57,17 @@ GAP = Metric(
     score=lambda given: np.abs(given.predicted.means.mean(1)[:, None] - given.measured.means.mean(1)),
     replicates=lambda given: np.abs(given.means[0].mean(1) - given.means[1].mean(1)),
 )
+
+
+@pytest.fixture
+def own_caches():
+    """What pages computed before the record existed, and with it, is forgotten."""
+    kept = (pages.kept, pages._fitted_baselines)
+    for cache in kept:
+        cache.clear()
+    yield
+    for cache in kept:
+        cache.clear()
 
 
 @pytest.fixture(autouse=True)
@@ -155,7 +167,7 @@ def test_a_model_scored_before_it_existed_still_has_its_scores(trained, tmp_path
     write_card(folder, data, **given)
     monkeypatch.setattr(registry, "METRICS", (*METRICS, GAP))
     model = read_library(folder.parent).models["additive"]
-    assert model.validation.startswith("held-out energy distance")
+    assert "energy distance" in model.validation
     measures = set(held_out_scores(model).table["Measure"])
     assert "MMD, genes (smaller is better)" in measures
     assert not any("Level" in measure for measure in measures)
@@ -217,7 +229,7 @@ def test_the_benchmark_page_offers_it(benchmark, tmp_path, monkeypatch):
 
 
 @pytest.mark.slow
-def test_the_trust_card_of_explore_shows_it(models):
+def test_the_trust_card_of_explore_shows_it(models, own_caches):
     app = opened()
     assert not app.exception
     assert f"Level, all genes: {GAP.question}" in text_of(app).replace("*", "")

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from primeflow_core.data.cells import Layout
 from primeflow_core.data.conditions import Condition, Novelty, Perturbation, Vocabulary, novelty
+from primeflow_core.data.layout import Layout
 from primeflow_core.errors import ConditionError
 from primeflow_core.model_store.available_conditions import Catalogue, Standing
 from primeflow_core.models.checkpoint import Manifest

@@ -119,13 +119,15 @@ def test_the_validation_line_comes_from_the_metrics(tmp_path):
     rows = [{"condition": "A"}, {"condition": "B"}, {"condition": "mean", **mean}]
     write_json(tmp_path / "checked" / METRICS, {"scored": {"test": rows}})
     models = read_library(tmp_path).models
-    line = "held-out energy distance 0.50 (control cells 1.00, a second experiment unknown), 2 conditions"
+    line = (
+        "on 2 held-out conditions, the prediction is better than control cells: energy distance 0.50 (control cells "
+        "1.00, a second experiment unknown)"
+    )
     assert models["checked"].validation == line
     assert models["unchecked"].validation == "not evaluated"
     write_json(tmp_path / "checked" / METRICS, {"held_out": "cells", "scored": {"test": rows}})
-    assert (
-        read_library(tmp_path).models["checked"].validation.endswith("cells held out of 2 conditions seen in training")
-    )
+    line = read_library(tmp_path).models["checked"].validation
+    assert line.startswith("on held-out cells of 2 conditions seen in training, ")
 
 
 @pytest.mark.parametrize("damaged", ["", "[]", "{}", '{"scored": {"test": []}}', '{"scored": {"test": [1]}}'])

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from primeflow_core.data.cells import Layout
+from primeflow_core.data.layout import Layout
 from primeflow_core.errors import CheckpointError
 from primeflow_core.models import checkpoint
 from primeflow_core.models.checkpoint import Manifest

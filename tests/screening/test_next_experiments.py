@@ -96,5 +96,7 @@ def test_only_the_best_few_hundred_are_looked_at():
 def test_the_least_promising_and_the_only_one_are_said_as_such():
     both = next_experiments(table_of([3.0, 2.0]), NONE, 2, screens.EFFECT)["why"]
     assert both[0].startswith("May be better than 100 % of the others")
-    assert both[1].startswith("Promises least of those looked at;")
-    assert next_experiments(table_of([3.0]), NONE, 2, screens.EFFECT)["why"][0].startswith("The only candidate left")
+    assert both[1].startswith("Least promising of those considered;")
+    assert next_experiments(table_of([3.0]), NONE, 2, screens.EFFECT)["why"][0].startswith(
+        "The only remaining candidate"
+    )

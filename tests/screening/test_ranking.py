@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from primeflow_core.evaluation.bootstrap import interval
-from primeflow_core.screening.goal import Goal, GoalKind
+from primeflow_core.screening.goal import Goal
 from primeflow_core.screening.rank_uncertainty import placed, quantiles
 from primeflow_core.screening.ranking import (
     best_first,
@@ -38,7 +38,7 @@ def test_the_better_score_has_the_better_rank_and_columns_stand_in_their_order()
 
 @pytest.mark.parametrize(
     ("goal", "first"),
-    [(screens.SUPPRESSION, "A+B"), (Goal(GoalKind.MOVES, ("g",)), "C+D"), (Goal(GoalKind.GENES, ("g",)), "B+C")],
+    [(screens.SUPPRESSION, "A+B"), (Goal("moves", ("g",)), "C+D"), (Goal("genes", ("g",)), "B+C")],
 )
 def test_better_is_less_or_larger_or_further_from_none_as_the_goal_has_it(goal, first):
     scores = [0.5, 1.0, 3.0, 2.0] if goal is screens.SUPPRESSION else [0.5, 1.0, 3.0, -4.0]
@@ -158,14 +158,14 @@ def test_one_candidate_is_a_candidate():
 
 def test_what_has_all_parts_of_the_target_contains_it():
     labels = ["A+B", "A+B+C", "A+C", "A@2+B"]
-    goal = Goal(GoalKind.TARGET, target=screens.condition("A+B"))
+    goal = Goal("target", target=screens.condition("A+B"))
     assert contains_target(labels, goal).tolist() == [True, True, False, True]
-    assert not contains_target(labels, Goal(GoalKind.TARGET, target=screens.condition("D"))).any()
+    assert not contains_target(labels, Goal("target", target=screens.condition("D"))).any()
     assert not contains_target(labels, screens.EFFECT).any()
 
 
 def test_unperturbed_cells_as_a_target_are_contained_in_nothing():
-    control = Goal(GoalKind.TARGET, target=screens.condition("A+B").control())
+    control = Goal("target", target=screens.condition("A+B").control())
     assert not contains_target(["A", "A+B"], control).any()
 
 

@@ -20,7 +20,7 @@ from primeflow_core.models.sampling_plan import SamplingPlan
 from primeflow_core.screening.bootstrap_draws import CANDIDATE, CONTROLS, drawn, shares
 from primeflow_core.screening.effect_products import products
 from primeflow_core.screening.engine import one_thread
-from primeflow_core.screening.goal import Goal, GoalKind
+from primeflow_core.screening.goal import Goal
 from primeflow_core.screening.reference_cells import (
     CONTROL_SEED,
     MOST_CELLS,
@@ -32,7 +32,7 @@ from primeflow_core.screening.scoring import Scorer
 from tests import tiny
 from tests.tiny import condition
 
-EFFECT, SYNERGY = Goal(GoalKind.EFFECT), Goal(GoalKind.SYNERGY)
+EFFECT, SYNERGY = Goal("effect"), Goal("synergy")
 PAIR = condition("A", "B")
 NONE = np.zeros((0, 2), dtype=np.float32)
 
@@ -201,7 +201,7 @@ def test_what_is_no_larger_than_its_noise_has_no_magnitude():
 
 
 def test_genes_are_raised_and_lowered_by_hand():
-    goal = Goal(GoalKind.GENES, raised=("G0", "G1"), lowered=("G2",))
+    goal = Goal("genes", raised=("G0", "G1"), lowered=("G2",))
     known = reference({condition(): still(0, 0, 0)})
     found = scorer(goal, known).score(PAIR, [still(1, 0, -2), still(1, 0, 0)], still(0, 0, 0))
     both = np.log2(np.array([2, 1, (0.25 + 1) / 2]))
@@ -210,25 +210,25 @@ def test_genes_are_raised_and_lowered_by_hand():
 
 
 def test_targeted_genes_do_not_count():
-    goal = Goal(GoalKind.GENES, raised=("g0", "MAP2K6"))
+    goal = Goal("genes", raised=("g0", "MAP2K6"))
     cells, controls = still(1, 3), still(0, 0)
     known = reference({condition(): controls})
     scores = Scorer(("g0", "MAP2K6"), goal, known, 5)
     assert scores.score(condition("B"), [cells], controls).score == pytest.approx(2, rel=1e-5)
     assert scores.score(condition("MAP2K6"), [cells], controls).score == pytest.approx(1, rel=1e-5)
     assert scores.score(condition("MEK6"), [cells], controls).score == pytest.approx(1, rel=1e-5)
-    moves = Scorer(("g0", "MAP2K6"), Goal(GoalKind.MOVES, raised=("MAP2K6",)), known, 5)
+    moves = Scorer(("g0", "MAP2K6"), Goal("moves", raised=("MAP2K6",)), known, 5)
     assert np.isnan(moves.score(condition("MAP2K6", "B"), [cells], controls).score)
 
 
 def test_what_moves_a_gene_goes_either_way():
-    goal = Goal(GoalKind.MOVES, raised=("G1",))
+    goal = Goal("moves", raised=("G1",))
     assert scorer(goal).score(PAIR, [still(5, -1)], still(0, 0)).score == pytest.approx(-1, rel=1e-4)
 
 
 def test_a_gene_of_no_model_is_named():
     with pytest.raises(SettingError, match="G7 is not among the 2 genes of this model"):
-        scorer(Goal(GoalKind.MOVES, raised=("G7",)))
+        scorer(Goal("moves", raised=("G7",)))
 
 
 TARGET_EFFECT = np.where(np.arange(40) < 10, 2.0, 0.0)
@@ -238,7 +238,7 @@ TOWARDS = reference(
 
 
 def test_the_distance_to_a_target_is_the_unbiased_energy_distance():
-    scores = scorer(Goal(GoalKind.TARGET, target=PAIR), TOWARDS)
+    scores = scorer(Goal("target", target=PAIR), TOWARDS)
     by_seed, controls = [noisy(5, TARGET_EFFECT, 80), noisy(6, TARGET_EFFECT, 80)], TOWARDS.controls(PAIR.covariates)
     found = scores.score(condition("A"), by_seed, controls)
     assert found.score == pytest.approx(energy_distance(np.concatenate(by_seed), TOWARDS.target), abs=1e-4)
@@ -247,7 +247,7 @@ def test_the_distance_to_a_target_is_the_unbiased_energy_distance():
 
 
 def test_cells_of_the_target_are_at_no_distance():
-    scores = scorer(Goal(GoalKind.TARGET, target=PAIR), TOWARDS, resamples=100)
+    scores = scorer(Goal("target", target=PAIR), TOWARDS, resamples=100)
     controls = TOWARDS.controls(PAIR.covariates)
     near, far = (scores.score(PAIR, [cells], controls) for cells in (noisy(7, TARGET_EFFECT, 120), controls))
     low, high = np.quantile(near.replicates - np.median(near.replicates) + near.score, [0.025, 0.975])
@@ -257,7 +257,7 @@ def test_cells_of_the_target_are_at_no_distance():
 
 def test_the_direction_of_a_target_is_measured_from_its_own_controls():
     known = reference({condition(): still(0, 0)}, still(3, 1), still(1, 1))
-    scores = scorer(Goal(GoalKind.DIRECTION, target=PAIR), known)
+    scores = scorer(Goal("direction", target=PAIR), known)
     assert scores.score(PAIR, [still(0.5, 0)], still(0, 0)).score == pytest.approx(1, rel=1e-5)
     assert scores.score(PAIR, [still(-1, 1)], still(0, 0)).score == pytest.approx(-(0.5**0.5), rel=1e-5)
     assert np.isnan(scores.score(PAIR, [still(0, 0)], still(0, 0)).score)
@@ -265,10 +265,10 @@ def test_the_direction_of_a_target_is_measured_from_its_own_controls():
 
 def test_a_target_needs_cells():
     with pytest.raises(DataError, match="There are 0 cells of the target state"):
-        scorer(Goal(GoalKind.TARGET, target=PAIR), replace(TOWARDS, target=TOWARDS.target[:0]))
+        scorer(Goal("target", target=PAIR), replace(TOWARDS, target=TOWARDS.target[:0]))
 
 
-@pytest.mark.parametrize("goal", [EFFECT, Goal(GoalKind.MOVES, raised=("G3",)), Goal(GoalKind.DIRECTION, target=PAIR)])
+@pytest.mark.parametrize("goal", [EFFECT, Goal("moves", raised=("G3",)), Goal("direction", target=PAIR)])
 def test_a_value_is_the_score_without_replicates(goal):
     scores, controls = scorer(goal, TOWARDS), TOWARDS.controls(PAIR.covariates)
     cells = noisy(8, TARGET_EFFECT, 50)
@@ -288,7 +288,7 @@ def test_common_noise_pairs_the_replicates():
 
 
 def test_replicates_spread_as_scores_of_other_cells_do():
-    goal = Goal(GoalKind.MOVES, raised=("G0",))
+    goal = Goal("moves", raised=("G0",))
     scores, controls = scorer(goal, TOWARDS, resamples=400), TOWARDS.controls(PAIR.covariates)
     found = [scores.score(PAIR, [noisy(seed, TARGET_EFFECT, 100)], controls) for seed in range(100, 140)]
     of_cells = np.std([one.score for one in found])

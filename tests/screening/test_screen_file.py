@@ -12,7 +12,6 @@ import pytest
 
 from primeflow_core.errors import DataError, SettingError
 from primeflow_core.models.checkpoint import read_manifest
-from primeflow_core.screening.goal import GoalKind
 from primeflow_core.screening.next_experiments import next_experiments
 from primeflow_core.screening.ranking import best_first, matrix, ranked
 from primeflow_core.screening.screen_file import SAID, Screen, about, moves, read_screen, write_screen
@@ -113,12 +112,12 @@ def said_with(read: pa.Table, **changed) -> pa.Table:
     [
         (lambda read: read.drop_columns(["score", "tier"]), "it lacks the columns tier, score"),
         (lambda read: read.set_column(0, "rank", pa.array(["1"] * 4)), "the columns rank are of another type"),
-        (lambda read: read.replace_schema_metadata(None), "it says nothing of a screen"),
+        (lambda read: read.replace_schema_metadata(None), "it does not describe a screen"),
         (lambda read: read.replace_schema_metadata({SAID: b"{"}), "Expecting property name"),
         (lambda read: said_with(read, format=9), "format 9 and this version of PRiMeFlow reads format 1"),
-        (lambda read: said_with(read, about={}), "covariates"),
+        (lambda read: said_with(read, about={}), "lacks the key about.kind"),
         (lambda read: said_with(read, genes=["only one"]), "cannot reshape"),
-        (lambda read: said_with(read, trust={"rows": []}), "checked"),
+        (lambda read: said_with(read, trust={"rows": []}), "lacks the key trust.what"),
         (lambda read: said_with(read, next={"columns": ["place"], "rows": []}), "other columns"),
     ],
 )
@@ -146,7 +145,7 @@ def test_what_moves_a_gene_is_ranked_by_size_either_way():
     assert found.table["perturbation"].tolist() == ["A+C", "KLF1+CEBPA", "B+C", "C+D"]
     assert found.table["score"].tolist() == pytest.approx([-2, 1, 0.1, 0], abs=1e-3)
     assert found.table["tier"].tolist() == [1, 2, 3, 3]
-    assert found.goal.kind is GoalKind.MOVES
+    assert found.goal.kind == "moves"
     assert found.about["sentence"] == "What moves HBG2?"
     assert found.trust is None
     np.testing.assert_array_equal(found.changes[0], CHANGES[1].astype(np.float16))

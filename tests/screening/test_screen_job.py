@@ -15,7 +15,7 @@ from primeflow_core.prediction.prediction_job import ModelShelf
 from primeflow_core.runtime.jobs import JobManager, JobState, JobStatus
 from primeflow_core.screening import screen_job
 from primeflow_core.screening.candidates import Refusal
-from primeflow_core.screening.goal import Goal, GoalKind
+from primeflow_core.screening.goal import Goal
 from primeflow_core.screening.screen_job import UNFINISHED, RankedSoFar, ScreenSubject, screen
 from primeflow_core.screening.screen_request import Request, cells_of
 from primeflow_core.screening.worker_context import WorkerContext
@@ -128,7 +128,7 @@ def test_cancelling_keeps_what_is_ranked(models, manager, monkeypatch):
 
 def test_a_goal_that_needs_measured_cells_says_so(models, manager):
     target = pairs_of(read_manifest(models / NAME))[5]
-    status = ended(manager, started(manager, asked(models, goal=Goal(GoalKind.TARGET, target=target))))
+    status = ended(manager, started(manager, asked(models, goal=Goal("target", target=target))))
     assert status.state is JobState.FAILED
     assert f"The target {target.label} was measured in" in status.error
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from primeflow_core.errors import ConditionError
-from primeflow_core.screening.goal import Goal, GoalKind
+from primeflow_core.screening.goal import Goal
 from primeflow_core.screening.rank_agreement import GoalScores, best_of, rank_agreement, spearman, top_hits
 from primeflow_core.screening.scoring import GoalScore
 from primeflow_core.screening.trust import Trust, trust_of
@@ -91,7 +91,7 @@ def test_a_goal_where_less_is_better_turns_both_rankings():
 
 
 def test_a_wrong_sign_is_no_agreement_where_scores_count_either_way():
-    goal = Goal(GoalKind.MOVES, ("g",))
+    goal = Goal("moves", ("g",))
     assert told(TRUTH, goal=goal).rows[0].spearman == 1
     reverse = told(-TRUTH, goal=goal).rows[0]
     assert (reverse.spearman, reverse.high < 0, reverse.hits) == (-1, True, 2)
@@ -107,10 +107,13 @@ def test_a_replicate_without_a_number_is_the_worst_whatever_is_better():
 
 def test_without_anything_measured_it_is_said_that_nothing_backs_the_ranking():
     said = without_trust("screen.h5ad", 3, predicted_controls=False, simulated=False)
-    assert said.startswith("Nothing measured backs this ranking: fewer than 3 held-out conditions")
-    assert "cannot be told" in said
+    assert said.startswith("This ranking could not be checked against measured cells: fewer than 3 held-out conditions")
+    assert "cannot say how far to trust it" in said
     there = without_trust("screen.h5ad", 3, predicted_controls=True, simulated=True)
-    assert "Nothing simulated backs this ranking: the cells of screen.h5ad are not on this machine" in there
+    assert (
+        "This ranking could not be checked against simulated cells: the cells of screen.h5ad are not on this machine"
+        in there
+    )
     assert "measured" not in there
 
 
@@ -163,7 +166,7 @@ def test_a_baseline_that_gives_all_the_same_score_ranks_nothing_and_one_that_ref
     found = told(TRUTH, {"no-change": OfLevels(np.ones(8)), "mix-of-singles": OfLevels(np.full(8, np.nan))})
     assert math.isnan(found.rows[1].spearman)
     assert found.rows[1].hits == pytest.approx(found.rows[1].chance)
-    assert any(line.startswith("No change: the same score for all") for line in found.lines)
+    assert any(line.startswith("No change: the same score for every condition") for line in found.lines)
     assert found.refused == ("Mix of single effects",)
 
 

@@ -18,7 +18,7 @@ from primeflow_core.models import checkpoint
 from primeflow_core.models.flow.primeflow import PRiMeFlow
 from primeflow_core.models.sampling_plan import SamplingPlan
 from primeflow_core.screening.engine import one_thread
-from primeflow_core.screening.goal import Goal, GoalKind
+from primeflow_core.screening.goal import Goal
 from primeflow_core.screening.reference_cells import Reference, measured_reference
 from primeflow_core.screening.screen_spec import ScreenOrder, weights_of
 from primeflow_core.screening.shard_schema import schema
@@ -62,11 +62,11 @@ def row(model: PRiMeFlow, reference: Reference, goal: Goal, asked: Condition) ->
 
 
 GOALS = [
-    Goal(GoalKind.EFFECT),
-    Goal(GoalKind.TARGET, target=PAIR),
-    Goal(GoalKind.DIRECTION, target=PAIR),
-    Goal(GoalKind.GENES, raised=("G1",), lowered=("G2",)),
-    Goal(GoalKind.MOVES, raised=("G3",)),
+    Goal("effect"),
+    Goal("target", target=PAIR),
+    Goal("direction", target=PAIR),
+    Goal("genes", raised=("G1",), lowered=("G2",)),
+    Goal("moves", raised=("G3",)),
 ]
 
 
@@ -103,7 +103,7 @@ def test_the_error_of_a_change_is_that_of_other_cells(model, reference):
     assert (spread < 1.8 * told).all()
 
 
-@pytest.mark.parametrize("kind", [GoalKind.SYNERGY, GoalKind.SUPPRESSION])
+@pytest.mark.parametrize("kind", ["synergy", "suppression"])
 def test_a_sum_is_its_own_measure(model, reference, kind):
     found = row(model, reference, Goal(kind), PAIR)
     if np.isfinite(found["score"]):
@@ -115,7 +115,7 @@ def test_a_sum_is_its_own_measure(model, reference, kind):
 
 
 def test_a_row_does_not_depend_on_its_shard(model, reference):
-    asked = order(Goal(GoalKind.TARGET, target=PAIR), reference, condition("A"), PAIR, condition("B"))
+    asked = order(Goal("target", target=PAIR), reference, condition("A"), PAIR, condition("B"))
     together = WorkerContext(asked, model, reference).screened(range(3))
     turned = WorkerContext(asked, model, reference).screened([2, 1, 0])
     alone = pa.concat_tables([WorkerContext(asked, model, reference).screened([position]) for position in range(3)])

@@ -5,11 +5,11 @@ from dataclasses import replace
 import h5py
 import pytest
 
-from primeflow_core.data.cells import Layout
 from primeflow_core.data.conditions import Vocabulary
 from primeflow_core.data.h5ad.fixes import Repair
 from primeflow_core.data.h5ad.obs_columns import Wishes
 from primeflow_core.data.h5ad.writing import sha256_of
+from primeflow_core.data.layout import Layout
 from primeflow_core.data.simulated_screen import EXAMPLE_FILE, example_h5ad
 from primeflow_core.user_data.checklist_row import CheckMark, Mend, mended
 from primeflow_core.user_data.file_checklist import checklist

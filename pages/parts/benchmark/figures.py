@@ -1,4 +1,4 @@
-"""A benchmark drawn: one metric of all models, every condition by itself, and the cells of one of them."""
+"""Figures of a benchmark: one metric of all models, every condition, and the cells of one condition."""
 
 from collections.abc import Mapping
 from functools import partial
@@ -32,15 +32,15 @@ def show_metric(choice: Choice) -> None:
         draw_metric(choice)
         st.caption(
             plain(
-                f"Each mark is one training, mean over its conditions; {choice.better}. A number with an arrow is the "
-                "mean of a model too far away to be drawn; a double click on the figure shows all."
+                f"Each mark is one training: the mean over its conditions; {choice.better}. A number with an arrow is "
+                "the mean of a model that lies outside the figure. Double-click the figure to see all."
             )
         )
         offer_figure(f"primeflow-benchmark-{choice.metric}", partial(printed_metric, choice), "bench-metric")
 
 
 def draw_metric(choice: Choice, rows: pd.DataFrame | None = None, key: str = "metric-of-models-figure") -> None:
-    """Of all conditions, or of those of ``rows``."""
+    """The figure of all conditions, or of those in ``rows``."""
     found = named_rows(choice, rows)
     st.plotly_chart(
         metric_of_models(found, choice.metric, choice.title, simulated=choice.results.about.simulated),
@@ -76,8 +76,8 @@ def show_conditions(choice: Choice) -> None:
         draw_conditions(choice, grid)
         st.caption(
             plain(
-                "Mean over trainings; bright is better, and what lies far beyond floor and ceiling has the last "
-                "colour. The condition that changes most stands first. Click a field to see its cells below."
+                "Mean over trainings. Bright is better. Values far beyond floor and ceiling have the last colour. The "
+                "condition that changes most comes first. Click a field to see its cells below."
             )
         )
         with st.container(horizontal=True):
@@ -105,14 +105,14 @@ def printed_grid(grid: ConditionGrid) -> "Figure":
 
 
 def table_of(grid: ConditionGrid) -> pd.DataFrame:
-    """A row a model, floor and ceiling last."""
+    """A row for each model; floor and ceiling last."""
     table = pd.DataFrame(grid.whole, columns=list(grid.conditions))
     table.insert(0, "model", list(grid.rows), allow_duplicates=True)
     return table
 
 
 def follow_click(choice: Choice, key: str) -> None:
-    """A click on a field chooses its condition."""
+    """Choose the condition of the field that was clicked."""
     number = clicked(st.session_state.get(key))
     places = strongest_first(choice.results, choice.metric)
     if number is not None and 0 <= number < len(places):
@@ -120,7 +120,7 @@ def follow_click(choice: Choice, key: str) -> None:
 
 
 def clicked(event: Mapping[str, Any] | None) -> int | None:
-    """The number of the condition of the clicked field."""
+    """The number of the condition of the clicked field; None for no field."""
     points = (event or {}).get("selection", {}).get("points", [])
     said = points[0].get("customdata") if points else None
     first = said[0] if isinstance(said, list) and said else None
@@ -142,7 +142,7 @@ def show_condition(choice: Choice) -> None:
         st.subheader(plain(f"{choice.condition}: {choice.title}"), anchor=False)
         rows = choice.results.rows_at(choice.place)
         draw_metric(choice, rows, "metric-of-condition-figure")
-        st.caption(plain(f"This condition alone, with its own floor and ceiling; {choice.better}."))
+        st.caption(plain(f"Only this condition, with its own floor and ceiling; {choice.better}."))
         offer_figure(
             f"primeflow-benchmark-{choice.metric}-condition", partial(printed_metric, choice, rows), "bench-condition"
         )
@@ -150,9 +150,9 @@ def show_condition(choice: Choice) -> None:
 
 def without_cells(choice: Choice) -> str:
     if choice.results.picture is None:
-        return "The cells of this benchmark were not kept with it; its scores are all here."
+        return "The cells of this benchmark were not saved. All its scores are here."
     if not drawn_at(choice.results, choice.place):
-        return "No cells of this condition were drawn; another may have some."
+        return "No cells of this condition were drawn. Try another condition."
     return "The cells of this condition cannot be read."
 
 

@@ -1,4 +1,4 @@
-"""A benchmark in words, as a finding for the report, and as the steps of a presentation."""
+"""A benchmark in sentences, as a finding for the report, and as the steps of a presentation."""
 
 from collections.abc import Callable
 from functools import partial
@@ -43,14 +43,14 @@ PRESENTED_PANEL, PRESENTED_LETTERS = 225, 20
 METHODS = (
     "{models} were trained {seeds} each on {data} (sha256 {sha}; split sha256 {split}) and compared on {conditions} of "
     "the {part} part: {held_out}. Up to {cells} cells of each were predicted. Metrics and ranks are PerturBench's "
-    "(Wu et al. 2024, arXiv:2408.10609), with the unbiased energy distance beside them; the figure of a training is "
-    "its mean over conditions, and figures are mean ± standard deviation over trainings. A difference is counted in "
-    "the standard deviation of the difference.{simulated} The benchmark was made on {day} by: {command}"
+    "(Wu et al. 2024, arXiv:2408.10609), with the unbiased energy distance in addition. The value of a training is its "
+    "mean over conditions. Values are mean ± standard deviation over trainings. A difference is given as a multiple of "
+    "its standard deviation over trainings.{simulated} The benchmark was made on {day} by: {command}"
 )
 
 
 def told(choice: Choice) -> list[str]:
-    """The sentences on top of the page."""
+    """The sentences at the top of the page."""
     results = choice.results
     return verdict(results.table, results.bounds, results.metrics)
 
@@ -59,7 +59,7 @@ def labels(choice: Choice) -> tuple[str, ...]:
     results = choice.results
     count = counted(len(results.places), "condition")
     words = [SIMULATED_DATA] if results.about.simulated else []
-    words.append(f"PREDICTED up to {results.about.cells:,} cells a condition")
+    words.append(f"PREDICTED up to {results.about.cells:,} cells per condition")
     return (*words, f"{choice.truth.upper()} {count}, held out")
 
 
@@ -88,7 +88,7 @@ def failures(about: About) -> str:
 
 
 def show_making(choice: Choice) -> None:
-    """The command that makes the benchmark again, and of what."""
+    """The command that makes the benchmark again, its data and versions."""
     about = choice.results.about
     with st.expander("How it was made", icon=":material/terminal:"):
         st.code(about.command, language=None, wrap_lines=True)
@@ -165,7 +165,7 @@ def methods(choice: Choice) -> str:
         seeds=f"{len(about.seeds)} times" if len(about.seeds) > 1 else "once", data=about.data, sha=about.data_sha256,
         split=", ".join(about.split_sha256), conditions=compared_on(choice.results),
         part=about.part, held_out=about.split.rstrip("."), cells=f"{about.cells:,}", day=day_of(about),
-        simulated=" The cells are SIMULATED: no experiment stands behind them." if about.simulated else "",
+        simulated=" The cells are SIMULATED: they do not come from an experiment." if about.simulated else "",
         command=about.command,
     )  # fmt: skip
 
@@ -176,7 +176,7 @@ def compared_on(results: Results) -> str:
 
 
 def steps(choice: Choice) -> list[Step]:
-    """What the sentences say, the metric of all models, every condition, the cells of one."""
+    """The sentences, the metric of all models, every condition, and the cells of one condition."""
     words = labels(choice)
     first, *others = told(choice)
     found = [

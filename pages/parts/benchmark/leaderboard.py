@@ -1,4 +1,4 @@
-"""The leaderboard of a benchmark: every model by every metric, with ranks; floor and ceiling apart."""
+"""The leaderboard of a benchmark: every model by every metric, with ranks. Floor and ceiling have their own table."""
 
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -28,19 +28,19 @@ SHOWN = {SCORES: "Scores", RANKS: "Ranks"}
 NARROW, WIDE, NAMES = 92, 118, 165
 TOLD = {
     SCORES: (
-        "Mean ± standard deviation over trainings of the mean over held-out conditions. ★ the best, and what lies "
-        "within one standard deviation of it. Click a heading to sort."
+        "Mean over held-out conditions: mean ± standard deviation over trainings. ★ the best, and all within one "
+        "standard deviation of it. Click a heading to sort."
     ),
     RANKS: (
-        "Rank of the right condition among all of its context, as PerturBench counts it: 0 when each prediction is "
-        "nearest to its own condition, .5 when it is a guess, 1 at worst; for every metric smaller is better. ★ the "
-        "best, and what lies within one standard deviation of it."
+        "Rank of the right condition among all conditions of its context, as in PerturBench: 0 when each prediction is "
+        "nearest to its own condition, .5 for a random guess, 1 at worst. For every metric, smaller is better. ★ the "
+        "best, and all within one standard deviation of it."
     ),
 }
-GUIDED = " w is the guidance weight, 1 where it is not said."
+GUIDED = " w is the guidance weight; it is 1 if not shown."
 FLOOR_AND_CEILING = (
-    "Floor: control cells offered as the prediction. Ceiling: one half of the {truth} cells against the other half; "
-    "fewer cells than models make, which can look worse than a model."
+    "Floor: control cells offered as the prediction. Ceiling: one half of the {truth} cells against the other half. "
+    "These are fewer cells than models make, so a model can score better than the ceiling."
 )
 
 
@@ -85,20 +85,20 @@ def choose_kind() -> str:
 
 
 def columns_of(results: Results, kind: str) -> dict[str, str]:
-    """Of every metric that is shown its column of the leaderboard, by its heading."""
+    """By heading: the leaderboard column of every metric that is shown."""
     if kind == RANKS:
         return {heading(name.removesuffix("_rank")): name for name in results.ranks}
     return {f"{heading(name)} {metric_named(name).arrow}": name for name in results.metrics}
 
 
 def heading(metric: str) -> str:
-    """Short enough for a column."""
+    """The name of a metric, short enough for a column."""
     name = word(metric)
     return f"{name[:1].upper()}{name[1:]}"
 
 
 def readable(results: Results, columns: Mapping[str, str]) -> pd.DataFrame:
-    """The columns of the table on the page, in words; numbers stay numbers, so that they can be sorted."""
+    """The table on the page, with headings in words. Numbers stay numbers, so that users can sort them."""
     table = results.table
     return pd.DataFrame(
         {
@@ -116,7 +116,7 @@ def readable(results: Results, columns: Mapping[str, str]) -> pd.DataFrame:
 
 
 def order_of(results: Results, columns: Mapping[str, str], metric: str) -> pd.Index:
-    """The best by the chosen metric first, by its ranks where those are shown."""
+    """Best first by the chosen metric, or by its ranks if ranks are shown."""
     column = next((name for name in columns.values() if name.removesuffix("_rank") == metric), None)
     if column is None:
         return results.table.index
@@ -125,7 +125,7 @@ def order_of(results: Results, columns: Mapping[str, str], metric: str) -> pd.In
 
 
 def marked(results: Results, shown: pd.DataFrame, columns: Mapping[str, str]) -> "Styler":
-    """The figures as mean ± standard deviation, the best of each column with a star."""
+    """The values as mean ± standard deviation, the best of each column with a star."""
     style = shown.style.format({PLACE: "{:.1f}"})
     for name, column in columns.items():
         leading = best(results.table, column)
@@ -150,12 +150,12 @@ def settings(columns: Mapping[str, str]) -> dict[str, Any]:
         **metrics,
         PLACE: column.NumberColumn(
             width=NARROW,
-            help=f"Mean of its places by the {len(ranked_metrics())} metrics that have ranks, 1 the best. A summary.",
+            help=f"Mean of its places by the {len(ranked_metrics())} metrics with ranks; 1 is best. Only a summary.",
         ),
         TRAININGS: column.NumberColumn(format="%d", width=80),
         CONDITIONS: column.NumberColumn(format="%d", width=NARROW),
         PARAMETERS: column.NumberColumn(format="compact", width=NARROW),
-        SECONDS: column.NumberColumn(format="%.0f", width=NARROW, help="Of one training, on the machine that made it"),
+        SECONDS: column.NumberColumn(format="%.0f", width=NARROW, help="For one training, on the machine that ran it"),
         RECIPE: column.TextColumn(width=130),
         WHAT: column.TextColumn(width="large"),
     }
@@ -185,7 +185,7 @@ def show_meanings(results: Results) -> None:
 
 
 def offer_tables(choice: Choice) -> None:
-    """The files of the benchmark as they are."""
+    """Buttons that save the tables of the benchmark, unchanged."""
     results = choice.results
     name = f"primeflow-benchmark-{results.key}"
     offer_table(

@@ -1,4 +1,4 @@
-"""What the Benchmark page shows: data, metric, condition and models in the sidebar; all of it in the address."""
+"""The choices of the Benchmark page: data, metric, condition and models, in the sidebar and in the address."""
 
 import os
 from collections.abc import Sequence
@@ -31,7 +31,7 @@ SCORES, RANKS = "scores", "ranks"
 
 @dataclass(frozen=True)
 class Choice:
-    """``entries``: whose cells of the condition ``place`` are drawn."""
+    """``entries``: the predictions whose cells of the condition ``place`` are drawn."""
 
     results: Results
     metric: str
@@ -48,12 +48,12 @@ class Choice:
 
     @property
     def condition(self) -> str:
-        """The condition's name before people."""
+        """The display name of the condition."""
         return name_of(self.place, self.results)
 
     @property
     def truth(self) -> str:
-        """What the data call measured, in words that never call simulated cells so."""
+        """``measured``, or ``simulated`` for simulated data."""
         return "simulated" if self.results.about.simulated else "measured"
 
     @property
@@ -62,7 +62,7 @@ class Choice:
 
 
 def shelf() -> Shelf:
-    """Shipped benchmarks and those that were made on this machine, read again when a file changes."""
+    """Shipped benchmarks and those made on this machine. They are read again when a file changes."""
     shipped = Path(os.environ.get("PRIMEFLOW_RESULTS", "") or pages.ROOT / "benchmarks" / "results" / "models")
     places = (shipped, own_benchmarks())
     files = [folder / name for folder in benchmark_folders(*places) for name in FILES]
@@ -71,7 +71,7 @@ def shelf() -> Shelf:
 
 
 def cells_of(choice: Choice) -> Pictured | None:
-    """The cells of the chosen condition; None where none were drawn. Raises DataError."""
+    """The cells of the chosen condition; None if none were drawn. Raises DataError."""
     file = choice.results.picture
     if file is None or choice.place not in file.entries:
         return None
@@ -101,8 +101,8 @@ def key_of(name: str) -> str:
 
 
 def follow_address(found: Shelf) -> None:
-    """Bring a link, or a step back in the browser, into the boxes; on the first visit, what the page opens on."""
-    # Not drawn while a figure is presented, and not to be forgotten then.
+    """Fill the boxes from a link or a step back in the browser; on the first visit, with the first view of the page."""
+    # This box is not drawn during a presentation, and must keep its value then.
     st.session_state[key_of("table")] = st.session_state.get(key_of("table")) or SCORES
     said = address.read(KEYS)
     if said is None:
@@ -122,7 +122,7 @@ def choose_results(found: Shelf) -> Results:
         about = found.results[key].about
         return f"{about.title}{' (SIMULATED)' if about.simulated else ''}{' (yours)' if found.results[key].own else ''}"
 
-    key = st.selectbox("Data and what was held out", list(found.results), format_func=told, key=key_of("result"))
+    key = st.selectbox("Data and held-out conditions", list(found.results), format_func=told, key=key_of("result"))
     results = found.results[key]
     st.caption(plain(f"{results.about.split.rstrip('.')}."))
     return results
@@ -145,13 +145,13 @@ def choose_place(results: Results, metric: str) -> Place:
         st.session_state[key_of("place")] = usual_place(results, places)
     place: Place = st.selectbox(
         "Condition", places, format_func=lambda place: name_of(place, results), key=key_of("place"),
-        help="Held out of training. The strongest response stands first.",
+        help="Held out from training. The strongest response comes first.",
     )  # fmt: skip
     return place
 
 
 def usual_place(results: Results, places: Sequence[Place]) -> Place:
-    """The strongest condition that was drawn."""
+    """The condition with the strongest response, of those that were drawn."""
     drawn = results.picture.entries if results.picture is not None else {}
     return next((place for place in places if place in drawn), places[0])
 
@@ -164,7 +164,7 @@ def choose_entries(results: Results, place: Place) -> tuple[Entry, ...]:
     st.session_state[key_of("models")] = kept[:MOST_PANELS] or usual_entries(results, drawn)
     found = st.multiselect(
         "Models whose cells are drawn", drawn, format_func=results.labels.__getitem__, key=key_of("models"),
-        max_selections=MOST_PANELS, help="w is the guidance weight: more exaggerates the response.",
+        max_selections=MOST_PANELS, help="w is the guidance weight. More exaggerates the response.",
     )  # fmt: skip
     return tuple(found)
 
@@ -176,7 +176,7 @@ def drawn_at(results: Results, place: Place) -> tuple[Entry, ...]:
 
 
 def usual_entries(results: Results, drawn: Sequence[Entry]) -> list[Entry]:
-    """PRiMeFlow, the sum of single effects, and of the others those of the best mean place, one a recipe."""
+    """PRiMeFlow, the sum of single effects, and then the best by mean place, one for each recipe."""
     row = champion(results.table)
     first = [] if row is None else [results.entries[row]]
     first += [entry for entry in drawn if entry[0] in compared_baselines()[:1]]
@@ -194,7 +194,7 @@ def text_of(entry: Entry) -> str:
 
 
 def entries_of(text: str, results: Results) -> list[Entry]:
-    """Those of the address that there are."""
+    """The entries in the address that exist."""
     known = {text_of(entry): entry for entry in results.entries}
     return [known[part] for part in dict.fromkeys(text.split(BETWEEN)) if part in known]
 

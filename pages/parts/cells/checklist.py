@@ -1,4 +1,4 @@
-"""The checklist of somebody's file: a row a question, and beside it the control that mends it."""
+"""The checklist of a user's file: a row for each question, and beside it the control that fixes it."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -9,10 +9,10 @@ import streamlit as st
 import pages
 from pages import plain
 from pages.parts.shared import chosen_file
-from primeflow_core.data.cells import Layout
 from primeflow_core.data.conditions import Condition
 from primeflow_core.data.h5ad.obs_columns import NONE, Wishes
 from primeflow_core.data.h5ad.separator import SEPARATORS
+from primeflow_core.data.layout import Layout
 from primeflow_core.model_store.available_conditions import Catalogue
 from primeflow_core.models.checkpoint import Manifest
 from primeflow_core.user_data.checklist_row import CheckMark, Mend, Row, mended
@@ -21,11 +21,11 @@ from primeflow_core.user_data.user_cells import Draft, Fixes
 
 Option = TypeVar("Option")
 COLUMNS = (7, 3)
-LEFT_OUT = "none of them: leave out"
+LEFT_OUT = "none of these: do not use"
 MARKS: dict[CheckMark, tuple[str, str, Literal["green", "yellow", "orange"]]] = {
     CheckMark.GOOD: ("Good", ":material/check:", "green"),
     CheckMark.DOUBT: ("Note", ":material/priority_high:", "yellow"),
-    CheckMark.BAD: ("Mend", ":material/close:", "orange"),
+    CheckMark.BAD: ("Fix", ":material/close:", "orange"),
 }
 BUTTONS = {
     Mend.NORMALISE: "Normalise now",
@@ -37,7 +37,7 @@ BUTTONS = {
 
 @dataclass(frozen=True)
 class Offer:
-    """What a control needs to know: the file, what was found in it, and the model."""
+    """What a control needs: the file, what was found in it, and the model."""
 
     looked_at: Draft
     found: Checklist
@@ -52,7 +52,7 @@ class Offer:
         return self.found.inspection.layout if self.found.inspection else None
 
     def key(self, *names: object) -> str:
-        """Of a widget: its file and its purpose, so that another file starts afresh."""
+        """The key of a widget, from its file and its purpose, so that another file starts from defaults."""
         return "-".join(("own", self.looked_at.brought.sha256[:12], *map(str, names)))
 
 
@@ -139,7 +139,7 @@ def choose_separator(offer: Offer) -> None:
         (layout.separator or NONE) if layout else wishes.separator,
         offer.key("separator"),
         lambda mark: wished(offer, replace(wishes, separator=mark)),
-        lambda mark: "nothing: there are none" if mark == NONE else mark,
+        lambda mark: "nothing: there are no combinations" if mark == NONE else mark,
     )
 
 
@@ -158,7 +158,7 @@ def choose_covariates(offer: Offer) -> None:
 
 
 def choose_contexts(offer: Offer) -> None:
-    """One box for each context of the file: which of the model's it is."""
+    """A box for each context of the file: which context of the model it is."""
     used = {name: Condition((), covariates).context for name, covariates in offer.found.stands_for}
     said = dict(offer.fixes.contexts)
     known = [Condition((), covariates).context for covariates in Catalogue(offer.manifest).contexts()]
@@ -183,13 +183,13 @@ def choose(
     settle: Callable[[Option], Fixes],
     shown: Callable[[Option], str] = str,
 ) -> None:
-    """A box whose choice changes what is said of the file; it shows ``current`` whatever was chosen in it before."""
+    """A box whose choice changes how the file is read. It always shows ``current``."""
 
     def changed() -> None:
         if (chosen := st.session_state[key]) is not None:
             chosen_file.change(settle(options[chosen]), pages.own_shelf())
 
-    # Positions, since one of the options may be None, which is what a box without a choice says.
+    # Positions, because an option may be None, which is also the value of a box without a choice.
     st.session_state[key] = options.index(current) if current in options else None
     st.selectbox(
         label, range(len(options)), None, format_func=lambda place: shown(options[place]), key=key,

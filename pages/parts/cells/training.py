@@ -1,4 +1,4 @@
-"""Training a small model on somebody's cells: the order, the loss while it falls, and how the model did."""
+"""Training a small model on the user's cells: the form, the loss during training, and the metrics of the model."""
 
 from collections.abc import Callable
 from dataclasses import asdict
@@ -11,7 +11,7 @@ import streamlit as st
 
 import pages
 from pages import plain
-from primeflow_core.errors import DataError, PrimeflowError
+from primeflow_core.errors import CheckpointError, DataError, PrimeflowError
 from primeflow_core.evaluation.metrics.registry import metric_named
 from primeflow_core.figures.interactive.losses import loss_curve
 from primeflow_core.model_store.held_out_metrics import read_validation
@@ -29,26 +29,26 @@ from primeflow_core.user_data.training_job import (
 from primeflow_core.user_data.user_cells import Own
 
 ADDRESS = "training"
-SIZES = {"unet-tiny": "Small: learns fastest", "unet-small": "Larger: half as fast, finer in the end"}
+SIZES = {"unet-tiny": "Small: learns fastest", "unet-small": "Larger: half as fast, better in the end"}
 CHECKS = {HoldoutKind.CONDITIONS: "Conditions it never saw", HoldoutKind.CELLS: "Cells it never saw"}
 NO_BETTER = (
-    "In none of these it does better than control cells offered as the prediction. Train it for longer, or on more "
-    "cells, before you use it."
+    "By none of these metrics is it better than control cells offered as the prediction. Train it for longer, or on "
+    "more cells, before you use it."
 )
 _REFUSED, _OPENED = "_training_refused", "_training_opened"
 
 
 def offer_training(own: Own, manager: JobManager, session: str, place: Path) -> None:
-    """An order for a model of somebody's own cells, its training, or how it ended, as the address says.
+    """The form for a model of the user's cells, its training, or its result, as the address says.
 
-    The model will be a folder in ``place``.
+    The model becomes a folder in ``place``.
     """
     status = manager.status(st.query_params.get(ADDRESS, ""))
     if status is not None and isinstance(status.subject, TrainingSubject):
         show_training(status, manager)
         return
     if ADDRESS in st.query_params:
-        st.info("That training is no longer known here. If it was finished, its model is in the list of models.")
+        st.info("This training is no longer known here. If it finished, its model is in the list of models.")
     if st.session_state.get(_OPENED) != own.sha256:
         st.button(
             "Set up a training …", key="training-open", icon=":material/model_training:", on_click=open_form,
@@ -56,7 +56,7 @@ def offer_training(own: Own, manager: JobManager, session: str, place: Path) -> 
         )  # fmt: skip
         return
     try:
-        # Drawn here and not by the worker alone, so that cells which cannot be checked are refused before the wait.
+        # Drawn here too, not only by the worker, so that cells which cannot be checked are refused before the wait.
         kind, _ = held_out(own)
     except PrimeflowError as error:
         st.error(plain(str(error)), icon=":material/error:")
@@ -69,7 +69,7 @@ def open_form(sha256: str) -> None:
 
 
 def held_out(own: Own, kind: HoldoutKind | None = None, seed: int = 0) -> tuple[HoldoutKind, str]:
-    """What would be held out, and a sentence on it; looked at once a choice. Raises DataError."""
+    """What would be held out, and a sentence about it. Cached for each choice. Raises DataError."""
 
     def look() -> tuple[HoldoutKind, str]:
         found = hold_out(pages.whole_file_of(own), kind, seed)
@@ -91,7 +91,7 @@ def offer_order(own: Own, kind: HoldoutKind, on_click: Callable[[], None]) -> No
             0,
             1,
             key="training-seed",
-            help="Decides what is held out, and every draw of training.",
+            help="Decides what is held out, and every random draw of training.",
         )
         if kind is HoldoutKind.CONDITIONS:
             kind = left.radio("Check it on", list(CHECKS), format_func=CHECKS.__getitem__, key="training-check") or kind
@@ -103,8 +103,8 @@ def offer_order(own: Own, kind: HoldoutKind, on_click: Callable[[], None]) -> No
             return
         minutes = st.session_state["training-minutes"]
         st.caption(
-            f"About {minutes} min of training and a minute to check it; predictions can go on meanwhile. The model "
-            "knows these cells only."
+            f"About {minutes} min of training and one minute to check the model. You can predict in the meantime. The "
+            "model knows only these cells."
         )
         st.button("Train a model", type="primary", key="train", icon=":material/model_training:", on_click=on_click)
     if refused := st.session_state.pop(_REFUSED, ""):
@@ -112,7 +112,7 @@ def offer_order(own: Own, kind: HoldoutKind, on_click: Callable[[], None]) -> No
 
 
 def begin(own: Own, manager: JobManager, session: str, place: Path) -> None:
-    """Queue what the form says and put the job into the address."""
+    """Queue the training that the form asks for, and put the job into the address."""
     form = st.session_state
     try:
         cells = pages.whole_file_of(own)
@@ -151,7 +151,7 @@ def forget() -> None:
 
 
 def follow(manager: JobManager, job_id: str) -> None:
-    """The loss so far, the time left, and two ways to end it."""
+    """The loss so far, the time left, and buttons to stop early or cancel."""
     status = manager.status(job_id)
     if status is None or not status.state.is_active:
         st.rerun()
@@ -164,7 +164,8 @@ def follow(manager: JobManager, job_id: str) -> None:
     with st.container(horizontal=True):
         st.button(
             "Stop and keep", key="training-finish", icon=":material/done:", disabled=not is_training,
-            on_click=manager.finish, args=(job_id,), help="End it and check the model as it is, once a step is taken.",
+            on_click=manager.finish, args=(job_id,),
+            help="Ends the training after at least one step and checks the model as it is.",
         )  # fmt: skip
         st.button(
             "Cancel training", key="training-cancel", icon=":material/close:", on_click=manager.cancel, args=(job_id,)
@@ -179,7 +180,7 @@ def progress_text(status: JobStatus) -> str:
         return "Starting …"
     snapshot = status.snapshot
     step = f": step {snapshot.done:,} of {snapshot.total:,}" if snapshot.note == TRAINING else " …"
-    left = "" if status.seconds_left is None else f", about {pages.duration(status.seconds_left)} left in all"
+    left = "" if status.seconds_left is None else f", about {pages.duration(status.seconds_left)} left in total"
     return f"{snapshot.note}{step}{left}"
 
 
@@ -197,7 +198,7 @@ def draw_loss(curve: np.ndarray) -> None:
 def show_end(status: JobStatus) -> None:
     name = plain(status.subject.name) if isinstance(status.subject, TrainingSubject) else "The model"
     if status.state is JobState.CANCELLED:
-        st.info(f"The training of {name} was cancelled. Nothing of it was kept.", icon=":material/close:")
+        st.info(f"The training of {name} was cancelled. Nothing was kept.", icon=":material/close:")
     elif not isinstance(status.result, Trained):
         st.error(plain(status.error), icon=":material/error:")
     else:
@@ -217,8 +218,12 @@ def show_trained(trained: Trained) -> None:
 
 
 def show_validation(folder: Path) -> None:
-    """Each measure on what was held out, and how far it got on the way from its floor to its ceiling."""
-    found = read_validation(folder)
+    """Each metric on held-out cells, and how far it is on the way from its floor to its ceiling."""
+    try:
+        found = read_validation(folder)
+    except CheckpointError as error:
+        st.warning(plain(str(error)), icon=":material/warning:")
+        return
     if found is None:
         st.caption("It was not evaluated.")
         return
@@ -241,16 +246,17 @@ def show_validation(folder: Path) -> None:
         hide_index=True,
         width="stretch",
         column_config={
-            "measure": st.column_config.TextColumn("Measure"),
+            "measure": st.column_config.TextColumn("Metric"),
             "better": st.column_config.TextColumn("Better is"),
             "floor": number("Floor", help="Control cells offered as the prediction"),
-            "model": number("This model", help=f"{CHECKED_CELLS} predicted cells a condition"),
-            "ceiling": number("Ceiling", help="One half of the measured cells against the other"),
+            "model": number("This model", help=f"{CHECKED_CELLS} predicted cells per condition"),
+            "ceiling": number("Ceiling", help="One half of the measured cells against the other half"),
             "way": st.column_config.ProgressColumn("Way from floor to ceiling", format="percent"),
         },
-        alt=f"How the model did: {found.line}",
+        alt=f"Metrics of the model: {found.line}",
     )
     st.caption(
-        "Distances are in log-normalised expression, over all genes or 30 principal components; DEG recall is a share, "
-        "the cosine has no unit. An empty way: control cells do as well as a second experiment, so it cannot tell."
+        "Distances are in log-normalised expression, over all genes or 30 principal components. DEG recall is a share. "
+        "The cosine has no unit. If the last column is empty, control cells do as well as a second experiment, so the "
+        "metric cannot tell."
     )

@@ -1,4 +1,4 @@
-"""What is known of entries side by side."""
+"""The entries of a comparison, and what is known of each."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -20,7 +20,7 @@ GENES_EACH, MOST_GENES = 6, 30
 
 @dataclass
 class SharedMap:
-    """Entries on one map: its axes, and number, title and cells of each."""
+    """Entries on one map: its axes, and the number, title and cells of each entry."""
 
     axes: tuple[str, str]
     numbers: list[int] = field(default_factory=list)
@@ -56,19 +56,19 @@ class Joint:
 
     @cached_property
     def comparisons(self) -> dict[str, Comparison]:
-        """Of each entry that is ready and has a background, predicted beside measured, by its name."""
+        """By name of the entry: predicted beside measured, for each entry that is ready and has a background."""
         return {one.name: found for one in self.ready if (found := comparison_of(one.view, one.answer)) is not None}
 
     @cached_property
     def trusts(self) -> dict[str, Trust]:
-        """Of each whole response that was measured, by the name of the entry."""
+        """By name of the entry: the metrics of each whole response that was measured."""
         whole = [one for one in self.ready if not one.entry.outline]
         found = {one.name: trust_in(one.view, one.answer, self.comparisons.get(one.name)) for one in whole}
         return {name: trust for name, trust in found.items() if trust is not None}
 
     @cached_property
     def genes(self) -> list[str]:
-        """Genes that all entries have, those that change most in one of them."""
+        """The genes that change most in any entry, of those that all entries have."""
         shared = self.shared_genes
         found = [gene for each in self.comparisons.values() for gene in each.response.most_changed(GENES_EACH)["gene"]]
         return [gene for gene in dict.fromkeys(found) if gene in shared][:MOST_GENES]
@@ -90,7 +90,7 @@ class Joint:
         return list(found.values())
 
     def table(self, genes: Sequence[str]) -> pd.DataFrame:
-        """Expression of genes that all entries have, by entry and role; empty where no entry has perturbed cells."""
+        """Expression of genes that all entries have, by entry and role; empty if no entry has perturbed cells."""
         if not genes:
             return pd.DataFrame()
         with_cells = [one for one in self.ready if one.columns]

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 def told(joint: Joint) -> str:
-    """The take-home: which entry comes closest to its truth, where there is one."""
+    """The take-home: which entry comes closest to its measured cells, if any were measured."""
     names = ", ".join(one.name for one in joint.ready)
     by_place = {name: place for name, trust in joint.trusts.items() if (place := trust.ranges[0].position) is not None}
     if len(by_place) < 2:
@@ -32,7 +32,7 @@ def told(joint: Joint) -> str:
     best = max(by_place, key=lambda name: by_place[name])
     truth = "simulated" if joint.simulated else "measured"
     measure = joint.trusts[best].ranges[0].label
-    return f"Of {names}, {best} comes closest to what was {truth} ({by_place[best]:.0%} of the way by {measure})."
+    return f"Of {names}, {best} comes closest to the {truth} cells ({by_place[best]:.0%} of the way by {measure})."
 
 
 def drawn_figures(joint: Joint) -> list[SavedFigure]:
@@ -56,7 +56,7 @@ def drawn(title: str, make: Callable[[], "Figure"], alt: str) -> SavedFigure:
 def finding_of(joint: Joint) -> Finding:
     tables = [Table(f"Genes: {name}", found.response.table) for name, found in joint.comparisons.items()]
     if joint.trusts:
-        tables.append(Table("Measures", measures(joint)))
+        tables.append(Table("Metrics", measures(joint)))
     origins = tuple(
         origin_of(
             one.view.model, one.view.condition, one.answer.prediction.plan if one.answer else None,

@@ -1,4 +1,4 @@
-"""Entries side by side: on the same maps, by the same measures, gene by gene."""
+"""Entries side by side: on the same maps, by the same metrics, gene by gene."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -30,7 +30,7 @@ def show_maps(joint: Joint) -> None:
     st.subheader("Where the cells lie", anchor=False)
     found = joint.maps()
     if len(found) > 1:
-        st.caption("Entries of other cells or models have maps of their own: places on two maps cannot be compared.")
+        st.caption("Entries with other cells or models have their own maps. Do not compare places on two maps.")
     for place, shared in enumerate(found):
         with st.container(border=True):
             draw_map(joint, shared, place)
@@ -51,7 +51,8 @@ def printed_map(joint: Joint, shared: SharedMap) -> "Figure":
 def show_agreement(joint: Joint) -> None:
     st.subheader("How far to trust them", anchor=False)
     if not joint.trusts:
-        st.caption("None of these is a response with enough cells in the truth: there is nothing to compare with.")
+        truth = "simulated" if joint.simulated else "measured"
+        st.caption(f"None of these is a response with enough {truth} cells, so there is nothing to compare with.")
         return
     with st.container(border=True):
         draw_agreement(joint)
@@ -59,9 +60,14 @@ def show_agreement(joint: Joint) -> None:
             offer_figure(
                 "primeflow-compared-agreement", partial(print_agreement.agreement_of_entries, *ranges(joint)), "trusts"
             )
-            offer_table("Measures (csv)", partial(measures, joint), "primeflow-compared-measures", "measures-csv")
+            offer_table("Metrics (csv)", partial(measures, joint), "primeflow-compared-measures", "measures-csv")
     with st.expander("The numbers"):
-        st.dataframe(measures(joint), hide_index=True, alt="Each entry's measures with floor, ceiling and baselines")
+        st.dataframe(
+            measures(joint),
+            hide_index=True,
+            alt="Each entry's metrics with floor, ceiling and baselines",
+            column_config={"Measure": "Metric"},
+        )
 
 
 def draw_agreement(joint: Joint) -> None:
@@ -72,7 +78,7 @@ def draw_agreement(joint: Joint) -> None:
 
 
 def ranges(joint: Joint) -> tuple[list[tuple[str, Sequence[BoundedMeasure]]], list[int]]:
-    """Titles and measures of the entries that were measured, and their numbers."""
+    """Titles and metrics of the entries that were measured, and their numbers."""
     measured = [one for one in joint.ready if one.name in joint.trusts]
     return [(one.entry.title, joint.trusts[one.name].ranges) for one in measured], [one.number for one in measured]
 
@@ -87,12 +93,12 @@ def show_dots(joint: Joint) -> None:
     st.subheader("Genes", anchor=False)
     asked = st.text_input(
         "Genes of the dot plot", "", key="compared_genes", bind="query-params",
-        placeholder="Those that change most; or type names, separated by commas or blanks",
+        placeholder="Those that change most; or type names, separated by commas or spaces",
     )  # fmt: skip
     genes = chosen_genes(joint, asked)
     table = joint.table(genes)
     if table.empty:
-        st.caption("There is nothing to draw: none of these genes, or no perturbed cells.")
+        st.caption("There is nothing to draw: none of these genes is known, or there are no perturbed cells.")
         return
     with st.container(border=True):
         st.plotly_chart(
@@ -110,19 +116,19 @@ def chosen_genes(joint: Joint, asked: str) -> list[str]:
         return joint.genes
     genes, unknown = found_genes(asked, sorted(joint.shared_genes))
     if unknown:
-        st.caption(plain(f"Not among the genes that all of these models have: {', '.join(unknown[:8])}."))
+        st.caption(plain(f"Not among the genes that all these models share: {', '.join(unknown[:8])}."))
     return list(genes)[:MOST_GENES]
 
 
 def show_differences(joint: Joint) -> None:
     st.subheader("Differential expression", anchor=False)
     st.caption(
-        "Each entry's cells against the control cells of its context: Welch's t test, Benjamini-Hochberg adjusted; "
+        "Each entry's cells against the control cells of its context: Welch's t test, Benjamini-Hochberg adjusted. "
         "log2 change as Scanpy computes it."
     )
     contrasts = joint.contrasts()
     if not contrasts:
-        st.caption("Without control cells there is nothing to compare with.")
+        st.caption("There are no control cells to compare with.")
         return
     found = answers.result_of(
         ("differences", joint.key), lambda: differences(contrasts), Difference, "genes are being compared"

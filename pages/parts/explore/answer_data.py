@@ -1,4 +1,4 @@
-"""Everything that a page knows of one answer."""
+"""Everything that a page knows about one answer."""
 
 from dataclasses import dataclass
 
@@ -17,7 +17,7 @@ from primeflow_core.prediction.measured_comparison import Comparison, compared
 
 @dataclass(frozen=True)
 class Seen:
-    """A view with its answer (None: not predicted yet) and what was found out about it, as far as there is a truth."""
+    """A view, its answer (None: not predicted yet), and what the comparison found; None if nothing can be compared."""
 
     view: View
     answer: Answer | None
@@ -27,13 +27,13 @@ class Seen:
 
 
 def see(view: View, answer: Answer | None) -> Seen:
-    """What is known of the answer: its comparison with the measured cells, the baselines, the interaction."""
+    """Compare the answer with the measured cells, the baselines, and the sum of its parts."""
     found = comparison_of(view, answer)
     return Seen(view, answer, found, trust_in(view, answer, found), interplay_of(view, answer))
 
 
 def comparison_of(view: View, answer: Answer | None) -> Comparison | None:
-    """None where there are no cells to compare."""
+    """None if there are no cells to compare with."""
     if answer is None or view.known is None:
         return None
     known, genes = view.known, view.model.manifest.genes

@@ -1,4 +1,4 @@
-"""A combination against the sum of its parts, and the genes in which an experiment would decide between the two."""
+"""A combination against the sum of its parts, and the genes whose measurement decides between the two."""
 
 from dataclasses import replace
 from functools import partial
@@ -34,7 +34,7 @@ from primeflow_core.prediction.prediction_job import PredictionRequest
 
 
 def interplay_of(view: View, answer: Answer | None) -> Interplay | None:
-    """None for a single perturbation, and while cells of a part are missing."""
+    """The combination effect; None for a single perturbation, and while cells of a part are missing."""
     if answer is None or view.known is None or len(view.condition.perturbations) < 2:
         return None
     parts, missing = parts_of(view)
@@ -42,7 +42,7 @@ def interplay_of(view: View, answer: Answer | None) -> Interplay | None:
         return None
     known, genes = view.known, view.model.manifest.genes
     names = tuple(f"{part.origin} {len(part.cells)}" for part in parts)
-    # Beside the reader's own cells the prediction keeps to the controls of its own experiment.
+    # Beside the user's own cells, the prediction keeps the controls of its own experiment.
     controls = known.training_controls if view.own else known.controls
     predicted = CombinationCells(answer.prediction.values, tuple(parts), controls)
     try:
@@ -56,14 +56,14 @@ def interplay_of(view: View, answer: Answer | None) -> Interplay | None:
 
 
 def parts_of(view: View) -> tuple[list[Part], list[PredictionRequest]]:
-    """Each part alone, measured where it was, else predicted; and the questions that are still to be answered."""
+    """Each part alone: measured cells if there are any, else predicted ones. And the questions still to be answered."""
     measured = measured_parts(view.condition, view.trained_on)
     found, missing = [], []
     for place, part in enumerate(view.condition.parts):
         if part in measured:
             found.append(Part(part, measured[part], PartFrom.MEASURED))
             continue
-        # Noise of its own: shared with the combination's it would make their effects look alike.
+        # Its own noise: the noise of the combination would make the two effects look alike.
         plan = replace(view.question.plan, seed=view.question.plan.seed + 1 + place)
         question = replace(view.question, condition=part, plan=plan)
         answer = answer_to(question, view.model)
@@ -75,7 +75,7 @@ def parts_of(view: View) -> tuple[list[Part], list[PredictionRequest]]:
 
 
 def show_interplay(view: View, answer: Answer, compared: Comparison, found: Interplay | None) -> None:
-    """The card of a combination; nothing for a single perturbation."""
+    """The card of a combination. Draws nothing for a single perturbation."""
     if len(view.condition.perturbations) < 2 or view.known is None:
         return
     st.subheader("More or less than the sum of its parts?", anchor=False)
@@ -103,7 +103,7 @@ def offer_missing_parts(view: View) -> None:
         st.fragment(run_every=0.5)(wait_for_parts)([status.id for status in active])
         return
     names = " and ".join(question.condition.label for question in missing)
-    st.caption(plain(f"{names} was never measured alone here, so its own effect has to be predicted first."))
+    st.caption(plain(f"The effect of {names} alone was never measured here. Predict it first."))
     st.button("Predict the parts alone", key="predict-parts", on_click=ask_parts, args=(missing, view))
 
 
@@ -117,17 +117,17 @@ def wait_for_parts(job_ids: list[str]) -> None:
     statuses = [pages.jobs().status(job_id) for job_id in job_ids]
     if not any(status is not None and status.state.is_active for status in statuses):
         st.rerun()
-    st.progress(0.0, text="The parts are being predicted alone …")
+    st.progress(0.0, text="Predicting each part alone …")
 
 
 def show_sides(view: View, found: Interplay) -> None:
-    """What kind of interaction, predicted and measured, each with its interval."""
+    """The kind of combination effect, predicted and measured, each with its interval."""
     truth = "SIMULATED" if view.simulated else "MEASURED"
     sides: list[tuple[str, Interaction | None]] = [("PREDICTED", found.predicted), (truth, found.measured)]
     for word, side in sides:
         with st.container(border=True):
             if side is None:
-                st.text(f"{word}: the combination, or one of its parts alone, has too few cells for it, or none.")
+                st.text(f"{word}: too few cells (or none) of the combination, or of one of its parts alone.")
                 continue
             with st.container(horizontal=True, vertical_alignment="center"):
                 st.badge(
@@ -145,21 +145,24 @@ def show_sides(view: View, found: Interplay) -> None:
 def show_figures(side: Interaction) -> None:
     with st.container(horizontal=True):
         st.metric(
-            "Size, of the sum", f"{side.magnitude.value:.2f}", help="1: the combination does what its parts add up to."
+            "Size relative to the sum",
+            f"{side.magnitude.value:.2f}",
+            help="1: the combination changes as much as its parts added up.",
         )
         st.metric("95 % interval", f"{side.magnitude.low:.2f} to {side.magnitude.high:.2f}")
         st.metric(
             "Same direction",
             f"{side.direction.value:.2f}",
-            help="Cosine of the combination and the sum; 1 is the same.",
+            help="Cosine between the combination and the sum; 1 is the same direction.",
         )
 
 
 def origin_text(found: Interplay, *, simulated: bool) -> str:
-    """For instance ``Alone: KLF1 measured (112 cells), MAP2K6 predicted (200 cells).``"""
+    """For instance ``Each part alone: KLF1 measured (112 cells), MAP2K6 predicted (200 cells).``"""
     word = {PartFrom.MEASURED: "simulated" if simulated else "measured", PartFrom.PREDICTED: "predicted"}
     told = [f"{name} {word[origin]} ({cells:,} cells)" for name, origin, cells in found.parts]
-    return f"Alone: {', '.join(told)}. Changes are log2, log-normalised, against control cells of the same experiment."
+    each = f"Each part alone: {', '.join(told)}."
+    return f"{each} Changes are log2, log-normalised, against control cells of the same experiment."
 
 
 def show_falsification(view: View, answer: Answer, compared: Comparison) -> None:
@@ -170,15 +173,16 @@ def show_falsification(view: View, answer: Answer, compared: Comparison) -> None
     with st.container(border=True):
         st.subheader("What would falsify this", anchor=False)
         st.caption(
-            "The five genes in which the model and the sum of single effects disagree most. Measuring them decides: "
-            "80 % power at a two-sided α of .05, divided by the five genes; cells an arm, combination and control."
+            "The five genes in which the model and the sum of single effects disagree most. Measure them to see which "
+            "is right. Cells per arm (combination and control): for 80 % power at a two-sided α of .05, divided by the "
+            "five genes."
         )
         st.table(shown(view, table, compared), hide_index=True, alt="Five genes that decide between model and sum")
         offer_table("Deciding genes (csv)", lambda: table, "primeflow-falsification", "falsification-csv")
 
 
 def falsification_of(view: View, answer: Answer) -> pd.DataFrame | None:
-    """None where the sum of single effects cannot be had."""
+    """None if the sum of single effects is not available."""
     if view.trained_on is None or view.known is None:
         return None
     controls, genes = view.known.training_controls, view.model.manifest.genes
@@ -195,19 +199,19 @@ def falsification_of(view: View, answer: Answer) -> pd.DataFrame | None:
             ),
         )
     except PrimeflowError as error:
-        st.caption(plain(f"There is no sum of single effects to set against the model: {error}"))
+        st.caption(plain(f"There is no sum of single effects to compare the model with: {error}"))
         return None
 
 
 def shown(view: View, table: pd.DataFrame, compared: Comparison) -> pd.DataFrame:
-    """Numbers as text; what comes from files as text that a table does not take for markup."""
+    """The table with numbers as text; text from files is escaped, so that it is not read as markup."""
     found = pd.DataFrame(
         {
             "Gene": [plain(gene) for gene in table["gene"]],
             "Model, log2": [f"{change:+.2f}" for change in table["predicted_change"]],
             "Sum, log2": [f"{change:+.2f}" for change in table["sum_change"]],
             "Effect size (d)": [f"{effect:+.2f}" for effect in table["effect_size"]],
-            "Cells an arm": ["none decide" if pd.isna(cells) else f"{cells:,}" for cells in table["cells_per_arm"]],
+            "Cells per arm": ["no number" if pd.isna(cells) else f"{cells:,}" for cells in table["cells_per_arm"]],
             "What decides": [plain(sentence) for sentence in table["sentence"]],
         }
     )

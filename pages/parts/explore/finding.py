@@ -35,13 +35,14 @@ if TYPE_CHECKING:
 PRESENTED_ROW = 110
 SUM_HEADINGS = {"sum_change": "Sum of single effects (log2, log-normalised)"}
 METHODS_OF_INTERACTION = (
-    "The combination was compared with the sum of the log2 changes of its parts alone; size is the length of its "
-    "change as a share of the sum's, both freed of sampling noise, with a 95 % bootstrap interval over cells."
+    "The combination was compared with the sum of the log2 changes of its parts alone. Its size is the length of its "
+    "change divided by the length of the sum, both corrected for sampling noise, with a 95 % bootstrap interval over "
+    "cells."
 )
 
 
 def offer_pin(seen: Seen) -> None:
-    """``Add to report``: the figures, tables and provenance of this answer as they are now."""
+    """The button ``Add to report``, which adds the figures, tables and provenance of this answer as they are now."""
     answer = seen.answer
     if answer is not None:
         key = "|".join(("explore", *seen.view.place_key, seen.view.condition.label, answer.key))
@@ -52,9 +53,9 @@ def finding_of(seen: Seen, answer: Answer) -> Finding:
     view, found = seen.view, seen.found
     tables = [Table("Genes", found.response.table)] if found is not None else []
     if seen.trust is not None:
-        tables.append(Table("Measures", seen.trust.table()))
+        tables.append(Table("Metrics", seen.trust.table()))
     if seen.interplay is not None:
-        tables.append(Table("Interaction", seen.interplay.summary()))
+        tables.append(Table("Combination effect", seen.interplay.summary()))
         tables.append(Table("Combination against the sum", seen.interplay.furthest_first, SUM_HEADINGS))
     origin = origin_of(
         view.model, view.condition, answer.prediction.plan, predicted=len(answer.prediction.values),
@@ -89,7 +90,7 @@ def figures(seen: Seen) -> list[SavedFigure]:
 
 
 def steps(seen: Seen) -> list[Step]:
-    """One figure a step: the map, the trust, the genes, the interaction; as far as there is something to show."""
+    """One figure a step: the map, the trust, the genes, the combination effect. Steps without a figure are left out."""
     view, answer = seen.view, seen.answer
     words, drawn = labels(view, answer), map_of(seen)
     told = take_home(view, answer, seen.found)

@@ -1,4 +1,4 @@
-"""Genes that change most: ranked, as a volcano, as dots, and what any gene does, cell by cell."""
+"""Genes that change most: ranked bars, a volcano, a dot plot, and the expression of any gene, cell by cell."""
 
 from functools import partial
 
@@ -36,8 +36,9 @@ def show_genes(view: View, answer: Answer, found: Comparison) -> None:
             bind="query-params", label_visibility="collapsed",
         )  # fmt: skip
     st.caption(
-        f"log2 change of the mean log-normalised expression against control. Expected to change: {LEAST_CHANGE:g} or "
-        f"more, with an adjusted p below {LARGEST_P:g}. Agreement is the same direction, which chance gives to half."
+        "log2 change of the mean log-normalised expression against control. A gene is expected to change if it changes "
+        f"by {LEAST_CHANGE:g} or more, with an adjusted p below {LARGEST_P:g}. Agreement means the same direction; by "
+        "chance, half of the genes agree."
     )
     grid = st.grid(2, min_column_width=370)
     with grid.container(border=True):
@@ -63,7 +64,7 @@ def ranked(view: View, answer: Answer, found: Comparison) -> None:
 
 
 def changes_and_p(view: View, answer: Answer, found: Comparison) -> None:
-    """Volcano of the predicted or of the measured response."""
+    """A volcano of the predicted or the measured response."""
     sides: dict[str, Side] = {"Predicted": "predicted"}
     if found.response.measured:
         sides["Simulated" if view.simulated else "Measured"] = "measured"
@@ -94,18 +95,18 @@ def dots(view: View, answer: Answer, found: Comparison) -> None:
 
 
 def searched(view: View, answer: Answer, found: Comparison) -> None:
-    """Violins of the genes that somebody types: any case, other names, Ensembl ids."""
+    """Violins of the genes that the user types: in any case, by other names, or by Ensembl ids."""
     usual = ", ".join(found.response.most_changed(2)["gene"])
     asked = st.text_input(
         "Genes", usual, key="gene_search", bind="query-params", placeholder=f"For instance: {usual}",
-        help=f"Up to {MOST_SEARCHED}, separated by commas or blanks; other names and Ensembl ids work too.",
+        help=f"Up to {MOST_SEARCHED}, separated by commas or spaces. Other names and Ensembl ids work too.",
     )  # fmt: skip
     genes, unknown = found_genes(asked, view.model.manifest.genes)
     if unknown:
-        known = f"{len(view.model.manifest.genes):,} genes that this model learned"
+        known = f"{len(view.model.manifest.genes):,} genes of this model"
         st.caption(plain(f"Not among the {known}: {_some(unknown)}."))
     if not genes:
-        st.info("Type one gene or more to see its expression cell by cell.", icon=":material/search:")
+        st.info("Type one or more genes to see their expression, cell by cell.", icon=":material/search:")
         return
     if len(genes) > MOST_SEARCHED:
         st.caption(f"The first {MOST_SEARCHED} of {len(genes)} genes are drawn.")
@@ -120,7 +121,7 @@ def searched(view: View, answer: Answer, found: Comparison) -> None:
 
 
 def roles_of(view: View, answer: Answer) -> dict[Role, np.ndarray]:
-    """The cells (n, G) of each role that there are."""
+    """The cells (n, G) of each role; roles without cells are left out."""
     cells = {
         Role.CONTROL: view.known.controls if view.known else None,
         Role.MEASURED: view.measured,

@@ -1,4 +1,4 @@
-"""What is on screen, in words: one sentence with real numbers, what is predicted, measured and simulated, messages."""
+"""The headline in one sentence with numbers, badges for what is predicted, measured and simulated, and messages."""
 
 from typing import Literal
 
@@ -33,7 +33,7 @@ def take_home(view: View, answer: Answer | None, found: Comparison | None, *, ac
 
 
 def labels(view: View, answer: Answer | None) -> tuple[str, ...]:
-    """The words of the badges: what is simulated, predicted, measured, and how far the condition is known."""
+    """The words of the badges: what is simulated, predicted and measured, and what training saw of the condition."""
     return tuple(text for text, _, _ in _badges(view, answer))
 
 
@@ -66,7 +66,7 @@ def _badges(view: View, answer: Answer | None) -> list[tuple[str, str, Literal["
 
 
 def _expectation(view: View, answer: Answer | None, found: Comparison | None, *, active: bool) -> str:
-    """What the model expects and whether it was right, after the words for what was done."""
+    """What the model expects, and how far the measured cells agree. It follows the words for what was done."""
     truth = "simulation" if view.simulated else "experiment"
     if answer is None:
         done = "simulated" if view.simulated else "measured"
@@ -92,7 +92,7 @@ def show_messages(view: View, status: JobStatus | None, answer: Answer | None) -
         st.error(plain(status.error), icon=":material/error:")
     if status is not None and status.state is JobState.CANCELLED:
         made = len(answer.prediction.values) if answer is not None and not answer.shipped else 0
-        shown = f"the picture shows those {made:,}" if made else "none was finished"
+        shown = f"the map shows these {made:,}" if made else "none was finished"
         st.warning(
             f"Cancelled after {made:,} of {view.question.cells:,} cells; {shown}.", icon=":material/stop_circle:"
         )
@@ -103,14 +103,14 @@ def show_messages(view: View, status: JobStatus | None, answer: Answer | None) -
         st.caption(plain(line))
     if view.known is None:
         st.info(
-            "The measured cells of this model cannot be had on this machine, so there is nothing to compare with. "
-            "Predictions work all the same.",
+            "The measured cells of this model are not available on this machine, so there is nothing to compare with. "
+            "You can still predict.",
             icon=":material/cloud_off:",
         )
 
 
 def show_other_job(status: JobStatus) -> None:
-    """A prediction of something else goes on while the question was changed."""
+    """A message that another prediction is still running after the question was changed."""
     question = status.subject
     name = question.condition.label if isinstance(question, PredictionRequest) else "Another condition"
     with st.container(border=True, horizontal=True, vertical_alignment="center"):

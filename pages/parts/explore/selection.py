@@ -1,4 +1,4 @@
-"""Cells selected on the map: which they are, and the genes in which they differ from the rest or another group."""
+"""Cells selected on the map, and the genes in which they differ from all other cells or from another group."""
 
 from collections.abc import Mapping
 from contextlib import suppress
@@ -32,18 +32,18 @@ from primeflow_core.prediction.group_differences import Contrast, Difference, di
 
 KEYS = ("group_a", "group_b")
 WARNING = (
-    "Cells were chosen by where their genes put them: p is a guide to genes worth a look, no evidence of two kinds of "
-    "cells. Cells in both groups count on both sides."
+    "You chose the cells by their place on the map, which depends on their genes. Use p to find genes worth a look; it "
+    "is not evidence of two kinds of cells. Cells in both groups count on both sides."
 )
 NAMES = dict(zip(KEYS, ("A", "B"), strict=True))
 COLUMNS = {
     "gene": "Gene", "log2_fold_change": "log2 change", "t": "t", "p": "p", "p_adjusted": "Adjusted p",
-    "percent_expressing": "% expressing", "percent_expressing_other": "% in the others",
+    "percent_expressing": "% expressing", "percent_expressing_other": "% in other cells",
 }  # fmt: skip
 
 
 def selectable_map(view: View, drawn: Drawn, selecting: bool) -> None:
-    """The finished map; a lasso or a box on it becomes the next group, A or B."""
+    """The finished map. Cells inside a lasso or a box on it become group A or B."""
     kept = groups_in_address(view, drawn)
     event = st.plotly_chart(
         overlay(
@@ -56,16 +56,16 @@ def selectable_map(view: View, drawn: Drawn, selecting: bool) -> None:
     )  # fmt: skip
     if broken := [key for key in KEYS if st.query_params.get(key) and key not in kept]:
         names = " and ".join(NAMES[key] for key in broken)
-        st.caption(f"Group {names} of this link is not one of this map. Draw it again.")
+        st.caption(f"Group {names} of this link does not fit this map. Draw it again.")
     corners = drawn_corners(event) if selecting else None
     if corners is not None:
         offer_to_keep(view, drawn, corners)
     elif selecting and not kept:
-        st.caption("Draw around cells (the tools at the top right of the map: lasso or box).")
+        st.caption("Draw around cells with the lasso or the box (tools at the top right of the map).")
 
 
 def drawn_corners(event: Any) -> Polygon | None:
-    """What was drawn on the map last, as a polygon."""
+    """The last shape drawn on the map, as a polygon."""
     selection: Mapping[str, Any] = (event or {}).get("selection", {})
     shapes = [(shape["x"], shape["y"]) for shape in selection.get("lasso", ())]
     for shape in selection.get("box", ()):
@@ -109,7 +109,7 @@ def groups_in_address(view: View, drawn: Drawn) -> dict[str, Polygon]:
 
 
 def show_selection(view: View, answer: Answer | None, drawn: Drawn) -> None:
-    """Differential expression of group A, or of A against B; nothing while no group is kept."""
+    """Differential expression of group A, or of A against B. Draws nothing while no group is kept."""
     kept = groups_in_address(view, drawn)
     if not kept:
         return
@@ -122,12 +122,12 @@ def show_selection(view: View, answer: Answer | None, drawn: Drawn) -> None:
             st.subheader(f"Selected cells: {words}", anchor=False, width="content")
             with st.container(horizontal=True, width="content"):
                 offer_comparing(view)
-                st.button("Forget the groups", key="forget-groups", icon=":material/close:", on_click=forget)
+                st.button("Clear the groups", key="forget-groups", icon=":material/close:", on_click=forget)
         st.caption(f"{counted(view, group)} against {counted(view, against)}. Welch's t test, Benjamini-Hochberg.")
         st.caption(WARNING)
         if min(len(group.values), len(against.values)) < FEWEST_CELLS:
             smaller = "smaller" if len(against.values) < FEWEST_CELLS else "larger"
-            st.info(f"Each side needs {FEWEST_CELLS} cells at least. Draw a {smaller} group.")
+            st.info(f"Each side needs at least {FEWEST_CELLS} cells. Draw a {smaller} group.")
             return
         contrast = Contrast(words, view.model.manifest.genes, group.values, against.values)
         said = (view.condition.label, answer.key if answer else "", *map(str, kept.items()))
@@ -140,7 +140,7 @@ def show_selection(view: View, answer: Answer | None, drawn: Drawn) -> None:
 
 
 def offer_comparing(view: View) -> None:
-    """Add each kept group to what Compare sets side by side."""
+    """Buttons that add each kept group to Compare."""
     said = {NAMES[key]: st.query_params.get(key, "") for key in KEYS}
     for name, outline in said.items():
         if outline:
@@ -165,7 +165,7 @@ def show_difference(found: Difference) -> None:
         table, hide_index=True, height=330, key="difference",
         column_config={"log2 change": number, "t": number, "p": small, "Adjusted p": small,
                        "% expressing": st.column_config.NumberColumn(format="%.0f"),
-                       "% in the others": st.column_config.NumberColumn(format="%.0f")},
+                       "% in other cells": st.column_config.NumberColumn(format="%.0f")},
         alt="Genes in which the selected cells differ, most certain first",
     )  # fmt: skip
     offer_table("Selected cells: genes (csv)", lambda: found.table, "primeflow-selection", "difference-csv")

@@ -26,7 +26,7 @@ FEW_CELLS = 50
 
 @dataclass(frozen=True)
 class Trust:
-    """The measures that have a floor and a ceiling, and what the baselines reach."""
+    """The metrics that have a floor and a ceiling, and what the baselines reach."""
 
     ranges: tuple[BoundedMeasure, ...]
     baselines: tuple[BaselineAgreement, ...]
@@ -44,7 +44,7 @@ class Trust:
 
 
 def trust_in(view: View, answer: Answer | None, found: Comparison | None) -> Trust | None:
-    """None where there is no truth to compare with."""
+    """None if there are no measured cells to compare with."""
     if answer is None or found is None or not found.agreement:
         return None
     baselines = baselines_of(view, answer)
@@ -62,7 +62,7 @@ def trust_in(view: View, answer: Answer | None, found: Comparison | None) -> Tru
 
 
 def baselines_of(view: View, answer: Answer) -> tuple[BaselineAgreement, ...]:
-    """The baselines on this condition; none where the cells of the training are not here."""
+    """The baselines on this condition; none if the training cells are not on this machine."""
     if view.trained_on is None or view.known is None:
         return ()
     known, genes, count = view.known, view.model.manifest.genes, len(answer.prediction.values)
@@ -84,20 +84,20 @@ def show_trust(view: View, answer: Answer | None, trust: Trust | None) -> None:
         st.caption(f"The agreement with the {truth} cells appears here when cells have been predicted.")
         return
     if trust is None:
-        st.caption(f"{view.without_truth} There is no truth to compare with.")
+        st.caption(f"{view.without_truth} There is nothing to compare with.")
         return
     draw_trust(trust)
     with st.container(horizontal=True):
         offer_figure("primeflow-agreement", partial(print_agreement.agreement_ranges, trust.ranges), "agreement")
-        offer_table("Measures (csv)", trust.table, "primeflow-agreement", "agreement-csv")
-    st.table(shown(trust), border="horizontal", alt="Each measure with its floor, its ceiling and the baselines")
+        offer_table("Metrics (csv)", trust.table, "primeflow-agreement", "agreement-csv")
+    st.table(shown(trust), border="horizontal", alt="Each metric with its floor, its ceiling and the baselines")
     st.caption("  \n".join(in_words(trust)))
     with st.expander("What these mean"):
         explain(view, answer, trust)
 
 
 def shown(trust: Trust) -> pd.DataFrame:
-    """The numbers as text, measures across, so that they fit beside the map."""
+    """The numbers as text, a column for each metric, so that they fit beside the map."""
     return trust.table().set_index("Measure").T.map(lambda value: "none" if pd.isna(value) else f"{value:.3f}")
 
 
@@ -109,16 +109,16 @@ def draw_trust(trust: Trust, row: int = 62) -> None:
 
 
 def in_words(trust: Trust) -> list[str]:
-    """Which baselines come closer, and what lies beyond the ceiling, since both are easily misread."""
+    """Which baselines come closer, and what lies beyond the ceiling. Both are easily misread."""
     told = []
     for baseline in dict(name for entry in trust.ranges for name in entry.baselines):
         closer = [entry.label for entry in trust.ranges if entry.beaten_by(baseline)]
         if closer:
-            told.append(f"**{baseline}** comes closer than the model in {len(closer)} of {len(trust.ranges)} measures.")
+            told.append(f"**{baseline}** comes closer than the model in {len(closer)} of {len(trust.ranges)} metrics.")
     if any((entry.position or 0.0) > 1 for entry in trust.ranges):
         told.append(
-            "Beyond the ceiling is no miracle: the ceiling is one half of the measured cells, and more predicted cells "
-            "than that have less chance error."
+            "Beyond the ceiling means: as close as a repeat of the experiment. The ceiling is one half of the measured "
+            "cells; more predicted cells than that have less chance error."
         )
     return told
 
@@ -127,7 +127,7 @@ def explain(view: View, answer: Answer, trust: Trust) -> None:
     meanings = [f"**{metric.page_label}**: {metric.explanation}" for metric in metrics_at(Place.EXPLORE)]
     ends = (
         "**Floor**: control cells offered as the prediction. **Ceiling**: one half of the measured cells against the "
-        "other; more cells than a half has can come closer still."
+        "other half; a prediction of more cells than that can come closer still."
     )
     simpler = [f"**{baseline.label}**: {baseline.describe}" for baseline in baselines_beside_model()]
     st.caption("  \n".join([*meanings, ends, *simpler]))
@@ -135,6 +135,6 @@ def explain(view: View, answer: Answer, trust: Trust) -> None:
         if baseline.why:
             st.caption(plain(f"{baseline.label} is not shown: {baseline.why}"))
     if silent := [entry.label for entry in trust.ranges if not entry.tells_apart]:
-        st.caption(f"Without a diamond: {', '.join(silent)}. Control cells do as well as a second experiment there.")
+        st.caption(f"No diamond for {', '.join(silent)}: control cells do as well as a second experiment there.")
     if min(len(view.measured), len(answer.prediction.values)) < FEW_CELLS:
-        st.caption(f":material/warning: With fewer than {FEW_CELLS} cells these measures are rough.")
+        st.caption(f":material/warning: With fewer than {FEW_CELLS} cells these metrics are rough.")

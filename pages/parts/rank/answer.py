@@ -19,7 +19,8 @@ from primeflow_core.model_store.local_models import Model
 from primeflow_core.runtime.jobs import JobStatus
 from primeflow_core.screening import screen_file
 from primeflow_core.screening.candidates import LABEL, Doses, Refusal
-from primeflow_core.screening.goal import TOWARDS, Goal, GoalKind
+from primeflow_core.screening.goal import Goal
+from primeflow_core.screening.goals.record import Need
 from primeflow_core.screening.screen_file import Screen
 from primeflow_core.screening.screen_job import RankedSoFar, ScreenSubject, beside, screen, target_refusal
 from primeflow_core.screening.screen_request import Request, foreseen_seconds
@@ -46,13 +47,14 @@ def address_of(found: Screen) -> dict[str, str]:
     if found.table.empty:
         return {}
     goal, order, first = found.goal, found.about["order"], found.table.iloc[0]
+    need = goal.record.need
     said = {
         "context": Condition((), tuple((name, str(first[name])) for name in found.covariates)).context,
-        "goal": "target" if goal.kind in TOWARDS else str(goal.kind),
-        "by": str(goal.kind) if goal.kind in TOWARDS else "",
+        "goal": goal.record.entry,
+        "by": goal.kind if need is Need.TARGET else "",
         "target": goal.target.label if goal.target is not None else "",
-        "gene": goal.raised[0] if goal.kind is GoalKind.MOVES else "",
-        "raise": " ".join(goal.raised) if goal.kind is GoalKind.GENES else "",
+        "gene": goal.raised[0] if need is Need.ONE_GENE else "",
+        "raise": " ".join(goal.raised) if need is Need.GENE_LISTS else "",
         "lower": " ".join(goal.lowered),
         "rank": "pairs" if is_combination(str(first[LABEL])) else "singles",
         "cells": str(order["cells"]),
@@ -107,7 +109,7 @@ def ranking_of(request: Request, model: Model) -> Ranking | None:
     for name, found_screen in shipped(model).items():
         if answers_it(found_screen, request):
             return _whole(f"{name}-{model.version}", found_screen, shipped=True)
-    return _moving(request, model) if request.goal.kind is GoalKind.MOVES else None
+    return _moving(request, model) if request.goal.record.from_changes else None
 
 
 def _moving(request: Request, model: Model) -> Ranking | None:
@@ -116,7 +118,7 @@ def _moving(request: Request, model: Model) -> Ranking | None:
         if len(other.changes) and answers_it(other, replace(request, goal=other.goal)):
             key = ("moves", *pages.name_of(model), name, gene)
             return _whole("-".join(key[3:]), pages.kept(key, partial(screen_file.moves, other, gene)), shipped=True)
-    effect = replace(request, goal=Goal(GoalKind.EFFECT))
+    effect = replace(request, goal=Goal("effect"))
     status = pages.jobs().find(ScreenSubject(effect, model.version))
     if status is not None and isinstance(status.result, RankedSoFar) and len(status.result.screen.changes):
         found = pages.kept(("moves", status.id, gene), partial(screen_file.moves, status.result.screen, gene))
@@ -193,15 +195,15 @@ def ask(request: Request, refused: tuple[Refusal, ...], model: Model) -> None:
 
 
 def command(request: Request, model: Model, ranked: str, doses: Doses) -> str:
-    """What asks for the same on the command line; a list is to be saved as LIST.csv first."""
+    """The same request on the command line; a list must be saved as LIST.csv first."""
     goal = request.goal
     said = ["primeflow", "screen", "--model", str(model.folder)]
     said += ["--candidates", f"all-{ranked}" if ranked in ("pairs", "singles") else "LIST.csv"]
     for column, value in request.candidates[0].covariates:
         said += ["--covariate", f"{column}={value}"]
-    said += ["--goal", str(goal.kind)]
+    said += ["--goal", goal.kind]
     said += ["--target", goal.target.label] if goal.target is not None else []
-    if goal.kind is GoalKind.MOVES:
+    if goal.record.need is Need.ONE_GENE:
         said += ["--gene", goal.raised[0]]
     else:
         said += ["--raise", ",".join(goal.raised)] if goal.raised else []
@@ -218,5 +220,5 @@ def list_of(request: Request) -> pd.DataFrame:
 
 
 def refusal() -> str:
-    """Why the last ranking was not taken, once; else empty."""
+    """Why the last ranking was not started, told once; else empty."""
     return str(st.session_state.pop(_REFUSED, ""))

@@ -19,14 +19,13 @@ from primeflow_core.figures.interactive.pairs import INTERACTION, PairGrid, Scal
 from primeflow_core.figures.interactive.ranking import first_rows, ranked_scores
 from primeflow_core.figures.paper import pairs as print_pairs
 from primeflow_core.figures.paper import ranking as print_ranking
-from primeflow_core.screening.goal import OF_COMBINATIONS
 from primeflow_core.screening.next_experiments import RULE, next_experiments
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 FEWEST_PAIRS, FEWEST_NEXT, MOST_NEXT = 3, 1, 24
-# Three lines of the reasons, in pixels.
+# Height of three lines of reasons, in pixels.
 TALL_ROW, ROWS_AT_ONCE = 66, 8
 SHOWN: dict[Scale, str] = {"score": "Score", "interaction": "Interaction"}
 NEXT = {
@@ -68,7 +67,7 @@ def grid_of(shown: Shown, scale: Scale) -> PairGrid | None:
     if len(parts) < FEWEST_PAIRS or len(parts) != len(shown.table) or any(len(one) != 2 for one in parts):
         return None
     values = shown.table["score"]
-    if scale == "interaction" and shown.goal.kind not in OF_COMBINATIONS:
+    if scale == "interaction" and not shown.goal.record.share_of_sum:
         values = shown.table[interaction_column(shown)]
     names = [(one.label, other.label) for one, other in parts]
     return pair_grid(names, values.to_numpy(np.float64).tolist(), shown.measured.tolist())
@@ -81,16 +80,16 @@ def interaction_column(shown: Shown) -> str:
 
 def scale_of(shown: Shown) -> Scale:
     """What the colours of the heat map mean: as chosen, and as the scores are."""
-    if shown.goal.kind in OF_COMBINATIONS or st.session_state.get(key_of("colour")) == "interaction":
+    if shown.goal.record.share_of_sum or st.session_state.get(key_of("colour")) == "interaction":
         return "interaction"
-    return "signed" if (shown.table["score"] < 0).any() and shown.goal.larger_is_better else "score"
+    return "signed" if (shown.table["score"] < 0).any() and shown.goal.record.larger_is_better else "score"
 
 
 def draw_pairs(shown: Shown, grid: PairGrid, scale: Scale) -> None:
     st.plotly_chart(
         heat_map(
             grid, title_of(shown, scale), scale, simulated=shown.simulated,
-            smaller_is_better=not shown.goal.larger_is_better,
+            smaller_is_better=not shown.goal.record.larger_is_better,
         ),
         key="all-pairs", config=pages.FIGURE, alt=f"{title_of(shown, scale)} of all pairs of {len(grid.names)} names",
     )  # fmt: skip
@@ -99,7 +98,7 @@ def draw_pairs(shown: Shown, grid: PairGrid, scale: Scale) -> None:
 def printed_pairs(shown: Shown, grid: PairGrid, scale: Scale) -> "Figure":
     return print_pairs.heat_map(
         grid, title_of(shown, scale), scale, simulated=shown.simulated,
-        smaller_is_better=not shown.goal.larger_is_better,
+        smaller_is_better=not shown.goal.record.larger_is_better,
     )  # fmt: skip
 
 
@@ -125,8 +124,8 @@ def show_pairs(shown: Shown) -> None:
 
 
 def choose_colour(shown: Shown) -> None:
-    """Scores or interactions, which are the same where the goal is one."""
-    if shown.goal.kind in OF_COMBINATIONS:
+    """Scores or interactions, which are the same where the goal is an interaction."""
+    if shown.goal.record.share_of_sum:
         return
     key = key_of("colour")
     if st.session_state.get(key) not in SHOWN:
@@ -153,7 +152,7 @@ def pairs_told(shown: Shown, grid: PairGrid, scale: Scale) -> str:
 
 def parts_told(shown: Shown) -> str:
     """Which parts the interactions of the heat map are beside."""
-    if shown.goal.kind in OF_COMBINATIONS and shown.parts.nunique() > 1:
+    if shown.goal.record.share_of_sum and shown.parts.nunique() > 1:
         return f"{shown.truth} alone, or all of a pair predicted where one was not"
     none = interaction_column(shown) != "magnitude"
     return f"predicted, as none was {shown.truth}" if none else f"{shown.truth} alone"
@@ -166,7 +165,7 @@ def show_next(shown: Shown) -> None:
             count = choose_count(shown)
         table = next_table(shown, count)
         if table.empty:
-            st.caption(f"Every candidate with a score was {shown.truth} already.")
+            st.caption(f"All candidates with a score are already {shown.truth}.")
             return
         st.caption(plain(RULE))
         draw_next(shown, table)
@@ -201,7 +200,7 @@ def draw_next(shown: Shown, table: pd.DataFrame, columns: Sequence[str] = tuple(
         ]
     )
     wanted = [column for column in columns if column in told and told[column].notna().any()]
-    if shown.goal.kind in OF_COMBINATIONS:
+    if shown.goal.record.share_of_sum:
         # The sum is 1 for all of them.
         wanted = [column for column in wanted if column != "sum_score"]
     number = st.column_config.NumberColumn(format="%.3f")

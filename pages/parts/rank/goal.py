@@ -12,36 +12,36 @@ from primeflow_core.data.gene_search import NameSearch, found_genes
 from primeflow_core.errors import SettingError
 from primeflow_core.model_store.available_conditions import Catalogue, Covariates
 from primeflow_core.model_store.local_models import Model
-from primeflow_core.screening.goal import Goal, GoalKind
+from primeflow_core.screening.goal import Goal
+from primeflow_core.screening.goals.record import Need
+from primeflow_core.screening.goals.registry import goal_record, goal_records, listed_under
 
-GOALS = {
-    "effect": "Change the cells most",
-    "target": "Come nearest to a measured state",
-    "genes": "Raise and lower genes",
-    "synergy": "Do more than the sum of their parts",
-    "suppression": "Do less than the sum of their parts",
-    "moves": "What moves my gene",
-}
-BY = {"target": "Nearest cells", "direction": "Same direction"}
 LISTED_BACK = 8
 
 
 def choose_goal(model: Model, covariates: Covariates) -> tuple[Goal | None, str]:
     """The goal, or None and what it still needs."""
-    kind = st.selectbox("What is looked for", list(GOALS), format_func=GOALS.__getitem__, key="rank_goal")
+    goals = entries()
+    entry = st.selectbox("What is looked for", list(goals), format_func=goals.__getitem__, key="rank_goal")
+    record, genes = goal_record(entry), model.manifest.genes
     try:
-        if kind == "target":
-            return choose_target(model, covariates)
-        if kind == "genes":
-            return choose_lists(model.manifest.genes)
-        if kind == "moves":
-            return choose_gene(model.manifest.genes)
-        return Goal(GoalKind(kind)), ""
+        if record.need is Need.TARGET:
+            return choose_target(entry, model, covariates)
+        if record.need is Need.GENE_LISTS:
+            return choose_lists(record.name, genes)
+        if record.need is Need.ONE_GENE:
+            return choose_gene(record.name, genes)
+        return Goal(record.name), ""
     except SettingError as error:
         return None, str(error)
 
 
-def choose_target(model: Model, covariates: Covariates) -> tuple[Goal | None, str]:
+def entries() -> dict[str, str]:
+    """The list of goals in words, by name; goals listed under another are chosen after it."""
+    return {record.name: record.choice for record in goal_records() if record.entry == record.name}
+
+
+def choose_target(entry: str, model: Model, covariates: Covariates) -> tuple[Goal | None, str]:
     """A state that was measured in this context."""
     states = measured_states(model, covariates)
     catalogue = Catalogue(model.manifest)
@@ -55,14 +55,24 @@ def choose_target(model: Model, covariates: Covariates) -> tuple[Goal | None, st
         f"{word} state", list(states), key="rank_target",
         format_func=lambda label: f"{label} · {catalogue.standing(states[label])}" if label in states else label,
     )  # fmt: skip
-    kind = st.segmented_control("Ranked by", list(BY), format_func=BY.__getitem__, key="rank_by", required=True)
-    st.caption(
-        "Nearest cells: distance between predicted cells and those of the state. Same direction: whether genes change "
-        "in the same proportions, however much."
-    )
+    kind = choose_way(entry)
     if label is None:
-        return None, f"Nothing but control cells was {word.lower()} in this context."
-    return Goal(GoalKind(kind or "target"), target=states[label]), ""
+        return None, f"Only control cells were {word.lower()} in this context."
+    return Goal(kind, target=states[label]), ""
+
+
+def choose_way(entry: str) -> str:
+    """Which of the goals listed under one entry; there is no choice where it stands alone."""
+    ways = {record.name: record for record in listed_under(entry)}
+    if st.session_state.get("rank_by") not in ways:
+        st.session_state["rank_by"] = entry
+    if len(ways) == 1:
+        return entry
+    kind = st.segmented_control(
+        "Ranked by", list(ways), format_func=lambda name: ways[name].way, key="rank_by", required=True
+    )
+    st.caption(" ".join(f"{record.way}: {record.way_means}." for record in ways.values()))
+    return str(kind or entry)
 
 
 def measured_states(model: Model, covariates: Covariates) -> dict[str, Condition]:
@@ -72,13 +82,13 @@ def measured_states(model: Model, covariates: Covariates) -> dict[str, Condition
     return {condition.label: condition for condition in sorted(here, key=lambda c: (len(c.parts), c.label))}
 
 
-def choose_lists(genes: Sequence[str]) -> tuple[Goal | None, str]:
+def choose_lists(kind: str, genes: Sequence[str]) -> tuple[Goal | None, str]:
     raised = choose_list("raise", "Genes to raise", genes)
     lowered = choose_list("lower", "Genes to lower", genes)
     if not raised and not lowered:
         return None, "Name at least one gene to raise or to lower, on the left."
-    st.caption("Genes that a candidate itself switches are left out of its score.")
-    return Goal(GoalKind.GENES, raised, lowered), ""
+    st.caption("Genes that a candidate targets itself are left out of its score.")
+    return Goal(kind, raised, lowered), ""
 
 
 def choose_list(name: str, label: str, genes: Sequence[str]) -> tuple[str, ...]:
@@ -113,16 +123,16 @@ def guessed(name: str, genes: Sequence[str]) -> str:
     return f"{name} (did you mean {' or '.join(near)}?)" if near else name
 
 
-def choose_gene(genes: Sequence[str]) -> tuple[Goal | None, str]:
+def choose_gene(kind: str, genes: Sequence[str]) -> tuple[Goal | None, str]:
     """One gene, by any of its names."""
     typed = st.selectbox(
         "My gene", list(genes), index=None, key="rank_gene", placeholder="Type a name", accept_new_options=True,
         filter_mode="contains",
     )  # fmt: skip
-    st.caption("Candidates that switch the gene itself have no rank.")
+    st.caption("Candidates that target the gene itself have no rank.")
     if not typed:
-        return None, "Choose the gene that is to move, on the left."
+        return None, "Choose the gene that should change, on the left."
     gene = NameSearch(genes).find(str(typed))
     if gene is None:
         return None, f"{guessed(str(typed), genes)} is not among the {len(genes):,} genes of this model."
-    return Goal(GoalKind.MOVES, (gene,)), ""
+    return Goal(kind, (gene,)), ""

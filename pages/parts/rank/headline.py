@@ -21,7 +21,7 @@ from primeflow_core.errors import PrimeflowError
 from primeflow_core.model_store.available_conditions import Standing
 from primeflow_core.runtime.jobs import JobState, JobStatus
 from primeflow_core.screening.candidates import Refusal
-from primeflow_core.screening.goal import OF_COMBINATIONS, Goal, GoalKind
+from primeflow_core.screening.goal import Goal
 from primeflow_core.screening.ranking import by_predicted_parts, contains_target, told_apart, without_score
 from primeflow_core.screening.trust import FEWEST, Trust
 
@@ -59,18 +59,17 @@ class Shown:
 
     @property
     def truth(self) -> str:
-        """What the data call measured, in words that never call simulated cells so."""
+        """``simulated`` or ``measured``, so that simulated cells are never called measured."""
         return "simulated" if self.simulated else "measured"
 
     @property
     def unit(self) -> str:
-        return self.goal.unit
+        return self.goal.record.unit
 
     @property
     def axis(self) -> str:
         """The unit of the score with the scale of the expression behind it; shares and cosines have none."""
-        plain_number = self.goal.kind in (*OF_COMBINATIONS, GoalKind.DIRECTION)
-        return self.unit if plain_number else f"{self.unit} (log-normalised)"
+        return f"{self.unit} (log-normalised)" if self.goal.record.log_scale else self.unit
 
     def number(self, value: float) -> str:
         """A score as text, with as many decimals for all of them and a true minus."""
@@ -97,13 +96,13 @@ class Shown:
         one of them; None without a score, and for other goals."""
         predicted = by_predicted_parts(self.table, self.goal)
         told = ["predicted" if each else self.truth for each in predicted]
-        known = self.table["score"].notna() & (self.goal.kind in OF_COMBINATIONS)
+        known = self.table["score"].notna() & self.goal.record.share_of_sum
         found = [one if scored else None for one, scored in zip(told, known, strict=True)]
         return pd.Series(found, index=self.table.index, dtype=object)
 
     @property
     def containing(self) -> pd.Series:
-        """(N,) whether a candidate has every perturbation of the target: that it comes near is no news."""
+        """(N,) whether a candidate has every perturbation of the target, so that a near score is expected."""
         return pd.Series(contains_target(self.table["perturbation"], self.goal), index=self.table.index)
 
     @cached_property
@@ -122,7 +121,7 @@ def first_told(shown: Shown) -> str:
     """What comes first, with its score and interval."""
     scored = shown.table[shown.table["rank"].notna()]
     if scored.empty:
-        return "None of them has a score: the genes asked for are their own, or their effects are lost in noise."
+        return "No candidate has a score: each targets the goal's genes itself, or its effect is no larger than noise."
     best = scored.iloc[0]
     number = shown.number
     return (
@@ -196,7 +195,7 @@ def show_refused(refused: tuple[Refusal, ...]) -> None:
 
 
 def show_messages(status: JobStatus | None) -> None:
-    """Why a ranking was not taken, or ended before it was whole."""
+    """Why a ranking was not started, or ended before it was complete."""
     if refused := answer.refusal():
         st.warning(plain(refused), icon=":material/hourglass_top:")
     if status is None or status.state is JobState.DONE:
@@ -250,30 +249,30 @@ def show_checked(shown: Shown, trust: Trust) -> None:
         alt=f"{shown.truth.capitalize()} and predicted scores of {len(table)} held-out conditions",
     )  # fmt: skip
     if not inside.all():
-        st.caption("Held-out conditions that are not in the ranking test the model all the same.")
+        st.caption("Held-out conditions that are not in the ranking also test the model.")
 
 
 def without_trust(shown: Shown) -> str:
-    """Why nothing can be told of the trust."""
+    """Why we cannot say how far to trust the ranking."""
     if shown.ranking.screen.about["controls"] == "predicted":
         return (
             f"There are no {shown.truth} cells of this model on this machine: changes are measured from predicted "
-            "control cells, and how far the ranking can be trusted is not known."
+            "control cells, and we cannot say how far to trust the ranking."
         )
     if "read_from" in shown.ranking.screen.about:
         return (
-            f"Read from the changes of another ranking ({shown.ranking.screen.about['read_from']}). How far the change "
-            f"of this gene can be trusted is not checked yet: Rank on the left sets it beside what was {shown.truth}."
+            f"Read from the changes of another ranking ({shown.ranking.screen.about['read_from']}). The change of "
+            f"this gene is not checked yet. Press Rank on the left to compare it with what was {shown.truth}."
         )
     if not shown.ranking.is_whole:
-        return "It ended before what was held out could be checked."
+        return "The ranking ended before the held-out conditions were checked."
     if shown.ranking.screen.about["checked"] >= FEWEST:
         return (
             f"{shown.ranking.screen.about['checked']} such conditions were held out of training and {shown.truth}, but "
-            "fewer than three of them have a score by this goal, so how far the ranking can be trusted "
-            "is not known. Take it as a list of guesses."
+            "fewer than three of them have a score for this goal, so we cannot say how far to trust the "
+            "ranking. Treat it as a list of guesses."
         )
     return (
-        f"Fewer than three such conditions were held out of training and {shown.truth}, so how far the ranking can be "
-        "trusted is not known. Take it as a list of guesses."
+        f"Fewer than three such conditions were held out of training and {shown.truth}, so we cannot say how far to "
+        "trust the ranking. Treat it as a list of guesses."
     )

@@ -12,7 +12,7 @@ import pages
 from pages import plain
 from pages.parts import address
 from pages.parts.rank import answer
-from pages.parts.rank.goal import BY, GOALS, choose_goal
+from pages.parts.rank.goal import choose_goal, entries
 from pages.parts.rank.upload import LONGEST_LIST, forget_complaints, offer_file
 from pages.parts.shared.explore_sidebar import choose_context, choose_weight, context_of, number_in
 from primeflow_core.data.conditions import Condition
@@ -22,7 +22,9 @@ from primeflow_core.model_store.local_models import Library, Model
 from primeflow_core.screening import candidates
 from primeflow_core.screening.candidates import Asked as Line
 from primeflow_core.screening.candidates import Candidates, Doses, Refusal
-from primeflow_core.screening.goal import OF_COMBINATIONS, Goal
+from primeflow_core.screening.goal import Goal
+from primeflow_core.screening.goals.record import Need
+from primeflow_core.screening.goals.registry import goal_record
 from primeflow_core.screening.screen_request import Request
 
 TEXTS = ("model", "context", "goal", "by", "target", "raise", "lower", "gene", "rank", "list", "doses")
@@ -98,10 +100,10 @@ def asked(library: Library) -> Asked:
 def request_of(
     model: Model, goal: Goal, found: Candidates, cells: int, seed: int, weight: float
 ) -> tuple[Request | None, str]:
-    """What was asked, or why it cannot be."""
-    wanted = tuple(c for c in found.conditions if len(c.perturbations) > 1 or goal.kind not in OF_COMBINATIONS)
+    """The request, or why it is not possible."""
+    wanted = tuple(c for c in found.conditions if len(c.perturbations) > 1 or not goal.record.combinations_only)
     if not wanted:
-        return None, "There is nothing to rank: none of these can be asked of this model."
+        return None, "There is nothing to rank: the model cannot predict any of these."
     plan = replace(model.manifest.sampling, guidance=weight)
     try:
         return Request(model.folder, goal, wanted, plan, cells=cells, seeds=SEEDS, seed=seed), ""
@@ -110,7 +112,7 @@ def request_of(
 
 
 def keep_filters() -> None:
-    """What stands beside the ranking is not drawn while one is made or presented, and is not to be forgotten then."""
+    """Keep the filters, which Streamlit would forget while a ranking is computed or presented."""
     for name in map(key_of, FILTERS):
         if name in st.session_state:
             st.session_state[name] = st.session_state[name]
@@ -136,8 +138,8 @@ def open_on(model: Model, said: Mapping[str, str] | None = None) -> None:
     contexts = [context_of(Condition((), covariates)) for covariates in Catalogue(model.manifest).contexts()]
     wanted = (said.get("context"), came.get("context"), context_of(model.manifest.first_view))
     state["context"] = next((one for one in wanted if one in contexts), contexts[0])
-    state[key_of("goal")] = said["goal"] if said.get("goal") in GOALS else next(iter(GOALS))
-    state[key_of("by")] = said["by"] if said.get("by") in BY else next(iter(BY))
+    state[key_of("goal")] = said["goal"] if said.get("goal") in entries() else next(iter(entries()))
+    state[key_of("by")] = said.get("by")
     state[key_of("rank")] = said["rank"] if said.get("rank") in RANKED else PAIRS
     state[key_of("doses")] = said["doses"] if said.get("doses") in DOSES else next(iter(DOSES))
     for name in ("target", "gene"):
@@ -153,7 +155,7 @@ def open_on(model: Model, said: Mapping[str, str] | None = None) -> None:
 
 def write_address(cells: int, seed: int, weight: float) -> None:
     texts = {name: str(st.session_state.get(key_of(name)) or "") for name in TEXTS}
-    if texts["goal"] != "target":
+    if goal_record(texts["goal"]).need is not Need.TARGET:
         texts["by"] = texts["target"] = ""
     if texts["doses"] == next(iter(DOSES)):
         texts["doses"] = ""
@@ -177,7 +179,7 @@ def choose_ranked(model: Model, covariates: Covariates, goal: Goal | None) -> st
     alone = {
         c.perturbations[0].name for c in model.manifest.trained_on if c.covariates == covariates and len(c.parts) == 1
     }
-    combinations_only = goal is not None and goal.kind in OF_COMBINATIONS
+    combinations_only = goal is not None and goal.record.combinations_only
     choices = [PAIRS] if len(alone) > 1 else []
     choices += [LIST] if combinations_only else [SINGLES, LIST]
     if st.session_state.get(key_of("rank")) not in choices:

@@ -19,7 +19,6 @@ from pages.parts.shared.explore_sidebar import BOXES
 from primeflow_core.data.conditions import Condition
 from primeflow_core.model_store.available_conditions import Standing
 from primeflow_core.prediction.prediction_job import PredictionRequest
-from primeflow_core.screening.goal import OF_COMBINATIONS
 
 GUESS = "a guess"
 KNOWN = {
@@ -51,7 +50,7 @@ def show_ranking(shown: Shown) -> None:
         st.text(without)
     rows = filtered(shown, *choose_filters(shown))
     if rows.empty:
-        st.info("Nothing is left: loosen the filters above.", icon=":material/filter_alt_off:")
+        st.info("No rows match. Relax the filters above.", icon=":material/filter_alt_off:")
         return
     key = f"ranked-{shown.ranking.key}-{hash(tuple(rows.index))}"
     with st.container(key="ranking-table"):
@@ -78,7 +77,7 @@ def choose_filters(shown: Shown) -> tuple[str, list[str], list[str], bool]:
         kind = pills("Interaction", kinds, "kinds") if len(kinds) > 1 else []
         st.session_state[key_of("top")] = bool(st.session_state.get(key_of("top")))
         top = st.toggle(
-            "Cannot be told from the first", key=key_of("top"), help="Only those whose score could be the best."
+            "Cannot be told from the first", key=key_of("top"), help="Only candidates whose score may be the best."
         )
     address.write({"find": text, "known": BETWEEN.join(wanted), "kinds": BETWEEN.join(kind), "top": "1" if top else ""})
     return text, wanted, kind, top
@@ -131,7 +130,7 @@ def readable(rows: pd.DataFrame, shown: Shown) -> pd.DataFrame:
         "Sum of its parts": rows["sum_score"],
         "Seeds differ by": rows["seed_spread"],
     }
-    if shown.goal.kind in OF_COMBINATIONS:
+    if shown.goal.record.share_of_sum:
         del found["Sum of its parts"]
     return pd.DataFrame(found, index=rows.index).dropna(axis=1, how="all")
 
@@ -155,7 +154,7 @@ def columns(shown: Shown) -> Mapping[str, Any]:
     scores = shown.table["score"].to_numpy(np.float64)
     scores = scores[np.isfinite(scores)]
     score: Any = column.NumberColumn(format="%.3f", width=70, help=shown.axis)
-    if len(scores) and scores.min() >= 0 and scores.max() > 0 and shown.goal.larger_is_better:
+    if len(scores) and scores.min() >= 0 and scores.max() > 0 and shown.goal.record.larger_is_better:
         score = column.ProgressColumn(
             format="%.3f", min_value=0.0, max_value=float(scores.max()), help=shown.axis, color="orange", width=130
         )
@@ -164,7 +163,9 @@ def columns(shown: Shown) -> Mapping[str, Any]:
         "95 % of ranks": column.TextColumn(width=85),
         "Perturbation": column.TextColumn(width=name_width(shown), pinned=True),
         "Score": score,
-        "Target": column.TextColumn(width=125, help="It holds what makes the target, so it comes near by itself."),
+        "Target": column.TextColumn(
+            width=125, help="It contains the perturbations of the target, so a near score is expected."
+        ),
         "95 % interval": column.TextColumn(width=100),
         f"{shown.truth.capitalize()} score": column.NumberColumn(
             format="%.3f", width=105, help=f"{shown.axis}; of held-out conditions"
@@ -188,8 +189,8 @@ def name_width(shown: Shown) -> int:
 
 def explanation(shown: Shown) -> str:
     order = shown.ranking.screen.about["order"]
-    better = "larger is better" if shown.goal.larger_is_better else "smaller is better"
-    if shown.goal.both_ways:
+    better = "larger is better" if shown.goal.record.larger_is_better else "smaller is better"
+    if shown.goal.record.both_ways:
         better = "up or down, the larger change first"
     share = " Share of the sum: size of the change, as a share of what the parts do alone."
     share = share if shown.table["magnitude"].notna().any() else ""
@@ -200,10 +201,10 @@ def explanation(shown: Shown) -> str:
 
 
 def sums_told(shown: Shown) -> str:
-    """What is set beside the parts of a combination, why two such measures can disagree, which one ranks."""
+    """How Score and Interaction compare a combination with its parts, and which of them ranks."""
     table = shown.table
     beside = f"parts that were {shown.truth} alone"
-    if shown.goal.kind in OF_COMBINATIONS:
+    if shown.goal.record.share_of_sum:
         told = (
             "The ranking uses Score: log2 changes of mean expression, beside the sum of those of the parts. "
             f"Interaction names what a combination does beside {beside}."
@@ -215,7 +216,7 @@ def sums_told(shown: Shown) -> str:
     return (
         "The ranking uses Score. Sum of its parts is the same score of control cells, each moved in expression by the "
         f"sum of what the parts do alone. Interaction adds up something else: log2 changes of mean expression of "
-        f"{beside}. They can disagree, most where a gene is low: expression adds up and stops at 0, log2 changes "
+        f"{beside}. They can disagree, most at low expression: expression adds up and stops at 0, log2 changes "
         "multiply."
     )
 

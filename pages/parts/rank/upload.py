@@ -73,6 +73,6 @@ def candidates_in(text: str) -> list[str]:
 
 
 def forget_complaints() -> None:
-    """Complaints of an earlier visit do not belong to another model."""
+    """Forget messages about files of an earlier visit: they do not belong to another model."""
     for name in LISTS:
         st.session_state.pop(f"{_WRONG_FILE}-{name}", None)

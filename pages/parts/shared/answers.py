@@ -1,4 +1,4 @@
-"""Questions and their answers: asking, finding what was answered, waiting, and saving the cells."""
+"""Questions and their answers: queue a prediction, find its result, wait, and save the cells."""
 
 import re
 from collections.abc import Callable, Hashable
@@ -17,14 +17,15 @@ from primeflow_core.runtime.jobs import BusyError, JobContext, JobState, JobStat
 
 USUAL_CELLS = 200
 LOOKED_AGAIN, LOOKED_AT_LEISURE, LONG = 0.5, 2.0, 20.0
-"""Seconds between two looks at a job, and of a job that is expected to take long: looking takes the time of the job."""
+"""Seconds between two looks at a job: a short one, one expected to take long, and the limit between the two. Looking
+costs the job time."""
 R = TypeVar("R", bound=Result)
 _REFUSED = "_refused"
 
 
 @dataclass(frozen=True)
 class Answer:
-    """Predicted cells to show; ``key`` names them, ``shipped`` says that they came with the model."""
+    """Predicted cells to show. ``key`` names them. ``shipped``: they came with the model."""
 
     key: str
     prediction: Prediction
@@ -32,7 +33,7 @@ class Answer:
 
 
 def answer_to(question: PredictionRequest, model: Model) -> Answer | None:
-    """The job in the address, else anybody's answer to the same question, else the cells that came with the model."""
+    """The result of the job in the address, else anybody's result for this question, else the model's shipped cells."""
     for status in (job_in_address(), pages.jobs().find(question)):
         if status is None or status.subject != question or status.state.is_active:
             continue
@@ -46,13 +47,13 @@ def answer_to(question: PredictionRequest, model: Model) -> Answer | None:
 
 
 def usual_cells(model: Model) -> int:
-    """How many cells to ask for at first: as many as were shipped, so that those are the answer."""
+    """The number of cells to start with: as many as were shipped, so that the shipped cells are the answer."""
     shipped = pages.previews(model.folder, model.version).values()
     return max((len(cells) for cells in shipped), default=USUAL_CELLS)
 
 
 def job_in_address() -> JobStatus | None:
-    """The job that the address names, so that a page loaded again finds it; None for none, or one long gone."""
+    """The job that the address names, so that a reloaded page finds it. None if there is none, or it is gone."""
     job_id = st.query_params.get("job")
     return pages.jobs().status(job_id) if job_id else None
 
@@ -65,7 +66,7 @@ def ask(question: PredictionRequest, place: Place | None, expected_seconds: floa
 
 
 def queue(question: PredictionRequest, place: Place | None, expected_seconds: float) -> str | None:
-    """Queue a prediction and return its job; None when it was refused, see ``refusal``."""
+    """Queue a prediction and return its job; None if it was refused, see ``refusal``."""
 
     def work(context: JobContext) -> Prediction:
         return predict(question, models, place, context)
@@ -79,7 +80,7 @@ def queue(question: PredictionRequest, place: Place | None, expected_seconds: fl
 
 
 def refusal() -> str:
-    """Why the last question was not taken, once; else empty."""
+    """Why the last question was refused. Said once; else empty."""
     return str(st.session_state.pop(_REFUSED, ""))
 
 
@@ -99,13 +100,13 @@ def h5ad_of(answer: Answer, model: Model, condition: Condition, known: np.ndarra
 
 
 def file_name(model: Model, condition: Condition, ending: str) -> str:
-    """A name for a download that any file system takes."""
+    """A file name for a download, valid on any file system."""
     stem = f"{condition.label} {condition.context} {model.folder.name}"
     return re.sub(r"[^A-Za-z0-9.+@-]+", "_", stem).strip("_") + ending
 
 
 def result_of(subject: Hashable, work: Callable[[], R], kind: type[R], doing: str, seconds: float = 8.0) -> R | None:
-    """The result of ``work``, done as a job and shown when it is there; None until then, or where it failed."""
+    """The result of ``work``, which runs as a job. None until it is finished, or if it failed."""
     mine = f"_job_{hash(subject)}"
     status = pages.jobs().find(subject) or pages.jobs().status(st.session_state.get(mine, ""))
     if status is None:

@@ -1,4 +1,4 @@
-"""The map of cells: live while they are made, and finished, on principal components or as a UMAP."""
+"""The map of cells, on principal components or as a UMAP: live during the prediction, and finished."""
 
 from dataclasses import dataclass
 from functools import partial
@@ -29,7 +29,7 @@ MOVE, SELECT = "Move", "Select cells"
 
 @dataclass(frozen=True)
 class Drawn:
-    """A finished map: what it was fitted as, and the cells on it."""
+    """A finished map: its projection, and the cells on it."""
 
     fitted: Map
     groups: tuple[Placed, ...]
@@ -44,7 +44,7 @@ class Drawn:
 
 
 def show_live(view: View, job_id: str) -> None:
-    st.subheader("Cells are being made", anchor=False)
+    st.subheader("Cells are being predicted", anchor=False)
     # Half a second: fast enough to follow a solver step, slow enough for the browser to draw each one.
     st.fragment(run_every=0.5)(live)(view, job_id)
 
@@ -59,9 +59,9 @@ def live(view: View, job_id: str) -> None:
         st.progress(0.0, text="The model is being loaded …")
     else:
         share = status.snapshot.fraction
-        st.progress(share, text=f"Making {view.question.cells:,} cells: {share:.0%}")
+        st.progress(share, text=f"Predicting {view.question.cells:,} cells: {share:.0%}")
     if view.pca is None:
-        st.caption("Without measured cells there is no map to watch on; the cells appear when they are done.")
+        st.caption("Without measured cells there is no live map. The cells appear when all are predicted.")
         return
     points = np.zeros((0, 2), np.float32) if status.snapshot is None else status.snapshot.table
     measured = [Group(group.role, group.points) for group in measured_groups(view, view.pca, "pca")]
@@ -100,7 +100,7 @@ def show_title() -> tuple[str, str]:
 
 
 def drawn_map(view: View, answer: Answer | None, kind: str) -> Drawn | None:
-    """None without any cells; a UMAP that is still being fitted says so, and this is the PCA until then."""
+    """None without cells. While a UMAP is being fitted, a message says so and this is the PCA."""
     fitted = chosen_map(view, answer, kind)
     if fitted is None:
         return None
@@ -114,7 +114,7 @@ def drawn_map(view: View, answer: Answer | None, kind: str) -> Drawn | None:
 
 
 def chosen_map(view: View, answer: Answer | None, kind: str) -> Map | None:
-    """PCA until the UMAP that was asked for has been fitted; without measured cells, of the predicted ones alone."""
+    """The PCA, or the UMAP once it is fitted. Without measured cells: the PCA of the predicted cells alone."""
     if view.known is None:
         return None if answer is None else pages.pca_map((answer.key,), answer.prediction.values)
     if kind == "UMAP":

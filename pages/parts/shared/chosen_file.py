@@ -1,6 +1,6 @@
-"""The file that a session looks at on the page Your cells: bringing it, what its owner says of it, forgetting it.
+"""The file of a session on the page Your cells: bringing it, the choices made for it, forgetting it.
 
-The file is named in the address of that page, so that loading it anew finds it again.
+The address of that page names the file, so that it is found again when the page is reloaded.
 """
 
 from collections.abc import Callable
@@ -21,7 +21,7 @@ _DRAFT, _PROBLEM, _UPLOADS = "_own_draft", "_own_problem", "_own_uploads"
 
 
 def draft(shelf: OwnShelf) -> Draft | None:
-    """The file of this session, else the one that the address names, else the one whose cells it names."""
+    """The file of this session, else the file that the address names, else the file of the cells that it names."""
     token = token_of_draft()
     found = shelf.draft(token)
     own = shelf.get(address.carried("own"))
@@ -30,15 +30,15 @@ def draft(shelf: OwnShelf) -> Draft | None:
         token = shelf.put(found)
     if own is None and address.carried("own"):
         address.carry("own", "")
-        say("The cells that this link speaks of are no longer kept here. Bring the file again.")
+        say("The cells of this link are no longer kept here. Bring the file again.")
     elif found is None and token:
-        say("The file that you looked at is no longer kept here. Bring it again.")
+        say("Your file is no longer kept here. Bring it again.")
     st.session_state[_DRAFT] = token if found else ""
     return found
 
 
 def token_of_draft() -> str:
-    """Names the file of this session, for the address of its page; empty where there is none."""
+    """The token of this session's file, for the address of its page; empty without a file."""
     known = st.session_state.get(_DRAFT)
     return str(known if known is not None else st.query_params.get(FILE, ""))
 
@@ -52,7 +52,7 @@ def own_of(looked_at: Draft, found: Checklist, purpose: Purpose, model: str) -> 
 
 
 def upload_key() -> str:
-    """Key of the upload box; a new one after each file lets go of its bytes."""
+    """Key of the upload box. A new key after each file frees its bytes."""
     return f"own-upload-{st.session_state.get(_UPLOADS, 0)}"
 
 
@@ -84,26 +84,26 @@ def _take(bring: Callable[[], BroughtFile], shelf: OwnShelf) -> None:
 
 
 def change(fixes: Fixes, shelf: OwnShelf) -> None:
-    """Say something else of the file; cells in use stay what they were until they are used anew."""
+    """Change the choices for the file. Cells in use do not change until they are used again."""
     found = shelf.draft(token_of_draft())
     if found is not None:
         shelf.put(replace(found, fixes=fixes), token_of_draft())
 
 
 def use(own: Own, shelf: OwnShelf) -> None:
-    """Put the cells to use, in place of those that this session used before."""
+    """Use these cells, in place of those that this session used before."""
     shelf.forget(address.carried("own"))
     address.carry("own", shelf.put(own))
 
 
 def stop_using(shelf: OwnShelf) -> None:
-    """Predictions meet the model's own cells again; the file stays."""
+    """Use the model's own cells again. The file stays."""
     shelf.forget(address.carried("own"))
     address.carry("own", "")
 
 
 def forget(shelf: OwnShelf) -> None:
-    """Delete the upload, unless somebody else has brought the same one, and all that this session knows of it."""
+    """Delete the upload, unless somebody else has brought the same file, and all that this session keeps of it."""
     found = shelf.draft(token_of_draft())
     shelf.forget(token_of_draft())
     stop_using(shelf)
@@ -120,5 +120,5 @@ def say(problem: str) -> None:
 
 
 def problem() -> str:
-    """What went wrong with the last file, once; else empty."""
+    """What went wrong with the last file. Said once; empty if nothing did."""
     return str(st.session_state.pop(_PROBLEM, ""))

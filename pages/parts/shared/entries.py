@@ -1,4 +1,4 @@
-"""What is compared: two to six responses or groups of cells, each as short text in the address."""
+"""The entries of a comparison: two to six responses or groups of cells, each as short text in the address."""
 
 import json
 from collections.abc import Sequence
@@ -48,7 +48,7 @@ class Entry:
         )
 
     def to_json(self) -> list[Any]:
-        """Short, since six of them stand in one address."""
+        """As short as possible, because one address holds six entries."""
         condition, plan = self.question.condition, self.question.plan
         parts = [part.name if part.dose is None else [part.name, part.dose] for part in condition.perturbations]
         values = [value for _, value in condition.covariates]
@@ -58,7 +58,7 @@ class Entry:
 
 @dataclass(frozen=True)
 class Shown:
-    """An entry with what is known of it; ``placed`` are its cells on the map of its context."""
+    """An entry with its view and answer. ``placed``: its cells on the map of its context."""
 
     entry: Entry
     number: int
@@ -69,7 +69,7 @@ class Shown:
 
     @property
     def name(self) -> str:
-        """Tells it apart in tables and figures."""
+        """The name of the entry in tables and figures."""
         return f"{self.number} {self.entry.title}"
 
     @property
@@ -90,7 +90,7 @@ class Shown:
 
 
 def restored(library: Library) -> tuple[list[Entry], list[str]]:
-    """What the address lists, and a sentence for each entry of it that cannot be had; on a first visit, held-out
+    """The entries in the address, and a sentence for each that cannot be read or predicted. On a first visit: held-out
     conditions whose cells came with the model."""
     said = address.carried(ENTRIES)
     if not said:
@@ -122,7 +122,7 @@ def held_out_of(model: Model) -> list[Entry]:
 
 
 def entry_of(library: Library, said: Any) -> Entry:
-    """An entry as ``to_json`` writes it. Raises PrimeflowError for one that cannot be read, or asked for."""
+    """Read an entry that ``to_json`` wrote. Raises PrimeflowError if it cannot be read or predicted."""
     try:
         name, parts, values, weight, cells, seed, *outline = said
         pairs: list[tuple[str, float | None]] = [
@@ -143,23 +143,23 @@ def entry_of(library: Library, said: Any) -> Entry:
 
 
 def _condition(model: Model, parts: list[tuple[str, float | None]], values: list[str]) -> Condition:
-    """The condition as the boxes of Explore could ask for it. Raises ConditionError."""
+    """The condition as Explore would make it. Raises ConditionError."""
     columns = [column for column, _ in model.manifest.vocabulary.covariates]
     if len(values) != len(columns) or len(parts) > MOST_PARTS:
         raise ConditionError(f"An entry of this link does not fit the model {model.key}. Add the response again.")
     if not all(dose is None or isfinite(dose) for _, dose in parts):
-        raise ConditionError("A dose in this link is no number. Add the response again.")
+        raise ConditionError("A dose in this link is not a number. Add the response again.")
     perturbations = [Perturbation(*part) for part in parts]
     return Catalogue(model.manifest).condition(perturbations, tuple(zip(columns, values, strict=True)))
 
 
 def _within(value: float, limits: tuple[float, float]) -> float:
-    """Held between the limits; not a number counts as the lower one."""
+    """The value, moved into the limits. Not a number becomes the lower limit."""
     return min(max(value, limits[0]), limits[1]) if isfinite(value) else limits[0]
 
 
 def _outline(said: list[Any]) -> str:
-    """Raises SettingError for a group that is none."""
+    """Raises SettingError for a text that is not a group."""
     if not said or not said[0]:
         return ""
     kind, _, corners = str(said[0]).partition(":")
@@ -178,7 +178,7 @@ def _compact(said: list[Any]) -> str:
 
 
 def keep(entries: Sequence[Entry]) -> None:
-    """Make these what Compare has."""
+    """Make these the entries of Compare."""
     address.carry(ENTRIES, text_of(entries))
 
 
@@ -192,14 +192,14 @@ def count() -> int:
 
 
 def add(entry: Entry) -> None:
-    """One more entry for Compare; the same one once, at most MOST."""
+    """Add an entry to Compare, unless it is there already or Compare has MOST entries."""
     said = _said()
     if entry.to_json() not in said and len(said) < MOST:
         address.carry(ENTRIES, _compact([*said, entry.to_json()]))
 
 
 def _said() -> list[Any]:
-    """The entries as the address has them; a link that cannot be read counts as none until Compare says so."""
+    """The entries in the address; none if the link cannot be read, which Compare reports."""
     return _listed(address.carried(ENTRIES))
 
 
@@ -225,12 +225,12 @@ def _shown(model: Model, entry: Entry, place: int) -> Shown:
         fits = kind == view.mark_of(drawn.name)
         placed = tuple(chosen(drawn.groups, polygon_of(corners))) if fits else ()
         if not placed:
-            st.warning(pages.plain(f"{place + 1} {entry.title}: no cells, since the group was drawn on another map."))
+            st.warning(pages.plain(f"{place + 1} {entry.title}: no cells, because the group was drawn on another map."))
     return Shown(entry, place + 1, view, answer, drawn, placed)
 
 
 def cells_of(one: Shown) -> np.ndarray:
-    """(n, G) what the entry is about: the predicted cells, or all cells of the group."""
+    """(n, G) the cells of the entry: the predicted cells, or all cells of the group."""
     wanted = [g.values for g in one.placed if one.entry.outline or g.role is Role.PREDICTED]
     genes = len(one.view.model.manifest.genes)
     return np.concatenate(wanted) if wanted else np.zeros((0, genes), dtype=np.float32)

@@ -1,4 +1,4 @@
-"""The question in the sidebar: model, cells to start from, perturbations, guidance; all of it in the address."""
+"""The question in the sidebar: model, cells to start from, perturbations, guidance. The address holds all of it."""
 
 import re
 from collections.abc import Mapping
@@ -34,7 +34,7 @@ _PROBLEM, _MEANT, _BEFORE = "_address_problem", "_meant", "_boxes_before"
 
 @dataclass(frozen=True)
 class Asked:
-    """What is asked, and the place in the sidebar below it, for the button that answers it."""
+    """The question, and the place below it in the sidebar, where its button goes."""
 
     model: Model
     question: PredictionRequest
@@ -42,7 +42,7 @@ class Asked:
 
 
 def asked(library: Library) -> Asked:
-    """Draw the sidebar. Raises ConditionError where what was chosen cannot be asked."""
+    """Draw the sidebar. Raises ConditionError if the model cannot predict what was chosen."""
     follow_address(library)
     with st.sidebar:
         model = choose_model(library)
@@ -65,7 +65,7 @@ def asked(library: Library) -> Asked:
 
 
 def follow_address(library: Library) -> None:
-    """Bring a link, or a step back in the browser, into the boxes; on the first visit, what the app opens on."""
+    """Fill the boxes from a link or a step back in the browser; on the first visit, with the first view of the app."""
     said = address.read((*TEXTS, *LIMITS))
     if said is None:
         return
@@ -87,7 +87,7 @@ def follow_address(library: Library) -> None:
 
 
 def open_on(model: Model, context: str = "") -> None:
-    """Fill the boxes with what the model is first shown with; in another context with the best known perturbation."""
+    """Fill the boxes with the first view of the model; in another context with its best known perturbation."""
     first = model.manifest.first_view
     catalogue = Catalogue(model.manifest)
     by_name = {context_of(Condition((), covariates)): covariates for covariates in catalogue.contexts()}
@@ -103,7 +103,7 @@ def open_on(model: Model, context: str = "") -> None:
 
 
 def resolved(catalogue: Catalogue, box: str, named: str) -> str | None:
-    """The perturbation that a link means, whatever the case, by any of its names; None with the problem noted."""
+    """The perturbation that a link names, in any case, by any of its names. None if not found; the problem is noted."""
     try:
         return catalogue.resolve(named)
     except ConditionError as error:
@@ -113,7 +113,7 @@ def resolved(catalogue: Catalogue, box: str, named: str) -> str | None:
 
 
 def take(box: str, catalogue: Catalogue, covariates: Covariates) -> None:
-    """What was chosen, or typed and meant, in a box; what nobody can mean leaves the box as it was."""
+    """Take what was chosen or typed in a box. Text that matches no name leaves the box as it was."""
     forget_problem()
     typed = st.session_state.get(box)
     if typed is None or typed in catalogue.vocabulary.perturbations:
@@ -149,7 +149,7 @@ def forget_problem() -> None:
 
 
 def show_meant(box: str) -> None:
-    """What was wrong with what was typed in this box, and buttons with the names that may have been meant."""
+    """What was wrong with the text in this box, and buttons with the names that may be meant."""
     asked_in, problem, names = st.session_state.get(_MEANT, ("", "", ()))
     if asked_in != box:
         return
@@ -189,21 +189,21 @@ def choose_context(catalogue: Catalogue) -> Covariates:
 
 
 def show_own(model: Model, covariates: Covariates) -> None:
-    """Whether the reader's own cells take the place of the model's here, and how to stop that."""
+    """Whether the user's own cells are used in place of the model's, and a button to stop that."""
     own = pages.own_shelf().get(address.carried("own"))
     if own is None:
         return
     if pages.own_in_use(model, covariates) is None:
         where = " and ".join(context_of(Condition((), stands)) for stands in own.covariates)
-        st.caption(plain(f"Your cells ({own.name}) are not used here: they stand for {where} of {own.model}."))
+        st.caption(plain(f"Your cells ({own.name}) are not used here: they are used as {where} of {own.model}."))
         return
-    role = "the cells you start from" if own.purpose is Purpose.CONTEXT else f"{own.measured_word} truth"
-    st.info(plain(f"Your cells ({own.name}) are {role}."), icon=":material/person:")
+    role = "the cells you start from" if own.purpose is Purpose.CONTEXT else f"{own.measured_word} cells"
+    st.info(plain(f"Your cells ({own.name}) are used as {role}."), icon=":material/person:")
     st.button("Stop using my cells", key="own-stop", on_click=stop_using_own, width="stretch")
 
 
 def stop_using_own() -> None:
-    """The file stays on the page Your cells, where it can be used again or forgotten."""
+    """The file stays on the page Your cells, where the user can use or forget it."""
     chosen_file.draft(pages.own_shelf())
     chosen_file.stop_using(pages.own_shelf())
 
@@ -259,29 +259,29 @@ def choose_dose(catalogue: Catalogue, covariates: Covariates, name: str, key: st
 
 
 def number_in(said: str, least: float, most: float, usual: float) -> float:
-    """The number that a link says, of the kind of ``usual``; ``usual`` for anything that is none within the limits."""
+    """The number in a link, of the type of ``usual``. ``usual`` itself if it is not a number within the limits."""
     if not re.fullmatch(r"[0-9]{1,10}(\.[0-9]{1,3})?", said) or not least <= float(said) <= most:
         return usual
     return type(usual)(float(said))
 
 
 def usual_number(model: Model) -> int:
-    """How many cells are asked for at first."""
+    """The number of cells to start with."""
     return min(answers.usual_cells(model), MOST_CELLS)
 
 
 def choose_weight(model: Model) -> float:
-    """1, without a choice, where the model has no guidance."""
+    """The guidance weight; 1, without a slider, if the model has no guidance."""
     if not is_guided(model.manifest):
         return 1.0
     st.session_state.setdefault("w", 1.0)
     weight = st.slider("Guidance weight", *LIMITS["w"], step=0.5, format="%.1f", key="w")
-    st.caption("1 shows the response as the model learned it; more exaggerates it and makes cells less real.")
+    st.caption("1 shows the response as the model learned it. More exaggerates it and makes cells less realistic.")
     return float(weight)
 
 
 def choose_numbers(model: Model) -> tuple[int, int]:
-    """How many cells, and the seed."""
+    """The number of cells, and the seed."""
     left, right = st.columns(2)
     st.session_state.setdefault("cells", usual_number(model))
     st.session_state.setdefault("seed", 0)

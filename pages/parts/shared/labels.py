@@ -1,4 +1,4 @@
-"""What is predicted, measured and simulated, in words, shape and colour."""
+"""Badges that say what is predicted, measured and simulated, in words, shape and colour."""
 
 from collections.abc import Sequence
 from typing import Literal
@@ -18,7 +18,7 @@ LOOKS: dict[LabelRole, tuple[Colour, str | None]] = {
 
 
 def show_labels(labels: Sequence[str]) -> None:
-    """A row of badges; every label begins with its word (PREDICTED, MEASURED, SIMULATED) or is plain text."""
+    """A row of badges. Each label begins with its word (PREDICTED, MEASURED, SIMULATED) or is plain text."""
     with st.container(horizontal=True, gap="xsmall"):
         for label in labels:
             colour, icon = LOOKS[mark_of(label)]

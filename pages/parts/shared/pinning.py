@@ -1,4 +1,4 @@
-"""Pinning what is on screen to the report, and the reader's notebook, which the address names."""
+"""Pinning the view on screen to the report, and the user's notebook, which the address names."""
 
 from collections.abc import Callable
 
@@ -14,15 +14,15 @@ _FULL = "_notebook_full"
 
 
 def notebook_token() -> str:
-    """The reader's notebook, which the address names on every page; empty before anything was pinned."""
+    """The token of the user's notebook, which every page's address names; empty before anything is pinned."""
     token = address.carried(PINS)
     return token if pages.notebooks().knows(token) else ""
 
 
 def offer_pin(make: Callable[[], Finding], key: str) -> None:
-    """A button that adds what ``make`` gives to the report; once it is there, a link to the report with its count.
+    """A button that adds the finding of ``make`` to the report. Once it is there: a link to the report with its count.
 
-    ``key`` names the view, so that another view can be added too; ``make`` runs at the click only.
+    ``key`` names the view, so that another view can be added too. ``make`` runs only at the click.
     """
     token = notebook_token()
     if token and pages.notebooks().holds(token, key):
@@ -35,7 +35,7 @@ def offer_pin(make: Callable[[], Finding], key: str) -> None:
 
 
 def pin(make: Callable[[], Finding], key: str) -> None:
-    """Add a finding to the notebook, which begins with the first one."""
+    """Add a finding to the notebook. The first finding starts the notebook."""
     token = notebook_token() or pages.notebooks().start()
     address.carry(PINS, token)
     try:

@@ -1,6 +1,6 @@
-"""Lab-meeting mode of any page: one figure a step under its take-home, in letters that the back row reads.
+"""Lab-meeting mode of any page: one figure a step below its take-home, in letters that the back row can read.
 
-``?present=1&step=2`` shows the second step. Controls are hidden, not left out, so that they keep what was chosen.
+``?present=1&step=2`` shows the second step. Controls are hidden, not removed, so that they keep what was chosen.
 """
 
 from collections.abc import Callable, Sequence
@@ -12,7 +12,7 @@ from pages import plain
 from pages.parts.shared.labels import show_labels
 
 PRESENT, STEP = "present", "step"
-# The smallest letters, on the axes of figures, have .72 of this.
+# The smallest letters, on the axes of figures, are .72 of this size.
 STAGE = """<style>
 html { font-size: 28px; }
 [data-testid="stSidebar"], [data-testid="stSidebarCollapsedControl"], [data-testid="stExpandSidebarButton"],
@@ -54,7 +54,7 @@ def end_presenting() -> None:
 
 
 def present(steps: Sequence[Step]) -> None:
-    """Show the step that the address names; ``End`` returns to the page from any of them, even when there is none."""
+    """Show the step that the address names. ``End`` returns to the page from any step, even if there is none."""
     st.html(STAGE)
     at = _step(len(steps))
     _offer_steps(at, len(steps))

@@ -1,4 +1,4 @@
-"""What can be taken along from any view: figures as SVG and PNG, tables as csv, the link."""
+"""What can be saved from any view: figures as SVG and PNG, tables as csv, the link."""
 
 from collections.abc import Callable
 from functools import partial
@@ -44,17 +44,17 @@ def offer_link() -> None:
     with st.popover("Copy link", icon=":material/link:", key="copy-link"):
         st.caption("A link to exactly this view. The button at its end copies it.")
         if address.carried("own"):
-            st.caption("Your own cells stay yours: whoever opens it sees the model's own cells.")
+            st.caption("The link does not share your own cells: whoever opens it sees the model's cells.")
         st.code(here(), language=None, wrap_lines=True)
 
 
 def here() -> str:
-    """The address of the page with everything that the view depends on, without what belongs to this visit only."""
+    """The address of the page with everything that the view depends on, without what belongs only to this session."""
     return f"{(st.context.url or '').split('?')[0]}?{query_of()}"
 
 
 def query_of() -> str:
-    """The part of the address that makes the view."""
+    """The part of the address that the view depends on."""
     passing = {"job", *address.PASSING, *address.CARRIED}
     if address.here() == "Compare":
         passing -= {"entries"}

@@ -21,10 +21,10 @@ from primeflow_core.user_data.user_cells import Own, Purpose
 
 @dataclass(frozen=True)
 class View:
-    """What the page shows: the question, its model, and what was measured; ``known`` None: nothing to compare with.
+    """What the page shows: the question, its model, and what was measured. ``known`` None: nothing to compare with.
 
-    ``trained_on``: the cells of the model's own data set. ``cells``: those that are shown and compared with, the same
-    ones unless somebody's ``own`` cells take their place.
+    ``trained_on``: the cells of the model's own data set. ``cells``: the cells that are shown and compared with; the
+    same, unless the user's ``own`` cells are used instead.
     """
 
     model: Model
@@ -40,18 +40,18 @@ class View:
 
     @property
     def simulated(self) -> bool:
-        """Whether the cells that stand for the truth are simulated."""
+        """Whether the cells to compare with are simulated."""
         return self.own.simulated if self.own else self.model.manifest.simulated
 
     @cached_property
     def measured(self) -> np.ndarray:
-        """(m, G) measured cells of the condition; m = 0 where there are none."""
+        """(m, G) measured cells of the condition; m = 0 if there are none."""
         if self.cells is None:
             return np.zeros((0, len(self.model.manifest.genes)), dtype=np.float32)
         return self.cells.dense(self.cells.where(self.condition))
 
     def controls_of(self, role: Role) -> np.ndarray | None:
-        """(k, G) control cells of the experiment that cells of ``role`` belong to; None where there are none."""
+        """(k, G) control cells of the experiment that cells of ``role`` belong to; None if there are none."""
         if self.known is None:
             return None
         return self.known.training_controls if self.own and role is Role.PREDICTED else self.known.controls
@@ -61,14 +61,14 @@ class View:
         """Why there is nothing to compare with, in a sentence."""
         done = "simulated" if self.simulated else "measured"
         if self.known is None:
-            return f"The {done} cells cannot be had here."
+            return f"The {done} cells are not available here."
         if self.own and self.own.purpose is Purpose.CONTEXT:
-            return "Your cells are the ones you start from; on Your cells, choose them as truth to compare with them."
+            return f"Your cells are the ones you start from. To compare with them, choose them as {done} on Your cells."
         if self.own and not len(self.measured):
             return "This condition is not among your cells."
         if not len(self.measured):
             return f"This condition was never {done}."
-        return f"This condition was {done} in {len(self.measured)} cells only; eight are needed."
+        return f"This condition was {done} in only {len(self.measured)} cells. The comparison needs eight."
 
     @property
     def place_key(self) -> tuple[str, ...]:
@@ -76,7 +76,7 @@ class View:
         return (str(self.model.folder), self.cells.sha256 if self.cells else "", self.condition.context)
 
     def mark_of(self, map_name: str) -> str:
-        """Names a map in links, so that a group of cells is not looked for on another one."""
+        """The name of a map in links, so that a group of cells is not used on another map."""
         said = "|".join((self.model.key, self.cells.sha256 if self.cells else "", self.condition.context))
         return f"{map_name}-{hashlib.sha256(said.encode()).hexdigest()[:6]}"
 
@@ -86,7 +86,7 @@ class View:
 
 
 def look_up(model: Model, question: PredictionRequest) -> View:
-    """The measured side of a question; where it cannot be had the reason is shown and predictions still work."""
+    """The measured side of a question. If it is not available, the page says why, and predictions still work."""
     trained_on, known, own = None, None, pages.own_in_use(model, question.condition.covariates)
     try:
         trained_on = pages.cells_of(model)

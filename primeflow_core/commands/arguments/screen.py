@@ -6,9 +6,8 @@ from pathlib import Path
 from primeflow_core.commands.arguments.reading import add_reading_options
 from primeflow_core.commands.arguments.sampling import add_sampling_options
 from primeflow_core.commands.terminal import Subcommands, add_command
-from primeflow_core.screening.goal import GoalKind
-
-INTERACTION = "interaction"
+from primeflow_core.screening.goals.record import Need
+from primeflow_core.screening.goals.registry import goal_records, names_needing
 
 
 def add_commands(commands: Subcommands) -> None:
@@ -45,16 +44,18 @@ def _add_candidates(parser: argparse.ArgumentParser) -> None:
 
 def _add_goal(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("what to rank by")
+    goals = goal_records()
+    described = "; ".join(f"{' or '.join((goal.name, *goal.aliases))}: {goal.summary}" for goal in goals)
     group.add_argument(
-        "--goal", choices=(*map(str, GoalKind), INTERACTION), default="effect",
-        help="size of the change; distance to or direction of a target; genes up and down; what moves a gene; more "
-        "(synergy, interaction) or less (suppression) than the sum of the parts (default: %(default)s)",
+        "--goal", default="effect", help=f"{described} (default: %(default)s)",
+        choices=(*(goal.name for goal in goals), *(alias for goal in goals for alias in goal.aliases)),
     )  # fmt: skip
-    group.add_argument("--target", metavar="LABEL", help="for target, direction: a measured condition, in the context")
+    target, lists, gene = map(names_needing, (Need.TARGET, Need.GENE_LISTS, Need.ONE_GENE))
+    group.add_argument("--target", metavar="LABEL", help=f"for {target}: a measured condition, in the context")
     group.add_argument("--target-data", type=Path, metavar="FILE", help="or an .h5ad with cells of the target state")
-    group.add_argument("--raise", dest="raised", metavar="GENES|FILE", help="for genes: those that should go up")
-    group.add_argument("--lower", dest="lowered", metavar="GENES|FILE", help="for genes: those that should go down")
-    group.add_argument("--gene", help="for moves: the gene")
+    group.add_argument("--raise", dest="raised", metavar="GENES|FILE", help=f"for {lists}: those that should go up")
+    group.add_argument("--lower", dest="lowered", metavar="GENES|FILE", help=f"for {lists}: those that should go down")
+    group.add_argument("--gene", help=f"for {gene}: the gene")
 
 
 def _add_cells(parser: argparse.ArgumentParser) -> None:

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from primeflow_core.data.cells import Layout
 from primeflow_core.data.conditions import Condition, Perturbation, parse_perturbations, split_label
 from primeflow_core.data.h5ad.issues import Problem, Severity, error
 from primeflow_core.data.h5ad.obs_columns import ObsColumn, column
+from primeflow_core.data.layout import Layout
 from primeflow_core.errors import ConditionError
 
 FEW_CELLS = 10

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from primeflow_core.data.cells import Layout
 from primeflow_core.data.h5ad.issues import Problem, Severity, error
 from primeflow_core.data.h5ad.separator import propose_separator
+from primeflow_core.data.layout import Layout
 
 CONDITION_COLUMNS = (
     "condition", "perturbation", "target_gene", "gene", "drug", "drugname_drugconc", "smiles",

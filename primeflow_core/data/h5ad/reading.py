@@ -14,7 +14,7 @@ import h5py
 import numpy as np
 import pandas as pd
 
-from primeflow_core.data.cells import Cells, Layout
+from primeflow_core.data.cells import Cells
 from primeflow_core.data.h5ad import storage
 from primeflow_core.data.h5ad.condition_parsing import ConditionTable, condition_table
 from primeflow_core.data.h5ad.fixes import Repair
@@ -22,6 +22,7 @@ from primeflow_core.data.h5ad.issues import Problem, Severity, error
 from primeflow_core.data.h5ad.obs_columns import Wishes, find_layout
 from primeflow_core.data.h5ad.scale import Scale, _scale, log_normalised
 from primeflow_core.data.h5ad.writing import sha256_of
+from primeflow_core.data.layout import Layout
 from primeflow_core.errors import DataError
 
 

@@ -15,6 +15,7 @@ import scipy.sparse as sp
 from primeflow_core.data.h5ad import storage
 from primeflow_core.errors import DataError
 from primeflow_core.runtime.atomic_files import write_with
+from primeflow_core.runtime.json_text import parse_json
 
 PROVENANCE = "provenance"
 
@@ -72,7 +73,7 @@ def read_provenance(path: Path) -> dict[str, Any]:
         stored = file.get(f"uns/{PROVENANCE}")
         text = stored[()] if isinstance(stored, h5py.Dataset) and stored.shape == () else b"{}"
     try:
-        found = json.loads(text)
-    except (ValueError, TypeError) as reason:
-        raise DataError(f"{path.name}: uns['{PROVENANCE}'] is no JSON text. Write the file again.") from reason
+        found = parse_json(text)
+    except (DataError, TypeError) as reason:
+        raise DataError(f"{path.name}: uns['{PROVENANCE}'] is not JSON text. Write the file again.") from reason
     return found if isinstance(found, dict) else {}

@@ -1,11 +1,11 @@
 """Numbers of a configuration given as texts, ``key=value``."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import fields, replace
 from typing import TYPE_CHECKING, TypeVar
 
-from primeflow_core.errors import SettingError
+from primeflow_core.errors import DataError, SettingError
+from primeflow_core.runtime.json_text import parse_json
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -26,13 +26,13 @@ def converted(key: str, text: str, current: object) -> object:
     try:
         if isinstance(current, str):
             return text
-        value = json.loads(text)
+        value = parse_json(text)
         if isinstance(current, tuple):
             return tuple(int(entry) for entry in value)
         if isinstance(current, int) and value != int(value):
             raise ValueError
         return type(current)(value)  # type: ignore[call-arg]
-    except (TypeError, ValueError) as error:
+    except (DataError, TypeError, ValueError, OverflowError) as error:
         shape = "a list like [1,2,2]" if isinstance(current, tuple) else f"a number like {current}"
         raise SettingError(f"{key}={text} cannot be used: {key} is {shape}.") from error
 

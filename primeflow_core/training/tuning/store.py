@@ -8,7 +8,6 @@ There is no data base that a kill could leave locked or half written: the search
 that a kill stopped has no file, is proposed anew with the same settings, and its training goes on from its last state.
 """
 
-import json
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ from typing import Any
 
 from primeflow_core.errors import DataError, SettingError
 from primeflow_core.runtime.atomic_files import remove_partial, write_json
+from primeflow_core.runtime.json_text import read_json
 from primeflow_core.training.tuning.question import SearchSpec
 from primeflow_core.training.tuning.trial import Trial, ranked
 
@@ -67,12 +67,13 @@ class TrialStore:
     def _read(self, number: int) -> Trial:
         path = self._file(number)
         mend = "Delete it and every later trial, and run the same command again."
+        plain = _json(path, mend)
         try:
-            found = Trial.from_json(_json(path, mend))
+            found = Trial.from_json(plain)
             if found.number != number or set(found.point) != set(self.question.space):
                 raise ValueError("another trial")
-        except (KeyError, TypeError, ValueError) as error:
-            raise DataError(f"{path} is damaged. {mend}") from error
+        except (DataError, ValueError) as error:
+            raise DataError(f"{path} is damaged: {error}. {mend}") from error
         return found
 
     def ranked(self) -> list[Trial]:
@@ -90,8 +91,8 @@ class TrialStore:
         """Scores on the way of the trial that runs; where they cannot be read, it begins anew."""
         path = self.model(number) / EARLY
         try:
-            return tuple(map(float, json.loads(path.read_text(encoding="utf-8")))) if path.is_file() else ()
-        except (TypeError, ValueError):
+            return tuple(map(float, read_json(path))) if path.is_file() else ()
+        except (DataError, TypeError, ValueError):
             shutil.rmtree(self.model(number))
             return ()
 
@@ -110,9 +111,9 @@ def _difference(there: Any, asked: Any) -> str:
 
 
 def _json(path: Path, mend: str) -> Any:
+    if not path.is_file():
+        raise DataError(f"{path} is missing while later trials are there. Put it back, or delete those.")
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise DataError(f"{path} is missing while later trials are there. Put it back, or delete those.") from error
-    except (ValueError, RecursionError) as error:
-        raise DataError(f"{path} is damaged. {mend}") from error
+        return read_json(path)
+    except DataError as error:
+        raise DataError(f"{path} is damaged: {error}. {mend}") from error

@@ -33,8 +33,10 @@ class Trial:
 
     @staticmethod
     def from_json(data: dict[str, Any]) -> "Trial":
-        """Raises KeyError, TypeError or ValueError for anything but what ``to_json`` writes."""
-        found = Trial(**{**data, "early": tuple(map(float, data["early"])), "point": dict(data["point"])})
+        """Raises DataError or ValueError for anything but what ``to_json`` writes."""
+        from primeflow_core.runtime.file_schema import settings_of
+
+        found = Trial(**settings_of(Trial, data, ""))
         if found.state not in STATES or (found.state == SCORED) != isinstance(found.score, float):
             raise ValueError(f"state {found.state!r} with score {found.score!r}")
         return found

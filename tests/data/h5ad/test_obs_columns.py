@@ -1,10 +1,10 @@
 import pandas as pd
 import pytest
 
-from primeflow_core.data.cells import Layout
 from primeflow_core.data.h5ad.condition_parsing import condition_table
 from primeflow_core.data.h5ad.issues import Severity
 from primeflow_core.data.h5ad.obs_columns import Wishes, column, find_layout
+from primeflow_core.data.layout import Layout
 
 
 def table(**columns):

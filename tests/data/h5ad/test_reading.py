@@ -10,11 +10,11 @@ import pytest
 import scanpy
 import scipy.sparse as sp
 
-from primeflow_core.data.cells import Layout
 from primeflow_core.data.h5ad import storage
 from primeflow_core.data.h5ad.reading import inspect, read_cells, read_cells_as
 from primeflow_core.data.h5ad.scale import Scale, log_normalised
 from primeflow_core.data.h5ad.writing import read_provenance, sha256_of, write_cells
+from primeflow_core.data.layout import Layout
 from primeflow_core.errors import DataError
 
 LABELS = ["control", "A", "B", "A+B"] * 12

@@ -50,7 +50,7 @@ def test_the_exponential_sampler_is_refused_by_a_model_without_a_gaussian_part()
 @pytest.mark.parametrize("weight", [0.0, 1.0, 3.0])
 def test_samplers_agree_when_steps_are_many(predictor, weight):
     known = samplers_of(predictor) - {"euler"}
-    plans = [replace(PLAN, sampler=name, steps=200, guidance=weight) for name in sorted(known)]
+    plans = [replace(PLAN, sampler=name, steps=100, guidance=weight) for name in sorted(known)]
     first, *others = (predictor.predict(condition("A", "B"), 5, plan) for plan in plans)
     for other in others:
         np.testing.assert_allclose(first, other, atol=0.03)

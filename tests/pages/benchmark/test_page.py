@@ -46,7 +46,10 @@ def test_the_first_view_says_who_is_best_and_shows_everything():
     assert not app.warning
     said = said_on(app)
     assert "Best of 6 models and guidance weights: CPA by cosine (0.690); PRiMeFlow by MMD GEX (0.110)." in said
-    assert "Against the sum of single effects, PRiMeFlow is better on MMD GEX (by 7.1 spreads)" in said
+    assert (
+        "Against the sum of single effects, PRiMeFlow is better on MMD GEX (by 7.1 times as much as trainings differ)"
+        in said
+    )
     assert "MEASURED 3 conditions, held out" in said
     assert "SIMULATED" not in said
     for key in ("metric-of-models-figure", "condition-grid", "pictured-models", "metric-of-condition-figure"):

@@ -69,7 +69,7 @@ def in_use(app: AppTest) -> Own:
 def test_the_page_says_what_to_bring(models):
     app = opened()
     assert app.header[0].value == "Your cells"
-    assert [box.label for box in app.selectbox] == ["The model that they should meet"]
+    assert [box.label for box in app.selectbox] == ["Model to use with your cells"]
     assert "deleted when you say so" in text_of(app)
     assert not app.error
 
@@ -80,7 +80,7 @@ def test_the_example_is_ready_at_once_and_can_be_used(models, example):
     assert "SIMULATED data" in said
     assert "500 of 500 model genes are in your file." in said
     assert "Used: sim-A as sim-A; sim-B as sim-B; sim-C as sim-C." in said
-    assert "Mend" not in said
+    assert "Fix]" not in said
     assert "own" not in app.query_params
     press(app, "Use these cells")
     assert "is in use as the cells you start from." in text_of(app)
@@ -97,7 +97,7 @@ def test_as_truth_and_loaded_again_by_its_address(models, example):
     press(app, "Use these cells")
     token = token_of(app)
     again = opened(own=token)
-    assert "cells.h5ad is in use as simulated truth." in text_of(again)
+    assert "cells.h5ad is in use as simulated cells." in text_of(again)
     press(again, "Stop using them")
     assert "own" not in again.query_params
     assert pages.own_shelf().get(token) is None
@@ -174,6 +174,7 @@ def test_faults_are_mended_one_by_one(models, example, tmp_path):
     assert "0 of 500 model genes are in your file (your names look like Ensembl ids). Choose the column" in said
     assert "counts. Normalise now?" in said
     assert "Nothing is used yet" in said
+    assert "Fix]" in said
     choose(app, "Column with symbols", "symbol · 500 of 500")
     press(app, "Normalise now")
     choose(app, "Column with the perturbation", "guide")

@@ -11,9 +11,9 @@ from streamlit.testing.v1 import AppTest
 
 import pages
 from primeflow_core.errors import DataError
+from primeflow_core.evaluation.mean_row import MEAN
 from primeflow_core.evaluation.metric import Place
 from primeflow_core.evaluation.metrics.registry import metrics_at
-from primeflow_core.evaluation.table import MEAN
 from primeflow_core.models.checkpoint import METRICS
 from primeflow_core.runtime.jobs import JobState
 from primeflow_core.training.recipes import registry
@@ -141,7 +141,7 @@ def test_a_cancelled_training_keeps_nothing(place, monkeypatch):
     until_drawn(app)
     app.button(key="training-cancel").click().run()
     until_ended(app)
-    assert "Nothing of it was kept" in text_of(app)
+    assert "Nothing was kept" in text_of(app)
     assert [folder.name for folder in place.iterdir()] == [".training"]
 
 
@@ -206,7 +206,7 @@ def test_a_model_that_did_no_better_than_control_cells_is_shown_with_a_warning(t
     (tmp_path / METRICS).write_text(json.dumps({"scored": {"test": [{"condition": "A"}, mean]}}))
     app = AppTest.from_function(validation_script, default_timeout=WAIT, args=(str(tmp_path),)).run()
     assert not app.exception
-    assert ["In none of these it does better" in warning.value for warning in app.warning] == [True] * warned
+    assert ["By none of these metrics is it better" in warning.value for warning in app.warning] == [True] * warned
     assert len(app.dataframe[0].value) == len(shown)
 
 

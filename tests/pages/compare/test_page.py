@@ -69,7 +69,7 @@ def test_three_weights_with_one_click_then_predicted(models, first):
 def test_a_response_is_added_once_and_can_be_removed(models, first):
     app = page("compare", entries=compared(said(first), said(first, 1.0, 20, 1)))
     assert app.button(key="add-entry").disabled
-    assert "This one is in the comparison already." in text_of(app)
+    assert "This one is already in the comparison." in text_of(app)
     app.button(key="remove-1").click().run()
     assert json.loads(app.query_params["entries"]) == [said(first)]
     app.number_input(key="seed").set_value(4).run()
@@ -101,7 +101,7 @@ def test_six_are_the_most(models, first):
     app = page("compare", entries=compared(*(said(first, 1.0, 20, seed) for seed in range(1, 8))))
     assert len([label for label in labels(app, "button") if label == "Remove"]) == 6
     assert app.button(key="add-entry").disabled
-    assert "6 are compared at most" in text_of(app)
+    assert "You can compare 6 at most" in text_of(app)
 
 
 def test_cancelling_leaves_what_was_predicted(models, first):
@@ -135,7 +135,7 @@ def test_a_group_of_cells_is_an_entry(models, first):
         (f'[["{NAME}",["SIMG185"],["sim-A"],1,1e400,0]]', "An entry of this link to a comparison cannot be read."),
         (f'[["{NAME}",["SIMG185","SIMG185"],["sim-A"],1,50,0]]', "You chose SIMG185 twice."),
         (f'[["{NAME}",["SIMG185"],["sim-A","x"],1,50,0]]', "does not fit the model"),
-        (f'[["{NAME}",[["simdrug_03",NaN]],["sim-A"],1,50,0]]', "A dose in this link is no number."),
+        (f'[["{NAME}",[["simdrug_03",NaN]],["sim-A"],1,50,0]]', "A dose in this link is not a number."),
         (f'[["{NAME}",["SIMG185"],["sim-A"],1,50,0,"globe:1,1;2,2;3,1"]]', "names no map"),
         ('[["nowhere",["A"],[],1,50,0],["nowhere",["A"],[],1,50,0]]', "The model nowhere of this link is not on"),
         (

@@ -58,7 +58,7 @@ def test_the_first_view_shows_how_far_to_trust_it_and_the_genes(models):
     assert len(table) == 500
     assert {"gene", "predicted_change", "measured_change", "agrees"} <= set(table.columns)
     saved = {button.label for button in app.get("download_button")}
-    assert {"Figure (SVG)", "Figure (PNG)", "Measures (csv)", "Genes (csv)", "Predicted cells (h5ad)"} <= saved
+    assert {"Figure (SVG)", "Figure (PNG)", "Metrics (csv)", "Genes (csv)", "Predicted cells (h5ad)"} <= saved
 
 
 def test_the_cheap_baselines_stand_beside_the_model(models):
@@ -300,7 +300,7 @@ def test_cells_that_are_not_here_leave_predictions_working(models, monkeypatch):
     monkeypatch.setattr(pages, "cells_of", lambda model: None)
     app = opened()
     assert not app.exception
-    assert "cannot be had on this machine, so there is nothing to compare with" in text_of(app)
+    assert "not available on this machine, so there is nothing to compare with" in text_of(app)
     assert [trace["name"] for trace in drawn(app, "overlay")["data"]] == [f"Predicted · {SHIPPED}"]
     assert "Genes (csv)" not in [button.label for button in app.get("download_button")]
 
@@ -452,7 +452,7 @@ def test_two_groups_of_cells_are_compared(models, first):
     app = opened(group_a=left, group_b=right)
     assert "Selected cells: group A against group B" in text_of(app)
     until_done(app)
-    table = table_with(app, "% in the others")
+    table = table_with(app, "% in other cells")
     assert len(table) == 500
     app.button(key="forget-groups").click().run()
     assert "group_a" not in app.query_params

@@ -18,7 +18,7 @@ from streamlit.testing.v1 import AppTest
 import pages
 from pages.parts.rank import answer
 from primeflow_core.__main__ import parser
-from primeflow_core.commands.screen_question import goal_kind, question
+from primeflow_core.commands.screen_question import asked_goal, question
 from primeflow_core.data.cells import Cells
 from primeflow_core.data.conditions import Condition, Perturbation
 from primeflow_core.errors import PrimeflowError
@@ -28,7 +28,7 @@ from primeflow_core.models.checkpoint import read_manifest
 from primeflow_core.report.methods_text import methods_paragraph
 from primeflow_core.runtime.jobs import BusyError, JobManager
 from primeflow_core.screening import screen_file
-from primeflow_core.screening.goal import Goal, GoalKind
+from primeflow_core.screening.goal import Goal
 from primeflow_core.screening.screen_request import Request
 from primeflow_core.screening.screen_request import cells_of as cells_of_data
 from primeflow_core.screening.trust import Checked
@@ -135,7 +135,7 @@ def test_a_link_brings_its_filters(ranked):
 
 def test_nothing_left_says_what_to_do(ranked):
     app = page("screen", find="no such name")
-    assert "Nothing is left: loosen the filters above." in text_of(app)
+    assert "No rows match. Relax the filters above." in text_of(app)
     assert not app.exception
 
 
@@ -148,7 +148,7 @@ def test_a_state_that_was_never_measured_is_not_swapped_in_silence(ranked):
     ("address", "told"),
     [
         ({"goal": "genes"}, "Name at least one gene to raise or to lower"),
-        ({"goal": "moves"}, "Choose the gene that is to move"),
+        ({"goal": "moves"}, "Choose the gene that should change"),
         ({"goal": "moves", "gene": "no-such-gene"}, "is not among the 500 genes of this model"),
         ({"rank": "list"}, "Write at least one perturbation or combination"),
         ({"rank": "list", "list": "NOBODY+KNOWS"}, "There is nothing to rank"),
@@ -229,7 +229,7 @@ def test_one_candidate_is_called_one(ranked):
 
 def test_a_ranking_of_one_speaks_of_one(ranked, tmp_path, monkeypatch):
     one, *_ = pairs_of(read_manifest(ranked))
-    made = made_up(ranked, [one], Goal(GoalKind.MOVES, (read_manifest(ranked).genes[0],)))
+    made = made_up(ranked, [one], Goal("moves", (read_manifest(ranked).genes[0],)))
     made.table.loc[0, ["rank", "tier", "score"]] = None
     shutil.copytree(ranked, tmp_path / NAME)
     ship(tmp_path / NAME, made, "moves")
@@ -269,7 +269,7 @@ def test_measured_scores_stand_beside_the_predicted_ones(ranked, tmp_path, monke
 
 
 def test_what_has_no_score_is_counted_with_the_reason(ranked, tmp_path, monkeypatch):
-    goal = Goal(GoalKind.SYNERGY)
+    goal = Goal("synergy")
     made = made_up(ranked, goal=goal)
     made.table.loc[made.table.index[-9:], ["rank", "tier", "score", "low", "high"]] = None
     shutil.copytree(ranked, tmp_path / NAME)
@@ -277,14 +277,14 @@ def test_what_has_no_score_is_counted_with_the_reason(ranked, tmp_path, monkeypa
     monkeypatch.setenv("PRIMEFLOW_CHECKPOINTS", str(tmp_path))
     app = page("screen", goal="synergy")
     assert "9 of 780 pairs have no score, and so no rank: the sum of their parts" in text_of(app)
-    assert "fewer than three of them have a score by this goal" in text_of(app)
+    assert "fewer than three of them have a score for this goal" in text_of(app)
     assert "log-normalised" not in text_of(app)
     assert "Sum of its parts" not in table_with(app, "Promising")
 
 
 def test_parts_that_were_predicted_are_marked(ranked, tmp_path, monkeypatch):
     """A synergy is a share of the sum of the parts alone, all as measured or all as predicted."""
-    made = made_up(ranked, goal=Goal(GoalKind.SYNERGY))
+    made = made_up(ranked, goal=Goal("synergy"))
     made.table.loc[made.table.index[:2], "magnitude"] = np.nan
     made.table.loc[made.table.index[:2], "interaction"] = ""
     made.table.loc[made.table.index[-1], ["rank", "tier", "score", "magnitude"]] = None
@@ -307,7 +307,7 @@ def test_the_two_measures_beside_the_parts_are_told_apart(ranked):
 
 def test_what_contains_the_target_is_marked_and_is_not_the_news(ranked, tmp_path, monkeypatch):
     target = pairs_of(read_manifest(ranked))[390].parts[0]
-    made = made_up(ranked, goal=Goal(GoalKind.DIRECTION, target=target))
+    made = made_up(ranked, goal=Goal("direction", target=target))
     shutil.copytree(ranked, tmp_path / NAME)
     ship(tmp_path / NAME, made, "direction")
     monkeypatch.setenv("PRIMEFLOW_CHECKPOINTS", str(tmp_path))
@@ -322,7 +322,7 @@ def test_what_contains_the_target_is_marked_and_is_not_the_news(ranked, tmp_path
 
 
 def test_rankings_that_came_with_the_model_are_offered(ranked, tmp_path, monkeypatch):
-    made = made_up(ranked, goal=Goal(GoalKind.SYNERGY))
+    made = made_up(ranked, goal=Goal("synergy"))
     order = {**made.about["order"], "cells": 60, "seeds": [4, 5]}
     shutil.copytree(ranked, tmp_path / NAME)
     ship(tmp_path / NAME, replace(made, about={**made.about, "order": order}), "synergy")
@@ -339,7 +339,7 @@ def test_rankings_that_came_with_the_model_are_offered(ranked, tmp_path, monkeyp
 def test_it_opens_on_what_came_with_the_model_whatever_that_is(ranked, tmp_path, monkeypatch):
     manifest = read_manifest(ranked)
     gene = manifest.genes[3]
-    made = made_up(ranked, goal=Goal(GoalKind.GENES, (gene,), (manifest.genes[5],)))
+    made = made_up(ranked, goal=Goal("genes", (gene,), (manifest.genes[5],)))
     shutil.copytree(ranked, tmp_path / NAME, ignore=shutil.ignore_patterns("screens"))
     ship(tmp_path / NAME, made, "genes")
     monkeypatch.setenv("PRIMEFLOW_CHECKPOINTS", str(tmp_path))
@@ -351,10 +351,10 @@ def test_it_opens_on_what_came_with_the_model_whatever_that_is(ranked, tmp_path,
 @pytest.mark.parametrize(
     "goal",
     [
-        Goal(GoalKind.MOVES, ("g1",)),
-        Goal(GoalKind.GENES, ("g1", "g2"), ("g3",)),
-        Goal(GoalKind.TARGET, target=Condition((Perturbation("drug", 0.5),), CONTEXT)),
-        Goal(GoalKind.SUPPRESSION),
+        Goal("moves", ("g1",)),
+        Goal("genes", ("g1", "g2"), ("g3",)),
+        Goal("target", target=Condition((Perturbation("drug", 0.5),), CONTEXT)),
+        Goal("suppression"),
     ],
 )
 def test_a_stored_ranking_says_what_a_link_to_it_says(ranked, goal):
@@ -443,7 +443,7 @@ def test_the_command_asks_for_the_same(ranked, tmp_path, monkeypatch, wanted):
     (request,) = asked_for
     answer.list_of(request).to_csv("LIST.csv", index=False)
     given = parser().parse_args(shlex.split(said)[1:])
-    said_there = question(given, goal_kind(given), manifest).request
+    said_there = question(given, asked_goal(given), manifest).request
     # A screen has noise seeds of its own.
     assert replace(said_there, plan=replace(said_there.plan, seed=request.plan.seed)) == request
 
@@ -477,7 +477,7 @@ def test_without_measured_cells_it_says_that_trust_is_unknown(ranked, tmp_path, 
     shutil.copytree(ranked, tmp_path / NAME)
     ship(tmp_path / NAME, without_truth(made_up(ranked)))
     monkeypatch.setenv("PRIMEFLOW_CHECKPOINTS", str(tmp_path))
-    assert "how far the ranking can be trusted is not known" in text_of(page("screen"))
+    assert "cannot say how far to trust the ranking" in text_of(page("screen"))
 
 
 def test_without_any_model_it_says_what_to_do(ranked, tmp_path, monkeypatch):
@@ -617,8 +617,8 @@ def test_a_ranking_is_pinned_with_its_trust_and_origin(ranked):
     assert finding.title.startswith("Which pairs change the cells most?")
     assert [figure.title for figure in finding.figures] == ["The first of the ranking", "All pairs"]
     assert [table.name for table in finding.tables][:2] == ["Ranking", "How far to trust the ranking"]
-    assert finding.methods.startswith("780 pairs in sim-A were ranked by length of the log2 change.")
-    assert finding.tables[0].heading("score") == "Predicted score: length of the log2 change (log-normalised)"
+    assert finding.methods.startswith("780 pairs in sim-A were ranked by overall size of the response.")
+    assert finding.tables[0].heading("score") == "Predicted score: overall size of the response (log-normalised)"
     assert "ever measured" not in methods_paragraph([finding])
     assert finding.link.startswith("screen?")
     assert finding.simulated

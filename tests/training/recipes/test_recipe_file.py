@@ -44,18 +44,19 @@ def put(*place, value):
         (put("name", value="../x"), r'name is "\.\./x"'), (put("name", value="a/b"), "letters, digits"),
         (put("name", value=""), "letters, digits"), (put("name", value="x" * 65), "at most 64"),
         (put("summary", value=3), "summary is 3"), (put("settings", value=[]), r"settings is \[\]"),
-        (put("settings", "latent", value=[]), r"the row latent is \[\]"),
+        (put("settings", "latent", value=[]), r"settings\.latent is \[\]"),
         (put("settings", "latent", "width", value="wide"), 'latent.width is "wide"; it must be a whole number'),
         (put("settings", "latent", "width", value=True), "latent.width is true"),
         (put("settings", "latent", "width", value=2.5), "latent.width is 2.5"),
-        (put("settings", "latent", "width", value=None), "latent.width is missing"),
+        (put("settings", "latent", "width", value=None), "latent.width is null; it must be a whole number"),
         (put("settings", "latent", "width", value=10**400), "latent.width is 1000"),
         (put("settings", "latent", "width", value=0), "width is 0"),
-        (put("settings", "latent", "dropout", value=float("nan")), "latent.dropout is NaN"),
+        (put("settings", "latent", "dropout", value=float("nan")), "dropout is NaN, and must be a finite number"),
         (put("settings", "latent", "encode_covariates", value=1), "must be true or false"),
-        (put("settings", "latent", "depth", value=1), "the setting \"depth\""),
-        (put("settings", "training", "decay", value="slow"), "decay is 'slow'"),
-        (put("settings", "training", "decay", value=1), "training.decay is 1; it must be a text"),
+        (put("settings", "latent", "depth", value=1), "the key latent.depth, which"),
+        (put("settings", "training", "decay", value="slow"),
+          'training.decay is "slow"; it must be one of .constant., .cosine. or .plateau.'),
+        (put("settings", "training", "decay", value=1), "training.decay is 1; it must be one of"),
         (put("settings", "training", "learning_rate", value=-1.0), "learning_rate is -1"),
         (put("settings", "strange", value={}), 'the row "strange"'), (put("settings", value={}), "make no model"),
         (put("settings", "flow", value={}), "rows flow, latent make no model"),
@@ -68,10 +69,10 @@ def test_what_is_amiss_is_named_with_the_file(change, said, tmp_path):
     assert str(raised.value).startswith(f"{path} cannot be used as a recipe: ")
 
 
-@pytest.mark.parametrize("value", [[1, "2"], [1, 2.5], 3, "1,2"])
+@pytest.mark.parametrize("value", [[1, "2"], [1, 2.5], 3, "1,2"], ids=str)
 def test_lists_hold_whole_numbers(value, tmp_path):
     path = written(tmp_path, put("settings", "field", "channel_mult", value=value), "unet-tiny")
-    with pytest.raises(SettingError, match=r"field\.channel_mult is"):
+    with pytest.raises(SettingError, match=r"field\.channel_mult(\[1\])? is"):
         read_recipe(path)
 
 
