@@ -22,9 +22,10 @@ import scipy.sparse as sp
 from benchmarks.measure import Measured, in_fresh_process, print_table, save
 from primeflow_core.evaluation.distances import mmd
 from primeflow_core.evaluation.labelled import LabelledCells
+from primeflow_core.evaluation.metrics.registry import ranked_metrics
 from primeflow_core.evaluation.pair import Pair, paired
 from primeflow_core.evaluation.scores import score
-from primeflow_core.evaluation.table import METRICS, table
+from primeflow_core.evaluation.table import table
 
 CONTROL = "control"
 
@@ -67,7 +68,7 @@ def ours(pair: Pair) -> dict[str, np.ndarray]:
     """The whole table, and the matrices that its ranks come from."""
     scored = score(pair)
     table(scored)
-    return {name: scored.groups[0].matrices[name] for name in METRICS}
+    return {metric.name: scored.groups[0].matrices[metric.name] for metric in ranked_metrics()}
 
 
 class Naive:
@@ -90,7 +91,7 @@ class Naive:
         before_genes = time.perf_counter()
         top = [[top_by_scanpy(cells, control, pair.genes) for cells in side] for side in (predicted, measured)]
         before_loop = time.perf_counter()
-        matrices = {name: np.empty((len(conditions), len(conditions))) for name in METRICS}
+        matrices = {metric.name: np.empty((len(conditions), len(conditions))) for metric in ranked_metrics()}
         for i, j in itertools.product(range(len(conditions)), repeat=2):
             matrices["cosine_logfc"][i, j] = naive_cosine(predicted[i], measured[j], control)
             matrices["rmse_mean"][i, j] = np.sqrt(np.mean((predicted[i].mean(0) - measured[j].mean(0)) ** 2))

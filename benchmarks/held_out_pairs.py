@@ -1,4 +1,4 @@
-"""The held-out pairs of one model by every side that can be ranked: the model, the experiment, the cheap rivals."""
+"""The held-out pairs of one model by every side that can be ranked: the model, the experiment, the baselines."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -24,7 +24,7 @@ from primeflow_core.screening.screen_spec import RESAMPLES
 CELLS, SEEDS, SEED_OF_PARTS = 200, (0, 1), 1_000
 WANTED_GENES = 10
 MODEL, MEASURED = "primeflow", "measured"
-RIVALS = ("no-change", "sum-of-singles", "mix-of-singles", "ridge")
+BASELINES = ("no-change", "sum-of-singles", "mix-of-singles", "ridge")
 SYNERGY = Goal("synergy")
 
 BySeed = Sequence[np.ndarray]
@@ -99,15 +99,15 @@ class HeldOutPairs:
 
 
 def _others(model: Model, cells: Cells, reference: Reference) -> dict[str, Offered]:
-    """Measured effects from controls that training did not use, those of rivals from the model's."""
+    """Measured effects from controls that training did not use, those of baselines from the model's."""
     first = model.held_out[0]
     unused = control_rows(cells, first, in_training(cells, model.folder))[1]
     measured = {pair: [cells.dense(cells.where(pair))] for pair in model.held_out}
     found = {MEASURED: Offered(measured, cells.dense(unused))}
     fitted, most = fitted_to_training(cells, model.folder), CELLS * len(SEEDS)
-    for name in RIVALS:
-        rival = fitted[name]
-        drawn = {pair: [rival.predict(pair, min(most, rival.distinct(pair)), seed=0)] for pair in model.held_out}
+    for name in BASELINES:
+        baseline = fitted[name]
+        drawn = {pair: [baseline.predict(pair, min(most, baseline.distinct(pair)), seed=0)] for pair in model.held_out}
         found[name] = Offered(drawn, reference.controls(first.covariates))
     return found
 

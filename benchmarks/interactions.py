@@ -4,7 +4,7 @@ The simulated screen knows the class of each of its 32 pairs. Four models (folds
 pair is ranked by a model that did not see it. A score tells synergy from additive as well as its AUROC says: the chance
 that it puts a synergistic pair above an additive one, 0.5 for a coin; p is how often a coin comes as high (one-sided
 Mann-Whitney test, exact for eight pairs and fewer a class without ties). For every goal the model's ranking, and those
-of the cheap rivals, are held against the measured one. Intervals are over pairs, those of rankings over cells too. The
+of the baselines, are held against the measured one. Intervals are over pairs, those of rankings over cells too. The
 four pairs of two pathways share their class, so there are fewer independent cases than pairs.
 
     python -m benchmarks.interactions --work runs/interactions --model checkpoints/simulated-screen \\
@@ -23,7 +23,7 @@ import torch
 from scipy.stats import mannwhitneyu
 
 from benchmarks.folds import FOLDS, SCREEN, classes, model_in, trained
-from benchmarks.held_out_pairs import CELLS, MEASURED, MODEL, RIVALS, SEEDS, HeldOutPairs, goals
+from benchmarks.held_out_pairs import BASELINES, CELLS, MEASURED, MODEL, SEEDS, HeldOutPairs, goals
 from benchmarks.measure import print_table, save
 from primeflow_core.data import datasets
 from primeflow_core.data.simulated_biology import ADDITIVE, SUPPRESSIVE, SYNERGISTIC
@@ -38,7 +38,7 @@ DESCRIBED = {
     ALONE: "predicted pair, parts as predicted alone",
     "sum": "the sum of the parts itself: 1 for every pair",
     "sum size": "size of the sum of the parts as measured",
-    **{name: f"pair by {name}, parts as measured alone" for name in RIVALS if name != "no-change"},
+    **{name: f"pair by {name}, parts as measured alone" for name in BASELINES if name != "no-change"},
     MEASURED: "measured pair, parts as measured alone",
 }
 WITHOUT_CELLS = ("sum", "sum size")
@@ -119,13 +119,13 @@ def of_classes(pairs: pd.DataFrame) -> Rows:
 
 
 def rankings(lots: Sequence[HeldOutPairs]) -> Rows:
-    """Of every goal the rankings by the model and the rivals against the measured one, all lots' pairs in one."""
+    """Of every goal the rankings by the model and the baselines against the measured one, all lots' pairs in one."""
     found: Rows = []
     for goal in goals(lots[0].model, lots[0].cells):
         sides = pooled(goal, [lot.scores(goal) for lot in lots])
         count = len(sides[MEASURED].value)
         picks = np.random.default_rng(0).integers(count, size=(RESAMPLES, count))
-        for name in (MODEL, *RIVALS):
+        for name in (MODEL, *BASELINES):
             known = np.isfinite(sides[name].value) & np.isfinite(sides[MEASURED].value)
             if known.all():
                 agreement = asdict(rank_agreement(sides[MEASURED], sides[name], picks))

@@ -10,14 +10,14 @@ import pandas as pd
 
 from benchmarks.models import BENCHMARKS
 from primeflow_core.benchmark.about import LEADERBOARD
-from primeflow_core.benchmark.common_conditions import SHOWN, compared
-from primeflow_core.benchmark.html_page import MEANING
+from primeflow_core.benchmark.common_conditions import compared
 from primeflow_core.benchmark.leaderboard import UNRANKED, markdown, ranks_of
 from primeflow_core.benchmark.refusal_text import refusals
 from primeflow_core.benchmark.results import Results
 from primeflow_core.benchmark.shipped import read_results
 from primeflow_core.benchmark.summary_text import verdict
 from primeflow_core.errors import SettingError
+from primeflow_core.evaluation.metrics.registry import all_metrics
 from primeflow_core.runtime.atomic_files import write_text
 
 BEGINNING = """\
@@ -77,7 +77,7 @@ def section(results: Results, table: pd.DataFrame) -> str:
 
 
 def meanings() -> str:
-    lines = [f"- **{MEANING[name][0]}** (`{name}`): {MEANING[name][1]}" for name in SHOWN]
+    lines = [f"- **{metric.label}** (`{metric.name}`): {metric.question}" for metric in all_metrics()]
     return "## What the metrics mean\n\n" + "\n".join(lines) + "\n\n"
 
 

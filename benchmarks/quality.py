@@ -1,4 +1,4 @@
-"""Quality on held-out conditions: a recipe trained with several seeds, beside every rival, mean and standard deviation.
+"""Quality on held-out conditions: a recipe trained with several seeds, and every baseline; mean and deviation.
 
     python -m benchmarks.quality perturbench-devel --split k562-combo-split.csv --unlisted train \\
         --recipe unet-tiny --seeds 0 1 2 3 4 --work runs/quality --out benchmarks/results/quality.json
@@ -93,14 +93,14 @@ def scored(
     return table(score(measured.pair(made, MODEL)), also=("energy_distance",))
 
 
-def rivals_of(job: Job) -> pd.DataFrame:
+def baselines_of(job: Job) -> pd.DataFrame:
     from primeflow_core.data.splits import held_out
-    from primeflow_core.models.baselines.held_out_scores import rival_table
+    from primeflow_core.models.baselines.held_out_scores import baseline_table
 
     cells, split = read(job)
     conditions = [one.condition for one in held_out(cells, split) if one.part == job.part]
-    scores = rival_table(cells, split, job.part, conditions, job.cells, seed=job.seed).scores
-    return scores.rename(columns={"rival": "what"}).assign(part=job.part, seed=job.seed)
+    scores = baseline_table(cells, split, job.part, conditions, job.cells, seed=job.seed).scores
+    return scores.rename(columns={"baseline": "what"}).assign(part=job.part, seed=job.seed)
 
 
 def read(job: Job) -> tuple[Any, Any]:
@@ -170,7 +170,7 @@ def main() -> None:
         for seed in given.seeds
     ]  # fmt: skip
     with threads_each(given.jobs), multiprocessing.get_context("spawn").Pool(given.jobs) as pool:
-        tables = pool.map(scores_of, jobs, chunksize=1) + pool.map(rivals_of, jobs, chunksize=1)
+        tables = pool.map(scores_of, jobs, chunksize=1) + pool.map(baselines_of, jobs, chunksize=1)
     scores = pd.concat(tables, ignore_index=True)
     rows = summary(scores)
     print_table(rows)

@@ -20,7 +20,7 @@ from primeflow_core.benchmark.results import Results
 from primeflow_core.benchmark.shipped import read_results
 from primeflow_core.benchmark.summary_text import Duel, MetricStanding, champion, duels, word
 from primeflow_core.errors import DataError, SettingError
-from primeflow_core.evaluation.scores import LARGER_IS_BETTER
+from primeflow_core.evaluation.metrics.registry import metric_named
 from primeflow_core.runtime.atomic_files import write_text
 
 BEGIN = "<!-- results: made by python -m benchmarks.readme_summary, do not edit -->"
@@ -65,7 +65,7 @@ def read_all(folder: Path) -> list[Results]:
 def _counts(found: Sequence[Results]) -> str:
     """How often PRiMeFlow is better or worse than the sum and than ridge, over all data sets and metrics."""
     all_duels = [duel for one in found for duel in duels(one.table, one.metrics)]
-    told = [_counted(rival, all_duels) for rival in dict.fromkeys(duel.rival for duel in all_duels)]
+    told = [_counted(baseline, all_duels) for baseline in dict.fromkeys(duel.baseline for duel in all_duels)]
     return (
         f"{len(found)} data sets, {len(found[0].metrics)} metrics, {_entries(found[0])} models, "
         f"{found[0].table['seeds'].max():g} trainings of each. {' '.join(told)} Two models are level where their "
@@ -74,14 +74,18 @@ def _counts(found: Sequence[Results]) -> str:
 
 
 def _counted(baseline: str, all_duels: Iterable[Duel]) -> str:
-    own = [duel.outcome for duel in all_duels if duel.rival == baseline]
+    own = [duel.outcome for duel in all_duels if duel.baseline == baseline]
     better, worse, level = (
         own.count(kind) for kind in (MetricStanding.BETTER, MetricStanding.WORSE, MetricStanding.EVEN)
     )
     return (
-        f"Against {IN_WORDS[baseline]}, PRiMeFlow is better in {better} of {len(own)} comparisons, level in {level} "
+        f"Against {_in_words(baseline)}, PRiMeFlow is better in {better} of {len(own)} comparisons, level in {level} "
         f"and worse in {worse}."
     )
+
+
+def _in_words(baseline: str) -> str:
+    return IN_WORDS.get(baseline, baseline)
 
 
 def _entries(one: Results) -> int:
@@ -108,7 +112,7 @@ def _champion(one: Results) -> int:
 
 def _first(table: pd.DataFrame, metric: str) -> int:
     """The row with the best mean, at any guidance weight."""
-    return int(table[metric].idxmax() if LARGER_IS_BETTER[metric] else table[metric].idxmin())
+    return int(table[metric].idxmax() if metric_named(metric).larger_is_better else table[metric].idxmin())
 
 
 def _others_best(one: Results, own: Container[str]) -> str:
@@ -125,7 +129,7 @@ def _worse(one: Results, row: int) -> str:
     metrics: dict[str, list[str]] = {}
     for duel in (*duels(one.table, one.metrics), *_against_floor(one, row)):
         if duel.outcome is MetricStanding.WORSE:
-            metrics.setdefault(IN_WORDS[duel.rival], []).append(duel.metric)
+            metrics.setdefault(_in_words(duel.baseline), []).append(duel.metric)
     return _by_name(metrics)
 
 
@@ -151,7 +155,7 @@ def _figures(one: Results) -> str:
     table = pd.concat([one.table, one.bounds], ignore_index=True)
     shown = [name for name in METRICS if name in one.metrics]
     leading = {name: best(table, name) for name in shown}
-    heads = [f"{word(name)} {'↑' if LARGER_IS_BETTER[name] else '↓'}" for name in shown]
+    heads = [f"{word(name)} {metric_named(name).arrow}" for name in shown]
     lines = [_line(["model", *heads]), "|" + "---|" * (len(heads) + 1)]
     for model in MODELS:
         number, row = _unguided(table, model)

@@ -22,7 +22,7 @@ from primeflow_core.errors import DownloadError
 from primeflow_core.model_store.available_conditions import Covariates
 from primeflow_core.model_store.fitted_baselines import fitted_to_training
 from primeflow_core.model_store.local_models import Library, Model, models_folder, read_library
-from primeflow_core.models.baselines.condition_scores import FittedRivals
+from primeflow_core.models.baselines.fit import FittedBaselines
 from primeflow_core.models.checkpoint import CONFIG, read_preview
 from primeflow_core.prediction.measured_comparison import Background, background, background_of_own
 from primeflow_core.prediction.prediction_job import ModelShelf
@@ -189,7 +189,7 @@ def _own_file(key: tuple[str, ...], _file: Path, _model: Model) -> Cells:
 
 
 @st.cache_resource(max_entries=2, show_spinner=False)
-def _fitted_rivals(key: tuple[str, ...], _cells: Cells, _folder: Path) -> FittedRivals:
+def _fitted_baselines(key: tuple[str, ...], _cells: Cells, _folder: Path) -> FittedBaselines:
     return fitted_to_training(_cells, _folder)
 
 
@@ -260,9 +260,9 @@ def _minute() -> int:
     return int(time.time() // 60)
 
 
-def fitted_rivals(model: Model, cells: Cells) -> FittedRivals:
+def fitted_baselines(model: Model, cells: Cells) -> FittedBaselines:
     """The baselines, fitted to the training cells of a model. Raises DataError."""
-    return _fitted_rivals((*name_of(model), cells.sha256), cells, model.folder)
+    return _fitted_baselines((*name_of(model), cells.sha256), cells, model.folder)
 
 
 def own_in_use(model: Model, covariates: Covariates) -> Own | None:

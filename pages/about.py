@@ -43,7 +43,7 @@ ANSWERS = {
     ),
     "How sure is it?": (
         "Every metric is shown between its floor (control cells offered as the prediction) and its ceiling (one half "
-        "of the measured cells against the other half), beside three baselines. Where nothing was measured, a badge "
+        "of the measured cells against the other half), beside simple baselines. Where nothing was measured, a badge "
         "says what training saw of the condition."
     ),
     "What does the guidance weight do?": (

@@ -8,9 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from primeflow_core.evaluation.table import METRICS
-
-SHOWN = (*METRICS, "energy_distance")
+from primeflow_core.evaluation.metrics.registry import metric_names
 
 
 def by_model(rows: pd.DataFrame) -> Any:
@@ -21,7 +19,7 @@ def by_model(rows: pd.DataFrame) -> Any:
 def condition_columns(rows: pd.DataFrame) -> list[str]:
     """The columns that name a condition: all columns before the metrics."""
     columns = list(rows.columns)
-    return columns[: min(columns.index(name) for name in SHOWN if name in columns)]
+    return columns[: min(columns.index(name) for name in metric_names() if name in columns)]
 
 
 def in_common(rows: pd.DataFrame) -> pd.DataFrame:

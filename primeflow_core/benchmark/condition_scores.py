@@ -3,10 +3,9 @@
 import numpy as np
 import pandas as pd
 
-from primeflow_core.benchmark.html_page import MEANING
 from primeflow_core.benchmark.read_cell_projection import Place
 from primeflow_core.benchmark.results import BETWEEN, Results
-from primeflow_core.evaluation.scores import LARGER_IS_BETTER
+from primeflow_core.evaluation.metrics.registry import metric_named
 from primeflow_core.figures.interactive.condition_grid import ConditionGrid
 
 
@@ -16,7 +15,7 @@ def strongest_first(results: Results, metric: str) -> tuple[Place, ...]:
     if floor is None:
         return results.places
     means = floor.groupby([results.rows["condition"], results.contexts], sort=False).mean()
-    order = means.sort_values(ascending=LARGER_IS_BETTER[metric], kind="stable", na_position="last").index
+    order = means.sort_values(ascending=metric_named(metric).larger_is_better, kind="stable", na_position="last").index
     return tuple((str(condition), str(context)) for condition, context in order)
 
 
@@ -31,7 +30,8 @@ def condition_grid(results: Results, metric: str) -> ConditionGrid:
     values = means.reindex(index).to_numpy(np.float64).reshape(len(models), len(places))
     floor, ceiling = (_bound(results, f"{metric}_{name}", places) for name in ("floor", "ceiling"))
     names = tuple(name_of(place, results) for place in places)
-    return ConditionGrid(models, names, values, floor, ceiling, MEANING[metric][0], not LARGER_IS_BETTER[metric])
+    record = metric_named(metric)
+    return ConditionGrid(models, names, values, floor, ceiling, record.label, not record.larger_is_better)
 
 
 def _bound(results: Results, column: str, places: tuple[Place, ...]) -> np.ndarray:

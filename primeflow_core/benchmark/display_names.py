@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 
+from primeflow_core.models.baselines.registry import baselines_with_recipe
 from primeflow_core.models.kinds.registry import label_of
 
 PRIMEFLOW = "PRiMeFlow"
@@ -13,7 +14,8 @@ Entry = tuple[str, float]
 
 def family(recipe: str) -> str:
     """``PRiMeFlow`` for ``unet-tiny``; the recipe's own name if its family is not known."""
-    return label_of(recipe)
+    own = {baseline.recipe: baseline.label for baseline in baselines_with_recipe()}
+    return own.get(recipe) or label_of(recipe)
 
 
 def labels(entries: Sequence[Entry]) -> dict[Entry, str]:

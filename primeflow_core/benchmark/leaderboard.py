@@ -10,9 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from primeflow_core.benchmark.common_conditions import SHOWN, by_model, condition_columns, in_common
-from primeflow_core.evaluation.scores import LARGER_IS_BETTER
-from primeflow_core.evaluation.table import RANKS
+from primeflow_core.benchmark.common_conditions import by_model, condition_columns, in_common
+from primeflow_core.evaluation.metrics.registry import all_metrics, metric_names, rank_columns
 
 SMALL = 0.1
 UNRANKED = "No ranks: no context has two of these conditions, so no prediction can be confused with another condition."
@@ -57,7 +56,7 @@ def _row(model: str, weight: float, rows: pd.DataFrame, shared: pd.DataFrame) ->
         "seconds": float(rows.groupby("seed", sort=False)["seconds"].first().mean()),
         "parameters": int(rows["parameters"].max()),
     }  # fmt: skip
-    for name in (*SHOWN, *RANKS):
+    for name in (*metric_names(), *rank_columns()):
         if name in rows:
             of_seeds = shared.groupby("seed", sort=False)[name].mean()
             row |= {name: float(of_seeds.mean()), f"{name}_sd": float(of_seeds.std(ddof=1))}
@@ -69,14 +68,16 @@ def _bounds(rows: pd.DataFrame) -> pd.DataFrame:
     of_condition = rows.drop_duplicates(condition_columns(rows))
     found = []
     for label, suffix in ((FLOOR, "_floor"), (CEILING, "_ceiling")):
-        values = {name: float(of_condition[name + suffix].mean()) for name in SHOWN if name + suffix in of_condition}
+        values = {
+            name: float(of_condition[name + suffix].mean()) for name in metric_names() if name + suffix in of_condition
+        }
         found.append({"model": label, "conditions": len(of_condition), **values})
     return pd.DataFrame(found)
 
 
 def ranks_of(table: pd.DataFrame) -> tuple[str, ...]:
     """The ranks that any model has. There are none if no context has two predicted conditions."""
-    return tuple(name for name in RANKS if name in table and table[name].notna().any())
+    return tuple(name for name in rank_columns() if name in table and table[name].notna().any())
 
 
 def figure(row: pd.Series, name: str) -> Figure:
@@ -88,22 +89,30 @@ def best(table: pd.DataFrame, name: str) -> set[int]:
     models = table[~table["model"].isin([FLOOR, CEILING]) & table[name].notna()]
     if models.empty:
         return set()
-    goodness = models[name].to_numpy(np.float64) * (1.0 if LARGER_IS_BETTER.get(name, False) else -1.0)
+    goodness = models[name].to_numpy(np.float64) * (1.0 if larger_is_better(name) else -1.0)
     first = int(goodness.argmax())
     spread = float(np.nan_to_num(figure(models.iloc[first], name).spread))
     return set(models.index[goodness >= goodness[first] - spread])
 
 
-def markdown(table: pd.DataFrame, names: Sequence[str] = SHOWN) -> str:
-    """The table in Markdown: mean ± standard deviation over seeds. Bold: the best, and all as good as it."""
-    shown = [name for name in names if name in table]
+def larger_is_better(column: str) -> bool:
+    """Of a metric's column. Of ranks smaller ones are better."""
+    return any(metric.larger_is_better for metric in all_metrics() if metric.name == column)
+
+
+def markdown(table: pd.DataFrame, names: Sequence[str] | None = None) -> str:
+    """The table in Markdown: mean ± standard deviation over seeds. Bold: the best, and all as good as it.
+
+    ``names``: columns of metrics or ranks; every metric if None.
+    """
+    shown = [name for name in (metric_names() if names is None else names) if name in table]
     leading = {name: best(table, name) for name in shown}
     heads = [
         "model",
         "w",
         "seeds",
         "conditions",
-        *(f"{name} {'↑' if LARGER_IS_BETTER.get(name) else '↓'}" for name in shown),
+        *(f"{name} {'↑' if larger_is_better(name) else '↓'}" for name in shown),
     ]
     lines = ["| " + " | ".join(heads) + " |", "|" + "---|" * len(heads)]
     for number, row in table.iterrows():

@@ -8,11 +8,11 @@ import numpy as np
 import pandas as pd
 
 from primeflow_core.benchmark.about import About
-from primeflow_core.benchmark.common_conditions import SHOWN, in_common
+from primeflow_core.benchmark.common_conditions import in_common
 from primeflow_core.benchmark.display_names import Entry, labels
 from primeflow_core.benchmark.leaderboard import ranks_of
 from primeflow_core.benchmark.read_cell_projection import PictureFile, Place
-from primeflow_core.evaluation.scores import LARGER_IS_BETTER
+from primeflow_core.evaluation.metrics.registry import metric_named, metric_names
 
 UNGUIDED = 1.0
 BETWEEN = " · "
@@ -38,7 +38,7 @@ class Results:
 
     @property
     def metrics(self) -> tuple[str, ...]:
-        return tuple(name for name in SHOWN if name in self.table)
+        return tuple(name for name in metric_names() if name in self.table)
 
     @cached_property
     def ranks(self) -> tuple[str, ...]:
@@ -68,7 +68,8 @@ class Results:
 
     def named(self, rows: pd.DataFrame, metric: str) -> pd.DataFrame:
         """``rows`` with display names in place of recipes and weights, the best by ``metric`` first."""
-        order = self.table[metric].sort_values(ascending=not LARGER_IS_BETTER[metric], na_position="last").index
+        larger = metric_named(metric).larger_is_better
+        order = self.table[metric].sort_values(ascending=not larger, na_position="last").index
         place = {self.entries[row]: i for i, row in enumerate(order)}
         entries = list(zip(rows["model"], rows["guidance"], strict=True))
         sorted_rows = rows.assign(model=[self.labels[entry] for entry in entries], guidance=UNGUIDED)

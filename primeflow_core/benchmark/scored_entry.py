@@ -15,9 +15,10 @@ from primeflow_core.errors import ConditionError, DataError
 from primeflow_core.evaluation.agreement import bounds
 from primeflow_core.evaluation.held_out_reference import Truth, truth
 from primeflow_core.evaluation.mean_row import MEAN
+from primeflow_core.evaluation.metrics.registry import rank_columns
 from primeflow_core.evaluation.pair import Pair
 from primeflow_core.evaluation.scores import score
-from primeflow_core.evaluation.table import RANKS, table
+from primeflow_core.evaluation.table import table
 from primeflow_core.models import checkpoint
 from primeflow_core.models.predictor import Predictor
 from primeflow_core.models.sampling_plan import SamplingPlan
@@ -122,6 +123,6 @@ def _scores(pair: Pair, measured: Truth, entry: Entry) -> pd.DataFrame:
     keys = ["condition", *measured.covariates]
     bounded = bounds(scored, measured.floor_controls)
     ranked = table(scored)
-    ranks = ranked[[*keys, *RANKS]]
+    ranks = ranked[[*keys, *rank_columns()]]
     rows = bounded.merge(ranks, on=keys, how="left", validate="one_to_one")
     return rows[rows["condition"] != MEAN].assign(model=entry.recipe.name, seed=entry.seed)

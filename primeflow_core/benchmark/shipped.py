@@ -21,13 +21,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from primeflow_core.benchmark.about import ABOUT, CELLS, CONDITIONS, LEADERBOARD
-from primeflow_core.benchmark.common_conditions import SHOWN
 from primeflow_core.benchmark.leaderboard import CEILING, FLOOR
 from primeflow_core.benchmark.read_about import read_about
 from primeflow_core.benchmark.read_cell_projection import read_picture_file
 from primeflow_core.benchmark.results import BETWEEN, Results
 from primeflow_core.data.datasets import cache_folder
 from primeflow_core.errors import DataError, PrimeflowError
+from primeflow_core.evaluation.metrics.registry import metric_names
 
 FILES = (ABOUT, LEADERBOARD, CONDITIONS, CELLS)
 OF_A_TABLE = ("model", "guidance", "seeds", "conditions", "seconds", "parameters")
@@ -116,7 +116,7 @@ def _rows(path: Path) -> pd.DataFrame:
     _check_columns(path, rows, OF_ROWS)
     if rows.empty:
         raise _damaged(path, "it has no row")
-    first = min(list(rows).index(name) for name in SHOWN if name in rows)
+    first = min(list(rows).index(name) for name in metric_names() if name in rows)
     words = {*list(rows)[:first], "model"}
     rows = rows.assign(**{name: rows[name].astype(str) for name in words})
     return _as_numbers(path, rows, [str(name) for name in rows if name not in words])
@@ -125,8 +125,8 @@ def _rows(path: Path) -> pd.DataFrame:
 def _check_columns(path: Path, frame: pd.DataFrame, needed: tuple[str, ...]) -> None:
     if lacking := [name for name in needed if name not in frame]:
         raise _damaged(path, f"it has no column {lacking[0]}")
-    if not any(name in frame for name in SHOWN):
-        raise _damaged(path, f"it has none of the metrics {', '.join(SHOWN)}")
+    if not any(name in frame for name in metric_names()):
+        raise _damaged(path, f"it has none of the metrics {', '.join(metric_names())}")
 
 
 def _as_numbers(path: Path, frame: pd.DataFrame, columns: list[str]) -> pd.DataFrame:
@@ -143,14 +143,14 @@ def _check_same(folder: Path, models: pd.DataFrame, rows: pd.DataFrame) -> None:
         raise _damaged(folder / LEADERBOARD, "it names no model, or the same model twice")
     if set(listed) != set(zip(rows["model"], rows["guidance"], strict=True)):
         raise _damaged(folder / CONDITIONS, f"its models are not those of {LEADERBOARD}")
-    if lacking := [name for name in SHOWN if name in models and name not in rows]:
+    if lacking := [name for name in metric_names() if name in models and name not in rows]:
         raise _damaged(folder / CONDITIONS, f"it has no column {lacking[0]}, which {LEADERBOARD} has")
 
 
 def _contexts(rows: pd.DataFrame) -> pd.Series:
     """The values of the columns between the condition and the first metric."""
     columns = list(rows)
-    first = min(columns.index(name) for name in SHOWN if name in columns)
+    first = min(columns.index(name) for name in metric_names() if name in columns)
     covariates = rows[columns[columns.index("condition") + 1 : first]]
     texts = [BETWEEN.join(values) for values in covariates.to_numpy(dtype=object)]
     return pd.Series(texts, index=rows.index, dtype=object)

@@ -8,25 +8,18 @@ before any score is seen.
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from types import MappingProxyType
 
 import numpy as np
 import pandas as pd
 
 from primeflow_core.benchmark.display_names import PRIMEFLOW, Entry, family, labels
-from primeflow_core.benchmark.html_page import MEANING
 from primeflow_core.benchmark.leaderboard import FLOOR, Figure, best, figure
-from primeflow_core.evaluation.scores import LARGER_IS_BETTER
-from primeflow_core.evaluation.table import METRICS
+from primeflow_core.evaluation.metrics.registry import metric_named, ranked_metrics
+from primeflow_core.models.baselines.registry import baselines_with_recipe
 from primeflow_core.wording import counted
 
-RIVALS = ("additive", "ridge")
 UNGUIDED = 1.0
 MOST_SPREADS = 99.0
-SHORT: Mapping[str, str] = MappingProxyType(
-    {"cosine_logfc": "cosine", "rmse_mean": "RMSE", "energy_distance": "energy distance"}
-)
-"""Short names of metrics with long titles, for sentences and column headings."""
 
 
 class MetricStanding(StrEnum):
@@ -38,10 +31,10 @@ class MetricStanding(StrEnum):
 
 @dataclass(frozen=True)
 class Duel:
-    """One model against another by one metric; ``rival`` is the other's name before people."""
+    """One model against another by one metric; ``baseline`` is the other's name before people."""
 
     metric: str
-    rival: str
+    baseline: str
     own: Figure
     other: Figure
 
@@ -49,7 +42,7 @@ class Duel:
     def gain(self) -> float:
         """By how much the first is better, in the unit of the metric."""
         difference = self.own.mean - self.other.mean
-        return difference if LARGER_IS_BETTER[self.metric] else -difference
+        return difference if metric_named(self.metric).larger_is_better else -difference
 
     @property
     def spread(self) -> float:
@@ -80,12 +73,17 @@ def champion(table: pd.DataFrame) -> int | None:
     return next(iter([*unguided.index, *own.index]), None)
 
 
+def compared_baselines() -> list[str]:
+    """The recipes of the baselines that PRiMeFlow is held against; the floor stands for control cells."""
+    return [baseline.recipe for baseline in baselines_with_recipe() if not baseline.is_floor]
+
+
 def duels(table: pd.DataFrame, metrics: Sequence[str]) -> list[Duel]:
-    """PRiMeFlow against each of ``RIVALS`` that was scored, by every metric."""
+    """PRiMeFlow against each of ``compared_baselines`` that was scored, by every metric."""
     row = champion(table)
     if row is None:
         return []
-    others = [other for name in RIVALS for _, other in table[table["model"] == name].iterrows()]
+    others = [other for name in compared_baselines() for _, other in table[table["model"] == name].iterrows()]
     own = table.iloc[row]
     return [
         Duel(name, family(other["model"]), figure(own, name), figure(other, name))
@@ -95,12 +93,12 @@ def duels(table: pd.DataFrame, metrics: Sequence[str]) -> list[Duel]:
 
 
 def mean_places(table: pd.DataFrame) -> pd.Series:
-    """For each model, the mean of its places by PerturBench's five metrics (1 is the best). Ties share a place; a model
-    without a value comes last."""
+    """For each model, the mean of its places by the ranked metrics (1 is the best). Ties share a place; a model without
+    a value comes last."""
     places = {
-        name: table[name].rank(ascending=not LARGER_IS_BETTER[name], na_option="bottom")
-        for name in METRICS
-        if name in table
+        metric.name: table[metric.name].rank(ascending=not metric.larger_is_better, na_option="bottom")
+        for metric in ranked_metrics()
+        if metric.name in table
     }
     return pd.DataFrame(places, index=table.index).mean(axis=1)
 
@@ -117,19 +115,19 @@ def verdict(table: pd.DataFrame, bounds: pd.DataFrame, metrics: Sequence[str]) -
     name = named[entries[row]]
     said.append(_among_the_best(table, row, name, metrics))
     found = duels(table, metrics)
-    said += [_against(name, [duel for duel in found if duel.rival == rival]) for rival in _rivals(found)]
+    said += [_against(name, [duel for duel in found if duel.baseline == baseline]) for baseline in _baselines(found)]
     said.append(_below_floor(table.iloc[row], bounds, name, metrics))
     return [*filter(None, said), _spread_told(table)]
 
 
-def _rivals(found: Iterable[Duel]) -> list[str]:
-    return list(dict.fromkeys(duel.rival for duel in found))
+def _baselines(found: Iterable[Duel]) -> list[str]:
+    return list(dict.fromkeys(duel.baseline for duel in found))
 
 
 def _leaders_by(table: pd.DataFrame, metric: str) -> list[int]:
     """The row of the best model, and of all exactly as good."""
     values = table[metric].dropna()
-    first = values.max() if LARGER_IS_BETTER[metric] else values.min()
+    first = values.max() if metric_named(metric).larger_is_better else values.min()
     return [int(row) for row in values.index[values == first]]
 
 
@@ -175,7 +173,7 @@ def _against(name: str, found: Sequence[Duel]) -> str:
             names.append(f"{word(duel.metric)} ({'by ' if unit else ''}{size}{unit})" if size else word(duel.metric))
             unit = "" if size else unit
         told += [f"{words[kind]} {_listed(names)}"] if names else []
-    return f"Against {_in_a_sentence(found[0].rival)}, {name} is {'; '.join(told)}."
+    return f"Against {_in_a_sentence(found[0].baseline)}, {name} is {'; '.join(told)}."
 
 
 def _size(duel: Duel) -> str:
@@ -214,16 +212,16 @@ def _spread_told(table: pd.DataFrame) -> str:
 
 def title(metric: str) -> str:
     """The display name of the metric."""
-    return MEANING[metric][0]
+    return metric_named(metric).label
 
 
 def word(metric: str) -> str:
     """The name of the metric within a sentence."""
-    return SHORT.get(metric) or title(metric)
+    return metric_named(metric).word
 
 
-def _in_a_sentence(rival: str) -> str:
-    return rival if rival != "Sum of single effects" else "the sum of single effects"
+def _in_a_sentence(baseline: str) -> str:
+    return baseline if baseline != "Sum of single effects" else "the sum of single effects"
 
 
 def _listed(names: Iterable[str]) -> str:

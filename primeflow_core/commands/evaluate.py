@@ -17,15 +17,15 @@ from primeflow_core.errors import SettingError
 from primeflow_core.evaluation.agreement import bounds
 from primeflow_core.evaluation.differential import differential_tables, too_few_cells
 from primeflow_core.evaluation.held_out_reference import training_profiles
+from primeflow_core.evaluation.metrics.registry import all_metrics, metric_names
 from primeflow_core.evaluation.pair import Pair
-from primeflow_core.evaluation.scores import LARGER_IS_BETTER, ScoredPair, score
+from primeflow_core.evaluation.scores import ScoredPair, score
 from primeflow_core.evaluation.table import table
 from primeflow_core.evaluation.virtual_cell import virtual_cell_table
-from primeflow_core.models.baselines.held_out_scores import RIVAL, RivalTable, rival_table
+from primeflow_core.models.baselines.held_out_scores import BASELINE, BaselineTable, baseline_table
 from primeflow_core.runtime.atomic_files import check_can_write, write_text
 
 Files: TypeAlias = dict[Path, pd.DataFrame]  # written together at the end: all, or none where one cannot be made
-SHOWN = ("mmd_gex", "mmd_pca", "deg_recall", "cosine_logfc", "rmse_mean", "energy_distance")
 BOUNDS = ("low", "high", "floor", "wrong", "ceiling")
 
 
@@ -49,11 +49,11 @@ def _check(given: argparse.Namespace) -> None:
         raise SettingError("--pcs and --top-genes must be 1 or more.")
     if given.resamples < 0 or given.seed < 0:
         raise SettingError("--resamples and --seed must be 0 or more.")
-    if given.split is None and (given.rivals is not None or given.part is not None):
-        raise SettingError("--rivals and --part need --split, which says what the training cells and the parts are.")
-    if given.suite == VIRTUAL_CELL and (given.rivals is not None or given.bounds is not None):
-        raise SettingError(f"--rivals and --bounds go with --suite {PERTURBENCH}; call evaluate once for each suite.")
-    outs = [path for path in (given.out, given.bounds, given.rivals, given.genes) if path is not None]
+    if given.split is None and (given.baselines is not None or given.part is not None):
+        raise SettingError("--baselines and --part need --split, which says what the training cells and the parts are.")
+    if given.suite == VIRTUAL_CELL and (given.baselines is not None or given.bounds is not None):
+        raise SettingError(f"--baselines and --bounds need --suite {PERTURBENCH}; run evaluate once for each suite.")
+    outs = [path for path in (given.out, given.bounds, given.baselines, given.genes) if path is not None]
     used = [path.resolve() for path in (given.prediction, data_file(given.truth).path, given.split) if path is not None]
     for i, path in enumerate(outs):
         check_can_write(path)
@@ -69,16 +69,16 @@ def _perturbench(given: argparse.Namespace, asked: EvaluationInput, files: Files
     files[given.out] = scores
     if given.bounds is not None:
         files[given.bounds] = bounded
-    rivals = None if given.rivals is None else _rivals(given, asked)
-    if rivals is not None:
-        files[given.rivals] = rivals.scores
+    baselines = None if given.baselines is None else _baselines(given, asked)
+    if baselines is not None:
+        files[given.baselines] = baselines.scores
     _say_one_sided(pair)
     _say_settings(given, scored)
     say(_as_text(scores))
     say()
     _show_bounds(bounded, halved=asked.floor is None)
-    if rivals is not None:
-        _show_rivals(rivals)
+    if baselines is not None:
+        _show_baselines(baselines)
 
 
 def _virtual_cell(asked: EvaluationInput, files: Files, out: Path) -> None:
@@ -88,8 +88,8 @@ def _virtual_cell(asked: EvaluationInput, files: Files, out: Path) -> None:
     say(_as_text(files[out]))
 
 
-def _rivals(given: argparse.Namespace, asked: EvaluationInput) -> RivalTable:
-    """The rivals predict the scored conditions, as many cells of each as the prediction has in the middle."""
+def _baselines(given: argparse.Namespace, asked: EvaluationInput) -> BaselineTable:
+    """The baselines predict the scored conditions, as many cells of each as the prediction has in the middle."""
     cells, split = asked.training()
     scored = {(condition.label, condition.group) for condition in asked.pair.scored}
     labels = cells.labels or tuple(condition.label for condition in cells.conditions)
@@ -99,7 +99,7 @@ def _rivals(given: argparse.Namespace, asked: EvaluationInput) -> RivalTable:
         if scored & {(text, tuple(value for _, value in condition.covariates)) for text in (label, condition.label)}
     ]
     count = int(np.median([condition.predicted.shape[0] for condition in asked.pair.scored]))
-    return rival_table(
+    return baseline_table(
         cells, split, asked.part, conditions, count, seed=given.seed, pcs=given.pcs, top_genes=given.top_genes
     )
 
@@ -136,29 +136,29 @@ def _show_bounds(bounded: pd.DataFrame, *, halved: bool) -> None:
     if halved:
         say("Without --split half of the controls are the floor, and effects are measured from the other half here.")
     mean = bounded.iloc[-1]
-    columns = ["value", *(name for name in BOUNDS if f"mmd_gex_{name}" in mean)]
+    columns = ["value", *(name for name in BOUNDS if f"{metric_names()[0]}_{name}" in mean)]
     say(f"{'':20}" + "".join(f"{column:>11}" for column in columns))
-    for name in SHOWN:
-        arrow = "larger is better" if LARGER_IS_BETTER[name] else "smaller is better"
+    for metric in all_metrics():
+        name = metric.name
         figures = "".join(_number(mean[name if column == "value" else f"{name}_{column}"]) for column in columns)
-        say(f"{name:20}{figures}   {arrow}")
+        say(f"{name:20}{figures}   {metric.direction}")
 
 
 def _number(value: float) -> str:
     return f"{value:11.4f}" if np.isfinite(value) else f"{'-':>11}"
 
 
-def _show_rivals(rivals: RivalTable) -> None:
+def _show_baselines(baselines: BaselineTable) -> None:
     say()
-    say("The cheap rivals, mean over the conditions that each can predict:")
-    if len(rivals.scores):
-        by_rival = rivals.scores.groupby(RIVAL, sort=False)
-        means = by_rival.tail(1).assign(conditions=(by_rival.size() - 1).to_list())
-        say(_as_text(means[[RIVAL, *SHOWN, "cells", "conditions"]]))
+    say("The baselines, mean over the conditions that each can predict:")
+    if len(baselines.scores):
+        by_baseline = baselines.scores.groupby(BASELINE, sort=False)
+        means = by_baseline.tail(1).assign(conditions=(by_baseline.size() - 1).to_list())
+        say(_as_text(means[[BASELINE, *metric_names(), "cells", "conditions"]]))
     else:
         say("none of them can predict a condition")
     refused: dict[str, list[tuple[str, str]]] = {}
-    for name, condition, why in rivals.refused:
+    for name, condition, why in baselines.refused:
         refused.setdefault(name, []).append((condition.label, why))
     for name, conditions in refused.items():
         _say_named(f"conditions {name} cannot predict", [label for label, _ in conditions])

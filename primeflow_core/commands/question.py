@@ -15,10 +15,10 @@ from primeflow_core.data.layout import Layout
 from primeflow_core.data.splits import LEFT_OUT, TEST, TRAIN, Split, listed_parts, read_split
 from primeflow_core.errors import DataError, SettingError
 from primeflow_core.evaluation.labelled import LabelledCells, read_labelled
+from primeflow_core.evaluation.metrics.registry import metric_names
 from primeflow_core.evaluation.pair import Pair, paired
-from primeflow_core.evaluation.scores import LARGER_IS_BETTER
 
-RESERVED = ("condition", "rival", "side", "cells", *LARGER_IS_BETTER)
+RESERVED = ("condition", "baseline", "side", "cells")
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ def _layout(given: argparse.Namespace, truth: Path) -> Layout:
     )
     if found.layout is None:
         raise DataError(f"{found.source}: {found.problems[0]} (--condition-column, --covariates, --control say it)")
-    taken = [column for column in found.layout.covariates if column in RESERVED]
+    taken = [column for column in found.layout.covariates if column in (*RESERVED, *metric_names())]
     if taken:
         raise DataError(
             f"{found.source}: the covariate column {taken[0]!r} is called like a column of the result. "

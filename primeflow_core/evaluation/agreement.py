@@ -11,24 +11,21 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from primeflow_core.evaluation.bootstrap import interval, mean_replicates, replicated, resampled
+from primeflow_core.evaluation.bootstrap import interval, mean_replicates, resampled
 from primeflow_core.evaluation.bounded import Bounded
 from primeflow_core.evaluation.defaults import FEWEST, TOP_GENES
 from primeflow_core.evaluation.distances import CellSet, InMemory
 from primeflow_core.evaluation.genes import TopGenes
 from primeflow_core.evaluation.mean_row import with_mean
 from primeflow_core.evaluation.measured_condition import MeasuredCondition, halved_controls
+from primeflow_core.evaluation.metric import Compares, Metric
+from primeflow_core.evaluation.metrics.registry import all_metrics, metric_named
 from primeflow_core.evaluation.pair import MOST_PREDICTED
 from primeflow_core.evaluation.principal_components import Components
 from primeflow_core.evaluation.profiles import Profile, profile
-from primeflow_core.evaluation.scores import (
-    LARGER_IS_BETTER,
-    GroupScores,
-    ScoredPair,
-    distance_scores,
-    effect_scores,
-    side,
-)
+from primeflow_core.evaluation.replicate_input import ReplicateInput
+from primeflow_core.evaluation.score_input import ScoreInput, condition_set
+from primeflow_core.evaluation.scores import GroupScores, ScoredPair, matrices_of
 
 HALVINGS = 5
 
@@ -36,8 +33,7 @@ HALVINGS = 5
 def agreement(
     predicted: np.ndarray, measured: MeasuredCondition, *, top: int = TOP_GENES, seed: int = 0
 ) -> dict[str, Bounded]:
-    """Predicted cells (n, G) against the measured ones by each of rmse_mean, mmd_gex, mmd_pca, deg_recall,
-    cosine_logfc and energy_distance, each bounded.
+    """Predicted cells (n, G) against the measured ones by every metric, each bounded.
 
     The floor needs 4 floor controls, the ceiling 8 measured cells: 4 in each half.
     """
@@ -45,7 +41,10 @@ def agreement(
     value = judge.of_prediction(InMemory(predicted), InMemory(measured.cells))
     floor = judge.floor(measured.floor_controls, InMemory(measured.cells))
     ceiling = judge.ceiling(measured.cells, seed)
-    return {name: Bounded(value[name], floor.get(name), ceiling.get(name), LARGER_IS_BETTER[name]) for name in value}
+    return {
+        name: Bounded(value[name], floor.get(name), ceiling.get(name), metric_named(name).larger_is_better)
+        for name in value
+    }
 
 
 def values(predicted: np.ndarray, measured: MeasuredCondition, *, top: int = TOP_GENES) -> dict[str, float]:
@@ -123,7 +122,8 @@ def _replicates(
     for condition in group.conditions:
         sets = (condition.predicted.dense(), condition.measured.dense(), controls)
         predicted, measured, control = (resampled(cells, count, draw) for cells in sets)
-        found.append(replicated(predicted, measured, control, scored.components, scored.top))
+        given = ReplicateInput(predicted, measured, control, scored.components, scored.top)
+        found.append({metric.name: metric.replicates(given) for metric in all_metrics()})
     return found
 
 
@@ -132,7 +132,8 @@ def _with_intervals(table: pd.DataFrame, replicates: Sequence[Mapping[str, np.nd
     added: dict[str, list[float]] = {}
     for name in replicates[0]:
         rows = [each[name] for each in replicates] + [mean_replicates(replicates, name)]
-        ends = [interval(value, drawn, name) for value, drawn in zip(table[name], rows, strict=True)]
+        limits = metric_named(name).limits
+        ends = [interval(value, drawn, limits) for value, drawn in zip(table[name], rows, strict=True)]
         added |= {f"{name}_low": [low for low, _ in ends], f"{name}_high": [high for _, high in ends]}
     return table.assign(**added)
 
@@ -150,15 +151,17 @@ class _ConditionScorer:
     predicted_control: Profile | None = None
 
     def matrices(self, group: GroupScores) -> dict[str, np.ndarray]:
-        """The group's scores with effects measured from this judge's controls."""
-        return group.matrices | effect_scores(group.predicted, group.measured, self.control, self.top)
+        """The group's scores with effects measured from this judge's controls, metrics of profiles first."""
+        given = ScoreInput(group.predicted, group.measured, self.control, self.top)
+        again = matrices_of(given, [metric for metric in all_metrics() if metric.needs_controls])
+        return {metric.name: (group.matrices | again)[metric.name] for metric in _profiles_first()}
 
     def of_prediction(self, predicted: CellSet, measured: CellSet) -> dict[str, float]:
         return self._scores(predicted, measured, self.predicted_control)
 
     def _scores(self, one: CellSet, other: CellSet, control_of_one: Profile | None) -> dict[str, float]:
-        x, y = side([one], self.components), side([other], self.components)
-        matrices = effect_scores(x, y, self.control, self.top, control_of_one) | distance_scores(x, y)
+        x, y = condition_set([one], self.components), condition_set([other], self.components)
+        matrices = matrices_of(ScoreInput(x, y, self.control, self.top, control_of_one), _profiles_first())
         return {name: float(matrix[0, 0]) for name, matrix in matrices.items()}
 
     def floor(self, controls: np.ndarray, measured: CellSet) -> dict[str, float]:
@@ -169,6 +172,11 @@ class _ConditionScorer:
         """The mean over random halvings; empty for too few cells."""
         halvings = _halves(measured, seed)
         return _numbers([self._scores(InMemory(one), InMemory(other), None) for one, other in halvings])
+
+
+def _profiles_first() -> list[Metric]:
+    """The order of the columns of ``bounds``."""
+    return sorted(all_metrics(), key=lambda metric: metric.compares is Compares.CELLS)
 
 
 def _numbers(scores: Sequence[Mapping[str, float]]) -> dict[str, float]:

@@ -11,14 +11,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from primeflow_core.evaluation.distances import CentredCells, blocks, blocks_within, centre, cloud
-from primeflow_core.evaluation.genes import TopGenes, recalls, t_of_profiles
-from primeflow_core.evaluation.parallel import single_threaded_blas
-from primeflow_core.evaluation.principal_components import Components
-from primeflow_core.evaluation.profiles import Profile, log_fold_change
+from primeflow_core.evaluation.distances import CentredCells, blocks, blocks_within, centre
 
 COVERAGE = 0.95
-RANGES = {"cosine_logfc": (-1.0, 1.0), "rmse_mean": (0.0, np.inf), "deg_recall": (0.0, 1.0), "size": (0.0, np.inf)}
+UNLIMITED = (-np.inf, np.inf)
 
 
 @dataclass(frozen=True)
@@ -44,53 +40,6 @@ def resampled(cells: np.ndarray, replicates: int, draw: np.random.Generator) -> 
     return Resampled(cells, draw.multinomial(n, np.full(n, 1 / n), size=replicates).astype(np.float64))
 
 
-def replicated(
-    predicted: Resampled, measured: Resampled, controls: Resampled, fitted: Components, top: TopGenes
-) -> dict[str, np.ndarray]:
-    """Of each metric the (B,) replicates for one condition."""
-    in_components = [Resampled(fitted.project(each.cells), each.times) for each in (predicted, measured)]
-    with single_threaded_blas():
-        genes, projected = _distances(predicted, measured), _distances(*in_components)
-    mean, variance = predicted.profiles()
-    other_mean, other_variance = measured.profiles()
-    control_mean, control_variance = controls.profiles()
-    control = Profile(control_mean, control_variance, len(controls.cells))
-    one, other = (log_fold_change(each, control_mean) for each in (mean, other_mean))
-    return {
-        "cosine_logfc": _row_cosines(one, other),
-        "rmse_mean": np.sqrt(np.mean((mean - other_mean) ** 2, axis=1)),
-        "mmd_gex": genes["mmd"],
-        "mmd_pca": projected["mmd"],
-        "deg_recall": _row_recalls(
-            top.among(t_of_profiles(mean, variance, len(predicted.cells), control)),
-            top.among(t_of_profiles(other_mean, other_variance, len(measured.cells), control)),
-        ),
-        "energy_distance": genes["energy"],
-    }
-
-
-def _row_cosines(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    norms = np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1)
-    return np.divide((a * b).sum(axis=1), norms, out=np.full(len(a), np.nan), where=norms > 0)
-
-
-def _row_recalls(predicted: np.ndarray, measured: np.ndarray) -> np.ndarray:
-    return np.array([recalls(p[None], m[None])[0, 0] for p, m in zip(predicted, measured, strict=True)])
-
-
-def _distances(x: Resampled, y: Resampled) -> dict[str, np.ndarray]:
-    """mmd and energy, each (B,)."""
-    origin = centre(y.cells)
-    one, other = cloud(x.cells, origin), cloud(y.cells, origin)
-    between = mean_between(one, other, x.times, y.times)
-    within = [mean_within(cells, times) for cells, times in ((one, x.times), (other, y.times))]
-    with_diagonal = [mean * (1 - 1 / len(cells)) for mean, cells in zip(within, (one, other), strict=True)]
-    return {
-        "mmd": between - sum(with_diagonal) / 2,
-        "energy": 2 * between - sum(within),
-    }
-
-
 def mean_between(x: CentredCells, y: CentredCells, x_times: np.ndarray, y_times: np.ndarray) -> np.ndarray:
     """(B,) mean distances of cells that were drawn so many times, (B, n) and (B, m), or shares of them."""
     total = np.zeros(len(x_times))
@@ -110,17 +59,18 @@ def mean_within(x: CentredCells, times: np.ndarray) -> np.ndarray:
     return np.divide(total, different_pairs, out=np.full(len(total), np.nan), where=different_pairs > 0)
 
 
-def interval(value: float, replicates: np.ndarray, name: str) -> tuple[float, float]:
+def interval(value: float, replicates: np.ndarray, limits: tuple[float, float] = UNLIMITED) -> tuple[float, float]:
     """The interval that holds ``COVERAGE`` of the replicates, moved so that their median stands at ``value``.
 
     Moved, since drawing cells again adds noise of its own: a distance of means grows by it, an overlap shrinks, and
-    the plain percentiles would lie beside the value. (NaN, NaN) where there is no value or no replicate.
+    the plain percentiles would lie beside the value. It ends at ``limits``, the smallest and largest possible
+    value. (NaN, NaN) where there is no value or no replicate.
     """
     known = replicates[np.isfinite(replicates)]
     if not np.isfinite(value) or not len(known):
         return float("nan"), float("nan")
     low, middle, high = np.quantile(known, [(1 - COVERAGE) / 2, 0.5, (1 + COVERAGE) / 2])
-    least, most = RANGES.get(name, (-np.inf, np.inf))
+    least, most = limits
     return float(max(value + low - middle, least)), float(min(value + high - middle, most))
 
 

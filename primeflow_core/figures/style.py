@@ -22,7 +22,7 @@ EXPRESSION_AXIS = "Expression (log-normalised)"
 
 # The first keeps the shape of predicted cells: entries of a comparison are predictions, told apart by number too.
 ENTRY_SYMBOLS = ("diamond", "square", "triangle-up", "pentagon", "star", "hexagon")
-RIVAL_SYMBOLS = ("x-thin", "square-open", "cross-thin", "triangle-up-open", "triangle-down-open", "asterisk")
+BASELINE_SYMBOLS = ("x-thin", "square-open", "cross-thin", "triangle-up-open", "triangle-down-open", "asterisk")
 
 
 class Role(StrEnum):

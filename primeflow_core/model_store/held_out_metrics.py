@@ -10,41 +10,38 @@ from primeflow_core.data.splits import TEST
 from primeflow_core.errors import CheckpointError, DataError, PrimeflowError
 from primeflow_core.evaluation.bounded import Bounded
 from primeflow_core.evaluation.mean_row import MEAN
-from primeflow_core.evaluation.scores import LARGER_IS_BETTER
+from primeflow_core.evaluation.metric import Metric, Place
+from primeflow_core.evaluation.metrics.registry import metrics_at
 from primeflow_core.models.checkpoint import METRICS
 from primeflow_core.runtime.json_text import read_text
 
 if TYPE_CHECKING:
     from primeflow_core.model_store.metrics_schema import ScoreRow
 
-MEASURES = {
-    "energy_distance": "Energy distance",
-    "mmd_gex": "MMD, genes",
-    "mmd_pca": "MMD, components",
-    "deg_recall": "DEG recall",
-    "cosine_logfc": "Cosine of changes",
-}
+HEADLINE = "energy_distance"
+"""The metric of the one line that sums a model up: it has no bias for few cells."""
 NOT_EVALUATED = "not evaluated"
 BETTER, NO_BETTER = "better than control cells", "no better than control cells, so do not rely on it"
 
 
 @dataclass(frozen=True)
 class HeldOutMetrics:
-    """Each of ``MEASURES``, mean over the scored ``conditions``. ``seen``: training saw other cells of them.
+    """Every metric that cards show and that was scored, by name: its mean over the scored ``conditions``.
 
-    ``rivals``: the means of each baseline that was scored beside the model, by its name; None for a missing value.
+    ``seen``: training saw other cells of them. ``baselines``: the means of each baseline that was scored beside the
+    model, by its name; None where there is no value.
     """
 
     figures: Mapping[str, Bounded]
     conditions: int
     seen: bool
-    rivals: Mapping[str, Mapping[str, float | None]] = field(default_factory=dict)
+    baselines: Mapping[str, Mapping[str, float | None]] = field(default_factory=dict)
 
     @property
     def line(self) -> str:
         """For instance ``on 2 held-out conditions, the prediction is better than control cells: energy distance 0.02
         (control cells 0.57, a second experiment 0.00)``."""
-        distance = self.figures["energy_distance"]
+        distance = self.figures[HEADLINE]
         where = f"held-out cells of {self._counted()} seen in training" if self.seen else self._counted("held-out ")
         return (
             f"on {where}, the prediction is {BETTER if self.beats_controls else NO_BETTER}: energy distance "
@@ -55,7 +52,7 @@ class HeldOutMetrics:
     @property
     def beats_controls(self) -> bool:
         """Whether the predicted cells are closer to the measured ones than control cells are."""
-        distance = self.figures["energy_distance"]
+        distance = self.figures[HEADLINE]
         return distance.floor is not None and distance.value < distance.floor
 
     @property
@@ -96,19 +93,27 @@ def _held_out(text: str) -> HeldOutMetrics | None:
     mean = next((row for row in rows if row.condition == MEAN), None)
     if mean is None:
         raise DataError(f"scored.{TEST} has no row of the {MEAN}")
-    figures = {name: _bounded(name, mean) for name in MEASURES}
+    figures = {metric.name: _bounded(metric, mean) for metric in _metrics_of(mean)}
     rivals = {} if metrics.rivals is None else metrics.rivals.model_extra or {}
-    of_rivals = {
-        row.rival: {name: row.number(name) for name in MEASURES if name in (row.model_extra or {})}
+    of_baselines = {
+        row.rival: {name: row.number(name) for name in figures if name in (row.model_extra or {})}
         for row in rivals.get(TEST, ())
         if row.condition == MEAN
     }
-    return HeldOutMetrics(figures, len(rows) - 1, metrics.held_out == "cells", of_rivals)
+    return HeldOutMetrics(figures, len(rows) - 1, metrics.held_out == "cells", of_baselines)
 
 
-def _bounded(name: str, mean: "ScoreRow") -> Bounded:
+def _metrics_of(mean: "ScoreRow") -> list[Metric]:
+    """The metrics of a card, the headline first. A model that an earlier version scored lacks newer ones."""
+    scored = mean.model_extra or {}
+    found = [metric for metric in metrics_at(Place.CARD) if metric.name in scored or metric.name == HEADLINE]
+    return sorted(found, key=lambda metric: metric.name != HEADLINE)
+
+
+def _bounded(metric: Metric, mean: "ScoreRow") -> Bounded:
+    name = metric.name
     value, floor, ceiling = (mean.number(key) for key in (name, f"{name}_floor", f"{name}_ceiling"))
-    return Bounded(math.nan if value is None else value, floor, ceiling, LARGER_IS_BETTER[name])
+    return Bounded(math.nan if value is None else value, floor, ceiling, metric.larger_is_better)
 
 
 def _shown(figure: float | None) -> str:

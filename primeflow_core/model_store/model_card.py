@@ -19,7 +19,7 @@ from primeflow_core.evaluation.pair import MOST_PREDICTED
 from primeflow_core.evaluation.scores import score
 from primeflow_core.model_store.model_card_text import card_text
 from primeflow_core.models import checkpoint
-from primeflow_core.models.baselines.held_out_scores import RivalTable, rival_table
+from primeflow_core.models.baselines.held_out_scores import BASELINE, BaselineTable, baseline_table
 from primeflow_core.models.checkpoint import Manifest
 from primeflow_core.models.predictor import Predictor
 from primeflow_core.models.sampling_plan import ZEROS, SamplingPlan
@@ -73,9 +73,11 @@ def write_card(
     if paper_setting and manifest.sampling.solver.of_a_flow:
         name = f"test, 100 Euler steps (the paper's setting), {paper.count} cells"
         scored[name] = paper.score(TEST, replace(PAPER_SETTING, zeros=zeros, seed=seed))
-    rivals = rival_table(cells, split, TEST, scorer.askable(TEST), scorer.count, seed=seed)
+    baselines = baseline_table(cells, split, TEST, scorer.askable(TEST), scorer.count, seed=seed)
     metrics = {"command": list(command), **_metrics(manifest, plan, cells_per_condition, scored, tried)}
-    metrics["rivals"] = {"test": _rows(rivals.scores), "refused": _refused(rivals)}
+    # The format of the file keeps the word of its first version, so that every version can read it.
+    rows = _rows(baselines.scores.rename(columns={BASELINE: "rival"}))
+    metrics["rivals"] = {"test": rows, "refused": _refused(baselines)}
     checkpoint.write_manifest(folder, manifest)
     checkpoint.write_preview(folder, scorer.preview(manifest, seed))
     write_json(folder / checkpoint.METRICS, metrics)
@@ -178,8 +180,10 @@ def _metrics(
     }
 
 
-def _refused(rivals: RivalTable) -> list[dict[str, str]]:
-    return [{"rival": name, "condition": c.label, "context": c.context, "why": why} for name, c, why in rivals.refused]
+def _refused(baselines: BaselineTable) -> list[dict[str, str]]:
+    return [
+        {"rival": name, "condition": c.label, "context": c.context, "why": why} for name, c, why in baselines.refused
+    ]
 
 
 def _rows(table: pd.DataFrame) -> list[dict[str, Any]]:

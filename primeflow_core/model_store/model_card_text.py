@@ -4,17 +4,11 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from primeflow_core.evaluation.metric import Metric, Place
+from primeflow_core.evaluation.metrics.registry import metrics_at
 from primeflow_core.models.checkpoint import SPLIT, Manifest
 from primeflow_core.models.model_kind import is_flow, limit_of
 from primeflow_core.wording import counted
-
-TITLES = {
-    "mmd_gex": "MMD GEX (smaller is better)",
-    "mmd_pca": "MMD PCA (smaller is better)",
-    "deg_recall": "DEG recall, top 50 (larger is better)",
-    "cosine_logfc": "cosine of log fold changes (larger is better)",
-    "energy_distance": "energy distance, unbiased (smaller is better)",
-}
 
 
 def card_text(
@@ -55,7 +49,7 @@ def card_text(
     for name, rows in metrics["scored"].items():
         lines += _section(name, rows, "held-out condition" if manifest.held_out else "condition of training")
     lines += _student_section(student)
-    lines += _rivals_section(metrics.get("rivals", {}).get("test", []))
+    lines += _baselines_section(metrics.get("rivals", {}).get("test", []))
     lines += _zeros_section(metrics["zeros_tried_on_val"])
     lines += _limits(manifest)
     return "\n".join(lines) + "\n"
@@ -73,15 +67,30 @@ def _section(name: str, rows: Sequence[Mapping[str, Any]], what: str) -> list[st
     mean, conditions = rows[-1], rows[:-1]
     lines = [f"## {name}: mean of {counted(len(conditions), what)}", ""]
     lines += ["| metric | floor | model | ceiling |", "|---|---|---|---|"]
-    for metric, title in TITLES.items():
-        figures = (mean[f"{metric}_floor"], mean[metric], mean[f"{metric}_ceiling"])
-        lines.append(f"| {title} | " + " | ".join(_figure(value) for value in figures) + " |")
-    lines += ["", "| condition | MMD GEX | MMD PCA | DEG recall | energy distance |", "|---|---|---|---|---|"]
+    metrics = _scored(mean)
+    for metric in metrics:
+        figures = (mean[f"{metric.name}_floor"], mean[metric.name], mean[f"{metric.name}_ceiling"])
+        lines.append(f"| {metric.title} | " + " | ".join(_figure(value) for value in figures) + " |")
+    lines += ["", *_head("condition", metrics)]
     for row in conditions:
         context = " ".join(str(row[key]) for key in row if key != "condition" and isinstance(row[key], str))
-        shown = (row["mmd_gex"], row["mmd_pca"], row["deg_recall"], row["energy_distance"])
-        lines.append(f"| {row['condition']} {context} | " + " | ".join(_figure(value) for value in shown) + " |")
+        lines.append(f"| {row['condition']} {context} | {_figures(row, metrics)} |")
     return [*lines, ""]
+
+
+def _scored(row: Mapping[str, Any]) -> tuple[Metric, ...]:
+    """The metrics of a card that ``row`` has; a model scored by an earlier version lacks newer ones."""
+    return tuple(metric for metric in metrics_at(Place.CARD) if metric.name in row)
+
+
+def _head(first: str, metrics: Sequence[Metric], *others: str) -> list[str]:
+    """The head of a table with a column for each metric."""
+    names = (first, *(metric.word for metric in metrics), *others)
+    return [f"| {' | '.join(names)} |", "|" + "---|" * len(names)]
+
+
+def _figures(row: Mapping[str, Any], metrics: Sequence[Metric]) -> str:
+    return " | ".join(_figure(row[metric.name]) for metric in metrics)
 
 
 def _student_section(student: Mapping[str, str]) -> list[str]:
@@ -107,11 +116,12 @@ def _student_section(student: Mapping[str, str]) -> list[str]:
     return [*lines, ""]
 
 
-def _rivals_section(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+def _baselines_section(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     """The mean of each baseline, to compare with the model's own; empty without baselines."""
     means = list({row["rival"]: row for row in rows}.values())  # the last row of each is the mean
     if not means:
         return []
+    metrics = _scored(means[0])
     lines = [
         "## Baselines on test",
         "",
@@ -119,13 +129,11 @@ def _rivals_section(rows: Sequence[Mapping[str, Any]]) -> list[str]:
         "baseline repeats a cell, so it may have fewer cells. MMD is biased upward for few cells, so compare the "
         "unbiased energy distance.",
         "",
-        "| baseline | MMD GEX | MMD PCA | DEG recall | cosine | energy distance | cells | conditions |",
-        "|---|---|---|---|---|---|---|---|",
+        *_head("baseline", metrics, "cells", "conditions"),
     ]
     for row in means:
         conditions = sum(other["rival"] == row["rival"] for other in rows) - 1
-        figures = " | ".join(_figure(row[metric]) for metric in TITLES)
-        lines.append(f"| {row['rival']} | {figures} | {row['cells']:.0f} | {conditions} |")
+        lines.append(f"| {row['rival']} | {_figures(row, metrics)} | {row['cells']:.0f} | {conditions} |")
     return [*lines, ""]
 
 
@@ -134,16 +142,11 @@ def _figure(value: float | None) -> str:
 
 
 def _zeros_section(tried: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[str]:
-    lines = [
-        "## Zero handling, on validation conditions",
-        "",
-        "| zeros | MMD GEX | DEG recall | cosine |",
-        "|---|---|---|---|",
-    ]
-    for name, rows in tried.items():
-        for row in rows:
-            figures = " | ".join(_figure(row[metric]) for metric in ("mmd_gex", "deg_recall", "cosine_logfc"))
-            lines.append(f"| {name} | {figures} |")
+    rows = [(name, row) for name, found in tried.items() for row in found]
+    lines = ["## Zero handling, on validation conditions", ""]
+    metrics = _scored(rows[0][1]) if rows else metrics_at(Place.CARD)
+    lines += _head("zeros", metrics)
+    lines += [f"| {name} | {_figures(row, metrics)} |" for name, row in rows]
     return [*lines, ""]
 
 

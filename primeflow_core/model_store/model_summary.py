@@ -4,9 +4,10 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from primeflow_core.model_store.held_out_metrics import MEASURES, read_validation
+from primeflow_core.evaluation.metrics.registry import metric_named
+from primeflow_core.model_store.held_out_metrics import read_validation
 from primeflow_core.model_store.local_models import Model
-from primeflow_core.models.baselines.condition_scores import LABELS
+from primeflow_core.models.baselines.registry import baselines_beside_model
 from primeflow_core.models.checkpoint import STUDENT_WEIGHTS
 from primeflow_core.models.model_kind import is_flow, is_guided, limit_of, way_of
 
@@ -63,8 +64,8 @@ def held_out_scores(model: Model) -> HeldOutScores | None:
         return None
     rows = []
     for name, bounded in found.figures.items():
-        better = "larger is better" if bounded.larger_is_better else "smaller is better"
-        row = {"Measure": f"{MEASURES[name]} ({better})", "Model": bounded.value}
+        metric = metric_named(name)
+        row = {"Measure": f"{metric.page_label} ({metric.direction})", "Model": bounded.value}
         row |= {"Floor": bounded.floor, "Ceiling": bounded.ceiling}
-        rows.append(row | {title: found.rivals.get(rival, {}).get(name) for rival, title in LABELS.items()})
+        rows.append(row | {one.label: found.baselines.get(one.name, {}).get(name) for one in baselines_beside_model()})
     return HeldOutScores(pd.DataFrame(rows), found.sentence)

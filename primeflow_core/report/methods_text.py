@@ -4,7 +4,8 @@ from collections.abc import Iterable, Sequence
 from itertools import groupby
 
 from primeflow_core.evaluation.agreement import HALVINGS
-from primeflow_core.evaluation.defaults import PCS, TOP_GENES
+from primeflow_core.evaluation.metric import Place
+from primeflow_core.evaluation.metrics.registry import metrics_at
 from primeflow_core.evaluation.profiles import PSEUDO
 from primeflow_core.evaluation.response import LARGEST_P, LEAST_CHANGE
 from primeflow_core.models.checkpoint import Manifest
@@ -134,8 +135,7 @@ def _measures() -> str:
         "values; predicted change is against the control cells of training, measured change against control cells "
         f"that training did not use. A gene is expected to change at {LEAST_CHANGE:g} or more with p below "
         f"{LARGEST_P:g} (Welch's t test, Benjamini-Hochberg over all genes). Agreement is given as in PerturBench "
-        "(Wu et al. 2024, arXiv:2408.10609): maximum mean discrepancy (MMD) between cells over all genes and over "
-        f"{PCS} principal components, recall of the {TOP_GENES} genes that change most, and cosine of the changes. "
+        f"(Wu et al. 2024, arXiv:2408.10609): {'; '.join(metric.methods for metric in metrics_at(Place.EXPLORE))}. "
         "Each stands between a floor, control cells offered as the prediction, and a ceiling, one half of the "
         f"measured cells against the other half, mean of {HALVINGS} halvings."
     )

@@ -76,7 +76,7 @@ def rank_agreement(measured: GoalScores, predicted: GoalScores, picks: np.ndarra
     hits = float(top_hits(_size(measured.turned, goal), _size(predicted.turned, goal), best))
     one, other = (side.resampled(picks) for side in (measured, predicted))
     drawn = spearman(one, other)
-    low, high = interval(value, drawn, "spearman")
+    low, high = interval(value, drawn)
     drawn_hits = top_hits(_size(one, goal), _size(other, goal), best)
     hits_low, hits_high = _holding(hits / best, drawn_hits / best)
     return RankAgreement(

@@ -26,8 +26,8 @@ from primeflow_core.screening.trust_row import TrustRow
 from primeflow_core.screening.trust_text import label_of, sentences
 
 if TYPE_CHECKING:
-    from primeflow_core.models.baselines.condition_scores import FittedRivals
-    from primeflow_core.models.baselines.rival import Rival
+    from primeflow_core.models.baselines.baseline import FittedBaseline
+    from primeflow_core.models.baselines.condition_scores import FittedBaselines
     from primeflow_core.screening.reference_cells import Reference
     from primeflow_core.screening.scoring import GoalScore, Scorer
 
@@ -97,7 +97,7 @@ def trust_of(
     reference: "Reference",
     measured: Mapping[Condition, np.ndarray],
     held_out_controls: Mapping[Covariates, np.ndarray],
-    rivals: "FittedRivals | None",
+    baselines: "FittedBaselines | None",
     scorer: "Scorer",
     *,
     simulated: bool = False,
@@ -117,7 +117,7 @@ def trust_of(
         return None
     conditions = [condition for condition, kept in zip(at, known, strict=True) if kept]
     truth, model = truth.of(known), model.of(known)
-    sides = {name: judge.of_rival(rival, conditions) for name, rival in (rivals or {}).items()}
+    sides = {name: judge.of_baseline(baseline, conditions) for name, baseline in (baselines or {}).items()}
     told = {name: side for name, side in sides.items() if np.isfinite(side.value).sum() >= FEWEST}
     return Trust(
         order.goal,
@@ -146,13 +146,13 @@ class _GoalScorer:
     def of_cells(self, cells: Mapping[Condition, np.ndarray], controls: Mapping[Covariates, np.ndarray]) -> GoalScores:
         return self._side([self._scored(c, found, controls[c.covariates]) for c, found in cells.items()])
 
-    def of_rival(self, rival: "Rival", conditions: Sequence[Condition]) -> GoalScores:
-        return self._side([self._rivals(rival, condition) for condition in conditions])
+    def of_baseline(self, baseline: "FittedBaseline", conditions: Sequence[Condition]) -> GoalScores:
+        return self._side([self._baselines(baseline, condition) for condition in conditions])
 
-    def _rivals(self, rival: "Rival", condition: Condition) -> "GoalScore | None":
+    def _baselines(self, baseline: "FittedBaseline", condition: Condition) -> "GoalScore | None":
         cells = self.order.cells * len(self.order.seeds)
         try:
-            made = rival.predict(condition, min(cells, rival.distinct(condition)), self.order.seeds[0])
+            made = baseline.predict(condition, min(cells, baseline.distinct(condition)), self.order.seeds[0])
         except (ConditionError, DataError):
             return None
         return self._scored(condition, made, self.reference.controls(condition.covariates))
@@ -187,7 +187,7 @@ def _row(name: str, truth: GoalScores, model: GoalScores, side: GoalScores) -> T
     picks = np.random.default_rng(0).integers(len(truth.value), size=(REPLICATES, len(truth.value)))
     found, models = (rank_agreement(truth, each, picks) for each in (side, model))
     lead = models.spearman - found.spearman
-    lead_low, lead_high = interval(lead, models.drawn - found.drawn, "lead")
+    lead_low, lead_high = interval(lead, models.drawn - found.drawn)
     return TrustRow(
         name=name,
         label=label_of(name),

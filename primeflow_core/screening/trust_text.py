@@ -5,18 +5,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from primeflow_core.models.baselines.registry import all_baselines
+
 if TYPE_CHECKING:
     from primeflow_core.screening.trust_row import TrustRow
 
-LABELS: dict[str, str] = {
-    "model": "The model",
-    "no-change": "No change",
-    "sum-of-singles": "Sum of single effects",
-    "sum-of-singles-cells": "Sum of single effects, cell by cell",
-    "mix-of-singles": "Mix of single effects",
-    "ridge": "Ridge",
-    "ridge-cells": "Ridge, cell by cell",
-}
+MODEL, MODEL_LABEL = "model", "The model"
 
 
 def without_trust(data: str, fewest: int, *, predicted_controls: bool, simulated: bool) -> str:
@@ -36,27 +30,28 @@ def without_trust(data: str, fewest: int, *, predicted_controls: bool, simulated
 
 def label_of(name: str) -> str:
     """The display name of the model or of a baseline."""
-    return LABELS.get(name, name)
+    labels = {MODEL: MODEL_LABEL} | {baseline.name: baseline.label for baseline in all_baselines()}
+    return labels.get(name, name)
 
 
 def sentences(rows: "Sequence[TrustRow]", what: str, refused: Sequence[str], *, simulated: bool) -> tuple[str, ...]:
     """``rows``: the model's, then the baselines'; ``what``: what was held out; ``refused``: baselines without a row."""
     measured = "simulated" if simulated else "measured"
-    model, rivals = rows[0], rows[1:]
+    model, baselines = rows[0], rows[1:]
     said = [_of_model(model, what, measured)]
-    beside = [rival for rival in rivals if np.isfinite(rival.spearman)]
-    whole = [rival for rival in beside if rival.conditions == model.conditions]
+    beside = [baseline for baseline in baselines if np.isfinite(baseline.spearman)]
+    whole = [baseline for baseline in beside if baseline.conditions == model.conditions]
     if whole:
-        said.append(_of_best_rival(max(whole, key=lambda rival: rival.spearman), what))
-    if partly := [rival for rival in beside if rival not in whole and rival.lead <= 0]:
-        said.append(_of_partial_rival(min(partly, key=lambda rival: rival.lead)))
-    if tied := [rival.label for rival in rivals if not np.isfinite(rival.spearman)]:
+        said.append(_of_best_baseline(max(whole, key=lambda baseline: baseline.spearman), what))
+    if partly := [baseline for baseline in beside if baseline not in whole and baseline.lead <= 0]:
+        said.append(_of_partial_baseline(min(partly, key=lambda baseline: baseline.lead)))
+    if tied := [baseline.label for baseline in baselines if not np.isfinite(baseline.spearman)]:
         said.append(
             f"{_list(tied)}: the same score for every condition, so there is no ranking and hits are by chance."
         )
     if refused:
         said.append(f"Left out, because they can score too few of these {what}: {_list(refused)}.")
-    if not rivals:
+    if not baselines:
         said.append("No baseline was available, so we cannot say whether a simple rule would rank as well.")
     said.append(
         f"1 is the {measured} order, 0 is no order, −1 is the reverse order. Brackets are 95 % intervals over cells "
@@ -85,21 +80,23 @@ def _hits(row: "TrustRow", measured: str) -> str:
     return f"of its best {row.best}, {number} {verb} among the {measured} best {row.best} (by chance {row.chance:.1f})"
 
 
-def _of_best_rival(rival: "TrustRow", what: str) -> str:
-    named = f"{rival.label}, the best baseline, reaches {_with_interval(rival)}"
-    if not np.isfinite(rival.lead):
+def _of_best_baseline(baseline: "TrustRow", what: str) -> str:
+    named = f"{baseline.label}, the best baseline, reaches {_with_interval(baseline)}"
+    if not np.isfinite(baseline.lead):
         return f"{named}."
-    if rival.lead <= 0:
+    if baseline.lead <= 0:
         return f"{named}: it ranks at least as well as the model, so for this goal the simple baseline is good enough."
-    lead = f"{named}: the model is ahead by {rival.lead:.2f} ({_range(rival.lead_low, rival.lead_high)})"
-    return f"{lead}." if rival.lead_low > 0 else f"{lead}, which is too little to tell the two apart on these {what}."
-
-
-def _of_partial_rival(rival: "TrustRow") -> str:
-    model = rival.spearman + rival.lead
+    lead = f"{named}: the model is ahead by {baseline.lead:.2f} ({_range(baseline.lead_low, baseline.lead_high)})"
     return (
-        f"On the {rival.conditions} that it can predict, {rival.label} reaches {_with_interval(rival)} and ranks at "
-        f"least as well as the model, which reaches {_signed(model)} there."
+        f"{lead}." if baseline.lead_low > 0 else f"{lead}, which is too little to tell the two apart on these {what}."
+    )
+
+
+def _of_partial_baseline(baseline: "TrustRow") -> str:
+    model = baseline.spearman + baseline.lead
+    return (
+        f"On the {baseline.conditions} that it can predict, {baseline.label} reaches {_with_interval(baseline)} and "
+        f"ranks at least as well as the model, which reaches {_signed(model)} there."
     )
 
 

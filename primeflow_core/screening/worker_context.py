@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 Row = dict[str, object]
 NAN = float("nan")
 SUM_SEED = 0
+NOT_NEGATIVE = (0.0, np.inf)
 
 
 class WorkerContext:
@@ -122,7 +123,7 @@ class WorkerContext:
         """Size of the response, how many genes move, and by how much each."""
         one, control = subject.cells, subject.controls
         lengths = sizes(one, control)
-        low, high = interval(float(lengths[0]), lengths[1 : len(one.log_means)], "size")
+        low, high = interval(float(lengths[0]), lengths[1 : len(one.log_means)], NOT_NEGATIVE)
         up, down = up_and_down(
             ComparedCells(np.concatenate(subject.by_seed), self._reference.controls(subject.condition.covariates))
         )

@@ -25,7 +25,7 @@ from primeflow_core.data.splits import TEST, TRAIN, held_out_split
 from primeflow_core.errors import DataError, SettingError
 from primeflow_core.figures.svg_check import check_svg
 from primeflow_core.model_store.model_card import write_card
-from primeflow_core.models.baselines.closed_form import MovedControls
+from primeflow_core.models.baselines.closed_form import BaselinePredictor
 from primeflow_core.training.recipes.registry import RECIPES, SMALL_RECIPES, adjusted, recipe_named
 from primeflow_core.training.run import Source, prepare
 from primeflow_core.training.trainer import train
@@ -227,9 +227,9 @@ def test_a_model_too_large_for_the_memory_is_told_and_the_others_go_on(tmp_path)
 
 def test_what_starts_from_controls_is_scored_on_each_of_them_once(tmp_path, monkeypatch):
     asked, data = [], source()
-    predict = MovedControls.predict
+    predict = BaselinePredictor.predict
     monkeypatch.setattr(
-        MovedControls,
+        BaselinePredictor,
         "predict",
         lambda model, one, cells, *more: (asked.append(cells), predict(model, one, cells, *more))[1],
     )

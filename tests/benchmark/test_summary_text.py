@@ -59,7 +59,7 @@ def test_the_best_by_each_metric_and_where_primeflow_stands():
     assert among == "PRiMeFlow is best on 1 of 2 metrics."
 
 
-def test_each_rival_is_met_by_every_metric():
+def test_each_baseline_is_met_by_every_metric():
     # Seeds lie .01 apart: sd .01 each, so a spread is .01414.
     _, _, additive, ridge, spread = told()
     assert additive == (
@@ -149,7 +149,7 @@ def test_primeflow_stands_with_weight_1_though_another_scores_better():
     assert "PRiMeFlow (unet-tiny) is best on none" in told(found)[1]
 
 
-def test_without_primeflow_or_rivals_less_is_said():
+def test_without_primeflow_or_baselines_less_is_said():
     without = {entry: values for entry, values in SCORES.items() if entry[0] not in ("unet-tiny", "ridge")}
     assert told(rows(without))[-2] == "PRiMeFlow is not among these models."
     assert told(rows(without, seeds=(4,)))[-1].startswith("Each model was trained once.")

@@ -14,9 +14,11 @@ from primeflow_core.__main__ import main
 from primeflow_core.data.datasets import DATASETS
 from primeflow_core.data.h5ad.reading import read_cells
 from primeflow_core.data.h5ad.writing import read_provenance, write_cells
-from primeflow_core.models.baselines.fit import RIVALS
+from primeflow_core.models.baselines import registry
 from primeflow_core.models.checkpoint import read_manifest, read_preview
 from tests.tiny import cells
+
+NAMES = tuple(baseline.name for baseline in registry.BASELINES)
 
 SMALL = ["channels=16", "channel_mult=[1,2]", "attention_at=[2]", "heads=2", "gene_features=8", "num_res_blocks=1"]
 COMMANDS = (
@@ -156,16 +158,16 @@ def evaluated(screen, folder, *more):
 
 
 @pytest.mark.slow
-def test_evaluate_writes_bounds_rivals_and_genes_beside_the_table(screen, tmp_path, capsys):
-    files = [word for name in ("bounds", "rivals", "genes") for word in (f"--{name}", str(tmp_path / f"{name}.csv"))]
+def test_evaluate_writes_bounds_baselines_and_genes_beside_the_table(screen, tmp_path, capsys):
+    files = [word for name in ("bounds", "baselines", "genes") for word in (f"--{name}", str(tmp_path / f"{name}.csv"))]
     assert evaluated(screen, tmp_path, "--split", str(screen / "split.csv"), *files) == 0
     told = capsys.readouterr().out
-    bounds, rivals, genes = (pd.read_csv(tmp_path / f"{name}.csv") for name in ("bounds", "rivals", "genes"))
+    bounds, baselines, genes = (pd.read_csv(tmp_path / f"{name}.csv") for name in ("bounds", "baselines", "genes"))
     ends = ("", "_floor", "_ceiling", "_wrong", "_low", "_high")
     assert {f"mmd_gex{end}" for end in ends} <= set(bounds.columns)
-    assert set(rivals["rival"]) == set(RIVALS)
-    assert list(rivals.columns[:3]) == ["rival", "condition", "cell_type"]
-    assert np.isfinite(rivals[["mmd_gex", "energy_distance"]]).all(axis=None)
+    assert set(baselines["baseline"]) == set(NAMES)
+    assert list(baselines.columns[:3]) == ["baseline", "condition", "cell_type"]
+    assert np.isfinite(baselines[["mmd_gex", "energy_distance"]]).all(axis=None)
     assert list(genes.groupby("side").size()) == [11, 11]
     assert all(name in told for name in ("ceiling", "wrong", "sum-of-singles"))
 
@@ -182,9 +184,9 @@ def test_evaluate_scores_the_virtual_cell_challenges_metrics(screen, tmp_path, c
 @pytest.mark.parametrize(
     ("more", "said"),
     [
-        (["--rivals", "r.csv"], "--rivals and --part need --split"),
-        (["--part", "val"], "--rivals and --part need --split"),
-        (["--suite", "vcc", "--bounds", "b.csv"], "call evaluate once for each suite"),
+        (["--baselines", "r.csv"], "--baselines and --part need --split"),
+        (["--part", "val"], "--baselines and --part need --split"),
+        (["--suite", "vcc", "--bounds", "b.csv"], "run evaluate once for each suite"),
         (["--resamples", "-1"], "--resamples and --seed must be 0 or more"),
         (["--seed", "-1"], "--resamples and --seed must be 0 or more"),
         (["--bounds", "m.csv"], "m.csv is named twice"),
@@ -290,7 +292,7 @@ def test_nothing_is_written_where_one_of_the_tables_cannot_be_made(screen, tmp_p
     split = pd.read_csv(screen / "split.csv")
     split.loc[len(split)] = ["a cell of another file", "train"]
     split.to_csv(tmp_path / "s.csv", index=False)
-    files = [word for name in ("rivals", "genes") for word in (f"--{name}", str(tmp_path / f"{name}.csv"))]
+    files = [word for name in ("baselines", "genes") for word in (f"--{name}", str(tmp_path / f"{name}.csv"))]
     assert evaluated(screen, tmp_path, "--split", str(tmp_path / "s.csv"), *files) == 2
     assert "names 1 cells that are not in" in capsys.readouterr().err
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.h5ad", "s.csv"]
@@ -408,7 +410,7 @@ def test_card_scores_the_held_out_pair_and_ships_its_cells(screen, tmp_path, cap
     assert "| MMD GEX (smaller is better) |" in told
     metrics = json.loads((tmp_path / "model" / "metrics.json").read_text())
     assert [row["condition"] for row in metrics["scored"]["test"]] == ["A+B", "mean"]
-    assert {row["rival"] for row in metrics["rivals"]["test"]} == set(RIVALS)
+    assert {row["rival"] for row in metrics["rivals"]["test"]} == set(NAMES)
     assert "| sum-of-singles |" in told
     assert (tmp_path / "model" / "README.md").read_text() in told + "\n"
     preview = read_preview(tmp_path / "model")

@@ -11,9 +11,10 @@ from primeflow_core.evaluation.agreement import bounds
 from primeflow_core.evaluation.distances import energy_distance, mmd
 from primeflow_core.evaluation.genes import t_scores, top_genes
 from primeflow_core.evaluation.labelled import LabelledCells, read_labelled
+from primeflow_core.evaluation.metrics.registry import ranked_metrics
 from primeflow_core.evaluation.pair import paired
-from primeflow_core.evaluation.scores import LARGER_IS_BETTER, score
-from primeflow_core.evaluation.table import METRICS, evaluate
+from primeflow_core.evaluation.scores import score
+from primeflow_core.evaluation.table import evaluate
 
 
 def together(cells_by_label, genes, source="prediction"):
@@ -70,8 +71,7 @@ def test_the_whole_table_is_the_naive_one():
         [naive_scores(predicted[i].astype(float), wide[j], wide["control"], axes, centre, genes, 8) for j in names]
         for i in names
     ]
-    for metric in METRICS:
-        larger = LARGER_IS_BETTER[metric]
+    for metric, larger in ((one.name, one.larger_is_better) for one in ranked_metrics()):
         scores = np.array([[cell[metric] for cell in row] for row in naive])
         np.testing.assert_allclose(table.loc[names, metric], np.diagonal(scores), rtol=1e-9, atol=1e-12)
         for j, name in enumerate(names):

@@ -6,12 +6,14 @@ import scipy.sparse as sp
 
 from primeflow_core.errors import DataError
 from primeflow_core.evaluation.agreement import bounds
-from primeflow_core.evaluation.bootstrap import interval, mean_replicates, replicated, resampled
+from primeflow_core.evaluation.bootstrap import interval, mean_replicates, resampled
 from primeflow_core.evaluation.distances import InMemory, energy_distance, mmd, pairwise_distances
 from primeflow_core.evaluation.genes import TopGenes, recalls, t_scores
 from primeflow_core.evaluation.labelled import LabelledCells
+from primeflow_core.evaluation.metrics.registry import all_metrics, metric_named
 from primeflow_core.evaluation.pair import paired
 from primeflow_core.evaluation.principal_components import MOST_DENSE, components
+from primeflow_core.evaluation.replicate_input import ReplicateInput
 from primeflow_core.evaluation.scores import score
 from primeflow_core.evaluation.table import table
 
@@ -111,6 +113,10 @@ def test_doses_in_a_column_of_their_own_tell_conditions_apart():
         paired(asked, cells_of(["control", "d+e"], doses=["", "1"]), ["c"])
 
 
+def replicated(*given):
+    return {metric.name: metric.replicates(ReplicateInput(*given)) for metric in all_metrics()}
+
+
 def naive_replicate(cells, times):
     return np.repeat(cells, times.astype(int), axis=0)
 
@@ -145,7 +151,7 @@ def test_replicates_scatter_around_the_value_and_the_interval_holds_it():
     found = replicated(*drawn, components(y, 3), TopGenes(list("abcdefgh"), 3))
     for name, value in (("mmd_gex", mmd(x, y)), ("energy_distance", energy_distance(x, y))):
         assert abs(np.median(found[name]) - value) < 0.5 * found[name].std()
-        low, high = interval(value, found[name], name)
+        low, high = interval(value, found[name], metric_named(name).limits)
         assert low < value < high
     # The spread is that of drawing new cells from the same world.
     new = [energy_distance(draw.normal(0, 1, (120, 8)), draw.normal(0.5, 1, (110, 8))) for _ in range(300)]
@@ -154,10 +160,10 @@ def test_replicates_scatter_around_the_value_and_the_interval_holds_it():
 
 def test_an_interval_stays_in_the_range_of_its_metric():
     spread = np.linspace(-0.3, 0.3, 101)
-    assert interval(0.95, 0.5 + spread, "deg_recall")[1] == 1.0
-    assert interval(0.05, 0.5 + spread, "rmse_mean")[0] == 0.0
-    assert np.isnan(interval(np.nan, spread, "mmd_gex")).all()
-    assert np.isnan(interval(0.1, np.full(5, np.nan), "mmd_gex")).all()
+    assert interval(0.95, 0.5 + spread, metric_named("deg_recall").limits)[1] == 1.0
+    assert interval(0.05, 0.5 + spread, metric_named("rmse_mean").limits)[0] == 0.0
+    assert np.isnan(interval(np.nan, spread)).all()
+    assert np.isnan(interval(0.1, np.full(5, np.nan))).all()
 
 
 def test_bounds_carry_an_interval_when_asked_and_the_same_seed_gives_the_same():

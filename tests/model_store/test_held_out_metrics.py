@@ -26,7 +26,7 @@ def with_mean(**changes):
 def test_shipped_metrics_are_read(file):
     found = read_validation(file.parent)
     assert found is not None
-    assert set(found.rivals) >= {"no-change"}
+    assert set(found.baselines) >= {"no-change"}
 
 
 AMISS = {

@@ -86,13 +86,13 @@ def shifted(own: Background, by: np.ndarray) -> Background:
 
 
 def effects_of(predicted: np.ndarray, measured: np.ndarray, known: Background, genes: tuple[str, ...]) -> np.ndarray:
-    """Value, floor and ceiling of the measures of effects, then the values that a rival with these cells has."""
+    """Value, floor and ceiling of the measures of effects, then the values that a baseline with these cells has."""
     found = compared(predicted, measured, known, genes, top=5).agreement
     bounded = [found[name] for name in ("cosine_logfc", "deg_recall")]
-    rival = values(predicted, truth_of(measured, known, genes), top=5)
+    baseline = values(predicted, truth_of(measured, known, genes), top=5)
     return np.array(
         [figure for each in bounded for figure in (each.value, each.floor, each.ceiling)]
-        + [rival["cosine_logfc"], rival["deg_recall"]]
+        + [baseline["cosine_logfc"], baseline["deg_recall"]]
     )
 
 

@@ -56,12 +56,12 @@ class OfLevels:
         return cells(self.levels[condition], count)
 
 
-def told(predicted, rivals=None, *, truth=TRUTH, goal=screens.EFFECT, noise=None, simulated=False, labels=LABELS):
+def told(predicted, baselines=None, *, truth=TRUTH, goal=screens.EFFECT, noise=None, simulated=False, labels=LABELS):
     asked = screens.order(["X+Y"], checked=labels, goal=goal)
     rows = screens.table_of(asked, [*predicted, 0.0], noise)
     measured = {c: cells(level + 2) for c, level in zip(CHECKED, truth, strict=False)}
     controls = {screens.CONTEXT: cells(2.0)}
-    return trust_of(rows, asked, Controls(), measured, controls, rivals, MeanScorer(), simulated=simulated)
+    return trust_of(rows, asked, Controls(), measured, controls, baselines, MeanScorer(), simulated=simulated)
 
 
 def test_a_perfect_prediction_agrees_in_every_rank_and_hits_all():
@@ -146,7 +146,7 @@ def test_noisier_scores_widen_the_interval_and_the_value_stays_inside():
     assert all(each.low <= each.spearman <= each.high for each in found)
 
 
-def test_rivals_stand_beside_the_model_and_make_as_many_cells_as_are_distinct():
+def test_baselines_stand_beside_the_model_and_make_as_many_cells_as_are_distinct():
     worse = OfLevels([7.0, 8, 5, 6, 3, 4, 1, 2])
     found = told(TRUTH, {"ridge": worse})
     assert [row.name for row in found.rows] == ["model", "ridge"]
@@ -156,13 +156,13 @@ def test_rivals_stand_beside_the_model_and_make_as_many_cells_as_are_distinct():
     assert "the model is ahead by 0.10" in found.lines[1]
 
 
-def test_a_rival_that_ranks_at_least_as_well_is_named_plainly():
+def test_a_baseline_that_ranks_at_least_as_well_is_named_plainly():
     found = told([7.0, 8, 5, 6, 3, 4, 1, 2], {"sum-of-singles": OfLevels(TRUTH), "ridge": OfLevels(-TRUTH)})
     assert "Sum of single effects, the best baseline, reaches 1.00" in found.lines[1]
     assert "it ranks at least as well as the model" in found.lines[1]
 
 
-def test_a_rival_that_gives_all_the_same_score_ranks_nothing_and_one_that_refuses_is_listed():
+def test_a_baseline_that_gives_all_the_same_score_ranks_nothing_and_one_that_refuses_is_listed():
     found = told(TRUTH, {"no-change": OfLevels(np.ones(8)), "mix-of-singles": OfLevels(np.full(8, np.nan))})
     assert math.isnan(found.rows[1].spearman)
     assert found.rows[1].hits == pytest.approx(found.rows[1].chance)
@@ -170,7 +170,7 @@ def test_a_rival_that_gives_all_the_same_score_ranks_nothing_and_one_that_refuse
     assert found.refused == ("Mix of single effects",)
 
 
-def test_a_rival_that_misses_some_conditions_is_compared_on_the_others():
+def test_a_baseline_that_misses_some_conditions_is_compared_on_the_others():
     levels = TRUTH.copy()
     levels[:2] = np.nan
     found = told([7.0, 8, *TRUTH[2:]], {"ridge": OfLevels(levels)})

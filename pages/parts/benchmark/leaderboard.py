@@ -11,12 +11,11 @@ from pages import plain
 from pages.parts import address
 from pages.parts.benchmark.sidebar import RANKS, SCORES, Choice, key_of
 from pages.parts.shared.saving import offer_table
-from primeflow_core.benchmark.html_page import MEANING
-from primeflow_core.benchmark.leaderboard import CEILING, UNRANKED, best, figure
+from primeflow_core.benchmark.leaderboard import CEILING, UNRANKED, best, figure, larger_is_better
 from primeflow_core.benchmark.refusal_text import refusals
 from primeflow_core.benchmark.results import Results
 from primeflow_core.benchmark.summary_text import mean_places, word
-from primeflow_core.evaluation.scores import LARGER_IS_BETTER
+from primeflow_core.evaluation.metrics.registry import metric_named, ranked_metrics
 from primeflow_core.wording import counted
 
 if TYPE_CHECKING:
@@ -89,7 +88,7 @@ def columns_of(results: Results, kind: str) -> dict[str, str]:
     """By heading: the leaderboard column of every metric that is shown."""
     if kind == RANKS:
         return {heading(name.removesuffix("_rank")): name for name in results.ranks}
-    return {f"{heading(name)} {'↑' if LARGER_IS_BETTER[name] else '↓'}": name for name in results.metrics}
+    return {f"{heading(name)} {metric_named(name).arrow}": name for name in results.metrics}
 
 
 def heading(metric: str) -> str:
@@ -121,7 +120,7 @@ def order_of(results: Results, columns: Mapping[str, str], metric: str) -> pd.In
     column = next((name for name in columns.values() if name.removesuffix("_rank") == metric), None)
     if column is None:
         return results.table.index
-    smaller = not LARGER_IS_BETTER.get(column, False)
+    smaller = not larger_is_better(column)
     return results.table[column].sort_values(ascending=smaller, na_position="last", kind="stable").index
 
 
@@ -151,7 +150,7 @@ def settings(columns: Mapping[str, str]) -> dict[str, Any]:
         **metrics,
         PLACE: column.NumberColumn(
             width=NARROW,
-            help="Mean of its places by PerturBench's five metrics; 1 is the best. Only a summary.",
+            help=f"Mean of its places by the {len(ranked_metrics())} metrics with ranks; 1 is best. Only a summary.",
         ),
         TRAININGS: column.NumberColumn(format="%d", width=80),
         CONDITIONS: column.NumberColumn(format="%d", width=NARROW),
@@ -163,8 +162,8 @@ def settings(columns: Mapping[str, str]) -> dict[str, Any]:
 
 
 def help_of(column: str) -> str:
-    name = column.removesuffix("_rank")
-    return f"{MEANING[name][0]}. {MEANING[name][1]}"
+    metric = metric_named(column.removesuffix("_rank"))
+    return f"{metric.label}. {metric.question}"
 
 
 def show_bounds(results: Results, columns: Mapping[str, str]) -> None:
@@ -180,10 +179,7 @@ def show_bounds(results: Results, columns: Mapping[str, str]) -> None:
 
 def show_meanings(results: Results) -> None:
     with st.expander("What each metric means", icon=":material/help:"):
-        rows = [
-            (MEANING[name][0], MEANING[name][1], "larger" if LARGER_IS_BETTER[name] else "smaller")
-            for name in results.metrics
-        ]
+        rows = [(metric.label, metric.question, metric.better) for metric in map(metric_named, results.metrics)]
         table = pd.DataFrame(rows, columns=["Metric", "What it asks", "Better is"])
         st.table(table, hide_index=True, border="horizontal", alt="Metrics with their meaning")
 

@@ -14,13 +14,12 @@ from pages import plain
 from pages.parts import address
 from primeflow_core.benchmark.condition_scores import name_of, strongest_first
 from primeflow_core.benchmark.display_names import Entry
-from primeflow_core.benchmark.html_page import MEANING
 from primeflow_core.benchmark.read_cell_projection import Pictured, Place, pictured
 from primeflow_core.benchmark.results import Results
 from primeflow_core.benchmark.shipped import FILES, Shelf, benchmark_folders, own_benchmarks, read_shelf
-from primeflow_core.benchmark.summary_text import RIVALS, champion, mean_places
+from primeflow_core.benchmark.summary_text import champion, compared_baselines, mean_places
 from primeflow_core.errors import DataError
-from primeflow_core.evaluation.scores import LARGER_IS_BETTER
+from primeflow_core.evaluation.metrics.registry import metric_named
 from primeflow_core.figures.interactive.pictured import MOST_PANELS
 
 KEYS = ("result", "metric", "condition", "context", "models", "table")
@@ -41,11 +40,11 @@ class Choice:
 
     @property
     def title(self) -> str:
-        return MEANING[self.metric][0]
+        return metric_named(self.metric).label
 
     @property
     def better(self) -> str:
-        return f"{'larger' if LARGER_IS_BETTER[self.metric] else 'smaller'} is better"
+        return metric_named(self.metric).direction
 
     @property
     def condition(self) -> str:
@@ -134,10 +133,9 @@ def choose_metric(results: Results) -> str:
         first = FIRST_METRIC if FIRST_METRIC in results.metrics else results.metrics[0]
         st.session_state[key_of("metric")] = first
     metric = st.selectbox(
-        "Metric", results.metrics, format_func=lambda name: MEANING[name][0], key=key_of("metric")
+        "Metric", results.metrics, format_func=lambda name: metric_named(name).label, key=key_of("metric")
     )  # fmt: skip
-    better = "Larger" if LARGER_IS_BETTER[metric] else "Smaller"
-    st.caption(plain(f"{MEANING[metric][1]} {better} is better."))
+    st.caption(plain(metric_named(metric).explanation))
     return str(metric)
 
 
@@ -181,7 +179,7 @@ def usual_entries(results: Results, drawn: Sequence[Entry]) -> list[Entry]:
     """PRiMeFlow, the sum of single effects, and then the best by mean place, one for each recipe."""
     row = champion(results.table)
     first = [] if row is None else [results.entries[row]]
-    first += [entry for entry in drawn if entry[0] == RIVALS[0]]
+    first += [entry for entry in drawn if entry[0] in compared_baselines()[:1]]
     order = [results.entries[row] for row in mean_places(results.table).sort_values(kind="stable").index]
     wanted: list[Entry] = []
     for entry in (*first, *order):

@@ -12,8 +12,9 @@ import streamlit as st
 import pages
 from pages import plain
 from primeflow_core.errors import CheckpointError, DataError, PrimeflowError
+from primeflow_core.evaluation.metrics.registry import metric_named
 from primeflow_core.figures.interactive.losses import loss_curve
-from primeflow_core.model_store.held_out_metrics import MEASURES, read_validation
+from primeflow_core.model_store.held_out_metrics import read_validation
 from primeflow_core.runtime.jobs import BusyError, JobManager, JobState, JobStatus
 from primeflow_core.user_data.holdout import HoldoutKind, hold_out
 from primeflow_core.user_data.training_job import (
@@ -230,7 +231,7 @@ def show_validation(folder: Path) -> None:
         st.warning(NO_BETTER, icon=":material/warning:")
     rows = [
         {
-            "measure": MEASURES[name],
+            "measure": metric_named(name).page_label,
             "better": "larger" if bounded.larger_is_better else "smaller",
             "floor": bounded.floor,
             "model": bounded.value,

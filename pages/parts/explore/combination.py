@@ -187,7 +187,7 @@ def falsification_of(view: View, answer: Answer) -> pd.DataFrame | None:
         return None
     controls, genes = view.known.training_controls, view.model.manifest.genes
     try:
-        fitted = pages.fitted_rivals(view.model, view.trained_on)
+        fitted = pages.fitted_baselines(view.model, view.trained_on)
         return pages.kept(
             ("falsification", *view.place_key, view.condition.label, answer.key),
             lambda: falsifying_genes(

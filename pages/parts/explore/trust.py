@@ -13,23 +13,15 @@ from pages.parts.shared.answers import Answer
 from pages.parts.shared.saving import offer_figure, offer_table
 from pages.parts.shared.view import View
 from primeflow_core.errors import PrimeflowError
+from primeflow_core.evaluation.metric import Place
+from primeflow_core.evaluation.metrics.registry import metrics_at
 from primeflow_core.figures.interactive.agreement import BoundedMeasure, agreement_ranges
 from primeflow_core.figures.paper import agreement as print_agreement
-from primeflow_core.models.baselines.condition_scores import RivalAgreement, rivals_beside
+from primeflow_core.models.baselines.condition_scores import BaselineAgreement, baselines_beside
+from primeflow_core.models.baselines.registry import baselines_beside_model
 from primeflow_core.prediction.measured_comparison import Comparison, truth_of
 
 FEW_CELLS = 50
-MEASURES = {
-    "mmd_gex": ("MMD, genes", "distance between predicted and measured cells over all genes; smaller is closer"),
-    "mmd_pca": ("MMD, components", "the same over 30 principal components, which contain little noise"),
-    "deg_recall": ("DEG recall", "of the 50 genes that change most, the share that the prediction finds too"),
-    "cosine_logfc": ("Cosine of changes", "whether genes change in the same proportions; 1 is the same, 0 unrelated"),
-}
-
-RIVALS = (
-    "**No change**, **sum of single effects** and **ridge** are baselines from the same training cells: control cells "
-    "as they are, moved by the effects of the parts alone, and moved by a fitted linear model."
-)
 
 
 @dataclass(frozen=True)
@@ -37,7 +29,7 @@ class Trust:
     """The metrics that have a floor and a ceiling, and what the baselines reach."""
 
     ranges: tuple[BoundedMeasure, ...]
-    rivals: tuple[RivalAgreement, ...]
+    baselines: tuple[BaselineAgreement, ...]
 
     @property
     def told(self) -> str:
@@ -47,7 +39,7 @@ class Trust:
         rows = []
         for entry in self.ranges:
             row = {"Measure": entry.label, "Model": entry.value, "Floor": entry.floor, "Ceiling": entry.ceiling}
-            rows.append(row | dict(entry.rivals))
+            rows.append(row | dict(entry.baselines))
         return pd.DataFrame(rows)
 
 
@@ -55,30 +47,30 @@ def trust_in(view: View, answer: Answer | None, found: Comparison | None) -> Tru
     """None if there are no measured cells to compare with."""
     if answer is None or found is None or not found.agreement:
         return None
-    rivals = rivals_of(view, answer)
+    baselines = baselines_of(view, answer)
     ranges = []
-    for name, (label, _) in MEASURES.items():
-        bounded = found.agreement[name]
+    for metric in metrics_at(Place.EXPLORE):
+        name, label, bounded = metric.name, metric.page_label, found.agreement[metric.name]
         if bounded.floor is not None and bounded.ceiling is not None and isfinite(bounded.value):
-            reached = tuple((rival.label, rival.agreement[name]) for rival in rivals if name in rival.agreement)
+            reached = tuple((other.label, other.agreement[name]) for other in baselines if name in other.agreement)
             ranges.append(
                 BoundedMeasure(
-                    label, bounded.value, bounded.floor, bounded.ceiling, bounded.tells_apart, rivals=reached
+                    label, bounded.value, bounded.floor, bounded.ceiling, bounded.tells_apart, baselines=reached
                 )
             )
-    return Trust(tuple(ranges), rivals) if ranges else None
+    return Trust(tuple(ranges), baselines) if ranges else None
 
 
-def rivals_of(view: View, answer: Answer) -> tuple[RivalAgreement, ...]:
+def baselines_of(view: View, answer: Answer) -> tuple[BaselineAgreement, ...]:
     """The baselines on this condition; none if the training cells are not on this machine."""
     if view.trained_on is None or view.known is None:
         return ()
     known, genes, count = view.known, view.model.manifest.genes, len(answer.prediction.values)
     try:
-        fitted = pages.fitted_rivals(view.model, view.trained_on)
+        fitted = pages.fitted_baselines(view.model, view.trained_on)
         return pages.kept(
-            ("rivals", *pages.name_of(view.model), *view.place_key, view.condition.label, count),
-            lambda: rivals_beside(fitted, view.condition, truth_of(view.measured, known, genes), count, 0),
+            ("baselines", *pages.name_of(view.model), *view.place_key, view.condition.label, count),
+            lambda: baselines_beside(fitted, view.condition, truth_of(view.measured, known, genes), count, 0),
         )
     except PrimeflowError as error:
         st.warning(plain(str(error)))
@@ -119,10 +111,10 @@ def draw_trust(trust: Trust, row: int = 62) -> None:
 def in_words(trust: Trust) -> list[str]:
     """Which baselines come closer, and what lies beyond the ceiling. Both are easily misread."""
     told = []
-    for rival in dict(name for entry in trust.ranges for name in entry.rivals):
-        closer = [entry.label for entry in trust.ranges if entry.beaten_by(rival)]
+    for baseline in dict(name for entry in trust.ranges for name in entry.baselines):
+        closer = [entry.label for entry in trust.ranges if entry.beaten_by(baseline)]
         if closer:
-            told.append(f"**{rival}** comes closer than the model in {len(closer)} of {len(trust.ranges)} metrics.")
+            told.append(f"**{baseline}** comes closer than the model in {len(closer)} of {len(trust.ranges)} metrics.")
     if any((entry.position or 0.0) > 1 for entry in trust.ranges):
         told.append(
             "Beyond the ceiling means: as close as a repeat of the experiment. The ceiling is one half of the measured "
@@ -132,15 +124,16 @@ def in_words(trust: Trust) -> list[str]:
 
 
 def explain(view: View, answer: Answer, trust: Trust) -> None:
-    meanings = [f"**{label}**: {meaning}." for label, meaning in MEASURES.values()]
+    meanings = [f"**{metric.page_label}**: {metric.explanation}" for metric in metrics_at(Place.EXPLORE)]
     ends = (
         "**Floor**: control cells offered as the prediction. **Ceiling**: one half of the measured cells against the "
         "other half; a prediction of more cells than that can come closer still."
     )
-    st.caption("  \n".join([*meanings, ends, RIVALS]))
-    for rival in trust.rivals:
-        if rival.why:
-            st.caption(plain(f"{rival.label} is not shown: {rival.why}"))
+    simpler = [f"**{baseline.label}**: {baseline.describe}" for baseline in baselines_beside_model()]
+    st.caption("  \n".join([*meanings, ends, *simpler]))
+    for baseline in trust.baselines:
+        if baseline.why:
+            st.caption(plain(f"{baseline.label} is not shown: {baseline.why}"))
     if silent := [entry.label for entry in trust.ranges if not entry.tells_apart]:
         st.caption(f"No diamond for {', '.join(silent)}: control cells do as well as a second experiment there.")
     if min(len(view.measured), len(answer.prediction.values)) < FEW_CELLS:

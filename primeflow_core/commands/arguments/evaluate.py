@@ -1,13 +1,13 @@
 """Arguments of the command evaluate."""
 
+import argparse
 from pathlib import Path
 
 from primeflow_core.commands.terminal import Subcommands, add_command
 from primeflow_core.evaluation.defaults import PCS, RESAMPLES, TOP_GENES
+from primeflow_core.evaluation.metrics.registry import all_metrics
 
 PERTURBENCH, VIRTUAL_CELL = "perturbench", "vcc"
-
-
 SUITES = (PERTURBENCH, VIRTUAL_CELL)
 
 
@@ -25,7 +25,11 @@ def add_commands(commands: Subcommands) -> None:
     parser.add_argument(
         "--bounds", type=Path, help="csv to write with floor, ceiling, wrong condition and interval of every figure"
     )
-    parser.add_argument("--rivals", type=Path, help="csv to write with the scores of cheap rivals (needs --split)")
+    parser.add_argument(
+        "--baselines", type=Path, help="csv to write with the scores of simple baselines (needs --split)"
+    )
+    # The name of this option in the first versions.
+    parser.add_argument("--rivals", type=Path, dest="baselines", help=argparse.SUPPRESS)
     parser.add_argument("--genes", type=Path, help="csv to write with the differential expression of each condition")
     parser.add_argument("--condition-column", help="obs column of both files (default: that of the truth)")
     parser.add_argument("--covariates", metavar="COLUMN[,COLUMN]", help="obs columns of both files with the context")
@@ -39,5 +43,11 @@ def add_commands(commands: Subcommands) -> None:
     parser.add_argument(
         "--resamples", type=int, default=RESAMPLES, help="bootstrap samples, 0: no interval (default: %(default)s)"
     )
-    parser.add_argument("--seed", type=int, default=0, help="draws halves, bootstrap samples and the rivals' cells")
+    parser.add_argument("--seed", type=int, default=0, help="draws halves, bootstrap samples and the baselines' cells")
+    parser.epilog = f"{_metrics_in_words()}\n\n{parser.epilog}"
     parser.set_defaults(run="primeflow_core.commands.evaluate:evaluate_command")
+
+
+def _metrics_in_words() -> str:
+    lines = [f"  {metric.name:17}{metric.explanation}" for metric in all_metrics()]
+    return "\n".join([f"metrics of --suite {PERTURBENCH}:", *lines])

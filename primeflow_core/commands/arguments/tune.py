@@ -4,6 +4,7 @@ from pathlib import Path
 
 from primeflow_core.commands.arguments.reading import add_reading_options
 from primeflow_core.commands.terminal import Subcommands, add_command
+from primeflow_core.evaluation.metrics.registry import metric_names
 
 TRIALS, MOST_TRIALS = 60, 10_000
 """As many trials as in the paper, if no number is given."""
@@ -24,7 +25,9 @@ def add_commands(commands: Subcommands) -> None:
     parser.add_argument("--recipe", required=True, help="a recipe's name, or a recipe file; it is the first trial")
     parser.add_argument("--trials", type=int, default=TRIALS, help="how many in all (default: %(default)s)")
     parser.add_argument(
-        "--metric", default="energy_distance", help="what is made best, one of `evaluate`'s (default: %(default)s)"
+        "--metric",
+        default="energy_distance",
+        help=f"what is made best: {', '.join(metric_names())} (default: %(default)s)",
     )
     parser.add_argument("--cells", type=int, default=200, help="predicted cells a condition (default: %(default)s)")
     parser.add_argument(

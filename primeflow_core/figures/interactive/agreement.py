@@ -7,11 +7,11 @@ import plotly.graph_objects as go
 
 from primeflow_core.figures.interactive.maps import numbered
 from primeflow_core.figures.style import (
+    BASELINE_SYMBOLS,
     ENTRY_SYMBOLS,
     FAINT,
     LEGEND,
     QUIET,
-    RIVAL_SYMBOLS,
     STYLES,
     TRACK,
     Role,
@@ -28,8 +28,8 @@ NO_PLACE = "Here the floor is as good as the ceiling"
 class BoundedMeasure:
     """One measure: its value, the value of no prediction at all (floor) and of a second experiment (ceiling).
 
-    ``tells_apart`` False: the floor is as good as the ceiling, so no place between them means anything. ``rivals``:
-    names and values of cheap ways to predict the same.
+    ``tells_apart`` False: the floor is as good as the ceiling, so no place between them means anything. ``baselines``:
+    names and values of simpler ways to predict the same.
     """
 
     label: str
@@ -37,16 +37,16 @@ class BoundedMeasure:
     floor: float
     ceiling: float
     tells_apart: bool = True
-    rivals: tuple[tuple[str, float], ...] = ()
+    baselines: tuple[tuple[str, float], ...] = ()
 
     @property
     def position(self) -> float | None:
         """0 at the floor, 1 at the ceiling, beyond them outside; None where the two do not tell anything apart."""
         return self.place(self.value)
 
-    def beaten_by(self, rival: str) -> bool:
-        """Whether a rival of that name lies further towards the ceiling."""
-        reached = dict(self.rivals).get(rival)
+    def beaten_by(self, baseline: str) -> bool:
+        """Whether a baseline of that name lies further towards the ceiling."""
+        reached = dict(self.baselines).get(baseline)
         place = None if reached is None else self.place(reached)
         return place is not None and self.position is not None and place > self.position
 
@@ -59,15 +59,15 @@ class BoundedMeasure:
 
 def agreement_ranges(ranges: Sequence[BoundedMeasure], *, row: int = 62) -> go.Figure:
     """Every measure in a row of its own, ``row`` pixels high: a diamond between floor (left) and ceiling (right), and
-    rivals in grey."""
+    baselines in grey."""
     figure = go.Figure()
-    symbols = rival_symbols(ranges)
+    symbols = baseline_symbols(ranges)
     for place, entry in enumerate(ranges):
         figure.add_trace(_track(place))
         figure.add_trace(_ends(place, entry))
-        for name, value in entry.rivals:
+        for name, value in entry.baselines:
             if entry.place(value) is not None:
-                figure.add_trace(_rival(place, entry, name, value, symbols[name]))
+                figure.add_trace(_baseline(place, entry, name, value, symbols[name]))
         if entry.position is not None:
             figure.add_trace(_diamond(place, entry))
         told = f"<b>{escaped(entry.label)}</b>  {entry.value:.3g}"
@@ -121,10 +121,10 @@ def agreement_of_entries(
     return figure
 
 
-def rival_symbols(ranges: Sequence[BoundedMeasure]) -> dict[str, str]:
-    """A shape for each rival, in the order in which they come."""
-    names = dict.fromkeys(name for entry in ranges for name, _ in entry.rivals)
-    return {name: RIVAL_SYMBOLS[i % len(RIVAL_SYMBOLS)] for i, name in enumerate(names)}
+def baseline_symbols(ranges: Sequence[BoundedMeasure]) -> dict[str, str]:
+    """A shape for each baseline, in the order in which they come."""
+    names = dict.fromkeys(name for entry in ranges for name, _ in entry.baselines)
+    return {name: BASELINE_SYMBOLS[i % len(BASELINE_SYMBOLS)] for i, name in enumerate(names)}
 
 
 def measures(entries: Sequence[tuple[str, Sequence[BoundedMeasure]]]) -> list[str]:
@@ -151,7 +151,7 @@ def entry_rows(labels: Sequence[str], ranges: Sequence[BoundedMeasure], number: 
 
 def reach_of(ranges: Sequence[BoundedMeasure]) -> tuple[float, float]:
     """The places between which everything is drawn: all of them as far as FAR, at least NEAR."""
-    values = [(entry, value) for entry in ranges for value in (entry.value, *(rival for _, rival in entry.rivals))]
+    values = [(entry, value) for entry in ranges for value in (entry.value, *dict(entry.baselines).values())]
     places = [place for entry, value in values if (place := entry.place(value)) is not None]
     low, high = min([NEAR[0], *places]), max([NEAR[1], *places])
     return max(low, FAR[0]), min(high, FAR[1])
@@ -214,7 +214,7 @@ def _diamond(row: int, entry: BoundedMeasure) -> go.Scatter:
     )
 
 
-def _rival(row: int, entry: BoundedMeasure, name: str, value: float, symbol: str) -> go.Scatter:
+def _baseline(row: int, entry: BoundedMeasure, name: str, value: float, symbol: str) -> go.Scatter:
     position = float(entry.place(value) or 0.0)
     return go.Scatter(
         x=[clipped(position)],

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 from primeflow_core.figures.interactive.agreement import (
     NO_PLACE,
     BoundedMeasure,
+    baseline_symbols,
     clipped,
     entry_rows,
     measures,
     placed_ranges,
     reach_of,
-    rival_symbols,
     without_place,
 )
 from primeflow_core.figures.interactive.maps import numbered
@@ -27,12 +27,12 @@ PREDICTED = STYLES[Role.PREDICTED].colour
 
 def agreement_ranges(ranges: Sequence[BoundedMeasure]) -> "Figure":
     """Every measure in a row of its own, as ``figures.agreement.agreement_ranges`` draws it."""
-    symbols = rival_symbols(ranges)
+    symbols = baseline_symbols(ranges)
     figure = sheet(0.55 * len(ranges) + 0.4 + 0.3 * bool(symbols))
     plot = figure.add_subplot()
     for row, entry in enumerate(ranges):
         _draw_track(plot, row, entry)
-        for name, value in entry.rivals:
+        for name, value in entry.baselines:
             place = entry.place(value)
             if place is not None:
                 plot.plot([clipped(place)], [row], zorder=3, **mark(symbols[name], 11, QUIET))

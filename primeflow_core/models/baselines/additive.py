@@ -10,24 +10,13 @@ import numpy as np
 
 from primeflow_core.data.conditions import Condition
 from primeflow_core.evaluation.profiles import profile
-from primeflow_core.models.baselines.measured import TrainingMeans, evenly, from_each, singles
-from primeflow_core.models.baselines.rival import Rival
+from primeflow_core.models.baselines.baseline import Baseline, MovedControls
+from primeflow_core.models.baselines.measured import evenly, from_each, singles
 
 
 @dataclass(frozen=True)
-class SumOfSingles(Rival):
+class SumOfSingles(MovedControls):
     """control cell + sum over parts of (mean of the single's cells - mean of the controls)."""
-
-    measured: TrainingMeans
-    name = "sum-of-singles"
-    describe = "Control cells, each moved by the sum of the mean shifts that the parts cause alone."
-
-    def predict_mean(self, condition: Condition) -> np.ndarray:
-        return np.maximum(self.measured.mean(self.measured.control(condition)) + self._shift(condition), 0)
-
-    def distinct(self, condition: Condition) -> int:
-        self._shift(condition)
-        return self.measured.number(self.measured.control(condition))
 
     def standard_error(self, condition: Condition) -> np.ndarray:
         """(G,) of ``predict_mean`` before it is clipped at 0, by the spread of the measured cells; NaN where a
@@ -49,25 +38,17 @@ class SumOfSingles(Rival):
                 weights[self.measured.control(source)] -= 1 / len(sources)
         return weights
 
-    def _shift(self, condition: Condition) -> np.ndarray:
+    def shift(self, condition: Condition) -> np.ndarray:
         """(G,) the sum over the parts of the mean of each one's shifts."""
         total = np.zeros(len(self.measured.cells.genes))
         for part in singles(condition):
             total += np.mean([self.measured.shift(single) for single in self.measured.alone(part)], axis=0)
         return total
 
-    def _draw(self, condition: Condition, cells: int, rng: np.random.Generator) -> np.ndarray:
-        drawn = self.measured.draw(self.measured.control(condition), cells, rng)
-        drawn += self._shift(condition)
-        return drawn
-
 
 @dataclass(frozen=True)
 class SumOfSinglesCells(SumOfSingles):
     """control cell + sum over parts of (a random cell of the single - a random control cell); the same mean."""
-
-    name = "sum-of-singles-cells"
-    describe = "Control cells, to each the difference of a random cell of each part alone and a random control added."
 
     def _draw(self, condition: Condition, cells: int, rng: np.random.Generator) -> np.ndarray:
         drawn = self.measured.draw(self.measured.control(condition), cells, rng)
@@ -86,3 +67,19 @@ class SumOfSinglesCells(SumOfSingles):
         moved = self.measured.draw(single, cells, rng)
         moved -= self.measured.draw(self.measured.control(single), cells, rng)
         return moved
+
+
+SUM_OF_SINGLES = Baseline(
+    name="sum-of-singles",
+    label="Sum of single effects",
+    describe="Control cells, each moved by the sum of the mean shifts that the parts cause alone.",
+    fit=SumOfSingles,
+    recipe="additive",
+)
+SUM_OF_SINGLES_CELLS = Baseline(
+    name="sum-of-singles-cells",
+    label="Sum of single effects, cell by cell",
+    describe="Control cells, to each the difference of a random cell of each part alone and a random control added.",
+    fit=SumOfSinglesCells,
+    beside_model=False,
+)

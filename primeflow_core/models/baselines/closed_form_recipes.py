@@ -1,6 +1,13 @@
 """The baselines in closed form as models of one row: nothing of them is trained or searched."""
 
-from primeflow_core.models.baselines.closed_form import AdditiveConfig, MeanConfig, NoChangeConfig, RidgeConfig
+from primeflow_core.models.baselines.closed_form import (
+    AdditiveConfig,
+    BaselineConfig,
+    MeanConfig,
+    NoChangeConfig,
+    RidgeConfig,
+)
+from primeflow_core.models.baselines.registry import baselines_with_recipe
 from primeflow_core.models.kinds.kind import ModelParts, RecipeRow
 from primeflow_core.models.kinds.training_settings import CLOSED
 
@@ -27,4 +34,14 @@ ADDITIVE = ModelParts(
 RIDGE = ModelParts(
     RidgeConfig,
     (RecipeRow("ridge", "control cells, moved by a ridge regression of all shifts", {"ridge": RidgeConfig()}, CLOSED),),
+)
+OWN_ROW = tuple(recipe.name for parts in (NO_CHANGE, MEAN, ADDITIVE, RIDGE) for recipe in parts.recipes)
+"""Recipes whose models have a row of their own in config.json, as they had before there were records."""
+ANY_BASELINE = ModelParts(
+    BaselineConfig,
+    tuple(
+        RecipeRow(baseline.recipe, baseline.describe, {"baseline": BaselineConfig(baseline.name)}, CLOSED)
+        for baseline in baselines_with_recipe()
+        if baseline.recipe not in OWN_ROW
+    ),
 )

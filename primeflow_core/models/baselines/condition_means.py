@@ -58,7 +58,7 @@ class ConditionMeans(KeptRows):
         )
 
     def measured(self) -> TrainingMeans:
-        """The same for the rivals of the checks, without the cells themselves."""
+        """The same for the baselines of the checks, without the cells themselves."""
         conditions = conditions_of(self.keys, self._vocabulary)
         nothing = np.zeros((0, len(self._genes)), dtype=np.float32)
         none = np.zeros(0, dtype=np.int64)

@@ -1,4 +1,4 @@
-"""The cheap rivals beside the model on one condition, by the same metrics against the same measured cells."""
+"""The baselines beside the model on one condition, by the same metrics against the same measured cells."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -11,23 +11,16 @@ from primeflow_core.errors import ConditionError, DataError
 from primeflow_core.evaluation.agreement import values
 from primeflow_core.evaluation.defaults import TOP_GENES
 from primeflow_core.evaluation.measured_condition import MeasuredCondition
-from primeflow_core.models.baselines.additive import SumOfSingles
-from primeflow_core.models.baselines.no_change import NoChange
-from primeflow_core.models.baselines.ridge import Ridge
-from primeflow_core.models.baselines.rival import Rival
-
-FittedRivals = Mapping[str, Rival]
-LABELS: dict[str, str] = {
-    NoChange.name: "No change",
-    SumOfSingles.name: "Sum of single effects",
-    Ridge.name: "Ridge",
-}
+from primeflow_core.models.baselines.additive import SUM_OF_SINGLES, SumOfSingles
+from primeflow_core.models.baselines.baseline import Baseline, FittedBaseline
+from primeflow_core.models.baselines.fit import FittedBaselines
+from primeflow_core.models.baselines.registry import baselines_beside_model
 
 
 @dataclass(frozen=True)
-class RivalAgreement:
-    """``agreement``: each metric of evaluation.agreement by name, NaN where it has none; empty for a rival that cannot
-    predict the condition, and ``why`` says the reason."""
+class BaselineAgreement:
+    """``agreement``: each metric of evaluation.agreement by name, NaN where it has none; empty for a baseline that
+    cannot predict the condition, and ``why`` says the reason."""
 
     name: str
     label: str
@@ -35,36 +28,45 @@ class RivalAgreement:
     why: str = ""
 
 
-def rivals_beside(
-    fitted: FittedRivals, condition: Condition, truth: MeasuredCondition, cells: int, seed: int, top: int = TOP_GENES
-) -> tuple[RivalAgreement, ...]:
-    """The rivals of ``LABELS``, among those ``fitted`` to training cells, on the condition that ``truth`` measured.
+def baselines_beside(
+    fitted: FittedBaselines, condition: Condition, truth: MeasuredCondition, cells: int, seed: int, top: int = TOP_GENES
+) -> tuple[BaselineAgreement, ...]:
+    """The baselines that are shown beside a model, ``fitted`` to training cells, on the condition of ``truth``.
 
     Each makes ``cells`` cells, fewer where it would have to repeat one. Raises SettingError for fewer than one cell.
     """
-    return tuple(_beside(fitted[name], label, condition, truth, cells, seed, top) for name, label in LABELS.items())
+    return tuple(
+        _beside(baseline, fitted[baseline.name], condition, truth, cells, seed, top)
+        for baseline in baselines_beside_model()
+    )
 
 
 def _beside(
-    rival: Rival, label: str, condition: Condition, truth: MeasuredCondition, cells: int, seed: int, top: int
-) -> RivalAgreement:
+    record: Baseline,
+    fitted: FittedBaseline,
+    condition: Condition,
+    truth: MeasuredCondition,
+    cells: int,
+    seed: int,
+    top: int,
+) -> BaselineAgreement:
     try:
-        made = rival.predict(condition, min(cells, rival.distinct(condition)), seed)
+        made = fitted.predict(condition, min(cells, fitted.distinct(condition)), seed)
     except (ConditionError, DataError) as refusal:
-        return RivalAgreement(rival.name, label, why=str(refusal))
-    return RivalAgreement(rival.name, label, values(made, truth, top=top))
+        return BaselineAgreement(record.name, record.label, why=str(refusal))
+    return BaselineAgreement(record.name, record.label, values(made, truth, top=top))
 
 
-def sum_mean(fitted: FittedRivals, condition: Condition) -> np.ndarray:
+def sum_mean(fitted: FittedBaselines, condition: Condition) -> np.ndarray:
     """(G,) the mean that the sum of single effects expects, log-normalised.
 
     The mean, since its cells are clipped at 0 one by one and lie above it where a gene is rare. Raises ConditionError
     for a part never measured alone, DataError where training lacks control cells of the context.
     """
-    return fitted[SumOfSingles.name].predict_mean(condition)
+    return fitted[SUM_OF_SINGLES.name].predict_mean(condition)
 
 
-def sum_error(fitted: FittedRivals, condition: Condition) -> np.ndarray:
+def sum_error(fitted: FittedBaselines, condition: Condition) -> np.ndarray:
     """(G,) standard error of ``sum_mean``, log-normalised: singles and controls are measured on few cells. Raises as
     ``sum_mean``."""
-    return cast(SumOfSingles, fitted[SumOfSingles.name]).standard_error(condition)
+    return cast(SumOfSingles, fitted[SUM_OF_SINGLES.name]).standard_error(condition)

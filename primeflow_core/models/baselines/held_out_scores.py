@@ -1,4 +1,4 @@
-"""The cheap rivals on held-out conditions: fitted to the training cells of a split, scored like any prediction."""
+"""The baselines on held-out conditions: fitted to the training cells of a split, scored like any prediction."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,24 +12,25 @@ from primeflow_core.data.splits import TRAIN, Split
 from primeflow_core.errors import ConditionError, DataError
 from primeflow_core.evaluation.defaults import PCS, TOP_GENES
 from primeflow_core.evaluation.held_out_reference import Truth, truth
+from primeflow_core.evaluation.metrics.registry import all_metrics
 from primeflow_core.evaluation.scores import score
 from primeflow_core.evaluation.table import table
-from primeflow_core.models.baselines.fit import fit_rivals
-from primeflow_core.models.baselines.rival import Rival
+from primeflow_core.models.baselines.baseline import FittedBaseline
+from primeflow_core.models.baselines.fit import fit_baselines
 
-RIVAL = "rival"
+BASELINE = "baseline"
 
 
 @dataclass(frozen=True)
-class RivalTable:
-    """``scores``: the rows of the evaluation's table for each rival, named in the column ``rival``; rivals that can
-    predict nothing have none. ``refused`` lists what a rival cannot predict: its name, the condition, why."""
+class BaselineTable:
+    """``scores``: the rows of the evaluation's table for each baseline, named in the column ``baseline``; a baseline
+    that can predict nothing has none. ``refused``: what a baseline cannot predict: its name, the condition, why."""
 
     scores: pd.DataFrame
     refused: tuple[tuple[str, Condition, str], ...]
 
 
-def rival_table(
+def baseline_table(
     cells: Cells,
     split: Split,
     part: str,
@@ -39,35 +40,41 @@ def rival_table(
     seed: int = 0,
     pcs: int = PCS,
     top_genes: int = TOP_GENES,
-) -> RivalTable:
-    """Every rival predicts ``count`` cells of each of ``conditions``, which are scored within ``part`` of the split.
+) -> BaselineTable:
+    """Every baseline predicts ``count`` cells of each of ``conditions``, which are scored within ``part`` of the split.
 
     Fewer where it would have to repeat one; the column ``cells`` says how many, in the mean row on average. Ranks
-    compare the conditions that the rival can predict.
+    compare the conditions that the baseline can predict.
     """
     measured = truth(cells, split, part)
     tables, refused = [], []
-    for name, rival in fit_rivals(cells.subset(split.indices(cells, TRAIN))).items():
-        scores, not_predicted = _scored(rival, measured, conditions, count, seed, (pcs, top_genes))
+    for name, baseline in fit_baselines(cells.subset(split.indices(cells, TRAIN))).items():
+        scores, not_predicted = _scored(name, baseline, measured, conditions, count, seed, (pcs, top_genes))
         refused += [(name, condition, why) for condition, why in not_predicted]
         if scores is not None:
-            scores.insert(0, RIVAL, name)
+            scores.insert(0, BASELINE, name)
             tables.append(scores)
-    return RivalTable(pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(), tuple(refused))
+    return BaselineTable(pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(), tuple(refused))
 
 
 def _scored(
-    rival: Rival, measured: Truth, conditions: Sequence[Condition], count: int, seed: int, top: tuple[int, int]
+    name: str,
+    baseline: FittedBaseline,
+    measured: Truth,
+    conditions: Sequence[Condition],
+    count: int,
+    seed: int,
+    top: tuple[int, int],
 ) -> tuple[pd.DataFrame | None, list[tuple[Condition, str]]]:
     made, refused = {}, []
     for condition in conditions:
         try:
-            made[condition] = rival.predict(condition, min(count, rival.distinct(condition)), seed)
+            made[condition] = baseline.predict(condition, min(count, baseline.distinct(condition)), seed)
         except (ConditionError, DataError) as why:
             refused.append((condition, str(why)))
     if not made:
         return None, refused
-    scored = score(measured.pair(made, f"cells of {rival.name}"), pcs=top[0], top_genes=top[1])
-    scores = table(scored, also=("energy_distance",))
+    scored = score(measured.pair(made, f"cells of {name}"), pcs=top[0], top_genes=top[1])
+    scores = table(scored, also=[metric.name for metric in all_metrics() if not metric.ranked])
     counts = [condition.predicted.shape[0] for group in scored.groups for condition in group.conditions]
     return scores.assign(cells=[*counts, np.mean(counts)]), refused

@@ -5,6 +5,7 @@ The mean shift of a condition is the mean of its cells minus the mean of the con
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TypeVar
 
 import numpy as np
@@ -13,6 +14,7 @@ import scipy.sparse as sp
 from primeflow_core.data.cells import Cells
 from primeflow_core.data.conditions import Condition
 from primeflow_core.errors import ConditionError, DataError
+from primeflow_core.models.baselines.ridge_fit import RidgeFit, fit_ridge
 
 Source = TypeVar("Source")
 BLOCK = 2048
@@ -55,6 +57,14 @@ class TrainingMeans:
     def with_shift(self) -> tuple[Condition, ...]:
         """The perturbed conditions whose context has control cells, in the order of the training conditions."""
         return tuple(c for c in self.position if not c.is_control and c.control() in self.position)
+
+    @cached_property
+    def ridge(self) -> RidgeFit:
+        """The regression of these shifts on the parts, fitted when it is first asked for."""
+        conditions = self.with_shift()
+        shifts = np.array([self.shift(c) for c in conditions]).reshape(len(conditions), len(self.cells.genes))
+        counts = np.array([self.number(c) for c in conditions])
+        return fit_ridge(conditions, shifts, counts)
 
     def alone(self, part: Condition) -> tuple[Condition, ...]:
         """Where a single was measured: itself if it was; else in every other context that has control cells.

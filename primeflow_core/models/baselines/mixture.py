@@ -5,12 +5,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from primeflow_core.data.conditions import Condition
+from primeflow_core.models.baselines.baseline import Baseline, FittedBaseline
 from primeflow_core.models.baselines.measured import TrainingMeans, evenly, from_each, singles
-from primeflow_core.models.baselines.rival import Rival
 
 
 @dataclass(frozen=True)
-class MixOfSingles(Rival):
+class MixOfSingles(FittedBaseline):
     """An equal share of cells of each part; of a single, its own cells; of control, control cells.
 
     Cells of a part that was measured alone only in other contexts (an equal share of each) are moved by the difference
@@ -18,8 +18,6 @@ class MixOfSingles(Rival):
     """
 
     measured: TrainingMeans
-    name = "mix-of-singles"
-    describe = "Cells of the parts alone, an equal share of each."
 
     def predict_mean(self, condition: Condition) -> np.ndarray:
         means = [
@@ -54,3 +52,12 @@ class MixOfSingles(Rival):
         drawn = self.measured.draw(source, cells, rng)
         drawn += self._move(source, part)
         return drawn
+
+
+MIX_OF_SINGLES = Baseline(
+    name="mix-of-singles",
+    label="Mix of single effects",
+    describe="Cells of the parts alone, an equal share of each.",
+    fit=MixOfSingles,
+    beside_model=False,
+)

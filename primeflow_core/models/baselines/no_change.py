@@ -5,23 +5,22 @@ from dataclasses import dataclass
 import numpy as np
 
 from primeflow_core.data.conditions import Condition
-from primeflow_core.models.baselines.measured import TrainingMeans
-from primeflow_core.models.baselines.rival import Rival
+from primeflow_core.models.baselines.baseline import Baseline, MovedControls
 
 
 @dataclass(frozen=True)
-class NoChange(Rival):
+class NoChange(MovedControls):
     """Control cells of the context."""
 
-    measured: TrainingMeans
-    name = "no-change"
-    describe = "Control cells of the same context, as if the perturbation did nothing."
+    def shift(self, condition: Condition) -> np.ndarray:
+        return np.zeros(len(self.measured.cells.genes))
 
-    def predict_mean(self, condition: Condition) -> np.ndarray:
-        return self.measured.mean(self.measured.control(condition)).copy()
 
-    def distinct(self, condition: Condition) -> int:
-        return self.measured.number(self.measured.control(condition))
-
-    def _draw(self, condition: Condition, cells: int, rng: np.random.Generator) -> np.ndarray:
-        return self.measured.draw(self.measured.control(condition), cells, rng)
+NO_CHANGE = Baseline(
+    name="no-change",
+    label="No change",
+    describe="Control cells of the same context, as if the perturbation did nothing.",
+    fit=NoChange,
+    recipe="no-change",
+    is_floor=True,
+)

@@ -5,39 +5,24 @@ from dataclasses import dataclass
 import numpy as np
 
 from primeflow_core.data.conditions import Condition
+from primeflow_core.models.baselines.baseline import Baseline, MovedControls
 from primeflow_core.models.baselines.measured import TrainingMeans, evenly, from_each
 from primeflow_core.models.baselines.ridge_fit import RidgeFit
-from primeflow_core.models.baselines.rival import Rival
 
 
 @dataclass(frozen=True)
-class Ridge(Rival):
+class Ridge(MovedControls):
     """control cell + the shift that ridge regression predicts (design in ridge_fit.py)."""
 
-    measured: TrainingMeans
     fit: RidgeFit
-    name = "ridge"
-    describe = "Control cells, moved by the shift that a ridge regression learnt from all training conditions."
 
-    def predict_mean(self, condition: Condition) -> np.ndarray:
-        return np.maximum(self.measured.mean(self.measured.control(condition)) + self.fit.shift(condition), 0)
-
-    def distinct(self, condition: Condition) -> int:
-        self.fit.shift(condition)
-        return self.measured.number(self.measured.control(condition))
-
-    def _draw(self, condition: Condition, cells: int, rng: np.random.Generator) -> np.ndarray:
-        drawn = self.measured.draw(self.measured.control(condition), cells, rng)
-        drawn += self.fit.shift(condition)
-        return drawn
+    def shift(self, condition: Condition) -> np.ndarray:
+        return self.fit.shift(condition)
 
 
 @dataclass(frozen=True)
 class RidgeCells(Ridge):
     """predicted mean + (cell - mean of its condition), cells of the conditions nearest to the one asked for."""
-
-    name = "ridge-cells"
-    describe = "The mean that ridge predicts, around it the spread of training cells of the most similar conditions."
 
     def _draw(self, condition: Condition, cells: int, rng: np.random.Generator) -> np.ndarray:
         drawn = from_each(self.nearest(condition), cells, rng, lambda c, n: self._residuals(c, n, rng))
@@ -66,3 +51,27 @@ class RidgeCells(Ridge):
         drawn = self.measured.draw(source, cells, rng)
         drawn -= self.measured.mean(source)
         return drawn
+
+
+def _fitted(measured: TrainingMeans) -> Ridge:
+    return Ridge(measured, measured.ridge)
+
+
+def _fitted_cells(measured: TrainingMeans) -> RidgeCells:
+    return RidgeCells(measured, measured.ridge)
+
+
+RIDGE = Baseline(
+    name="ridge",
+    label="Ridge",
+    describe="Control cells, moved by the shift that a ridge regression learnt from all training conditions.",
+    fit=_fitted,
+    recipe="ridge",
+)
+RIDGE_CELLS = Baseline(
+    name="ridge-cells",
+    label="Ridge, cell by cell",
+    describe="The mean that ridge predicts, around it the spread of training cells of the most similar conditions.",
+    fit=_fitted_cells,
+    beside_model=False,
+)

@@ -45,6 +45,12 @@ def _ridge() -> ModelParts:
     return RIDGE
 
 
+def _any_baseline() -> ModelParts:
+    from primeflow_core.models.baselines.closed_form_recipes import ANY_BASELINE
+
+    return ANY_BASELINE
+
+
 def _linear() -> ModelParts:
     from primeflow_core.models.baselines.linear import LINEAR
 
@@ -111,6 +117,10 @@ BASELINES = (
     ModelKind(
         "ridge", Family.CLOSED_FORM, {"ridge": "Ridge"},
         "moves control cells by a ridge regression of all measured shifts", ALL_ALIKE, _ridge,
+    ),
+    ModelKind(
+        "baseline", Family.CLOSED_FORM, {}, "moves control cells by a rule that is known in closed form", ALL_ALIKE,
+        _any_baseline,
     ),
     ModelKind(
         "linear", Family.BASELINE, {"linear": "Linear Additive"},

@@ -79,7 +79,7 @@ FLOW_RECIPES = (
         "mlp-tiny",
         "PRiMeFlow MLP for a CPU, 2 M parameters at 500 genes; trained as unet-tiny, 256 cells a step",
         {"mlp": SMALL, "flow": CPU_FLOW},
-        # A step costs so little that 64 cells, all that a U-Net can afford, would make it a worse rival than it is.
+        # A step costs so little that 64 cells, all that a U-Net can afford, would make it a worse baseline than it is.
         replace(CPU_TRAINING, batch_size=256),
     ),
     Recipe(

@@ -8,7 +8,7 @@ from typing import Any
 
 from primeflow_core import __version__
 from primeflow_core.errors import SettingError
-from primeflow_core.evaluation.scores import LARGER_IS_BETTER
+from primeflow_core.evaluation.metrics.registry import metric_named, metric_names
 from primeflow_core.models.kinds.ranges import SettingRange
 from primeflow_core.training.recipes.recipe import Recipe
 from primeflow_core.training.tuning.search import Search
@@ -38,8 +38,8 @@ class SearchSpec:
     reading: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        if self.metric not in LARGER_IS_BETTER:
-            raise SettingError(f"{self.metric!r} is no metric. Metrics: {', '.join(LARGER_IS_BETTER)}.")
+        if self.metric not in metric_names():
+            raise SettingError(f"{self.metric!r} is not a metric. Metrics: {', '.join(metric_names())}.")
         if self.cells < FEWEST_CELLS:
             raise SettingError(f"{self.cells} cells of a condition are too few to score; take {FEWEST_CELLS} or more.")
         if self.seed < 0:
@@ -52,7 +52,7 @@ class SearchSpec:
 
     @property
     def larger_is_better(self) -> bool:
-        return LARGER_IS_BETTER[self.metric]
+        return metric_named(self.metric).larger_is_better
 
     @property
     def space(self) -> dict[str, SettingRange]:

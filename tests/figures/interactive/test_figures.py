@@ -138,11 +138,14 @@ def test_a_measure_whose_floor_is_as_good_as_its_ceiling_has_no_diamond():
     assert len(drawn.data) == len(crossed.data) + 1
 
 
-RIVALS = (("No change", 5.0), ("Ridge", 2.0))
+BASELINES = (("No change", 5.0), ("Ridge", 2.0))
 
 
-def test_each_rival_has_a_shape_of_its_own_on_the_track_and_one_line_in_the_legend():
-    entries = [BoundedMeasure("MMD", 3, 5, 1, rivals=RIVALS), BoundedMeasure("Cosine", 3, 1, 5, rivals=RIVALS[:1])]
+def test_each_baseline_has_a_shape_of_its_own_on_the_track_and_one_line_in_the_legend():
+    entries = [
+        BoundedMeasure("MMD", 3, 5, 1, baselines=BASELINES),
+        BoundedMeasure("Cosine", 3, 1, 5, baselines=BASELINES[:1]),
+    ]
     figure = agreement_ranges(entries)
     assert [trace.name for trace in figure.data if trace.name] == ["Predicted", "No change", "Ridge"]
     symbols = {trace.name: trace.marker.symbol for trace in figure.data if trace.name}
@@ -153,17 +156,17 @@ def test_each_rival_has_a_shape_of_its_own_on_the_track_and_one_line_in_the_lege
     assert (1.0, 1, symbols["No change"]) in drawn
 
 
-def test_a_rival_beyond_the_ends_stays_in_the_frame_and_says_so():
-    figure = agreement_ranges([BoundedMeasure("MMD", 0.3, 0.5, 0.1, rivals=(("<b>far", 2.5),))])
-    rival = next(trace for trace in figure.data if "far" in (trace.hovertemplate or ""))
-    assert rival.x[0] == pytest.approx(-0.5)
+def test_a_baseline_beyond_the_ends_stays_in_the_frame_and_says_so():
+    figure = agreement_ranges([BoundedMeasure("MMD", 0.3, 0.5, 0.1, baselines=(("<b>far", 2.5),))])
+    baseline = next(trace for trace in figure.data if "far" in (trace.hovertemplate or ""))
+    assert baseline.x[0] == pytest.approx(-0.5)
     assert figure.layout.xaxis.range[0] < -0.5
-    assert "-500% of the way from floor to ceiling ◀" in rival.hovertemplate
-    assert "<b>" not in rival.hovertemplate
+    assert "-500% of the way from floor to ceiling ◀" in baseline.hovertemplate
+    assert "<b>" not in baseline.hovertemplate
 
 
-def test_a_measure_that_tells_nothing_apart_places_no_rival():
-    figure = agreement_ranges([BoundedMeasure("MMD", 0.3, 0.1, 0.2, tells_apart=False, rivals=RIVALS)])
+def test_a_measure_that_tells_nothing_apart_places_no_baseline():
+    figure = agreement_ranges([BoundedMeasure("MMD", 0.3, 0.1, 0.2, tells_apart=False, baselines=BASELINES)])
     assert not [trace for trace in figure.data if "way" in (trace.hovertemplate or "")]
 
 

@@ -29,8 +29,8 @@ TABLE = pd.DataFrame(
     }
 )
 RANGES = [
-    BoundedMeasure(NAME, 0.3, 0.5, 0.1, rivals=((NAME, 0.2), ("Ridge", 9.0))),
-    BoundedMeasure("RMSE", 1, 2, 2, tells_apart=False, rivals=(("Ridge", 1.0),)),
+    BoundedMeasure(NAME, 0.3, 0.5, 0.1, baselines=((NAME, 0.2), ("Ridge", 9.0))),
+    BoundedMeasure("RMSE", 1, 2, 2, tells_apart=False, baselines=(("Ridge", 1.0),)),
 ]
 CELLS = {role: np.array([0.0, 0.0, 1.0, 2.0, 2.5]) for role in Role}
 DOTS = pd.DataFrame(

@@ -1,4 +1,4 @@
-"""The rivals beside a model on one condition: their figures, how many cells they make, what they refuse."""
+"""The baselines beside a model on one condition: their figures, how many cells they make, what they refuse."""
 
 from pathlib import Path
 
@@ -11,14 +11,15 @@ from primeflow_core.evaluation.agreement import agreement, values
 from primeflow_core.evaluation.measured_condition import MeasuredCondition, halved_controls
 from primeflow_core.evaluation.principal_components import components
 from primeflow_core.model_store.fitted_baselines import fitted_to_training
-from primeflow_core.models.baselines.condition_scores import LABELS, rivals_beside, sum_error, sum_mean
-from primeflow_core.models.baselines.fit import fit_rivals
+from primeflow_core.models.baselines.condition_scores import baselines_beside, sum_error, sum_mean
+from primeflow_core.models.baselines.fit import fit_baselines
+from primeflow_core.models.baselines.registry import baselines_beside_model
 from primeflow_core.models.checkpoint import read_manifest
 from tests import tiny
 
 CELLS = tiny.cells(20)
 HELD_OUT = tiny.condition("A", "B")
-FITTED = fit_rivals(CELLS.subset(np.flatnonzero(CELLS.condition_of != 3)))
+FITTED = fit_baselines(CELLS.subset(np.flatnonzero(CELLS.condition_of != 3)))
 
 
 def truth() -> MeasuredCondition:
@@ -28,9 +29,11 @@ def truth() -> MeasuredCondition:
     )
 
 
-def test_the_three_rivals_are_judged_as_the_model_is():
-    found = rivals_beside(FITTED, HELD_OUT, truth(), 15, seed=3, top=4)
-    assert [(each.name, each.label, each.why) for each in found] == [(*item, "") for item in LABELS.items()]
+def test_the_three_baselines_are_judged_as_the_model_is():
+    found = baselines_beside(FITTED, HELD_OUT, truth(), 15, seed=3, top=4)
+    assert [(each.name, each.label, each.why) for each in found] == [
+        (one.name, one.label, "") for one in baselines_beside_model()
+    ]
     for each in found:
         made = FITTED[each.name].predict(HELD_OUT, 15, 3)
         expected = agreement(made, truth(), top=4)
@@ -38,19 +41,19 @@ def test_the_three_rivals_are_judged_as_the_model_is():
         assert values(made, truth(), top=4) == each.agreement
 
 
-def test_no_rival_repeats_a_cell():
-    many, distinct = (rivals_beside(FITTED, HELD_OUT, truth(), cells, seed=0) for cells in (500, 20))
+def test_no_baseline_repeats_a_cell():
+    many, distinct = (baselines_beside(FITTED, HELD_OUT, truth(), cells, seed=0) for cells in (500, 20))
     assert many == distinct
 
 
 def test_the_sum_comes_closer_than_no_change_where_effects_add_up():
-    by_name = {each.name: each.agreement for each in rivals_beside(FITTED, HELD_OUT, truth(), 20, seed=0)}
+    by_name = {each.name: each.agreement for each in baselines_beside(FITTED, HELD_OUT, truth(), 20, seed=0)}
     assert by_name["sum-of-singles"]["rmse_mean"] < by_name["no-change"]["rmse_mean"]
 
 
-def test_a_rival_that_cannot_predict_says_why_and_the_others_stay():
-    without_b = fit_rivals(CELLS.subset(np.flatnonzero(CELLS.condition_of < 2)))
-    found = {each.name: each for each in rivals_beside(without_b, HELD_OUT, truth(), 10, seed=0)}
+def test_a_baseline_that_cannot_predict_says_why_and_the_others_stay():
+    without_b = fit_baselines(CELLS.subset(np.flatnonzero(CELLS.condition_of < 2)))
+    found = {each.name: each for each in baselines_beside(without_b, HELD_OUT, truth(), 10, seed=0)}
     assert found["no-change"].agreement
     assert not found["sum-of-singles"].agreement
     assert "no training cells with B alone" in found["sum-of-singles"].why
@@ -76,10 +79,10 @@ def test_the_error_of_a_single_that_was_measured_is_its_own():
 
 def test_fewer_than_one_cell_is_the_callers_mistake():
     with pytest.raises(SettingError, match="ask for 1 or more"):
-        rivals_beside(FITTED, HELD_OUT, truth(), 0, seed=0)
+        baselines_beside(FITTED, HELD_OUT, truth(), 0, seed=0)
 
 
-def test_rivals_learn_from_the_training_cells_of_the_model_alone():
+def test_baselines_learn_from_the_training_cells_of_the_model_alone():
     folder = Path(__file__).resolve().parents[3] / "checkpoints" / "simulated-screen"
     screen = open_cells("simulated-screen")
     fitted = fitted_to_training(screen, folder)

@@ -16,7 +16,7 @@ from primeflow_core.model_store.model_card import _store_half
 from primeflow_core.models import checkpoint
 from primeflow_core.models.baselines.closed_form import AdditiveConfig, MeanConfig, NoChangeConfig, RidgeConfig
 from primeflow_core.models.baselines.decoder_only import DecoderOnlyConfig
-from primeflow_core.models.baselines.fit import fit_rivals
+from primeflow_core.models.baselines.fit import fit_baselines
 from primeflow_core.models.baselines.latent import LatentConfig
 from primeflow_core.models.baselines.layers import MLP
 from primeflow_core.models.baselines.linear import LinearConfig
@@ -244,7 +244,9 @@ def test_the_block_is_the_one_of_perturbench():
     assert block(torch.zeros(1, 3)).shape == (1, 2)
 
 
-@pytest.mark.parametrize(("row", "rival"), [("no-change", "no-change"), ("additive", "sum-of-singles"), ("ridge",) * 2])
+@pytest.mark.parametrize(
+    ("row", "baseline"), [("no-change", "no-change"), ("additive", "sum-of-singles"), ("ridge",) * 2]
+)
 @pytest.mark.parametrize(
     "condition",
     [
@@ -253,9 +255,9 @@ def test_the_block_is_the_one_of_perturbench():
     ],
     ids=lambda c: f"{c.label} {c.context}",
 )  # fmt: skip
-def test_means_are_those_of_the_rivals(row, rival, condition):
+def test_means_are_those_of_the_baselines(row, baseline, condition):
     made = fitted(CLOSED[row]).predict(condition, 12, PLAN)
-    expected = fit_rivals(CELLS)[rival].predict_mean(condition)
+    expected = fit_baselines(CELLS)[baseline].predict_mean(condition)
     np.testing.assert_allclose(made.mean(axis=0), expected, rtol=1e-5)
 
 

@@ -1,4 +1,4 @@
-"""The rivals on held-out conditions: what they are fitted to, what they are scored against, what they refuse."""
+"""The baselines on held-out conditions: what they are fitted to, what they are scored against, what they refuse."""
 
 import numpy as np
 import pytest
@@ -7,9 +7,12 @@ from primeflow_core.data.splits import LEFT_OUT, TEST, TRAIN, Split
 from primeflow_core.errors import DataError
 from primeflow_core.evaluation.distances import energy_distance, mmd
 from primeflow_core.evaluation.held_out_reference import training_profiles, truth
-from primeflow_core.models.baselines.fit import RIVALS, fit_rivals
-from primeflow_core.models.baselines.held_out_scores import rival_table
+from primeflow_core.models.baselines import registry
+from primeflow_core.models.baselines.fit import fit_baselines
+from primeflow_core.models.baselines.held_out_scores import baseline_table
 from tests import tiny
+
+NAMES = tuple(baseline.name for baseline in registry.BASELINES)
 
 CELLS = tiny.cells(20)
 
@@ -21,41 +24,41 @@ def split(held_out="A+B"):
     return Split(CELLS.names, np.where((labels == held_out) | second, TEST, TRAIN))
 
 
-def test_rivals_are_fitted_to_training_cells_and_scored_against_the_held_out_ones():
+def test_baselines_are_fitted_to_training_cells_and_scored_against_the_held_out_ones():
     asked = tiny.condition("A", "B")
-    found = rival_table(CELLS, split(), TEST, [asked], 15, seed=1, pcs=3, top_genes=4)
+    found = baseline_table(CELLS, split(), TEST, [asked], 15, seed=1, pcs=3, top_genes=4)
     assert found.refused == ()
-    assert list(dict.fromkeys(found.scores["rival"])) == list(RIVALS)
+    assert list(dict.fromkeys(found.scores["baseline"])) == list(NAMES)
     training = CELLS.subset(split().indices(CELLS, TRAIN))
     measured = CELLS.dense(CELLS.where(asked))
-    of_condition = found.scores[found.scores["condition"] == "A+B"].set_index("rival")
-    for name, rival in fit_rivals(training).items():
-        made = rival.predict(asked, int(of_condition.loc[name, "cells"]), 1)
+    of_condition = found.scores[found.scores["condition"] == "A+B"].set_index("baseline")
+    for name, baseline in fit_baselines(training).items():
+        made = baseline.predict(asked, int(of_condition.loc[name, "cells"]), 1)
         assert of_condition.loc[name, "mmd_gex"] == pytest.approx(mmd(made, measured))
         assert of_condition.loc[name, "energy_distance"] == pytest.approx(energy_distance(made, measured))
 
 
-def test_no_rival_makes_more_cells_than_it_can_without_repeating_one():
-    found = rival_table(CELLS, split(), TEST, [tiny.condition("A", "B")], 500, pcs=3, top_genes=4)
-    cells = found.scores[found.scores["condition"] == "A+B"].set_index("rival")["cells"]
+def test_no_baseline_makes_more_cells_than_it_can_without_repeating_one():
+    found = baseline_table(CELLS, split(), TEST, [tiny.condition("A", "B")], 500, pcs=3, top_genes=4)
+    cells = found.scores[found.scores["condition"] == "A+B"].set_index("baseline")["cells"]
     # 10 training controls; 20 cells of each single.
     assert cells["sum-of-singles"] == 10
     assert cells["mix-of-singles"] == 40
 
 
-def test_what_a_rival_cannot_predict_is_listed_and_the_others_stay():
-    found = rival_table(CELLS, split("B"), TEST, [tiny.condition("B")], 15, pcs=3, top_genes=4)
+def test_what_a_baseline_cannot_predict_is_listed_and_the_others_stay():
+    found = baseline_table(CELLS, split("B"), TEST, [tiny.condition("B")], 15, pcs=3, top_genes=4)
     assert {name for name, _, _ in found.refused} == {"sum-of-singles", "sum-of-singles-cells", "mix-of-singles"}
     assert all("B" in why for _, _, why in found.refused)
-    assert set(found.scores["rival"]) == {"no-change", "ridge", "ridge-cells"}
+    assert set(found.scores["baseline"]) == {"no-change", "ridge", "ridge-cells"}
 
 
-def test_without_training_controls_every_rival_refuses_and_the_table_is_empty():
+def test_without_training_controls_every_baseline_refuses_and_the_table_is_empty():
     labels = np.array([condition.label for condition in CELLS.condition_list(range(len(CELLS)))])
     no_controls = Split(CELLS.names, np.where(np.isin(labels, ["control", "A+B"]), TEST, TRAIN))
-    found = rival_table(CELLS, no_controls, TEST, [tiny.condition("A", "B")], 5)
+    found = baseline_table(CELLS, no_controls, TEST, [tiny.condition("A", "B")], 5)
     assert {name for name, _, _ in found.refused} >= {"no-change", "sum-of-singles", "ridge"}
-    assert "sum-of-singles" not in set(found.scores.get("rival", []))
+    assert "sum-of-singles" not in set(found.scores.get("baseline", []))
 
 
 def test_the_truth_of_a_part_holds_its_cells_only_and_the_floor_is_made_of_training_controls():

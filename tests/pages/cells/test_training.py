@@ -12,8 +12,8 @@ from streamlit.testing.v1 import AppTest
 import pages
 from primeflow_core.errors import DataError
 from primeflow_core.evaluation.mean_row import MEAN
-from primeflow_core.evaluation.scores import LARGER_IS_BETTER
-from primeflow_core.model_store.held_out_metrics import MEASURES
+from primeflow_core.evaluation.metric import Place
+from primeflow_core.evaluation.metrics.registry import metrics_at
 from primeflow_core.models.checkpoint import METRICS
 from primeflow_core.runtime.jobs import JobState
 from primeflow_core.training.recipes import registry
@@ -197,16 +197,17 @@ def validation_script(folder: str) -> None:
 @pytest.mark.parametrize(("value", "warned"), [(0.9, True), (0.3, False)])
 def test_a_model_that_did_no_better_than_control_cells_is_shown_with_a_warning(tmp_path, value, warned):
     mean = {"condition": MEAN}
-    for name in MEASURES:
-        worst, best = (0.0, 1.0) if LARGER_IS_BETTER[name] else (0.8, 0.1)
-        mean |= {name: 1 - value if LARGER_IS_BETTER[name] else value, f"{name}_floor": worst, f"{name}_ceiling": best}
-        if warned and LARGER_IS_BETTER[name]:
+    shown = metrics_at(Place.CARD)
+    for name, larger in ((metric.name, metric.larger_is_better) for metric in shown):
+        worst, best = (0.0, 1.0) if larger else (0.8, 0.1)
+        mean |= {name: 1 - value if larger else value, f"{name}_floor": worst, f"{name}_ceiling": best}
+        if warned and larger:
             mean[name] = -0.1
     (tmp_path / METRICS).write_text(json.dumps({"scored": {"test": [{"condition": "A"}, mean]}}))
     app = AppTest.from_function(validation_script, default_timeout=WAIT, args=(str(tmp_path),)).run()
     assert not app.exception
     assert ["By none of these metrics is it better" in warning.value for warning in app.warning] == [True] * warned
-    assert len(app.dataframe[0].value) == len(MEASURES)
+    assert len(app.dataframe[0].value) == len(shown)
 
 
 def test_cells_that_cannot_be_checked_are_refused_at_once():

@@ -61,7 +61,7 @@ def test_the_first_view_shows_how_far_to_trust_it_and_the_genes(models):
     assert {"Figure (SVG)", "Figure (PNG)", "Metrics (csv)", "Genes (csv)", "Predicted cells (h5ad)"} <= saved
 
 
-def test_the_cheap_rivals_stand_beside_the_model(models):
+def test_the_cheap_baselines_stand_beside_the_model(models):
     app = opened()
     measures = next(table.value for table in app.table if "DEG recall" in table.value)
     assert list(measures.index) == ["Model", "Floor", "Ceiling", "No change", "Sum of single effects", "Ridge"]
