@@ -390,7 +390,7 @@ def test_files_with_wrong_columns_or_values_are_named(tmp_path):
     write(tmp_path / "a.h5ad", [[1.0], [np.nan]], condition=["A", "control"])
     with pytest.raises(DataError, match=r"a\.h5ad has no obs column 'cell_type'. It has: condition"):
         read_labelled(tmp_path / "a.h5ad", "condition", ["cell_type"])
-    with pytest.raises(DataError, match=r"a\.h5ad: X holds a value that is no number .*cell 1, gene 0"):
+    with pytest.raises(DataError, match=r"a\.h5ad: X holds a value that is not a number .*cell 1, gene 0"):
         read_labelled(tmp_path / "a.h5ad", "condition", [])
     write(tmp_path / "b.h5ad", [[1.0], [2.0]], condition=pd.Categorical(["A", None]))
     with pytest.raises(DataError, match=r"b\.h5ad: 1 cells have no value in obs column 'condition'"):

@@ -37,11 +37,15 @@ RIDGE = ModelParts(
 )
 OWN_ROW = tuple(recipe.name for parts in (NO_CHANGE, MEAN, ADDITIVE, RIDGE) for recipe in parts.recipes)
 """Recipes whose models have a row of their own in config.json, as they had before there were records."""
-ANY_BASELINE = ModelParts(
-    BaselineConfig,
-    tuple(
+
+
+def rows_of_baselines() -> tuple[RecipeRow, ...]:
+    """The recipe of every baseline that can be a model and has no row of its own."""
+    return tuple(
         RecipeRow(baseline.recipe, baseline.describe, {"baseline": BaselineConfig(baseline.name)}, CLOSED)
         for baseline in baselines_with_recipe()
         if baseline.recipe not in OWN_ROW
-    ),
-)
+    )
+
+
+ANY_BASELINE = ModelParts(BaselineConfig, rows_of_baselines())

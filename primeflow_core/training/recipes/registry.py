@@ -11,6 +11,7 @@ from pathlib import Path
 from primeflow_core.errors import SettingError
 from primeflow_core.models.flow.objective import FlowConfig
 from primeflow_core.models.flow.unet import UNetConfig
+from primeflow_core.models.kinds.kind import RecipeRow
 from primeflow_core.models.kinds.registry import all_kinds
 from primeflow_core.training.config import TrainingConfig
 from primeflow_core.training.recipes.flow import CPU_FLOW, CPU_TRAINING, FLOW_RECIPES
@@ -55,14 +56,14 @@ PRIMEFLOW = (
 )
 
 
+def recipe_of(row: RecipeRow) -> Recipe:
+    """Raises SettingError for numbers that no training can have."""
+    return Recipe(row.name, row.summary, row.rows, TrainingConfig(**row.training))
+
+
 def _of_kinds(large: bool) -> tuple[Recipe, ...]:
     """The recipes that the records of models of one row hold, in the order of the records."""
-    return tuple(
-        Recipe(row.name, row.summary, row.rows, TrainingConfig(**row.training))
-        for kind in all_kinds()
-        for row in kind.parts().recipes
-        if row.large == large
-    )
+    return tuple(recipe_of(row) for kind in all_kinds() for row in kind.parts().recipes if row.large == large)
 
 
 SMALL_BASELINES, BEST_BASELINES = _of_kinds(large=False), _of_kinds(large=True)

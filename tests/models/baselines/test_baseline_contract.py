@@ -6,7 +6,6 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from primeflow_core.training.recipes.baselines import baseline_recipes
 
 import pages
 from primeflow_core.__main__ import main
@@ -26,10 +25,11 @@ from primeflow_core.models.baselines import registry
 from primeflow_core.models.baselines.additive import SumOfSingles
 from primeflow_core.models.baselines.baseline import Baseline, FittedBaseline, MovedControls
 from primeflow_core.models.baselines.closed_form import BaselineConfig
+from primeflow_core.models.baselines.closed_form_recipes import rows_of_baselines
 from primeflow_core.models.baselines.fit import fit_baselines
 from primeflow_core.models.baselines.registry import BASELINES
 from primeflow_core.models.sampling_plan import DIRECT, SamplingPlan
-from primeflow_core.training.recipes.registry import recipe_named
+from primeflow_core.training.recipes.registry import recipe_named, recipe_of
 from primeflow_core.training.run import Source, prepare
 from primeflow_core.training.trainer import train
 from tests.app import opened, text_of
@@ -81,8 +81,8 @@ def source():
 
 @pytest.fixture
 def recipe():
-    (found,) = baseline_recipes()
-    return found
+    (found,) = rows_of_baselines()
+    return recipe_of(found)
 
 
 def trained(recipe, source, folder):

@@ -314,7 +314,7 @@ def test_another_version_is_another_search(source, tmp_path):
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"metric": "loss"}, "'loss' is no metric. Metrics: cosine_logfc"), ({"cells": 7}, "7 cells"),
+        ({"metric": "loss"}, "'loss' is not a metric. Metrics: cosine_logfc"), ({"cells": 7}, "7 cells"),
         ({"seed": -1}, "seed is -1"), ({"recipe": recipe_named("additive")}, "closed form"),
     ],
 )  # fmt: skip
@@ -507,7 +507,7 @@ def test_two_searches_at_once_in_one_folder_are_refused(on_disk, tmp_path, capsy
     ("more", "said"),
     [
         (["--recipe", "none"], "There is no recipe 'none'"), (["--recipe", "none.json"], "none.json cannot be used"),
-        (["--trials", "0"], "--trials is 0"), (["--metric", "loss"], "'loss' is no metric"),
+        (["--trials", "0"], "--trials is 0"), (["--metric", "loss"], "'loss' is not a metric"),
         (["--cells", "1"], "1 cells"), (["--seed", "-1"], "The seed is -1"),
         (["--set", "depth=3"], "'depth' is no setting"),
         (["--set", "depth"], "write it as key=value"), (["--recipe", "ridge"], "is no setting of ridge|closed form"),
