@@ -7,7 +7,7 @@ from primeflow_core.data.layout import Layout
 from primeflow_core.models.checkpoint import Manifest
 from primeflow_core.models.sampling_plan import SamplingPlan
 from primeflow_core.report.finding import Finding, SavedFigure, Table
-from primeflow_core.report.finding_origin import Origin
+from primeflow_core.report.origin import Origin
 from tests.tiny import condition
 
 SVG = (

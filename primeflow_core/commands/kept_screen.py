@@ -6,8 +6,7 @@ from pathlib import Path
 from primeflow_core.commands.terminal import note
 from primeflow_core.errors import DataError, SettingError
 from primeflow_core.screening.next_experiments import next_experiments
-from primeflow_core.screening.screen_file import Screen, read_screen, write_screen
-from primeflow_core.screening.screen_job import UNFINISHED
+from primeflow_core.screening.screen_file import UNFINISHED, Screen, read_screen, write_screen
 from primeflow_core.screening.screen_spec import ScreenOrder
 from primeflow_core.screening.shards import Parts
 from primeflow_core.wording import counted

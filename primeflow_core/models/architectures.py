@@ -13,8 +13,7 @@ from primeflow_core.models.flow.primeflow import PRiMeFlow
 from primeflow_core.models.kinds.kind import Family, ModelKind
 from primeflow_core.models.kinds.registry import kinds_of
 from primeflow_core.models.predictor import Predictor
-
-TRAINING, FLOW = "training", "flow"
+from primeflow_core.models.rows import FLOW, TRAINING, Row
 
 
 def _class_of(kind: ModelKind, expected: type[Any]) -> type[Any]:
@@ -33,8 +32,6 @@ ARCHITECTURES: MappingProxyType[str, type[Architecture]] = MappingProxyType(
     {kind.row: _class_of(kind, Architecture) for kind in kinds_of(Family.BASELINE, Family.CLOSED_FORM)}
 )
 """Models of one row."""
-
-Row = FieldConfig | FlowConfig | Architecture
 
 
 def rows_of(settings: Mapping[str, Mapping[str, Any]]) -> dict[str, Row]:

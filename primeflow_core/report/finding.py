@@ -9,7 +9,7 @@ from types import MappingProxyType
 import pandas as pd
 
 from primeflow_core.figures.svg_check import check_svg
-from primeflow_core.report.finding_origin import Origin
+from primeflow_core.report.origin import Origin
 
 HEADINGS: Mapping[str, str] = MappingProxyType(
     {

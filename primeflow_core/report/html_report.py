@@ -14,8 +14,8 @@ import pandas as pd
 from primeflow_core import __version__
 from primeflow_core.report.content_policy import POLICY
 from primeflow_core.report.finding import SIMULATED_DATA, Finding, LabelRole, SavedFigure, Table, mark_of
-from primeflow_core.report.finding_origin import Origin
 from primeflow_core.report.methods_text import methods_paragraph
+from primeflow_core.report.origin import Origin
 from primeflow_core.report.stylesheet import CSS
 from primeflow_core.wording import counted
 

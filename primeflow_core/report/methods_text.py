@@ -12,7 +12,7 @@ from primeflow_core.models.checkpoint import Manifest
 from primeflow_core.models.model_kind import is_flow, way_of
 from primeflow_core.models.sampling_plan import SamplingPlan
 from primeflow_core.report.finding import RANKING, Finding
-from primeflow_core.report.finding_origin import Origin
+from primeflow_core.report.origin import Origin
 from primeflow_core.runtime.provenance import versions
 from primeflow_core.wording import counted
 

@@ -30,6 +30,8 @@ from primeflow_core.screening.trust import Trust
 
 FORMAT = 1
 SAID = b"primeflow_screen"
+UNFINISHED = "unfinished"
+"""Key of ``about`` in what a cancelled screen leaves."""
 CHANGES = ("change", "change_error")
 NUMBERS_OF_ORDER = ("candidates", "checked")
 

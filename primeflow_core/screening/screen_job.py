@@ -14,7 +14,7 @@ from primeflow_core.prediction.control_rows import control_rows, in_training
 from primeflow_core.prediction.prediction_job import ModelShelf
 from primeflow_core.runtime.jobs import JobContext, Snapshot
 from primeflow_core.screening.candidates import Refusal
-from primeflow_core.screening.screen_file import Screen
+from primeflow_core.screening.screen_file import UNFINISHED, Screen
 from primeflow_core.screening.screen_request import Request, finished, prepared, told_trust
 from primeflow_core.screening.screen_spec import ScreenOrder
 
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from primeflow_core.screening.worker_context import WorkerContext
 
 PREPARING, CHECKING, RANKING = "Preparing", "Checking what was held out", "Ranking"
-UNFINISHED = "unfinished"
 # Ranking unfinished results must not take more than this share of the time.
 _SHARE_OF_RANKING, _SHORTEST_WAIT = 0.1, 1.0
 

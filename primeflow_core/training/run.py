@@ -15,11 +15,11 @@ from primeflow_core.data.conditions import Condition, Novelty, Vocabulary, novel
 from primeflow_core.data.splits import LEFT_OUT, TRAIN, Split, read_split
 from primeflow_core.errors import DataError, SettingError
 from primeflow_core.models import checkpoint
-from primeflow_core.models.architectures import FLOW
 from primeflow_core.models.checkpoint import Manifest
 from primeflow_core.models.flow.objective import FlowConfig
 from primeflow_core.models.kinds.registry import kind_of
 from primeflow_core.models.predictor import Predictor
+from primeflow_core.models.rows import FLOW
 from primeflow_core.models.sampling_plan import DIRECT, EXPONENTIAL, SamplingPlan
 from primeflow_core.runtime.provenance import now, versions
 from primeflow_core.training.batches import CellSource, Partners

@@ -27,8 +27,7 @@ from primeflow_core.prediction.control_rows import control_rows, in_training
 from primeflow_core.screening import engine
 from primeflow_core.screening import worker_context as screening_bench
 from primeflow_core.screening.goal import Goal
-from primeflow_core.screening.screen_file import moves, read_screen, write_screen
-from primeflow_core.screening.screen_job import UNFINISHED
+from primeflow_core.screening.screen_file import UNFINISHED, moves, read_screen, write_screen
 from primeflow_core.screening.screen_request import Request, foreseen_seconds, prepared
 from primeflow_core.screening.shards import Parts
 from primeflow_core.training.run import Source, prepare

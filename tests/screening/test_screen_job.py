@@ -16,7 +16,8 @@ from primeflow_core.runtime.jobs import JobManager, JobState, JobStatus
 from primeflow_core.screening import screen_job
 from primeflow_core.screening.candidates import Refusal
 from primeflow_core.screening.goal import Goal
-from primeflow_core.screening.screen_job import UNFINISHED, RankedSoFar, ScreenSubject, screen
+from primeflow_core.screening.screen_file import UNFINISHED
+from primeflow_core.screening.screen_job import RankedSoFar, ScreenSubject, screen
 from primeflow_core.screening.screen_request import Request, cells_of
 from primeflow_core.screening.worker_context import WorkerContext
 from tests.app_models import NAME

@@ -27,7 +27,8 @@ from primeflow_core.data.conditions import Condition
 from primeflow_core.figures.interactive.ranking import first_rows
 from primeflow_core.figures.paper.paper import svg
 from primeflow_core.report.finding import RANKING, Finding, SavedFigure, Table
-from primeflow_core.report.finding_origin import Origin, origin_of
+from primeflow_core.report.finding_origin import origin_of
+from primeflow_core.report.origin import Origin
 from primeflow_core.screening.screen_file import write_screen
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 from primeflow_core.errors import SettingError
-from primeflow_core.models.architectures import TRAINING, Row
+from primeflow_core.models.rows import TRAINING, Row
 from primeflow_core.training.config import TrainingConfig
 
 

@@ -11,8 +11,9 @@ from types import MappingProxyType
 from typing import Any
 
 from primeflow_core.errors import PrimeflowError, SettingError
-from primeflow_core.models.architectures import ARCHITECTURES, FIELDS, FLOW, TRAINING, Row, rows_of
+from primeflow_core.models.architectures import ARCHITECTURES, FIELDS, rows_of
 from primeflow_core.models.flow.objective import FlowConfig
+from primeflow_core.models.rows import FLOW, TRAINING, Row
 from primeflow_core.runtime.atomic_files import write_json
 from primeflow_core.runtime.json_text import read_text, shortened
 from primeflow_core.training.config import TrainingConfig

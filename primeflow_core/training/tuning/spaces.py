@@ -8,10 +8,10 @@ from types import MappingProxyType
 from typing import Any
 
 from primeflow_core.errors import SettingError
-from primeflow_core.models.architectures import FLOW, TRAINING
 from primeflow_core.models.kinds.ranges import OptionRange, Point, Real, SettingRange
 from primeflow_core.models.kinds.registry import kind_of
 from primeflow_core.models.kinds.search_space import Searched, SearchSpace, both
+from primeflow_core.models.rows import FLOW, TRAINING
 from primeflow_core.training.recipes.recipe import Recipe
 
 RATE, DECAY = "learning_rate", "weight_decay"
