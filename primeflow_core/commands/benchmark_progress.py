@@ -1,4 +1,4 @@
-"""What the command benchmark tells while it works: which trainings run, how far each is, how long all still takes."""
+"""Progress of the command benchmark: which trainings run, how far each one is, and the time that is left."""
 
 import time
 from collections.abc import Mapping, Sequence

@@ -1,4 +1,4 @@
-"""A table that stands already where the command screen is to write one."""
+"""Handles a table that already exists where the command screen is to write one."""
 
 from dataclasses import replace
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What `evaluate` is asked: which cells of which files are scored, by which columns, within which part of a split."""
+"""The input of `evaluate`: which cells of which files are scored, by which columns, in which part of a split."""
 
 import argparse
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""A finished screen in the terminal: how far to trust it, its first rows, what to measure next."""
+"""Prints a finished screen: how far to trust it, its first rows, and what to measure next."""
 
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence

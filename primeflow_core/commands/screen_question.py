@@ -1,4 +1,4 @@
-"""The question of `screen`: which candidates of which model are ranked by which goal, and with which measured cells."""
+"""The input of `screen`: which candidates of which model are ranked by which goal, and the measured cells to use."""
 
 import argparse
 import errno

@@ -1,4 +1,4 @@
-"""Conditions: which perturbations a cell met in which context, and how they become numbers.
+"""Conditions: which perturbations a cell received in which context, and their encoding as numbers.
 
 A condition label is names joined by a separator, each with an optional dose: ``KLF1+MAP2K6``,
 ``drug_03@0.1+gene_07``. The order of the names carries no meaning. The network sees a combination as

@@ -23,7 +23,7 @@ LARGEST = 1 << 37
 """No file of unknown size may be larger: 128 GiB."""
 
 OnProgress = Callable[[int, int | None], None]
-"""Told the bytes brought so far and, where known, how many there are in all."""
+"""Called with the bytes downloaded so far and, if known, the total."""
 
 
 @dataclass(frozen=True)

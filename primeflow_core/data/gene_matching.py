@@ -1,4 +1,4 @@
-"""Which column of a file holds which gene of a model, whatever the file calls its genes."""
+"""Matches the gene columns of a file to the genes of a model, whatever names the file uses."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""The current symbol of a human gene, whatever it is called: alias, previous symbol, Ensembl id, any case.
+"""The current symbol of a human gene from an alias, a previous symbol or an Ensembl id, in any case.
 
 ``gene_names.tsv.gz`` holds the approved genes of the HUGO Gene Nomenclature Committee, a download not younger than
 July 2024; HGNC data are public domain (CC0). Seal et al., Nucleic Acids Research 51, D1003 (2023), genenames.org.
@@ -40,7 +40,7 @@ def current_symbol(name: str) -> str | None:
 
 
 def aliases_of(name: str) -> tuple[str, ...]:
-    """Other symbols of a gene, its current one first, then aliases, then previous ones; empty for what is no gene."""
+    """Other symbols of a gene, its current one first, then aliases, then previous ones; empty for another name."""
     symbol = current_symbol(name)
     if symbol is None:
         return ()

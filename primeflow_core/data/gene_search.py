@@ -1,4 +1,4 @@
-"""Finding the names of a model or a file by what people type: any case, aliases, previous symbols, Ensembl ids."""
+"""Finds the names of a model or file that a user means: any case, aliases, previous symbols, Ensembl ids."""
 
 import difflib
 import re

@@ -1,4 +1,4 @@
-"""The bytes that a web server sends, piece by piece, with a clock that no server can stop.
+"""Reads what a web server sends, piece by piece, within a time limit that the server cannot extend.
 
 pooch speaks http in a thread of its own; whoever reads the pieces waits at most ``SECONDS`` for ``LEAST`` bytes. So a
 server that is silent, and one that sends a byte a second for ever, are both given up, whatever they are sending.

@@ -1,4 +1,4 @@
-"""What was done to a cell, in the words of a biologist: genes are switched up or down, drugs are given."""
+"""Perturbations in the words of a biologist: genes are switched up or down, drugs are given."""
 
 from collections.abc import Mapping
 from itertools import groupby

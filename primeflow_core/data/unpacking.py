@@ -1,4 +1,4 @@
-"""Unpacking a gzip while it comes, never further than its content may be large."""
+"""Unpacks a gzip file while it is downloaded, and stops when the content becomes larger than expected."""
 
 import zlib
 from collections.abc import Iterator

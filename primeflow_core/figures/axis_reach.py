@@ -1,4 +1,4 @@
-"""How far the axis of a metric goes, so that one model that fails does not squeeze all others."""
+"""The range of a metric's axis, chosen so that one failed model does not squeeze the others."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

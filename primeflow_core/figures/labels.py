@@ -1,4 +1,4 @@
-"""Names beside points, placed so that none covers another."""
+"""Labels beside points, placed so that none covers another."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

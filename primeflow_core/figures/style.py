@@ -1,4 +1,4 @@
-"""Roles of cells, with the words, shapes and colours they have in every figure, drawn live or printed.
+"""Roles of cells, and the words, shapes and colours they have in every figure.
 
 Measured cells are blue circles, unperturbed ones grey rings, predicted ones orange diamonds, everywhere: shape and
 words say the same as colour. The colours (Okabe-Ito's, the blue lightened) stand out by 3:1 on white and on dark.

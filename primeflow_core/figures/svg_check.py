@@ -1,4 +1,4 @@
-"""What a figure may be before it is kept: an SVG drawing that runs nothing and fetches nothing (SVG 1.1)."""
+"""Checks that a figure is a plain SVG drawing before it is stored: it runs nothing and loads nothing (SVG 1.1)."""
 
 import re
 from collections.abc import Iterator

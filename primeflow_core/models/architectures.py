@@ -1,4 +1,4 @@
-"""What models are made of: rows of numbers by name, as config.json holds them, and the model that they describe."""
+"""Builds a model from its rows: numbers by name, as config.json stores them."""
 
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType

@@ -1,4 +1,4 @@
-"""Tensors kept with a model whose number of rows is known only once cells were read."""
+"""Tensors stored with a model whose number of rows is known only after the cells are read."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -1,4 +1,4 @@
-"""PyTorch's one random stream for all threads, which layers and decompositions draw from: one draws at a time."""
+"""PyTorch's global random stream, which layers and decompositions use: only one thread draws from it at a time."""
 
 import threading
 from collections.abc import Iterator

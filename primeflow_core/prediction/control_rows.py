@@ -1,4 +1,4 @@
-"""Which control cells serve which side of a comparison."""
+"""Chooses the control cells for each side of a comparison."""
 
 from pathlib import Path
 

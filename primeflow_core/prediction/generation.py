@@ -1,4 +1,4 @@
-"""Cells on request: predictions of one or more conditions as one annotated table with its provenance."""
+"""Predicts the cells of one or more conditions, and writes them as one table with its provenance."""
 
 import tempfile
 from collections.abc import Callable, Sequence

@@ -3,7 +3,7 @@
 Predicted effects are measured from the control cells of training, measured effects from control cells that
 training did not use, so that neither side lends the other its noise. Where a file has no such split of its
 controls they are halved. Somebody's own cells are compared with their own controls, and what is predicted for them
-with controls of the model's experiment: a difference between the two experiments is no effect.
+with controls of the model's experiment: a difference between the two experiments is not an effect.
 """
 
 from collections.abc import Mapping

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 MOST_SHOWN = 20_000
 SIZE_IN_ONE_PASS = 0.02
-"""Of a model that is no flow: its layers see a cell whole and once, where a field sees it gene by gene."""
+"""For a model that is not a flow: its layers see a cell whole and once, where a field sees it gene by gene."""
 Place = Callable[[np.ndarray], np.ndarray]
 
 

@@ -1,3 +1,3 @@
-"""What a page that somebody saves may do: nothing is fetched, nothing is sent."""
+"""The content security policy of a saved page: it loads nothing and sends nothing."""
 
 POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"

@@ -1,4 +1,4 @@
-"""A finding: what somebody saw and wants to show, whole in itself: a sentence, figures, tables and their origin."""
+"""A finding that a user pinned: a sentence, figures, tables, and where they come from."""
 
 import hashlib
 from collections.abc import Mapping

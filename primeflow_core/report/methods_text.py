@@ -1,4 +1,4 @@
-"""The methods of a report in words to paste: models, their cells, how cells were made and compared, versions."""
+"""The methods paragraph of a report: models, their training cells, sampling, comparison and versions."""
 
 from collections.abc import Iterable, Sequence
 from itertools import groupby

@@ -1,4 +1,4 @@
-"""What a finding rests on: model, data, sampling, versions."""
+"""The origin of a finding: model, data, sampling and versions."""
 
 from dataclasses import dataclass, field
 from datetime import datetime

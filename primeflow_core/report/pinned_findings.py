@@ -1,4 +1,4 @@
-"""Pinned findings of many readers: one notebook each, found again by a key that nobody can guess, bounded in size."""
+"""Pinned findings: each reader has a notebook, found by a key that nobody can guess, and limited in size."""
 
 import secrets
 import threading

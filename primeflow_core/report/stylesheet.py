@@ -1,4 +1,4 @@
-"""How a report looks: light and dark, on a phone and on A4. Text stands out by 4.5:1 from what lies behind it."""
+"""The style of a report: light and dark, on a phone and on A4, with a text contrast of at least 4.5:1."""
 
 CSS = """
 :root {

@@ -1,4 +1,4 @@
-"""Writing files so that a reader, or a kill at any moment, never meets half of one."""
+"""Atomic file writing: a reader never sees half a file, even after a kill at any moment."""
 
 import json
 import os

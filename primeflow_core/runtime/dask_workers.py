@@ -1,4 +1,4 @@
-"""Dask workers to share work among: processes of this machine, or those of a scheduler that runs already."""
+"""Dask workers that share work: processes of this machine, or those of a scheduler that already runs."""
 
 import logging
 import re
@@ -57,7 +57,7 @@ def local_workers(count: int) -> Iterator["Client"]:
 
 @contextmanager
 def _dask_unheard() -> Iterator[None]:
-    """Dask tells each step of this process to whatever listens; what a user can mend is raised."""
+    """Silences Dask's log of each step of this process; errors that a user can fix are still raised."""
     import distributed  # noqa: F401  sets the levels of its loggers when it is first imported
 
     loggers = [logging.getLogger(name) for name in LOGGERS]

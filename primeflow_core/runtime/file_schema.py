@@ -1,4 +1,4 @@
-"""What a JSON file must hold, as a class, and one plain sentence for the first thing in which it differs.
+"""Schemas of JSON files, and one plain sentence about the first thing that does not fit.
 
 pydantic checks strictly: text is not a number, true is not 1, NaN is nothing, an unknown key is an error; whole numbers
 are numbers. It was chosen over attrs with cattrs. Both were measured with a description of a model, five runs each:
@@ -79,7 +79,7 @@ def values(found: FileSchema) -> dict[str, Any]:
 def _sentence(error: ErrorDetails, under: str) -> str:
     where = place((under, *error["loc"]) if under else error["loc"])
     if error["type"] == "missing":
-        return f"it lacks the key {where}" if isinstance(error["loc"][-1], str) else f"{where} is missing"
+        return f"the key {where} is missing" if isinstance(error["loc"][-1], str) else f"{where} is missing"
     if error["type"] == "extra_forbidden":
         return f"it has the key {where}, which this version of PRiMeFlow does not know"
     if error["type"] == "json_invalid":

@@ -1,4 +1,4 @@
-"""Long work for many sessions: three lanes with a bounded fair queue each, progress, cancelling, results that are kept.
+"""Background jobs for many sessions: three lanes with a fair bounded queue each, progress, cancelling, kept results.
 
 A job is a function of a ``JobContext``. It calls ``context.checkpoint()`` often (at every solver step), which
 ends it once its job was cancelled; what it handed to ``context.keep`` before that remains as its result. Front
@@ -81,7 +81,7 @@ class JobStatus:
     """A job at one moment.
 
     ``ahead`` jobs of its lane come first, which takes about ``wait_seconds``; ``seconds`` is the time it has been
-    running, ``seconds_left`` what it foresees, None where it cannot tell.
+    running, ``seconds_left`` the expected time, None if it is not known.
     ``result`` is whole when the state is done, and what was kept when it was cancelled; ``error`` is a sentence.
     """
 
@@ -304,7 +304,7 @@ class JobManager:
             worker.start()
 
     def _wait_before(self, ahead: list[_Job], lane: Lane) -> float:
-        """Seconds until the lane's running job and those ``ahead`` have ended, as far as they were foreseen."""
+        """Seconds until the lane's running job and those ``ahead`` have ended, as far as their time was expected."""
         running = self._running.get(lane)
         rest = running.rest(time.monotonic()) if running else 0.0
         return rest + sum(job.expected_seconds for job in ahead)

@@ -14,7 +14,7 @@ MOST_BYTES = 1 << 26
 
 
 def read_text(path: Path) -> str:
-    """Raises DataError, without the name of the file, where it cannot be read, is too large or is no text."""
+    """Raises DataError, without the name of the file, if it cannot be read, is too large or is not text."""
     try:
         with path.open("rb") as file:
             content = file.read(MOST_BYTES + 1)
@@ -40,7 +40,7 @@ def parse_json(text: str | bytes) -> Any:
         found = json.loads(text, object_pairs_hook=_object)
         _check_numbers("it", found)
     except RecursionError as error:
-        raise DataError("it is not JSON of this program: it has brackets within brackets without end") from error
+        raise DataError("it is not JSON of this program: its brackets are nested too deeply") from error
     except ValueError as error:
         raise DataError(f"it is not JSON: {error}") from error
     return found

@@ -43,7 +43,7 @@ WORDS = {
 
 @dataclass(frozen=True)
 class Source:
-    """The data a model learns from and how they are called; ``reading``: what was mended while the file was read."""
+    """The data a model learns from and how they are called; ``reading``: the fixes applied while the file was read."""
 
     cells: Cells
     split: Split
@@ -71,7 +71,7 @@ def prepare(
     train = CellSource(source.cells, everything, manifest.vocabulary, torch_device, partners)
     validation = CellSource(source.cells, known, manifest.vocabulary, torch_device, partners) if len(known) else None
     trainer = Trainer(predictor, train, validation, recipe.training, seed)
-    # Only now that nothing can be amiss any more: a description that is there stands in the way of the next attempt.
+    # Written last, when nothing can fail any more: a description that exists blocks the next attempt.
     folder.mkdir(parents=True, exist_ok=True)
     checkpoint.write_manifest(folder, settled)
     source.split.write(folder / checkpoint.SPLIT)

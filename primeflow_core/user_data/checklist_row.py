@@ -1,4 +1,4 @@
-"""One question about somebody's file, how it stands, and what its owner can choose to mend it."""
+"""One row of the checklist of a user's file: the question, the answer, and how the user can fix it."""
 
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -14,7 +14,7 @@ class CheckMark(StrEnum):
 
 
 class Mend(StrEnum):
-    """What the owner can choose so that a row is mended."""
+    """A fix that the user can choose for a row."""
 
     NORMALISE = "bring the values to the log scale"
     GENE_COLUMN = "column with the gene names"
@@ -30,7 +30,7 @@ class Mend(StrEnum):
 
 @dataclass(frozen=True)
 class Row:
-    """One question, how it stands, and the answer in words; ``mends`` lists what can be chosen, best first."""
+    """One question, its mark, and the answer in words; ``mends`` lists the fixes to choose from, best first."""
 
     subject: str
     mark: CheckMark
@@ -39,7 +39,7 @@ class Row:
 
 
 def mended(fixes: Fixes, mend: Mend) -> Fixes:
-    """``fixes`` after a mend that needs no further choice; the same after any other."""
+    """``fixes`` after a fix that needs no further choice; unchanged after any other."""
     repair = fixes.repair
     if mend is Mend.NORMALISE:
         return replace(fixes, repair=replace(repair, normalise=True))

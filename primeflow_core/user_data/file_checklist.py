@@ -1,4 +1,4 @@
-"""What stands between somebody's file and its use with a model: one row a question, with what would mend it."""
+"""The checklist of a user's file: what must be fixed before a model can use its cells, one row per question."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -48,7 +48,7 @@ class TrainingSubject:
 @dataclass(frozen=True)
 class TrainingOrder:
     """What to train on what. ``name`` is as a person typed it; ``hold_out`` None leaves the choice to the cells;
-    ``reading``: what was mended while the file was read, so that its cells can be read again."""
+    ``reading``: the fixes applied while the file was read, so that its cells can be read again."""
 
     read: Callable[[], Cells]
     dataset: str

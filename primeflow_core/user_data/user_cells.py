@@ -1,4 +1,4 @@
-"""Cells that somebody brings, and how they take a place beside those that a model was trained on.
+"""A user's own cells, and how they are used beside the cells that a model was trained on.
 
 The model learns nothing from them. Their control cells take the place of the model's, or their perturbed cells are
 the truth that predictions are compared with.
@@ -43,7 +43,7 @@ class Purpose(StrEnum):
 
 @dataclass(frozen=True)
 class Fixes:
-    """What the owner says of a file: its columns, what to mend while reading it.
+    """What the user says about a file: its columns, and the fixes to apply while reading it.
 
     ``contexts``: for a context of the file the context of the model that its cells are, None to leave them out.
     """

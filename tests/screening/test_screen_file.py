@@ -115,9 +115,9 @@ def said_with(read: pa.Table, **changed) -> pa.Table:
         (lambda read: read.replace_schema_metadata(None), "it does not describe a screen"),
         (lambda read: read.replace_schema_metadata({SAID: b"{"}), "Expecting property name"),
         (lambda read: said_with(read, format=9), "format 9 and this version of PRiMeFlow reads format 1"),
-        (lambda read: said_with(read, about={}), "lacks the key about.kind"),
+        (lambda read: said_with(read, about={}), "the key about.kind is missing"),
         (lambda read: said_with(read, genes=["only one"]), "cannot reshape"),
-        (lambda read: said_with(read, trust={"rows": []}), "lacks the key trust.what"),
+        (lambda read: said_with(read, trust={"rows": []}), "the key trust.what is missing"),
         (lambda read: said_with(read, next={"columns": ["place"], "rows": []}), "other columns"),
     ],
 )

@@ -1,4 +1,4 @@
-"""What is mended in an AnnData file while it is read; the file itself stays as it is."""
+"""Fixes that are applied to an AnnData file while it is read. The file itself is not changed."""
 
 from dataclasses import dataclass, replace
 
@@ -52,5 +52,5 @@ class Repair:
 
     @property
     def accepted(self) -> tuple[str, ...]:
-        """Codes of problems that are none when the file is mended so."""
+        """Codes of problems that these fixes solve."""
         return ("one-condition",) if self.untreated else ()

@@ -1,4 +1,4 @@
-"""What there is to say about a file: an error that must be mended, a warning, a note."""
+"""Problems of a file: errors that must be fixed, warnings, and notes."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -12,7 +12,7 @@ class Severity(StrEnum):
 
 @dataclass(frozen=True)
 class Problem:
-    """Something to know or mend; ``code`` is a fixed word for programs, ``remedy`` what the user can do."""
+    """Something to know or to fix; ``code`` is a fixed word for programs, ``remedy`` what the user can do."""
 
     severity: Severity
     code: str

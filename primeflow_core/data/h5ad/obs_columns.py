@@ -1,4 +1,4 @@
-"""Which obs column says what: the conventions of published perturbation files, and the layout of one file.
+"""Finds out which obs column says what: the conventions of published perturbation files, and the layout of one file.
 
 Sources: PerturBench, scPerturb, GEARS, Virtual Cell Challenge, Replogle, Tahoe-100M, OP3, muscat. A separator is
 only proposed where the parts of the labels are themselves known, and the proposal is always shown.
@@ -86,7 +86,7 @@ def _text(value: object) -> str:
 
 @dataclass(frozen=True)
 class FoundLayout:
-    """The layout found (None: no condition column or no control), why, and what stands in the way."""
+    """The layout found (None: no condition column or no control), why, and the problems that must be fixed."""
 
     layout: Layout | None
     why: dict[str, str]
@@ -224,7 +224,7 @@ def _covariates(
 
 
 def _against(candidate: ObsColumn, is_control: np.ndarray, chosen: Sequence[ObsColumn]) -> str:
-    """Why a column is no covariate; empty when it is one."""
+    """Why a column is not a covariate; empty if it is one."""
     if len(candidate.values) < 2:
         return "left out, the same in all cells"
     if (candidate.codes < 0).any():

@@ -89,7 +89,7 @@ def read_cells(
     kind: str | None = None,
     normalise: bool = False,
 ) -> Cells:
-    """Cells of an .h5ad, log-normalised. Raises DataError with the first problem that stands in the way."""
+    """Cells of an .h5ad, log-normalised. Raises DataError for the first problem that must be fixed."""
     return read_mended(path, Wishes(condition, covariates, control, separator, dose, kind), Repair(normalise))
 
 
@@ -99,7 +99,7 @@ def read_cells_as(path: Path, layout: Layout, *, normalise: bool = False) -> Cel
 
 
 def read_mended(path: Path, wishes: Wishes, repair: Repair) -> Cells:
-    """Cells of a file that is mended while it is read. Raises DataError as ``read_cells``."""
+    """The cells of a file, with fixes applied while it is read. Raises DataError as ``read_cells``."""
     with storage.opened(path) as file:
         examined = _examined(file, path, wishes, repair)
         for problem in examined.inspection.problems:

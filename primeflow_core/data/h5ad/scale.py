@@ -1,4 +1,4 @@
-"""What the values of a file are: counts, log-normalised, normalised or scaled; and log1p of normalised counts."""
+"""The scale of the values of a file (counts, log-normalised, normalised, scaled), and log1p of normalised counts."""
 
 from enum import StrEnum
 

@@ -1,4 +1,4 @@
-"""Do labels join the names of several perturbations, and by what? Proposed only where their parts are known."""
+"""Finds the separator that joins the names of several perturbations. It is proposed only where the parts are known."""
 
 from collections import Counter
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""AnnData files as they lie on disk: opened with h5py and checked before anything in them is believed.
+"""AnnData files as stored on disk: opened with h5py, and checked before their contents are used.
 
 Every failure is a DataError that says what the file looks like and what to do. The range of the values is
 read in blocks, so a file larger than memory can be checked.

@@ -1,4 +1,4 @@
-"""Writing .h5ad files, and what a file says of itself: its provenance, whether it is simulated, its hash."""
+"""Writes .h5ad files, and reads what a file says about itself: its provenance, its hash, whether it is simulated."""
 
 import hashlib
 import json

@@ -28,8 +28,8 @@ NO_PLACE = "Here the floor is as good as the ceiling"
 class BoundedMeasure:
     """One measure: its value, the value of no prediction at all (floor) and of a second experiment (ceiling).
 
-    ``tells_apart`` False: the floor is as good as the ceiling, so no place between them means anything. ``baselines``:
-    names and values of simpler ways to predict the same.
+    ``tells_apart`` False: the floor is as good as the ceiling, so a position between them has no meaning.
+    ``baselines``: names and values of simpler ways to predict the same.
     """
 
     label: str

@@ -27,7 +27,7 @@ class Against:
 
 
 def against_sum(genes: Sequence[str], sum_change: np.ndarray, double_change: np.ndarray, labels: int) -> Against:
-    """What the scatter shows, with at most ``labels`` names; genes where either change is no number are left out."""
+    """What the scatter shows, with at most ``labels`` names; genes without a number for either change are left out."""
     points = np.column_stack([sum_change, double_change]).astype(np.float64)
     known = np.logical_and.reduce(np.isfinite(points), axis=1)
     points, names = points[known], tuple(str(gene) for gene, take in zip(genes, known, strict=True) if take)

@@ -1,4 +1,4 @@
-"""How training goes: an ECharts option, since a Plotly figure would be mounted anew at every point."""
+"""The loss curve of a training, as an ECharts option: Plotly would redraw the whole figure at every point."""
 
 from collections.abc import Sequence
 from typing import Any

@@ -1,4 +1,4 @@
-"""Maps of cells in two dimensions: finished in Plotly, and as an ECharts option while cells move."""
+"""Two-dimensional maps of cells: the finished figure in Plotly, and an ECharts option while cells are being made."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""The paper's Figure 1: cells on principal components, a panel for each model, over what was measured."""
+"""The paper's Figure 1: cells on principal components, one panel per model, over the measured cells."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

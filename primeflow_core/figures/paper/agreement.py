@@ -1,4 +1,4 @@
-"""Measures between floor and ceiling on paper."""
+"""Metrics between floor and ceiling, drawn for print."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING

@@ -1,4 +1,4 @@
-"""White paper to draw on, and what becomes of it: SVG or PNG, the same bytes for the same figure.
+"""Printed figures with Matplotlib, saved as SVG or PNG: the same figure gives the same bytes.
 
 Figures are made without pyplot, whose figures are global and outlive the session that asked for them.
 """
@@ -76,7 +76,7 @@ def png(figure: "Figure", dpi: int = 200) -> bytes:
 
 
 def literal(text: str) -> str:
-    """Names come from files: dollars are no formula, and what cannot be printed is a blank."""
+    """Names come from files: a dollar does not start a formula, and characters that cannot be printed become blanks."""
     return "".join(letter if letter.isprintable() else " " for letter in str(text)).replace("$", r"\$")
 
 

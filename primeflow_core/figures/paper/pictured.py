@@ -1,4 +1,4 @@
-"""The paper's Figure 1 on paper."""
+"""The paper's Figure 1, drawn for print."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any

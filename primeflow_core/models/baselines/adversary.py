@@ -1,4 +1,4 @@
-"""The adversary of CPA: networks that guess from z_basal what the cell met, so that the encoder learns to hide it."""
+"""The adversary of CPA: networks that guess the perturbation from z_basal, so that the encoder learns to hide it."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""What a row's numbers must lie within, checked where the row is made."""
+"""Limits of the numbers in a row, checked when the row is made."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""ridge: what all training conditions together tell of each part moves control cells, or carries random residuals."""
+"""ridge: a regression over all training conditions predicts the shift of control cells, or of random residuals."""
 
 from dataclasses import dataclass
 

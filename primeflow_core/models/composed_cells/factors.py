@@ -1,4 +1,4 @@
-"""What perturbations of a training set do beside each other, as a share of what they do alone (scaling.py)."""
+"""How strongly perturbations of a training set act together, as a share of how they act alone (scaling.py)."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -56,7 +56,7 @@ class _Context:
 
 
 def scalings(measured: MeasuredEffects) -> np.ndarray:
-    """(P, P): q_ab, 0 on the diagonal, and everywhere where pairs left out are not foreseen better with than without.
+    """(P, P): q_ab; 0 on the diagonal, and where held-out pairs are not predicted better with it than without it.
 
     Better means by one standard error of the difference, over 4 pairs or more.
     """

@@ -1,4 +1,4 @@
-"""From a model folder to the same folder with a student: taught, judged, stored, and made the default if it is good."""
+"""Adds a student to a model folder: trained, compared with its teacher, stored, and the default if it is as good."""
 
 import json
 from collections.abc import Sequence

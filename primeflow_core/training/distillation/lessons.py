@@ -1,4 +1,4 @@
-"""What a student learns from: cells that its teacher made from known noise, and measured or composed cells."""
+"""Training cells of a student: cells that its teacher made from known noise, and measured or composed cells."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What a student is taught to answer: conditions that training met and others of the same parts, at every guidance."""
+"""The conditions that a student is trained on: those of training and others of the same parts, at every guidance."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

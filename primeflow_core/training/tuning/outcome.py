@@ -1,4 +1,4 @@
-"""What a search comes to: a table of its trials, the best row as a recipe file, and a summary to print."""
+"""The result of a search: a table of its trials, the best one as a recipe file, and a summary to print."""
 
 from collections.abc import Sequence
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""What a search is about: everything that its trials come from."""
+"""The settings of a search: everything that determines its trials."""
 
 import json
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""One trial of a search: what was tried, how far it came, and its score."""
+"""One trial of a search: its settings, how far it was trained, and its score."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass

@@ -1,4 +1,4 @@
-"""One trial, run or taken up where it was stopped: trained, watched on the way, and scored at the end."""
+"""Runs one trial, or resumes it: trains the model, scores it on the way, and at the end."""
 
 import math
 import time

@@ -1,4 +1,4 @@
-"""A model scored by generated cells of the validation conditions, which training never met; never of test ones.
+"""Scores a model by generated cells of the validation conditions, which are held out of training; never of test ones.
 
 Validation losses of other weights of a penalty, or another share of dropped conditions, cannot be compared; cells can.
 """
