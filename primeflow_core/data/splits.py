@@ -118,7 +118,7 @@ def listed_parts(path: Path) -> dict[str, str]:
         if part not in (*PARTS, LEFT_OUT):
             raise DataError(f"{path.name}, line {line}: {row[1]!r} is not a part of a split. Use train, val or test.")
         if name in listed:
-            raise DataError(f"{path.name}, line {line}: the cell {name!r} stands in the file twice. Keep one line.")
+            raise DataError(f"{path.name}, line {line}: the cell {name!r} is in the file twice. Keep one line.")
         listed[name] = part
     if not listed:
         raise DataError(f"{path.name} names no cell. Expected two columns, cell and split.")

@@ -61,4 +61,4 @@ def built(genes: Sequence[str], vocabulary: Vocabulary, rows: Mapping[str, Row])
             return PRiMeFlow(genes, vocabulary, row, flow)
         if flow is None and isinstance(row, Architecture):
             return row.build(genes, vocabulary)
-    raise CheckpointError(f"The rows {', '.join(rows) or 'that are not there'} make no model.")
+    raise CheckpointError(f"The rows {', '.join(rows) or 'that are not there'} do not describe a model.")

@@ -36,7 +36,7 @@ def _is_whole_numbers(value: Any) -> bool:
 
 def _distinct(names: tuple[str, ...]) -> tuple[str, ...]:
     if len(set(names)) != len(names):
-        raise ValueError("a list in which nothing stands twice")
+        raise ValueError("a list in which nothing is repeated")
     return names
 
 

@@ -50,7 +50,7 @@ def _object(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for key, value in pairs:
         if key in found:
-            raise DataError(f"the key {shortened(key)} stands twice in one object")
+            raise DataError(f"the key {shortened(key)} is used twice in one object")
         _check_numbers(key, value)
         found[key] = value
     return found

@@ -208,7 +208,7 @@ def _settled(folder: Path, manifest: Manifest, source: Source, resume: bool) -> 
         raise SettingError(f"{folder} is a file; --out names a folder for the model.")
     stands = (folder / checkpoint.CONFIG).exists()
     if stands and not resume:
-        raise SettingError(f"{folder} already holds a model. Pass --resume to go on with it, or choose another folder.")
+        raise SettingError(f"{folder} already holds a model. Pass --resume to resume it, or choose another folder.")
     if stands:
         before = checkpoint.read_manifest(folder)
         _check_same(folder, before, manifest, source)

@@ -277,7 +277,7 @@ def test_the_command_prints_and_writes_the_table_once(on_disk, capsys):
     [
         (["--recipes", "none"], "There is no recipe 'none'"), (["--seeds", "0"], "--seeds is 0"),
         (["--guidance", "1,x"], "must be numbers"), (["--workers", "0"], "--workers is 0"),
-        (["--set", "depth=3"], "'depth' is no setting"), (["--cells", "0"], "ask for 8 to 1,000"),
+        (["--set", "depth=3"], "'depth' is not a setting"), (["--cells", "0"], "ask for 8 to 1,000"),
     ],
 )  # fmt: skip
 def test_what_is_wrong_is_said_before_anything_is_trained(on_disk, capsys, more, said):

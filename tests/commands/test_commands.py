@@ -345,7 +345,7 @@ def test_a_student_is_taught_judged_and_used(screen, tmp_path, capsys):
     assert main(["distill", "--model", str(folder), *reading, "--set", "steps=0"]) == 2
     assert "steps is 0" in capsys.readouterr().err
     assert main(["distill", "--model", str(folder), *reading, "--set", "stpes=3"]) == 2
-    assert "'stpes' is no setting" in capsys.readouterr().err
+    assert "'stpes' is not a setting" in capsys.readouterr().err
 
 
 @pytest.mark.slow

@@ -170,10 +170,10 @@ def test_split_files_are_read_with_and_without_header(tmp_path, lines, packed):
     ("lines", "message"),
     [
         (["c0,trian", *ROWS[1:]], "s.csv, line 1: 'trian' is not a part of a split. Use train, val or test"),
-        ([*ROWS[:3], "c3,holdout"], "line 4: 'holdout' is no part"),
+        ([*ROWS[:3], "c3,holdout"], "line 4: 'holdout' is not a part"),
         ([*ROWS, "c9,val"], "names 1 cells that are not in cells in memory, for instance 'c9'"),
         (ROWS[:3], "does not name 1 of the 4 cells .* 'c3'. .*--unlisted train or --unlisted leave-out"),
-        ([*ROWS, "c0,val"], "line 5: the cell 'c0' stands in the file twice"),
+        ([*ROWS, "c0,val"], "line 5: the cell 'c0' is in the file twice"),
         (["c0"], "line 1: 1 columns; expected two"),
         (["cell,split"], "names no cell"),
         ([""], "names no cell"),
@@ -201,7 +201,7 @@ def test_unlisted_cells_go_where_they_are_sent(tmp_path, unlisted, train):
 
 
 def test_an_unknown_part_or_choice_is_refused(tmp_path):
-    with pytest.raises(SettingError, match="'validation' is no part of a split"):
+    with pytest.raises(SettingError, match="'validation' is not a part of a split"):
         combo_split(COMBO).indices(COMBO, "validation")
     with pytest.raises(SettingError, match="not 'test'"):
         read_split(tmp_path / "s.csv", SMALL, unlisted="test")

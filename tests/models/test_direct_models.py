@@ -71,7 +71,7 @@ class TestRows:
     @pytest.mark.parametrize("names", [(), ("flow",), ("field",), ("flow", "linear"), ("linear", "field")])
     def test_rows_that_make_no_model_are_refused(self, names):
         rows = {name: {**tiny.RECIPE.rows, "linear": LinearConfig()}[name] for name in names}
-        with pytest.raises(CheckpointError, match="make no model"):
+        with pytest.raises(CheckpointError, match="do not describe a model"):
             built(GENES, tiny.VOCABULARY, rows)
 
 

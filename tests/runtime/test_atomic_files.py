@@ -61,11 +61,11 @@ def test_a_place_that_cannot_hold_the_file_is_named_early(tmp_path):
         check_can_write(tmp_path / "file" / "a.h5ad")
 
 
-def test_what_is_no_ordinary_file_is_not_replaced(tmp_path):
+def test_what_is_not_a_regular_file_is_not_replaced(tmp_path):
     os.mkfifo(tmp_path / "pipe")
-    with pytest.raises(SettingError, match="no ordinary file"):
+    with pytest.raises(SettingError, match="not a regular file"):
         check_can_write(tmp_path / "pipe")
-    with pytest.raises(SettingError, match="/dev/null' is no ordinary file"):
+    with pytest.raises(SettingError, match="/dev/null' is not a regular file"):
         check_can_write(Path("/dev/null"))
 
 

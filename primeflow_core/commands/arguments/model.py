@@ -40,7 +40,7 @@ def _add_train(commands: Subcommands) -> None:
         "--minutes", type=float, default=math.inf, help="most minutes, earlier parts of a resumed run included"
     )
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda (default: %(default)s)")
-    parser.add_argument("--resume", action="store_true", help="go on with what --out holds; start if it holds nothing")
+    parser.add_argument("--resume", action="store_true", help="resume what --out holds; start anew if it holds nothing")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="change a number of the recipe")
     parser.add_argument("--seed", type=int, default=0)
     add_reading_options(parser)

@@ -84,7 +84,10 @@ def distill(
             "A student starts from the Gaussian part of the velocity, and this model was trained without (factors=0)."
         )
     if not isinstance(predictor.field, UNetField):
-        raise SettingError("A student is a U-Net that starts as its teacher's, and the field of this model is none.")
+        raise SettingError(
+            "A student is a U-Net that starts from its teacher's weights. The velocity field of this model is not a "
+            "U-Net."
+        )
     teacher = TeachersCells(predictor, trained_on, seed, config.answers)
     known = KnownCells(predictor, training, config.composed, seed)
     teacher.make(config.questions, lambda made: on_step("the teacher's cells", made, config.questions))

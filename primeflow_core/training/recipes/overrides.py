@@ -17,7 +17,7 @@ def key_and_text(assignment: str) -> tuple[str, str]:
     """Raises SettingError for what is not ``key=value``."""
     key, sign, text = assignment.partition("=")
     if not sign:
-        raise SettingError(f"{assignment!r} is no setting; write it as key=value.")
+        raise SettingError(f"{assignment!r} is not a setting; write it as key=value.")
     return key.strip(), text.strip()
 
 
@@ -43,6 +43,6 @@ def assigned(config: Config, assignments: Sequence[str]) -> Config:
     given = {}
     for key, text in map(key_and_text, assignments):
         if key not in known:
-            raise SettingError(f"{key!r} is no setting. Settings: {', '.join(known)}.")
+            raise SettingError(f"{key!r} is not a setting. Settings: {', '.join(known)}.")
         given[key] = converted(key, text, getattr(config, key))
     return replace(config, **given)

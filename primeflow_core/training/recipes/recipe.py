@@ -34,7 +34,7 @@ class Recipe:
         """
         known = self.values()
         if strange := [key for key in values if key not in known]:
-            raise SettingError(f"{strange[0]!r} is no setting of {self.name}. Its settings: {', '.join(known)}.")
+            raise SettingError(f"{strange[0]!r} is not a setting of {self.name}. Its settings: {', '.join(known)}.")
         rows: dict[str, Row] = {name: replace(row, **_of(row, values)) for name, row in self.rows.items()}
         return replace(self, rows=rows, training=replace(self.training, **_of(self.training, values)))
 

@@ -63,7 +63,7 @@ def _check_rows(settings: Mapping[str, Any]) -> None:
     rows = sorted(set(settings) - {TRAINING})
     of_flow = len(rows) == 2 and FLOW in rows and bool(set(rows) & set(FIELDS))
     if not of_flow and not (len(rows) == 1 and rows[0] in ARCHITECTURES):
-        raise SettingError(f"the rows {', '.join(rows) or '(none)'} make no model.")
+        raise SettingError(f"the rows {', '.join(rows) or '(none)'} do not describe a model.")
 
 
 def _settings(name: str, row: Mapping[str, Any]) -> dict[str, Any]:

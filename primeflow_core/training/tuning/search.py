@@ -118,4 +118,4 @@ def _distribution(one: SettingRange) -> BaseDistribution:
         case OptionRange():
             return CategoricalDistribution(one.names)
         case _:
-            raise TypeError(f"{type(one).__name__} is no range that can be searched.")
+            raise TypeError(f"{type(one).__name__} is not a range that can be searched.")

@@ -59,7 +59,7 @@ def test_settings_are_found_in_the_row_they_belong_to():
     ("text", "message"),
     [
         ("batch_size", "key=value"),
-        ("width=3", "'width' is no setting"),
+        ("width=3", "'width' is not a setting"),
         ("batch_size=many", "batch_size=many cannot be used"),
         ("batch_size=1.5", "batch_size=1.5 cannot be used"),
         ("channel_mult=2", "a list like"),

@@ -509,8 +509,8 @@ def test_two_searches_at_once_in_one_folder_are_refused(on_disk, tmp_path, capsy
         (["--recipe", "none"], "There is no recipe 'none'"), (["--recipe", "none.json"], "none.json cannot be used"),
         (["--trials", "0"], "--trials is 0"), (["--metric", "loss"], "'loss' is not a metric"),
         (["--cells", "1"], "1 cells"), (["--seed", "-1"], "The seed is -1"),
-        (["--set", "depth=3"], "'depth' is no setting"),
-        (["--set", "depth"], "write it as key=value"), (["--recipe", "ridge"], "is no setting of ridge|closed form"),
+        (["--set", "depth=3"], "'depth' is not a setting"),
+        (["--set", "depth"], "write it as key=value"), (["--recipe", "ridge"], "is not a setting of ridge|closed form"),
         (["--device", "cuda:99"], "no CUDA device"), (["--split", "none.csv"], "none.csv"),
     ],
 )  # fmt: skip
