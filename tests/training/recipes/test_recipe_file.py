@@ -58,7 +58,7 @@ def put(*place, value):
           'training.decay is "slow"; it must be one of .constant., .cosine. or .plateau.'),
         (put("settings", "training", "decay", value=1), "training.decay is 1; it must be one of"),
         (put("settings", "training", "learning_rate", value=-1.0), "learning_rate is -1"),
-        (put("settings", "strange", value={}), 'the row "strange"'), (put("settings", value={}), "do not describe a model"),
+        (put("settings", "strange", value={}), 'the row "strange"'), (put("settings", value={}), "describe a model"),
         (put("settings", "flow", value={}), "rows flow, latent do not describe a model"),
     ],
 )  # fmt: skip
