@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from primeflow_core.errors import SettingError
-from primeflow_core.evaluation.profiles import Profile, profile
+from primeflow_core.evaluation.profiles import Profile
 
 # Below this the two variances together are float32 rounding: the gene is constant on both sides. A gene seen once,
 # at 0.01, among a million cells lies a hundred times higher.
@@ -13,12 +13,6 @@ NO_VARIANCE = 1e-12
 # Digits of |t| that count. Ties are exact on paper only (|t| = 1 for a gene seen in one cell): rounding in the last
 # digits would break them by the order of the cells.
 DIGITS = 9
-
-
-def t_scores(perturbed: np.ndarray, control: np.ndarray) -> np.ndarray:
-    """(G,) t of cells (n, G) against control cells (k, G), as ``t_of_profiles``."""
-    one, other = profile(perturbed), profile(control)
-    return t_of_profiles(one.mean, one.variance, len(perturbed), other)
 
 
 def t_of_profiles(mean: np.ndarray, variance: np.ndarray, cells: int | np.ndarray, control: Profile) -> np.ndarray:

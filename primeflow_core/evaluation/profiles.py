@@ -47,11 +47,6 @@ def cosines(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return np.divide(a @ b.T, norms, out=np.full(norms.shape, np.nan), where=norms > 0)
 
 
-def rmse(a: np.ndarray, b: np.ndarray) -> float:
-    """Root of the mean over genes of the squared difference of two mean profiles (G,)."""
-    return float(rmses(a[None], b[None])[0, 0])
-
-
 def rmses(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """(P, G) and (Q, G) to (P, Q)."""
     from scipy.spatial.distance import cdist

@@ -82,7 +82,6 @@ class SamplingProgress:
     """
 
     first: int
-    cells_done: int
     cells: int
     step: int
     steps: int

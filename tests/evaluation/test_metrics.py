@@ -21,15 +21,16 @@ from primeflow_core.evaluation.distances import (
     mmd,
     pairwise_distances,
 )
-from primeflow_core.evaluation.genes import recalls, t_scores, top_genes
+from primeflow_core.evaluation.genes import recalls, top_genes
 from primeflow_core.evaluation.labelled import LabelledCells, labelled, read_labelled
 from primeflow_core.evaluation.measured_condition import MeasuredCondition, halved_controls
 from primeflow_core.evaluation.pair import MOST_PREDICTED, paired
 from primeflow_core.evaluation.principal_components import components
-from primeflow_core.evaluation.profiles import cosine, log_fold_change, rmse
+from primeflow_core.evaluation.profiles import cosine, log_fold_change
 from primeflow_core.evaluation.ranks import tie_average_ranks
 from primeflow_core.evaluation.scores import score
 from primeflow_core.evaluation.table import evaluate
+from tests.evaluation.from_cells import rmse, t_scores
 
 RNG = np.random.default_rng(0)
 

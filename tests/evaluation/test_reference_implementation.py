@@ -9,12 +9,13 @@ from scipy.spatial.distance import cdist
 from primeflow_core.data.splits import listed_parts
 from primeflow_core.evaluation.agreement import bounds
 from primeflow_core.evaluation.distances import energy_distance, mmd
-from primeflow_core.evaluation.genes import t_scores, top_genes
+from primeflow_core.evaluation.genes import top_genes
 from primeflow_core.evaluation.labelled import LabelledCells, read_labelled
 from primeflow_core.evaluation.metrics.registry import ranked_metrics
 from primeflow_core.evaluation.pair import paired
 from primeflow_core.evaluation.scores import score
 from primeflow_core.evaluation.table import evaluate
+from tests.evaluation.from_cells import t_scores
 
 
 def together(cells_by_label, genes, source="prediction"):

@@ -8,7 +8,7 @@ from primeflow_core.errors import DataError
 from primeflow_core.evaluation.agreement import bounds
 from primeflow_core.evaluation.bootstrap import interval, mean_replicates, resampled
 from primeflow_core.evaluation.distances import InMemory, energy_distance, mmd, pairwise_distances
-from primeflow_core.evaluation.genes import TopGenes, recalls, t_scores
+from primeflow_core.evaluation.genes import TopGenes, recalls
 from primeflow_core.evaluation.labelled import LabelledCells
 from primeflow_core.evaluation.metrics.registry import all_metrics, metric_named
 from primeflow_core.evaluation.pair import paired
@@ -16,6 +16,7 @@ from primeflow_core.evaluation.principal_components import MOST_DENSE, component
 from primeflow_core.evaluation.replicate_input import ReplicateInput
 from primeflow_core.evaluation.scores import score
 from primeflow_core.evaluation.table import table
+from tests.evaluation.from_cells import t_scores
 
 GENES = tuple(f"g{i:02d}" for i in range(12))
 

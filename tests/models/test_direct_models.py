@@ -260,7 +260,7 @@ class TestDirectPredictor:
     def test_progress_tells_of_every_batch(self):
         told = []
         made = Noisy().predict(asked("A", "k562"), 10, replace(PLAN, batch_size=4), told.append)
-        assert [(p.first, p.cells_done, p.step, p.steps) for p in told] == [(0, 4, 1, 1), (4, 8, 1, 1), (8, 10, 1, 1)]
+        assert [(p.first, p.cells, p.step, p.steps) for p in told] == [(0, 10, 1, 1), (4, 10, 1, 1), (8, 10, 1, 1)]
         assert np.array_equal(np.concatenate([p.state for p in told]), made)
 
     def test_guidance_is_refused(self):

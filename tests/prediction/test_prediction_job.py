@@ -169,7 +169,7 @@ def test_the_pace_is_that_of_the_steps_after_the_first(folder, monkeypatch):
             state = np.zeros((cells, 11), np.float32)
             time.sleep(1.0)
             for step in range(1, plan.steps + 1):
-                on_progress(SamplingProgress(0, 0, cells, step, plan.steps, state))
+                on_progress(SamplingProgress(0, cells, step, plan.steps, state))
                 time.sleep(0.02)
             return state
 

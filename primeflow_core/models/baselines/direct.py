@@ -53,7 +53,7 @@ class DirectPredictor(Predictor):
             values = to_expression(x_1.float(), self.smallest, plan.zeros).cpu().numpy()
             result[first : first + len(batch)] = values
             if on_progress is not None:
-                on_progress(SamplingProgress(first, first + len(batch), cells, 1, 1, values))
+                on_progress(SamplingProgress(first, cells, 1, 1, values))
         return result
 
     @abstractmethod

@@ -218,7 +218,5 @@ class _StepReporter:
     def __call__(self, step: int, x_t: Tensor) -> None:
         if self.on_progress is None:
             return
-        finished = step == self.steps
-        state = self.expression(x_t) if finished else self.unfinished(x_t)
-        done = self.first + (len(x_t) if finished else 0)
-        self.on_progress(SamplingProgress(self.first, done, self.cells, step, self.steps, state))
+        state = self.expression(x_t) if step == self.steps else self.unfinished(x_t)
+        self.on_progress(SamplingProgress(self.first, self.cells, step, self.steps, state))

@@ -13,11 +13,12 @@ from primeflow_core.data.h5ad.reading import read_cells
 from primeflow_core.data.simulated_biology import ADDITIVE, SimulationConfig
 from primeflow_core.data.simulated_screen import simulate
 from primeflow_core.errors import ConditionError, DataError, SettingError
-from primeflow_core.evaluation.profiles import mean_profile, rmse
+from primeflow_core.evaluation.profiles import mean_profile
 from primeflow_core.models.baselines import registry
 from primeflow_core.models.baselines.fit import fit_baselines
 from primeflow_core.models.baselines.measured import BLOCK, TrainingMeans
 from primeflow_core.models.baselines.ridge_fit import CONTEXT_SHARES, PENALTIES, fit_ridge
+from tests.evaluation.from_cells import rmse
 
 NAMES = tuple(baseline.name for baseline in registry.BASELINES)
 

@@ -100,8 +100,8 @@ def test_what_the_plan_leaves_open_is_settled_for_the_device_and_gives_the_same_
 def test_progress_names_every_step_of_every_batch(predictor):
     seen = []
     made = predictor.predict(condition("A"), 5, replace(PLAN, batch_size=3), seen.append)
-    assert [(p.first, p.step, p.cells_done) for p in seen] == [
-        (0, 1, 0), (0, 2, 0), (0, 3, 3), (3, 1, 3), (3, 2, 3), (3, 3, 5)
+    assert [(p.first, p.step, p.cells) for p in seen] == [
+        (0, 1, 5), (0, 2, 5), (0, 3, 5), (3, 1, 5), (3, 2, 5), (3, 3, 5)
     ]  # fmt: skip
     assert seen[0].state.shape == (3, 11)
     assert np.array_equal(np.concatenate([p.state for p in seen if p.step == p.steps]), made)
