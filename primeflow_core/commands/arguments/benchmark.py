@@ -41,7 +41,7 @@ def add_commands(commands: Subcommands) -> None:
         action="append",
         default=[],
         metavar="KEY=VALUE",
-        help="change a number of all recipes; one of training, of those with steps",
+        help="change a setting of all recipes; a setting of training changes only those that train in steps",
     )
     parser.add_argument("--workers", type=int, metavar="N", help="so many processes of one core (default: all in one)")
     parser.add_argument("--title", help="of the table (default: the name of the data)")

@@ -30,7 +30,7 @@ def _add_simulate(commands: Subcommands) -> None:
     parser.add_argument("out", type=Path, help=".h5ad to write")
     parser.add_argument("--cells", type=int, help="about how many cells (default: that of the bundled screen)")
     parser.add_argument("--genes", type=int, help="how many genes (default: that of the bundled screen)")
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--seed", type=int, default=0, help="starts the random draws (default: %(default)s)")
     parser.set_defaults(run="primeflow_core.commands.data:simulate_command")
 
 

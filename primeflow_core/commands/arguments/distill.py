@@ -16,8 +16,10 @@ def add_commands(commands: Subcommands) -> None:
     parser.add_argument("--model", type=Path, required=True, help="model folder")
     parser.add_argument("--data", required=True, help=".h5ad file or named data set that it was trained on")
     parser.add_argument("--steps", type=int, help="updates of the student's weights (default: 1200)")
-    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="change a number of it")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--device", default="cpu")
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="KEY=VALUE", help="change a setting of it; repeatable"
+    )
+    parser.add_argument("--seed", type=int, default=0, help="starts the random draws (default: %(default)s)")
+    parser.add_argument("--device", default="cpu", help="cpu or cuda (default: %(default)s)")
     add_reading_options(parser)
     parser.set_defaults(run="primeflow_core.commands.distill:distill_command")

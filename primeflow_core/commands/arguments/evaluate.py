@@ -20,7 +20,7 @@ def add_commands(commands: Subcommands) -> None:
     )
     parser.add_argument("--prediction", type=Path, required=True, help=".h5ad with predicted cells")
     parser.add_argument("--truth", required=True, help=".h5ad with measured cells, controls among them, or a data set")
-    parser.add_argument("--out", type=Path, required=True, help="csv to write, one row a condition and their mean")
+    parser.add_argument("--out", type=Path, required=True, help="csv to write, one row per condition, and their mean")
     parser.add_argument("--suite", choices=SUITES, default=PERTURBENCH, help="the metrics (default: %(default)s)")
     parser.add_argument(
         "--bounds", type=Path, help="csv to write with floor, ceiling, wrong condition and interval of every figure"

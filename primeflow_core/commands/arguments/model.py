@@ -41,8 +41,10 @@ def _add_train(commands: Subcommands) -> None:
     )
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda (default: %(default)s)")
     parser.add_argument("--resume", action="store_true", help="resume what --out holds; start anew if it holds nothing")
-    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="change a number of the recipe")
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="KEY=VALUE", help="change a setting of the recipe; repeatable"
+    )
+    parser.add_argument("--seed", type=int, default=0, help="starts the random draws (default: %(default)s)")
     add_reading_options(parser)
     parser.set_defaults(run="primeflow_core.commands.model:train_command")
 
@@ -51,7 +53,7 @@ def _add_generate(commands: Subcommands) -> None:
     parser = add_command(
         commands,
         "generate",
-        "Make cells of a condition.",
+        "Predict cells of a condition.",
         "primeflow generate --model checkpoints/perturbench-devel --perturbation KLF1+MAP2K6 "
         "--covariate cell_type=k562 --cells 200 --out cells.h5ad",
     )
@@ -64,8 +66,8 @@ def _add_generate(commands: Subcommands) -> None:
     parser.add_argument("--covariate", action="append", default=[], metavar="NAME=VALUE", help="context of the cells")
     parser.add_argument("--cells", type=int, default=1000, help="cells of each condition (default: %(default)s)")
     add_sampling_options(parser)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--seed", type=int, default=0, help="starts the random draws (default: %(default)s)")
+    parser.add_argument("--device", default="cpu", help="cpu or cuda (default: %(default)s)")
     parser.add_argument("--out", type=Path, required=True, help=".h5ad to write")
     parser.set_defaults(run="primeflow_core.commands.model:generate_command")
 
@@ -81,6 +83,6 @@ def _add_card(commands: Subcommands) -> None:
     parser.add_argument("--data", required=True, help=".h5ad file or named data set that it was trained on")
     parser.add_argument("--cells", type=int, default=500, help="cells of each condition (default: %(default)s)")
     parser.add_argument("--half", action="store_true", help="store the weights in half precision first")
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--seed", type=int, default=0, help="starts the random draws (default: %(default)s)")
     add_reading_options(parser)
     parser.set_defaults(run="primeflow_core.commands.model:card_command")
