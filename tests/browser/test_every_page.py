@@ -32,7 +32,9 @@ def test_a_page_opens_as_it_looks_after_a_change(watched: Watched, server: Serve
 
 
 @pytest.mark.parametrize("watched", [(800, 900, "dark")], indirect=True, ids=["narrow-dark"])
-@every_page
+@pytest.mark.parametrize(
+    "name", [name if name in ("explore", "benchmark") else pytest.param(name, marks=pytest.mark.long) for name in NAMES]
+)
 def test_a_fresh_server_opens_on_any_page(watched, app_environment, tmp_path, name):
     with serving(tmp_path / "log.txt", app_environment) as fresh:
         page = opened(watched, fresh, f"/{name}")
