@@ -121,7 +121,7 @@ def _parse_part(text: str, label: str) -> Perturbation:
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """Everything a model can be asked for, in the order of its input channels.
+    """All perturbations and covariate values that a model can encode, in the order of its input channels.
 
     ``highest_dose`` holds a value for each perturbation, or None where it has no dose; a dose enters as
     log1p(dose) / log1p(highest dose), so the highest dose counts as 1 and no dose as 0.
@@ -156,7 +156,7 @@ class Vocabulary:
         return len(self.perturbations) + sum(len(values) for _, values in self.covariates)
 
     def knows(self, condition: Condition) -> bool:
-        """Whether ``condition`` can be encoded: every part and covariate value of it was met in training."""
+        """Whether ``condition`` can be encoded: training has every part and every covariate value of it."""
         try:
             self._encode_one(condition)
         except ConditionError:
@@ -228,7 +228,7 @@ def _shortened(names: Sequence[str], most: int = 12) -> str:
 
 
 class Novelty(StrEnum):
-    """How far a condition lies from what training met."""
+    """How much of a condition was seen in training."""
 
     SEEN = "seen in training"
     PARTS_SEEN = "each part seen alone, the combination was not"

@@ -214,7 +214,7 @@ def _check_mirrored(remote: Remote, file: Path) -> None:
 
 
 def fetch(name: str, on_progress: OnProgress | None = None) -> Path:
-    """Bring a data set and its companions into the cache and return its file; what is there and whole stays.
+    """Download a data set and its companions into the cache and return its file; a file that is there is kept.
 
     ``on_progress`` is told bytes done and, where known, bytes in all. Raises DownloadError.
     """
@@ -264,7 +264,7 @@ def _is_whole(remote: Remote, cached: Path) -> bool:
 
 
 def _sources(remote: Remote) -> list[Path | tuple[Remote, str]]:
-    """Where the file may come from, in the order of asking."""
+    """The places the file can come from, in the order in which they are tried."""
     sources: list[Path | tuple[Remote, str]] = []
     place = mirror()
     if isinstance(place, Path):

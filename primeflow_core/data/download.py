@@ -39,7 +39,7 @@ class Remote:
 
 @dataclass(frozen=True)
 class Record:
-    """What came at the first download, kept beside the file; ``sent_sha256`` is of the bytes as sent."""
+    """Facts of the first download, stored beside the file; ``sent_sha256`` is of the bytes as sent."""
 
     address: str
     size: int
@@ -96,7 +96,7 @@ def download(remote: Remote, address: str, target: Path, on_progress: OnProgress
 
 @dataclass
 class _Arrival:
-    """What pooch calls to fill its temporary file; keeps the sha256 of what was sent and of what is stored."""
+    """The downloader that pooch calls to fill its temporary file; keeps the sha256 of what was sent and stored."""
 
     remote: Remote
     on_progress: OnProgress | None
@@ -124,7 +124,7 @@ class _Arrival:
         yield unpacker.end()
 
     def _counted(self, stream: HttpStream) -> Iterator[bytes]:
-        """What is sent. Raises DownloadError where it is longer than it can be."""
+        """The bytes that are sent. Raises DownloadError if there are more than expected."""
         size = None if self.remote.packed else self.remote.size
         most = LARGEST if size is None else size
         done = 0

@@ -60,7 +60,7 @@ def _symbol(name: str) -> str:
 
 
 def gene_columns(var: pd.DataFrame, genes: Sequence[str]) -> Mapping[str | None, int]:
-    """How many of ``genes`` each text column of var names, most first; None stands for the index."""
+    """The number of ``genes`` found in each text column of var, most first; None is the index."""
     candidates: dict[str | None, list[str]] = {None: list(var.index)}
     for column in list(var.columns)[:_MOST_COLUMNS]:
         if not pd.api.types.is_numeric_dtype(var[column]) and var[column].nunique() > 1:

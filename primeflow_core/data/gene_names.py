@@ -18,7 +18,7 @@ _ENSEMBL = re.compile(r"(?:.+_)?(ENS[A-Z]*G\d{11})(?:\.\d+)?", re.IGNORECASE)
 
 
 def key_of(name: str) -> str:
-    """What the writings of a name share: case, blanks around it and the version of an Ensembl id do not count.
+    """A name in the form used for look-ups: case, surrounding blanks and the version of an Ensembl id do not count.
 
     Of ``PTPRC_ENSG00000081237``, as some files write a symbol that is not unique, the id is taken.
     """
@@ -49,7 +49,7 @@ def aliases_of(name: str) -> tuple[str, ...]:
 
 
 def kind_of_names(names: Collection[str]) -> NameKind:
-    """What at least half of the names are: Ensembl gene ids of any species, symbols (of any time), or neither."""
+    """The kind of at least half of the names: Ensembl gene ids of any species, symbols (of any time), or neither."""
     ensembl = sum(_ENSEMBL.fullmatch(name.strip()) is not None for name in names)
     if names and 2 * ensembl >= len(names):
         return "ensembl"

@@ -23,7 +23,7 @@ def action_of(kind: str) -> str:
 
 
 def actions(cells: Cells | None, covariates: tuple[tuple[str, str], ...]) -> dict[str, str]:
-    """What was done with each perturbation measured in this context, by name; empty where the data do not say.
+    """How each perturbation measured in this context was made, by name; empty if the data do not say.
 
     What a perturbation does is read from where it was measured alone, else from its combinations.
     """

@@ -75,7 +75,7 @@ class Agent:
 
 @dataclass(frozen=True)
 class World:
-    """What all cells share: base (contexts, G), gain (contexts, K), loadings (K, G), shape (G,)."""
+    """Values shared by all cells: base (contexts, G), gain (contexts, K), loadings (K, G), shape (G,)."""
 
     genes: tuple[str, ...]
     base: np.ndarray
@@ -171,7 +171,7 @@ def _labels(agent: Agent) -> list[str]:
 
 
 def _pairs(config: SimulationConfig, agents: list[Agent], draw: np.random.Generator) -> list[Planned]:
-    """As many pairs of each interaction; of every two pathways one pair is a switched gene with a drug."""
+    """Equal numbers of pairs of each interaction; of every two pathways one pair is a switched gene with a drug."""
     crossings = list(combinations(range(PATHWAYS), 2))
     chosen = [crossings[i] for i in draw.choice(len(crossings), PAIRS_OF_PATHWAYS, replace=False)]
     members = [[a for a in agents if a.pathway == pathway and a.kind == UP] for pathway in range(PATHWAYS)]

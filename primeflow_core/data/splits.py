@@ -267,7 +267,7 @@ def _with_controls(cells: Cells, parts: np.ndarray, seed: int) -> np.ndarray:
 
 
 class SinglesSeen(StrEnum):
-    """How much of a held-out combination training met alone, in the same context."""
+    """How many parts of a held-out combination training has alone, in the same context."""
 
     ALL = "both singles seen"
     SOME = "one single seen"

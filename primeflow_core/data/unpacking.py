@@ -36,7 +36,7 @@ class Unpacker:
             packed = self._member.unused_data if self._member.eof else self._member.unconsumed_tail
 
     def end(self) -> bytes:
-        """What is still inside. Raises zlib.error where the gzip is cut short."""
+        """The rest of the content. Raises zlib.error if the gzip is cut short."""
         rest = self._member.flush()
         self._unpacked += len(rest)
         self._check_size()

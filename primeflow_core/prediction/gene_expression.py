@@ -23,7 +23,7 @@ class CellsOfRole:
 def expression_by_role(
     genes: Sequence[str], cells: Mapping[Role, np.ndarray], chosen: Sequence[str]
 ) -> dict[str, dict[Role, np.ndarray]]:
-    """Of each chosen gene the log-normalised values (n,) of each role; ``cells`` (n, G) in the order of ``genes``."""
+    """The log-normalised values (n,) of each chosen gene and role; ``cells`` (n, G) in the order of ``genes``."""
     position = {gene: i for i, gene in enumerate(genes)}
     return {gene: {role: values[:, position[gene]] for role, values in cells.items()} for gene in chosen}
 

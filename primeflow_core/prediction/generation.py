@@ -59,7 +59,7 @@ def _counter(on_step: Callable[[int], None], before: int) -> Callable[[SamplingP
 
 
 def provenance(manifest: Manifest, plan: SamplingPlan, conditions: Sequence[Condition]) -> dict[str, Any]:
-    """What must be known to make the same cells again, and how far to trust them.
+    """The facts needed to make the same cells again, and how far to trust them.
 
     No time of day: the same request gives the same file, byte for byte.
     """

@@ -28,7 +28,7 @@ MOST_FITTED = 5_000
 
 @dataclass(frozen=True)
 class Background:
-    """What was measured in one context: two disjoint sets of controls (k, G), and cells (n, G) to fit maps on.
+    """The measured cells of one context: two disjoint sets of controls (k, G), and cells (n, G) to fit maps on.
 
     ``controls``: the unperturbed cells of the same experiment as the measured ones, to show and to compare with.
     ``predicted_controls`` (k, G): where the measured cells are somebody's own, controls of the model's experiment that
@@ -58,7 +58,7 @@ def background(cells: Cells, genes: tuple[str, ...], condition: Condition, folde
 
 
 def background_of_own(own: Background, trained_on: Background) -> Background:
-    """Somebody's own cells beside those of the training: each side's effects are measured from its own controls."""
+    """A user's own cells beside those of training: the effects of each side are relative to its own controls."""
     return replace(
         own,
         training_controls=trained_on.training_controls,
@@ -97,7 +97,7 @@ def compared(
 
 
 def truth_of(measured: np.ndarray, known: Background, genes: tuple[str, ...]) -> MeasuredCondition:
-    """What predictions of a condition are scored against: measured cells (m, G) and their background."""
+    """The reference that predictions of a condition are scored against: measured cells (m, G) and their background."""
     fitted = components(known.context_cells, PCS)
     return MeasuredCondition(
         measured, known.other_controls, known.training_controls, genes, fitted, known.predicted_controls

@@ -30,7 +30,7 @@ Place = Callable[[np.ndarray], np.ndarray]
 
 @dataclass(frozen=True)
 class PredictionRequest:
-    """What is asked of which model; equal questions have equal answers. ``version`` is that of the weights' file."""
+    """A request for predicted cells; equal requests have equal answers. ``version`` is that of the weights' file."""
 
     folder: Path
     version: int
@@ -120,7 +120,7 @@ def predict(question: PredictionRequest, shelf: ModelShelf, place: Place | None,
 
 
 class _PredictionWatch:
-    """Told of every solver step: shows the cells on the map, keeps finished batches, ends a cancelled job."""
+    """Called at every solver step: shows the cells on the map, keeps finished batches, ends a cancelled job."""
 
     def __init__(self, question: PredictionRequest, place: Place | None, context: JobContext) -> None:
         self._question = question

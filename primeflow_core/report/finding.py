@@ -27,7 +27,7 @@ HEADINGS: Mapping[str, str] = MappingProxyType(
 
 
 class LabelRole(StrEnum):
-    """What a label is about; each has the shape and colour that its cells have in figures."""
+    """The role that a label names; each has the shape and colour that its cells have in figures."""
 
     PREDICTED = "predicted"
     TRUTH = "truth"
@@ -109,6 +109,6 @@ class Finding:
 
     @property
     def nbytes(self) -> int:
-        """What keeping it takes, models' descriptions excepted, which are shared."""
+        """The memory that it takes, without the models' descriptions, which are shared."""
         figures = sum(len(drawn.svg) + len(drawn.alt) for drawn in self.figures)
         return figures + sum(table.nbytes for table in self.tables) + len(self.title) + len(self.note)

@@ -17,7 +17,7 @@ def origin_of(
     measured: int,
     measured_in: str = "",
 ) -> Origin:
-    """Of ``predicted`` cells that ``model`` made by ``plan``, and ``measured`` ones. Reads the model's split."""
+    """The origin of ``predicted`` cells of ``model`` by ``plan``, and ``measured`` ones. Reads the model's split."""
     split = model.folder / SPLIT
     digest = sha256_of(split) if split.is_file() else ""
     return Origin(model.manifest, condition, plan, predicted, measured, digest, measured_in)

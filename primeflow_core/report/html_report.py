@@ -50,7 +50,7 @@ def html_report(title: str, findings: Sequence[Finding], made: str, address: str
 
 
 def _key(findings: Sequence[Finding]) -> str:
-    """What the marks mean that the findings have, before the first of them."""
+    """The legend of the marks that the findings use, before the first finding."""
     told = {
         LabelRole.PREDICTED: "PREDICTED by a model",
         LabelRole.TRUTH: "MEASURED in an experiment",
@@ -171,7 +171,7 @@ def _facts(origin: Origin) -> str:
 
 
 def facts(origin: Origin) -> list[tuple[str, str]]:
-    """What is known of an origin, a name and a text each, for people to read."""
+    """The facts of an origin as pairs of name and text, for people to read."""
     manifest, dataset, plan = origin.manifest, origin.dataset, origin.plan
     truth = "SIMULATED cells" if manifest.simulated else "MEASURED cells"
     held_out = "held out of training" if origin.held_out else ""

@@ -38,7 +38,7 @@ class Origin:
 
     @property
     def dataset(self) -> Dataset | None:
-        """The named data set of the training cells; None for a file of somebody's own."""
+        """The named data set of the training cells; None for a user's own file."""
         return next((dataset for dataset in DATASETS if dataset.name == self.manifest.dataset), None)
 
     @property

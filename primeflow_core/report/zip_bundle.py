@@ -19,7 +19,7 @@ _DATE = (1980, 1, 1, 0, 0, 0)
 
 
 def tables_csv(findings: Sequence[Finding]) -> str:
-    """All tables below each other, led by the number and title of the finding and the table's name."""
+    """All tables one below the other, each headed by the number and title of its finding and its own name."""
     frames = []
     for number, finding in enumerate(findings, start=1):
         for table in finding.tables:
@@ -52,7 +52,7 @@ def bundle(title: str, findings: Sequence[Finding], made: str, address: str = ""
 
 
 def provenance_json(findings: Sequence[Finding]) -> str:
-    """Of each finding its title, labels, link, note and where its cells come from; and the versions of the software."""
+    """The title, labels, link, note and origin of each finding, and the versions of the software."""
     told = [
         {
             "title": finding.title,

@@ -98,7 +98,7 @@ def check_address(scheduler: str) -> None:
 
 @contextmanager
 def remote_workers(scheduler: str) -> Iterator["Client"]:
-    """Those of the scheduler at this address. Raises SettingError where it does not answer or they do not match."""
+    """The workers of the scheduler at this address. Raises SettingError if it does not answer or they do not match."""
     with _dask_unheard(), _client_of(scheduler) as client:
         check_versions(client.get_versions(packages=SAME_EVERYWHERE))
         yield client

@@ -72,7 +72,7 @@ def _default(field: "Field[Any]") -> Any:
 
 
 def values(found: FileSchema) -> dict[str, Any]:
-    """What an object says, by key, for the dataclass that its schema was made of."""
+    """The values of an object by key, for the dataclass that its schema was made from."""
     return {name: getattr(found, name) for name in type(found).model_fields}
 
 

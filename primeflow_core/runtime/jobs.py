@@ -60,7 +60,7 @@ class Result(Protocol):
 
 @dataclass(frozen=True)
 class Snapshot:
-    """What a running job shows of itself: a small ``table`` (n, k) float32, and ``done`` of ``total`` units of work.
+    """The visible state of a running job: a small ``table`` (n, k) float32, and ``done`` of ``total`` units of work.
 
     ``seconds_left`` where the job can tell; ``note`` says in words what it is doing.
     """
@@ -100,7 +100,7 @@ class JobStatus:
 
 @dataclass(eq=False)
 class _Job:
-    """What the manager knows of a job; guarded by the manager's lock, ``cancel`` and ``finish`` excepted."""
+    """A job's state in the manager; guarded by the manager's lock, except ``cancel`` and ``finish``."""
 
     id: str
     session: str
@@ -139,7 +139,7 @@ class _Job:
 
 
 class JobContext:
-    """What the work of a job may do; used on the worker's thread only."""
+    """The interface that a job's work uses to report and to notice a cancel; only for the worker's thread."""
 
     def __init__(self, job: _Job, lock: threading.Condition, make_room: Callable[[], None]) -> None:
         self._job = job
@@ -152,11 +152,11 @@ class JobContext:
 
     @property
     def asked_to_finish(self) -> bool:
-        """Whether somebody wants the job to end soon, with what it has as its result."""
+        """Whether the user wants the job to end early, with the result so far."""
         return self._job.finish.is_set()
 
     def checkpoint(self) -> None:
-        """Raises Cancelled when somebody cancelled the job."""
+        """Raises Cancelled if the user cancelled the job."""
         if self.cancelled:
             raise Cancelled
 
@@ -169,7 +169,7 @@ class JobContext:
             self._job.published = time.monotonic()
 
     def keep(self, partial: Result) -> None:
-        """What remains as the result if the job is cancelled or fails later."""
+        """Stores a result that is kept if the job is cancelled or fails later."""
         with self._lock:
             self._job.result = partial
             self._make_room()
@@ -233,7 +233,7 @@ class JobManager:
             return self._described(job)
 
     def find(self, subject: Hashable) -> JobStatus | None:
-        """The newest job about ``subject`` that is done, whoever asked for it."""
+        """The newest finished job about ``subject``, of any session."""
         with self._changed:
             for job_id in reversed(self._ended):
                 job = self._jobs[job_id]
@@ -243,14 +243,14 @@ class JobManager:
             return None
 
     def active(self, subject: Hashable) -> JobStatus | None:
-        """A job about ``subject`` that waits or runs, whoever asked for it."""
+        """A waiting or running job about ``subject``, of any session."""
         with self._changed:
             found = (job for job in self._jobs.values() if job.state.is_active and job.subject == subject)
             job = next(found, None)
             return None if job is None else self._described(job)
 
     def belongs(self, job_id: str, session: str) -> bool:
-        """Whether ``session`` asked for the job."""
+        """Whether ``session`` submitted the job."""
         with self._changed:
             job = self._jobs.get(job_id)
             return job is not None and job.session == session

@@ -29,7 +29,7 @@ def read_text(path: Path) -> str:
 
 
 def read_json(path: Path) -> Any:
-    """As ``parse_json``, of a file. Raises DataError without the name of the file."""
+    """Reads a file as ``parse_json``. Raises DataError, without the name of the file."""
     return parse_json(read_text(path))
 
 
@@ -66,6 +66,6 @@ def _check_numbers(key: str, value: Any) -> None:
 
 
 def shortened(value: Any) -> str:
-    """A value as it stands in a file, cut where it is long."""
+    """A value as written in a file, shortened if it is long."""
     text = json.dumps(value, default=str)
     return text if len(text) <= LONGEST else text[:LONGEST] + "…"

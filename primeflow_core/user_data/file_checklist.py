@@ -246,7 +246,7 @@ class _Reading:
         return chosen, tuple(name for name, covariates in chosen.items() if pooled[covariates] < FEWEST_CONTROLS)
 
     def _stated(self) -> tuple[str, ...]:
-        """What the file says of all its cells alike, such as their line."""
+        """Values that the file gives for all its cells alike, such as their cell line."""
         columns = {name.casefold() for name, _ in self.manifest.vocabulary.covariates} | set(COVARIATE_COLUMNS)
         usual = [column(self.examined.obs, name) for name in self.found.obs_columns if name.casefold() in columns]
         return tuple(found.values[0] for found in usual if len(found.values) == 1)

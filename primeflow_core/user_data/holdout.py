@@ -29,7 +29,7 @@ MOST_CELLS: Mapping[str, int] = {TRAIN: 20_000, VAL: 400, TEST: 2_000}
 
 
 class HoldoutKind(StrEnum):
-    """What is held out."""
+    """The kind of conditions or cells that are held out."""
 
     CONDITIONS = "whole conditions"
     CELLS = "a share of the cells"
@@ -116,7 +116,7 @@ def _held_conditions(cells: Cells, perturbed: Sequence[Condition], draw: np.rand
 
 
 class _Met:
-    """How often conditions name each perturbation, at each dose."""
+    """How many conditions contain each perturbation, at each dose."""
 
     def __init__(self, conditions: Iterator[Condition]) -> None:
         self._doses: dict[str, Counter[float]] = defaultdict(Counter)
@@ -180,5 +180,5 @@ def _thinned(cells: Cells, parts: np.ndarray, draw: np.random.Generator) -> np.n
 
 
 def _even_share(counts: np.ndarray, most: int) -> int:
-    """How many of each may stay so that at most ``most`` do, or one of each."""
+    """How many of each may stay so that at most ``most`` stay in all, or one of each."""
     return max(1, bisect.bisect_right(range(1, int(counts.max()) + 1), most, key=lambda k: np.minimum(counts, k).sum()))

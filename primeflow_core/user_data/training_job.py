@@ -39,7 +39,7 @@ _ABANDONED_AFTER = 24 * 3600.0
 
 @dataclass(frozen=True)
 class TrainingSubject:
-    """What a training is about, for who looks at its job: the data set or file, and the name that was typed."""
+    """The subject of a training, for whoever looks at its job: the data set or file, and the name that was typed."""
 
     dataset: str
     name: str
@@ -96,7 +96,7 @@ class Trained:
 
 
 def train_model(order: TrainingOrder, place: Path, context: JobContext) -> Trained:
-    """The work of a job of the long lane: a new model in ``place``, under a name that nothing there has.
+    """The work of a training job in the long lane: a new model in ``place``, under a name that is free.
 
     Ends within a step of training once it was cancelled, and leaves nothing; asked to finish, it ends the training
     early and goes on to the check. Raises DataError for cells that cannot be trained on or checked with, SettingError
@@ -207,7 +207,7 @@ def _clear_abandoned(working: Path) -> None:
 
 
 def folder_name(name: str) -> str:
-    """What a person typed as the name of a folder and of an address: lower-case letters, digits and hyphens."""
+    """The typed name as the name of a folder and of an address: lower-case letters, digits and hyphens."""
     return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:40].strip("-") or "my-model"
 
 
@@ -225,7 +225,7 @@ def _reserved(place: Path, name: str) -> Path:
 
 
 class _TrainingWatch:
-    """Told of everything that happens: shows it as the job's snapshot, and passes on what the job is asked."""
+    """Called at every event: shows it as the job's snapshot, and passes on what the user asks of the job."""
 
     def __init__(self, context: JobContext, expected_seconds: float) -> None:
         self._context = context

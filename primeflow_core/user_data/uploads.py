@@ -30,7 +30,7 @@ _WRITING = threading.Lock()
 
 @dataclass(frozen=True)
 class BroughtFile:
-    """Where a file lies, the sha256 of its content, and the name that its owner knows it by."""
+    """A user's file: its path, the sha256 of its content, and the name that its owner gave it."""
 
     path: Path
     sha256: str

@@ -35,7 +35,7 @@ HELD_SECONDS = 4 * 3600.0
 
 
 class Purpose(StrEnum):
-    """What somebody's cells are used for."""
+    """How a user's cells are used."""
 
     CONTEXT = "cells you start from"
     TRUTH = "measured truth"
@@ -55,7 +55,7 @@ class Fixes:
 
 @dataclass(frozen=True)
 class Own:
-    """Somebody's cells. ``stands_for``: the model's covariates by context of the file; the others are left out.
+    """A user's cells. ``stands_for``: the model's covariates by context of the file; other contexts are left out.
 
     ``model`` names the folder of the model that they were checked against; ``name`` is the file's, for showing.
     """
@@ -81,7 +81,7 @@ class Own:
 
 @dataclass(frozen=True)
 class Draft:
-    """A file that somebody looks at, with what was said of it so far."""
+    """A file that a user looks at, with the choices made so far."""
 
     brought: BroughtFile
     fixes: Fixes = field(default_factory=Fixes)
@@ -92,7 +92,7 @@ class Draft:
 
 
 class OwnShelf:
-    """Own cells and drafts by an unguessable token, the ones asked for last; any thread may call it.
+    """Users' cells and drafts by an unguessable token, the latest last; any thread may call it.
 
     What nobody asked for during ``held_for`` seconds of ``clock`` is still given, but holds its file no longer: no
     session says when it ends.
@@ -109,7 +109,7 @@ class OwnShelf:
         self._given_up: set[str] = set()
 
     def put(self, kept: Own | Draft, token: str = "") -> str:
-        """Keep it, in place of what ``token`` stands for, and return its token."""
+        """Keep it in place of what ``token`` names, and return its token."""
         token = token or secrets.token_urlsafe(18)
         with self._lock:
             self._kept[token] = (kept, self._clock())
@@ -141,7 +141,7 @@ class OwnShelf:
             self._kept.pop(token, None)
 
     def holds(self, sha256: str) -> bool:
-        """Whether somebody still uses or looks at the file of this content."""
+        """Whether a user still uses or looks at the file with this content."""
         with self._lock:
             return self._holds(sha256)
 
@@ -168,7 +168,7 @@ def read_own(own: Own) -> Cells:
 
 
 def read_trained_on(file: Path, manifest: Manifest) -> Cells:
-    """The cells of somebody's file that a model was trained on, as its training read them. Raises DataError."""
+    """The cells of a user's file that a model was trained on, as its training read them. Raises DataError."""
     repair = Repair(**manifest.provenance.get("reading", {}))
     with speaking_of(file, manifest.dataset):
         cells = read_mended(file, Wishes.exactly(manifest.layout), repair)
@@ -176,7 +176,7 @@ def read_trained_on(file: Path, manifest: Manifest) -> Cells:
 
 
 def aligned(own: Own, manifest: Manifest) -> Cells:
-    """The cells in the genes (N, G), contexts and names of a model; what it does not know is left out.
+    """The cells in the genes (N, G), contexts and names of a model; what the model does not know is left out.
 
     Genes that the file lacks are 0. As cells to start from only the controls are kept. ``sha256`` names the content
     with everything that was chosen. Raises DataError where too few genes or no cells are left.

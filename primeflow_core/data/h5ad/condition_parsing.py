@@ -113,7 +113,7 @@ def _dose(text: str, label: str, layout: Layout) -> float | None:
 
 
 def _checked(conditions: tuple[Condition, ...], condition_of: np.ndarray, layout: Layout) -> list[Problem]:
-    """What is said about the conditions as a whole."""
+    """Problems of the conditions as a whole."""
     if all(condition.is_control for condition in conditions):
         text = f"There is one condition only: all cells are {layout.control!r} in obs column {layout.condition!r}."
         return [error("one-condition", text, "Perturbed cells are needed too; name their column with --condition.")]

@@ -138,7 +138,7 @@ def _present(obs: pd.DataFrame, names: Sequence[str]) -> list[str]:
 
 
 def condition_column(obs: pd.DataFrame, wishes: Wishes, why: dict[str, str]) -> str | None:
-    """The obs column that says which perturbation a cell met; why it was chosen is added to ``why``."""
+    """The obs column that names the perturbation of each cell; the reason for the choice is added to ``why``."""
     if wishes.condition is not None:
         why["condition"] = "named by you"
         return wishes.condition

@@ -28,7 +28,7 @@ from primeflow_core.errors import DataError
 
 @dataclass(frozen=True)
 class Inspection:
-    """What a file is, as far as it could be told; without a condition and a control ``layout`` is None."""
+    """A description of a file, as far as it could be read; without a condition and a control ``layout`` is None."""
 
     source: str
     size: int
@@ -73,7 +73,7 @@ def inspect(
 
 
 def examine(path: Path, wishes: Wishes, repair: Repair) -> "Examined":
-    """As ``inspect``, with the tables it looked at; ``read_mended`` reads the cells so described."""
+    """Like ``inspect``, with the tables it read; ``read_mended`` reads the cells that it describes."""
     with storage.opened(path) as file:
         return _examined(file, path, wishes, repair)
 

@@ -12,7 +12,7 @@ SEPARATORS = ("+", "_", "&", ";", "|", ",")
 
 @dataclass(frozen=True)
 class _Joined:
-    """How the labels look when a separator is believed: combinations, and what share of their parts is known."""
+    """The labels if a separator is assumed: combinations, and the share of their parts that are known."""
 
     combinations: int
     parts: int

@@ -156,7 +156,7 @@ def unpacked_bytes(file: h5py.File) -> int:
 
 
 def _element(file: h5py.File, name: str, path: Path) -> Any:
-    """One element by AnnData's own reader; whatever else fails in there means that the file is damaged."""
+    """One element, read by AnnData's own reader; any failure in it means that the file is damaged."""
     try:
         return read_elem(file[name])
     except (IORegistryError, NotImplementedError) as error:

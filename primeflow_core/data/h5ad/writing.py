@@ -68,7 +68,7 @@ def is_simulated(path: Path) -> bool:
 
 
 def read_provenance(path: Path) -> dict[str, Any]:
-    """What ``write_cells`` stored; empty where the file has none."""
+    """The provenance that ``write_cells`` stored; empty if the file has none."""
     with storage.opened(path) as file:
         stored = file.get(f"uns/{PROVENANCE}")
         text = stored[()] if isinstance(stored, h5py.Dataset) and stored.shape == () else b"{}"
