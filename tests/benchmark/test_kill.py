@@ -137,7 +137,9 @@ def test_killed_and_run_again_equals_never_killed(place, whole, started, tmp_pat
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("more", [HERE, WORKERS], ids=["here", "workers"])
+@pytest.mark.parametrize(
+    "more", [pytest.param(HERE, id="here"), pytest.param(WORKERS, id="workers", marks=pytest.mark.long)]
+)
 def test_ctrl_c_ends_it_quickly_and_quietly(place, started, tmp_path, more):
     out = tmp_path / "out"
     process = started(place, out, *more, steps=200_000)

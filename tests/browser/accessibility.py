@@ -25,7 +25,7 @@ STANDS_STILL = """([scheme, still]) => {
 }"""
 SCHEME = "matchMedia('(prefers-color-scheme: dark)').matches ? 'dark' : 'light'"
 FITS = "document.documentElement.scrollWidth <= window.innerWidth"
-LOOKS = ((1280, "light"), (1280, "dark"), (800, "dark"))
+LOOKS = ((1280, "light"), (800, "dark"))
 # Streamlit's tables scroll sideways in a narrow window. Browsers let the keyboard scroll them; axe asks for a tabindex
 # all the same, which is not ours to set.
 SCROLLS = "scrollable-region-focusable"

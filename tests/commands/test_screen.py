@@ -562,7 +562,7 @@ def _but_for_times(said):
     return [line.split(" about ")[0] for line in said.splitlines()]
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_pairs_of_real_cells_are_ranked_on_workers_as_here(mirror, tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("PRIMEFLOW_MIRROR", str(mirror))
     monkeypatch.setenv("PRIMEFLOW_CACHE", str(tmp_path / "cache"))
