@@ -1,4 +1,4 @@
-"""Processes that can be killed, forked from one parent that has everything imported.
+"""Processes forked from one parent that has the libraries imported: killed in tests, or servers of the app.
 
 A fresh interpreter spends seconds on importing torch before it does anything that a test looks at. The parent (of the
 standard library's ``forkserver``) imports it once for each pytest process; it has one thread, and never computes, so a
@@ -22,12 +22,12 @@ from tempfile import TemporaryDirectory
 import dask
 import pytest
 
-IMPORTED = (
-    "torch", "anndata", "pandas", "sklearn.neighbors", "pyarrow.parquet", "distributed", "primeflow_core.__main__",
-    "primeflow_core.commands.benchmark", "primeflow_core.commands.model", "primeflow_core.commands.tune",
-    "primeflow_core.benchmark.outcome", "primeflow_core.benchmark.run", "primeflow_core.screening.worker_context",
-    "primeflow_core.training.run", "primeflow_core.training.tuning.run", "primeflow_core.training.tuning.validation",
+LIBRARIES = (
+    "torch", "anndata", "pandas", "sklearn.neighbors", "pyarrow.parquet", "distributed", "streamlit.web.cli",
+    "streamlit.web.bootstrap", "scanpy", "altair", "plotly",
 )  # fmt: skip
+"""Of commands and of the app: a process has one such parent, whatever asks for it first. Each fork imports the
+product's own modules itself."""
 PATIENCE = 240.0
 """Seconds that a test waits for what takes a few of them on an idle machine."""
 
@@ -84,12 +84,12 @@ class Forked:
             time.sleep(0.002)
 
 
-def _parent() -> ForkServerContext:
+def parent() -> ForkServerContext:
     """How to start processes from the parent, which runs."""
     if sys.platform == "win32":
         pytest.skip("Windows cannot fork, and starting each process anew would take minutes")
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(list(IMPORTED))
+    context.set_forkserver_preload(list(LIBRARIES))
     with pytest.MonkeyPatch.context() as patch:
         # Sums hang on the number of threads, and two of them on two busy cores wait for each other.
         for library in ("OMP", "OPENBLAS"):
@@ -101,7 +101,7 @@ def _parent() -> ForkServerContext:
 @contextlib.contextmanager
 def forked_workers() -> Iterator[None]:
     """Dask workers started in here come from the same parent, so that they cost no seconds each."""
-    _parent()
+    parent()
     with dask.config.set({"distributed.worker.multiprocessing-method": "forkserver"}):
         yield
 
@@ -111,7 +111,7 @@ def forking() -> Iterator[Callable[..., Forked]]:
     """A function that starts ``target(*arguments)`` in a process; all of them are ended at the end."""
     if sys.platform == "win32":
         pytest.skip("Windows cannot fork, and starting each process anew would take minutes")
-    context = _parent()
+    context = parent()
     started: list[Forked] = []
     with TemporaryDirectory() as place:
 
@@ -135,7 +135,7 @@ def _run(
     folder: Path, environment: Mapping[str, str], target: Callable[..., object], arguments: tuple[object, ...]
 ) -> None:
     os.setsid()
-    if absent := [name for name in IMPORTED if name not in sys.modules]:
+    if absent := [name for name in LIBRARIES if name not in sys.modules]:
         raise ImportError(f"the parent has not imported {absent}")
     (folder / "leads").touch()
     for stream in (1, 2):

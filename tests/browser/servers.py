@@ -4,7 +4,6 @@ Most are forked from one parent that has imported the libraries, because importi
 The app's own modules are imported by each server itself, as on a fresh start.
 """
 
-import multiprocessing
 import os
 import runpy
 import socket
@@ -17,12 +16,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.forked import parent
+
 ROOT = Path(__file__).resolve().parents[2]
-LIBRARIES = ["streamlit.web.cli", "streamlit.web.bootstrap", "torch", "anndata", "scanpy", "altair", "plotly"]
 STARTS_WITHIN = 240
 STOPS_WITHIN = 60
-FORKED = multiprocessing.get_context("forkserver")
-FORKED.set_forkserver_preload(LIBRARIES)
 
 
 @dataclass
@@ -53,7 +51,7 @@ def serving(log: Path, environment: Mapping[str, str]) -> Iterator[Server]:
 def fork(log: Path, environment: Mapping[str, str]) -> Server:
     """Start a server from the parent that has the libraries."""
     port = free_port()
-    process = FORKED.Process(target=_serve, args=(port, log, os.environ | environment))
+    process = parent().Process(target=_serve, args=(port, log, os.environ | environment))
     process.start()
     assert process.pid is not None
 
