@@ -10,7 +10,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import h5py
 import numpy as np
 import pandas as pd
 
@@ -21,6 +20,7 @@ from primeflow_core.data.h5ad.fixes import Repair
 from primeflow_core.data.h5ad.issues import Problem, Severity, error
 from primeflow_core.data.h5ad.obs_columns import Wishes, find_layout
 from primeflow_core.data.h5ad.scale import Scale, _scale, log_normalised
+from primeflow_core.data.h5ad.survey import Survey, survey
 from primeflow_core.data.h5ad.writing import sha256_of
 from primeflow_core.data.layout import Layout
 from primeflow_core.errors import DataError
@@ -74,8 +74,7 @@ def inspect(
 
 def examine(path: Path, wishes: Wishes, repair: Repair) -> "Examined":
     """Like ``inspect``, with the tables it read; ``read_mended`` reads the cells that it describes."""
-    with storage.opened(path) as file:
-        return _examined(file, path, wishes, repair)
+    return examined(survey(path), wishes, repair)
 
 
 def read_cells(
@@ -100,21 +99,21 @@ def read_cells_as(path: Path, layout: Layout, *, normalise: bool = False) -> Cel
 
 def read_mended(path: Path, wishes: Wishes, repair: Repair) -> Cells:
     """The cells of a file, with fixes applied while it is read. Raises DataError as ``read_cells``."""
+    found = examine(path, wishes, repair)
+    for problem in found.inspection.problems:
+        if problem.severity is Severity.ERROR:
+            raise DataError(f"{path.name}: {problem}")
     with storage.opened(path) as file:
-        examined = _examined(file, path, wishes, repair)
-        for problem in examined.inspection.problems:
-            if problem.severity is Severity.ERROR:
-                raise DataError(f"{path.name}: {problem}")
         values = storage.read_values(file, path)
     if repair.normalise:
         values = log_normalised(values)
-    if len(examined.genes) < values.shape[1]:
-        values = values[:, examined.columns]
-    table, layout = examined.table, examined.inspection.layout
+    if len(found.genes) < values.shape[1]:
+        values = values[:, found.columns]
+    table, layout = found.table, found.inspection.layout
     if table is None or layout is None:
         raise DataError(f"{path.name}: the condition of the cells is not known. Name the column with --condition.")
     return Cells(
-        values, examined.genes, examined.names, table.conditions, table.condition_of, table.kinds,
+        values, found.genes, found.names, table.conditions, table.condition_of, table.kinds,
         layout, path.name, sha256_of(path), table.labels, table.label_order,
     )  # fmt: skip
 
@@ -132,19 +131,12 @@ class Examined:
     var: pd.DataFrame
 
 
-def _examined(file: h5py.File, path: Path, wishes: Wishes, repair: Repair) -> Examined:
-    cells, genes = storage.shape(file, path)
-    obs, var = storage.read_table(file, "obs", path), storage.read_table(file, "var", path)
-    if (len(obs), len(var)) != (cells, genes):
-        raise DataError(
-            f"{path.name} is damaged: X is {cells} × {genes}, but obs has {len(obs)} rows and var {len(var)}. "
-            "Write it again from where it came."
-        )
-    if not cells or not genes:
-        raise DataError(f"{path.name} is empty: {cells} cells, {genes} genes. Check the filter that made it.")
-    obs, names = repair.obs(obs), repair.gene_names(var)
+def examined(surveyed: Survey, wishes: Wishes, repair: Repair) -> Examined:
+    """Work out how a surveyed file is read, and what is wrong with it."""
+    cells, genes = surveyed.shape
+    obs, names = repair.obs(surveyed.obs), repair.gene_names(surveyed.var)
     found = find_layout(obs, repair.wishes(wishes))
-    values = storage.value_range(file, path)
+    values = surveyed.values
     scale = _scale(values)
     problems = [*found.problems, *([] if repair.distinct else _repeated(obs.index, names))]
     problems += _value_problems(values, scale, repair.normalise, obs.index, names)
@@ -152,13 +144,13 @@ def _examined(file: h5py.File, path: Path, wishes: Wishes, repair: Repair) -> Ex
     problems = [problem for problem in problems if problem.code not in repair.accepted]
     problems.sort(key=lambda problem: list(Severity).index(problem.severity))
     inspection = Inspection(
-        source=path.name, size=path.stat().st_size, cells=cells, genes=genes,
+        source=surveyed.source, size=surveyed.size, cells=cells, genes=genes,
         obs_columns=tuple(str(name) for name in obs.columns), layout=found.layout, why=found.why,
         scale=scale, lowest=values.lowest, highest=values.highest, zeros=1 - values.nonzero / (cells * genes),
         problems=tuple(problems), **_condition_facts(table),
     )  # fmt: skip
     columns = repair.columns(names)
-    return Examined(inspection, tuple(names[columns]), columns, obs.index.to_numpy(dtype=str), table, obs, var)
+    return Examined(inspection, tuple(names[columns]), columns, obs.index.to_numpy(dtype=str), table, obs, surveyed.var)
 
 
 def _condition_facts(table: ConditionTable | None) -> dict[str, Any]:

@@ -22,6 +22,7 @@ from anndata.io import read_elem
 from primeflow_core.errors import DataError
 
 BLOCK = 4_000_000
+X = "X"
 _SIGNATURES = (
     (b"\x1f\x8b", "a gzip"),
     (b"PK\x03\x04", "a zip or a spreadsheet"),
