@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from primeflow_core.commands.arguments.benchmark import EVERY
 from primeflow_core.commands.benchmark_progress import TrainingsLine
-from primeflow_core.commands.reading import DataFile, data_file, read_given, reading_options
+from primeflow_core.commands.reading import DataFile, chosen_reading, data_file, read_given
 from primeflow_core.commands.terminal import as_typed, note, say
 from primeflow_core.errors import SettingError
 from primeflow_core.runtime.atomic_files import check_can_write
@@ -72,8 +72,8 @@ def _grid(given: argparse.Namespace, file: DataFile) -> "Grid":
         raise SettingError(f"--guidance {given.guidance!r} must be numbers joined by commas, such as 1,3,5.") from error
     seeds = tuple(range(given.first_seed, given.first_seed + given.seeds))
     split = hashlib.sha256(given.split.read_bytes()).hexdigest()
-    reading = {**reading_options(given), "normalise": given.normalise or None, "unlisted": given.unlisted}
-    said = {name: value for name, value in reading.items() if value is not None}
+    unlisted = {} if given.unlisted is None else {"unlisted": given.unlisted}
+    said = {**chosen_reading(file, given, given.split), **unlisted}
     return Grid(_recipes(given), seeds, weights, given.cells, sha256_of(file.path), split, given.part, said)
 
 
@@ -93,9 +93,9 @@ def read_source(given: argparse.Namespace) -> "Source":
     from primeflow_core.training.run import Source
 
     file = data_file(given.data)
-    cells = read_given(file, given)
+    cells = read_given(file, given, given.split)
     split = read_split(given.split, cells, unlisted=given.unlisted)
-    return Source(cells, split, file.name, file.simulated, {"normalise": given.normalise})
+    return Source(cells, split, file.name, file.simulated)
 
 
 def _run(given: argparse.Namespace, file: DataFile, store: "BenchmarkStore") -> dict[str, str]:
@@ -124,7 +124,7 @@ def _run(given: argparse.Namespace, file: DataFile, store: "BenchmarkStore") -> 
 def _show(given: argparse.Namespace, store: "BenchmarkStore", file: DataFile, failed: Mapping[str, str]) -> None:
     from primeflow_core.benchmark.outcome import outcome
 
-    found = outcome(_about(given, store, file, failed), [store], read_given(file, given))
+    found = outcome(_about(given, store, file, failed), [store], read_given(file, given, given.split))
     found.write(store.folder)
     say(found.text)
     for name, conditions in store.refused().items():

@@ -3,15 +3,17 @@
 import argparse
 import json
 from collections import Counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from primeflow_core.commands.reading import covariate_values, data_file, read_given, reading_options
-from primeflow_core.commands.terminal import ProgressLine, say
+from primeflow_core.commands.reading import covariate_values, data_file, read_given, reading_choice
+from primeflow_core.commands.terminal import ProgressLine, as_typed, say
 from primeflow_core.data import datasets
 from primeflow_core.data.cells import Cells
 from primeflow_core.data.conditions import Condition, parse_perturbations
-from primeflow_core.data.h5ad.obs_columns import Problem, Severity
-from primeflow_core.data.h5ad.reading import Inspection, inspect
+from primeflow_core.data.h5ad.issues import Severity
+from primeflow_core.data.h5ad.reading import Examined, examine
+from primeflow_core.data.reading import Reading
+from primeflow_core.data.split_record import SplitRecord
 from primeflow_core.errors import DataError, DownloadError, SettingError
 from primeflow_core.runtime.atomic_files import check_can_write, write_with
 
@@ -65,21 +67,25 @@ def fetch_command(given: argparse.Namespace) -> None:
 
 def check_command(given: argparse.Namespace) -> None:
     file = data_file(given.data)
-    found = inspect(file.path, **reading_options(given), normalise=given.normalise)
+    choice = reading_choice(file, given)
+    examined = examine(file.path, choice.wishes, choice.repair)
+    found = examined.inspection
     if given.json:
-        say(json.dumps(found.to_json(), indent=1, default=str))
+        say(json.dumps(_plain(examined), indent=1, default=str))
     else:
-        _show(found)
-    if errors := _in_the_way(found):
+        _show(examined)
+    errors = [problem for problem in found.problems if problem.severity is Severity.ERROR]
+    if errors:
         raise DataError(f"{found.source}: {errors[0]}")
 
 
-def _in_the_way(found: Inspection) -> list[Problem]:
-    """Errors but for counts, which every command normalises on request."""
-    return [problem for problem in found.problems if problem.severity is Severity.ERROR and problem.code != "counts"]
+def _plain(examined: Examined) -> dict[str, Any]:
+    reading = examined.reading
+    return {**examined.inspection.to_json(), "reading": None if reading is None else reading.to_json()}
 
 
-def _show(found: Inspection) -> None:
+def _show(examined: Examined) -> None:
+    found = examined.inspection
     say(f"{found.source}: {found.cells:,} cells, {found.genes:,} genes, {found.zeros:.0%} zeros, {found.scale}")
     if found.layout is not None:
         layout = found.layout
@@ -93,6 +99,8 @@ def _show(found: Inspection) -> None:
             "dose": layout.dose or "none",
             "kind": layout.kind or "none",
         }
+        if examined.reading is not None:
+            chosen["values"] = _values(examined.reading)
         for name, text in chosen.items():
             reason = found.why.get(name, "")
             say(f"  {name:11} {text}" + (f"  [{reason}]" if reason else ""))
@@ -100,8 +108,13 @@ def _show(found: Inspection) -> None:
             say(f"  {'contexts':11} {', '.join(found.contexts)}")
     for problem in found.problems:
         say(f"  {problem.severity.upper()}: {problem}")
-    ready = "ready to train and evaluate on" if found.ready else "ready with --normalise"
-    say(f"  {'not ready' if _in_the_way(found) else ready}")
+    say(f"  {'ready to train and evaluate on' if found.ready else 'not ready'}")
+
+
+def _values(reading: Reading) -> str:
+    repair = reading.repair
+    done = ", brought to the log scale (log1p at the median total)" if repair.normalise else ""
+    return f"{repair.matrix}, {reading.scale}{done}"
 
 
 def split_command(given: argparse.Namespace) -> None:
@@ -110,9 +123,11 @@ def split_command(given: argparse.Namespace) -> None:
     if given.out.suffix not in (".csv", ".gz"):
         raise SettingError(f"--out {given.out} must end in .csv or .csv.gz.")
     check_can_write(given.out)
-    cells = read_given(data_file(given.data), given)
+    file = data_file(given.data)
+    cells = read_given(file, given)
     split = _split(cells, given)
     split.write(given.out)
+    SplitRecord(file.name, cells.sha256, cells.reading, as_typed()).write(given.out)
     counts = Counter(split.parts.tolist())
     say(f"{given.out}: " + ", ".join(f"{counts[part]:,} {part}" for part in ("train", "val", "test")))
     for entry in held_out(cells, split):

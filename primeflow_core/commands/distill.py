@@ -2,7 +2,7 @@
 
 import argparse
 
-from primeflow_core.commands.reading import data_file, read_given
+from primeflow_core.commands.reading import training_cells
 from primeflow_core.commands.terminal import ProgressLine, as_typed, say
 from primeflow_core.errors import SettingError
 from primeflow_core.models import checkpoint
@@ -17,7 +17,7 @@ def distill_command(given: argparse.Namespace) -> None:
         raise SettingError("--seed must be 0 or more.")
     settings = [*given.set, *([f"steps={given.steps}"] if given.steps is not None else [])]
     config = assigned(DistillationConfig(), settings)
-    cells = read_given(data_file(given.data), given)
+    cells = training_cells(given, checkpoint.read_manifest(given.model))
     bars: dict[str, ProgressLine] = {}
 
     def on_step(what: str, done: int, of: int) -> None:

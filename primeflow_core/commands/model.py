@@ -4,7 +4,7 @@ import argparse
 import math
 from typing import TYPE_CHECKING
 
-from primeflow_core.commands.reading import covariate_values, data_file, read_given
+from primeflow_core.commands.reading import covariate_values, data_file, read_given, training_cells
 from primeflow_core.commands.sampling_options import plan_of
 from primeflow_core.commands.terminal import (
     ProgressLine,
@@ -38,9 +38,9 @@ def train_command(given: argparse.Namespace) -> None:
     settings = [*given.set, *([f"steps={given.steps}"] if given.steps is not None else [])]
     recipe = adjusted(recipe_given(given.recipe), settings)
     file = data_file(given.data)
-    cells = read_given(file, given)
+    cells = read_given(file, given, given.split)
     split = read_split(given.split, cells, unlisted=given.unlisted)
-    source = Source(cells, split, file.name, file.simulated, {"normalise": given.normalise})
+    source = Source(cells, split, file.name, file.simulated)
     trainer = prepare(
         source, recipe, given.out, seed=given.seed, device=given.device, resume=given.resume, command=as_typed()
     )
@@ -116,7 +116,7 @@ def _condition(given: argparse.Namespace, manifest: checkpoint.Manifest) -> Cond
 def card_command(given: argparse.Namespace) -> None:
     from primeflow_core.model_store.model_card import write_card
 
-    cells = read_given(data_file(given.data), given)
+    cells = training_cells(given, checkpoint.read_manifest(given.model))
     summary = write_card(
         given.model,
         cells,

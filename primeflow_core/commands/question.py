@@ -1,140 +1,180 @@
-"""The input of `evaluate`: which cells of which files are scored, by which columns, in which part of a split."""
+"""The input of `evaluate`: which cells of which files are scored, how each is read, in which part of a split."""
 
 import argparse
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
-from primeflow_core.commands.reading import covariate_columns, data_file
+from primeflow_core.commands.prediction_reading import (
+    Prediction,
+    common_covariates,
+    opened_prediction,
+    read_prediction,
+    shared_covariates,
+)
+from primeflow_core.commands.reading import DataFile, data_file, reading_choice
 from primeflow_core.commands.terminal import note
+from primeflow_core.data import known_files
 from primeflow_core.data.cells import Cells
-from primeflow_core.data.h5ad import storage
-from primeflow_core.data.h5ad.reading import inspect, read_cells_as
+from primeflow_core.data.conditions import Condition
+from primeflow_core.data.h5ad.reading import examine, values_of
+from primeflow_core.data.h5ad.scale import Scale
+from primeflow_core.data.h5ad.writing import sha256_of
 from primeflow_core.data.layout import Layout
+from primeflow_core.data.reading import Reading
 from primeflow_core.data.splits import LEFT_OUT, TEST, TRAIN, Split, listed_parts, read_split
 from primeflow_core.errors import DataError, SettingError
-from primeflow_core.evaluation.labelled import LabelledCells, read_labelled
+from primeflow_core.evaluation.labelled import group_of, labelled
 from primeflow_core.evaluation.metrics.registry import metric_names
 from primeflow_core.evaluation.pair import Pair, paired
 
 RESERVED = ("condition", "baseline", "side", "cells")
+Floor = dict[tuple[str, ...], np.ndarray]
 
 
 @dataclass(frozen=True)
 class EvaluationInput:
-    """``pair`` is scored; ``floor``: of each covariate group controls outside the reference, None without a split."""
+    """``pair`` is scored; ``truth`` holds all measured cells; ``floor``: of each covariate group controls outside the
+    reference, None without a split."""
 
     pair: Pair
-    truth_path: Path
-    layout: Layout
+    truth: Cells
     part: str
-    floor: dict[tuple[str, ...], np.ndarray] | None
+    floor: Floor | None
     split_path: Path | None
 
+    @property
+    def layout(self) -> Layout:
+        return self.truth.layout
+
     def training(self) -> tuple[Cells, Split]:
-        """The cells of the truth with the split. Raises DataError where they are not log-normalised."""
+        """The cells of the truth with the split."""
         if self.split_path is None:
             raise SettingError("This needs --split, which says what the training cells are.")
-        cells = read_cells_as(self.truth_path, self.layout)
-        return cells, read_split(self.split_path, cells, unlisted="leave-out")
+        return self.truth, read_split(self.split_path, self.truth, unlisted="leave-out")
 
 
 def question(given: argparse.Namespace) -> EvaluationInput:
-    """Read both files as the options say, and say on standard error what was chosen and what looks wrong."""
-    truth_path = data_file(given.truth).path
-    layout = _layout(given, truth_path)
-    _check_prediction_columns(given.prediction, layout)
-    files = [
-        read_labelled(path, layout.condition, layout.covariates, layout.dose) for path in (given.prediction, truth_path)
-    ]
-    prediction, truth = files
-    note(_described(layout))
-    for cells in files:
-        _warn_of_scale(cells)
+    """Read both files, and say on standard error how, and what looks wrong."""
+    told = argparse.Namespace(**{**vars(given), "condition": given.condition_column, "kind": None})
+    opened = opened_prediction(given.prediction)
+    truth = _truth(told, data_file(given.truth), opened)
+    _check_names(truth)
+    prediction = read_prediction(opened, told, truth)
+    for cells in (truth, prediction):
+        note(f"{cells.source}: {_described(cells)}")
+    columns = common_covariates(truth, prediction, told)
+    truth, prediction = truth.within(columns), prediction.within(columns)
     part = given.part or TEST
-    reference, floor = (truth, None) if given.split is None else _part(truth, given.split, part, layout)
-    pair = paired(prediction, reference, layout.covariates, layout.control, layout.separator)
-    return EvaluationInput(pair, truth_path, layout, part, floor, given.split)
+    reference, floor = (truth, None) if given.split is None else _part(truth, given.split, part)
+    pair = paired(labelled(prediction), labelled(reference), columns, truth.layout.control, truth.layout.separator)
+    return EvaluationInput(pair, truth, part, floor, given.split)
 
 
-def _layout(given: argparse.Namespace, truth: Path) -> Layout:
-    """What the user said, completed by what the truth looks like."""
-    found = inspect(
-        truth,
-        condition=given.condition_column,
-        covariates=covariate_columns(given.covariates),
-        control=given.control,
-        separator=given.separator,
-        dose=given.dose,
-    )
-    if found.layout is None:
-        raise DataError(f"{found.source}: {found.problems[0]} (--condition-column, --covariates, --control say it)")
-    taken = [column for column in found.layout.covariates if column in (*RESERVED, *metric_names())]
+def _truth(told: argparse.Namespace, file: DataFile, prediction: Prediction) -> Cells:
+    """The measured cells: as the options say, as the model of the prediction read them, or as is found."""
+    trained = prediction.trained_reading
+    same_file = trained is not None and prediction.provenance.get("data_sha256") == sha256_of(file.path)
+    choice = reading_choice(file, told, told.split, trained if same_file else None)
+    found = examine(file.path, choice.wishes, choice.repair)
+    wishes, repair = choice.wishes, choice.repair
+    if told.normalise is None and not same_file and file.dataset is None and _holds_counts(found.reading):
+        repair = replace(repair, normalise=True, total=_total(file, trained))
+    if told.covariates is None and found.reading is not None:
+        wishes = replace(wishes, covariates=shared_covariates(prediction, found.obs, found.reading.layout))
+    if (wishes, repair) != (choice.wishes, choice.repair):
+        found = examine(file.path, wishes, repair)
+    cells = values_of(file.path, found)
+    known_files.remember(file.path, cells.sha256)
+    return cells
+
+
+def _holds_counts(reading: Reading | None) -> bool:
+    return reading is not None and reading.scale == Scale.COUNTS
+
+
+def _total(file: DataFile, trained: Reading | None) -> float:
+    """The total at which the model of the prediction saw counts. Raises DataError where that is not known."""
+    total = None if trained is None else trained.repair.total
+    if total is None:
+        raise DataError(
+            f"{file.name} holds counts and the prediction does not say how counts were brought to its scale. Pass "
+            "--normalise if it was log1p at the median total of the cells of this file, or give log-normalised values."
+        )
+    note(f"{file.name} holds counts: read as the prediction's model read its own, log1p at a total of {total:,.6g}.")
+    return total
+
+
+def _check_names(truth: Cells) -> None:
+    taken = [column for column in truth.layout.covariates if column in (*RESERVED, *metric_names())]
     if taken:
         raise DataError(
-            f"{found.source}: the covariate column {taken[0]!r} is called like a column of the result. "
+            f"{truth.source}: the covariate column {taken[0]!r} is called like a column of the result. "
             "Rename it in both files."
         )
-    return found.layout
 
 
-def _check_prediction_columns(prediction: Path, layout: Layout) -> None:
-    """Leaving a covariate out in silence would throw the contexts together."""
-    with storage.opened(prediction) as file:
-        columns = [str(column) for column in storage.read_table(file, "obs", prediction).columns]
-    missing = [column for column in layout.covariates if column not in columns]
-    if missing:
-        raise DataError(
-            f"{prediction.name} has no obs column {missing[0]!r}, which the truth has as a covariate. Add it, or name "
-            "the covariates to score within: --covariates COLUMN[,COLUMN], an empty text for none."
-        )
-
-
-def _described(layout: Layout) -> str:
+def _described(cells: Cells) -> str:
+    layout = cells.layout
+    covariates = ", ".join(map(repr, layout.covariates)) or "none"
     return (
-        f"columns: condition {layout.condition!r}, covariates {', '.join(map(repr, layout.covariates)) or 'none'}, "
+        f"columns: condition {layout.condition!r}, covariates {covariates}, "
         f"dose {repr(layout.dose) if layout.dose else 'none'}; control {layout.control!r}, "
         f"separator {repr(layout.separator) if layout.separator else 'none'}"
     )
 
 
-def _warn_of_scale(cells: LabelledCells) -> None:
-    looks = cells.scale()
-    if looks is not None:
-        note(f"{cells.source}: X looks like {looks}. The metrics are meant for log-normalised values.")
-
-
-def _part(
-    truth: LabelledCells, path: Path, part: str, layout: Layout
-) -> tuple[LabelledCells, dict[tuple[str, ...], np.ndarray]]:
+def _part(truth: Cells, path: Path, part: str) -> tuple[Cells, Floor]:
     """The reference, and controls for the floor: those of training, or those of the rest where training is scored."""
-    part_of = listed_parts(path)
-    parts = np.array([part_of.get(name, LEFT_OUT) for name in truth.names.tolist()])
-    rows, is_control = np.flatnonzero(parts == part), truth.labels == layout.control
+    parts = _parts(truth, path)
+    rows = np.flatnonzero(parts == part)
+    is_control = np.array([condition.is_control for condition in truth.conditions])[truth.condition_of]
     if not len(rows):
         raise DataError(f"{path.name} puts no cell of {truth.source} into {part}. Use the split of this file.")
     if not is_control[rows].any():
         raise DataError(
-            f"{path.name} puts no control cell ({layout.control!r}) of {truth.source} into {part}; effects are "
-            "measured from them. Put some there."
+            f"{path.name} puts none of the {is_control.sum():,} control cells of {truth.source} "
+            f"({truth.layout.control!r}) into {part}; effects are measured from them. Put some there."
         )
     _warn_of_leaks(truth, rows, np.flatnonzero((parts == TRAIN) & ~is_control), part)
     outside = parts == TRAIN if part != TRAIN else ~np.isin(parts, (TRAIN, LEFT_OUT))
-    floor: dict[tuple[str, ...], list[int]] = {group: [] for group in set(truth.groups)}
-    for i in np.flatnonzero(is_control & outside).tolist():
-        floor[truth.groups[i]].append(i)
-    return truth.subset(rows), {group: truth.values[found].toarray() for group, found in floor.items()}
+    floor: Floor = {group_of(condition): np.zeros((0, len(truth.genes)), np.float32) for condition in truth.conditions}
+    for i in np.unique(truth.condition_of[is_control & outside]).tolist():
+        floor[group_of(truth.conditions[i])] = truth.dense(np.flatnonzero((truth.condition_of == i) & outside))
+    return truth.subset(rows), floor
 
 
-def _warn_of_leaks(truth: LabelledCells, rows: np.ndarray, trained_on: np.ndarray, part: str) -> None:
-    doses = [""] * len(truth.labels) if truth.doses is None else truth.doses.tolist()
+def _parts(truth: Cells, path: Path) -> np.ndarray:
+    """(N,) the part of each cell. Raises DataError where the names do not belong together."""
+    part_of = listed_parts(path)
+    names = truth.names.tolist()
+    matched = sum(name in part_of for name in names)
+    unknown = next((name for name in part_of if name not in set(names)), None) if matched < len(part_of) else None
+    unlisted = next((name for name in names if name not in part_of), None)
+    counts = (
+        f"{matched:,} names are in {path.name} ({len(part_of):,} names) and in {truth.source} ({len(names):,} cells)"
+    )
+    if not matched or (unknown is not None and unlisted is not None):
+        raise DataError(
+            f"{counts}; {path.name} also names {unknown!r} and {truth.source} also has {unlisted!r}. Use the split of "
+            "this file, with the names as they are in it."
+        )
+    if unknown is not None or unlisted is not None:
+        note(f"{counts}. Cells that only one of them has are not scored.")
+    return np.array([part_of.get(name, LEFT_OUT) for name in names])
 
-    def conditions(index: np.ndarray) -> dict[tuple[str, ...], None]:
-        return dict.fromkeys((str(truth.labels[i]), *truth.groups[i], doses[i]) for i in index.tolist())
 
-    trained = conditions(trained_on)
-    leaks = [" · ".join(filter(None, condition)) for condition in conditions(rows) if condition in trained]
+def _warn_of_leaks(truth: Cells, rows: np.ndarray, trained_on: np.ndarray, part: str) -> None:
+    def conditions(index: np.ndarray) -> list[Condition]:
+        return [truth.conditions[i] for i in dict.fromkeys(truth.condition_of[index].tolist())]
+
+    trained = set(conditions(trained_on))
+    leaks = [_named(condition) for condition in conditions(rows) if condition in trained]
     if leaks and part != TRAIN:
         some = ", ".join(leaks[:8])
         note(f"{len(leaks)} conditions of {part} have training cells too, so they are not held out: {some}")
+
+
+def _named(condition: Condition) -> str:
+    return " · ".join(filter(None, (condition.label, condition.context)))

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from primeflow_core.commands.reading import covariate_values, data_file, read_given
+from primeflow_core.commands.reading import covariate_values, found_training_file, training_cells
 from primeflow_core.commands.sampling_options import plan_of
 from primeflow_core.commands.terminal import note
 from primeflow_core.data.cells import Cells
@@ -30,7 +30,7 @@ from primeflow_core.screening.candidates import (
 from primeflow_core.screening.goal import Goal
 from primeflow_core.screening.goals.record import GoalRecord, Need
 from primeflow_core.screening.goals.registry import goal_record
-from primeflow_core.screening.screen_request import Request, cells_of
+from primeflow_core.screening.screen_request import Request
 from primeflow_core.screening.target_file import read_target
 from primeflow_core.wording import counted
 
@@ -206,18 +206,13 @@ def _genes(text: str | None, genes: Sequence[str]) -> tuple[str, ...]:
 
 
 def _measured_cells(given: argparse.Namespace, manifest: Manifest) -> Cells | None:
-    if given.data is None:
-        cells = cells_of(manifest)
-        if cells is None:
-            note(
-                f"The measured cells of {manifest.dataset} are not on this machine: changes are measured from "
-                "predicted control cells, and we cannot say how far to trust the ranking. --data names their file."
-            )
-        return cells
-    cells = read_given(data_file(given.data), given)
-    if cells.sha256 != manifest.data_sha256:
-        raise DataError(f"{cells.source} is not the file that {manifest.name} was trained on ({manifest.dataset}).")
-    return cells
+    if given.data is None and found_training_file(given.model, manifest) is None:
+        note(
+            f"The measured cells of {manifest.dataset} are not on this machine: changes are measured from "
+            "predicted control cells, and we cannot say how far to trust the ranking. --data names their file."
+        )
+        return None
+    return training_cells(given, manifest)
 
 
 def _target(

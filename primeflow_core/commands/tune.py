@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from primeflow_core.commands.arguments.tune import MOST_TRIALS
 from primeflow_core.commands.benchmark import read_source
-from primeflow_core.commands.reading import DataFile, data_file, reading_options
+from primeflow_core.commands.reading import DataFile, chosen_reading, data_file
 from primeflow_core.commands.terminal import (
     ProgressLine,
     as_typed,
@@ -54,7 +54,7 @@ def _question(given: argparse.Namespace, file: DataFile) -> "SearchSpec":
     from primeflow_core.training.recipes.registry import adjusted, recipe_given
     from primeflow_core.training.tuning.question import SearchSpec
 
-    reading = {**reading_options(given), "normalise": given.normalise, "unlisted": given.unlisted}
+    reading = {**chosen_reading(file, given, given.split), "unlisted": given.unlisted}
     return SearchSpec(
         adjusted(recipe_given(given.recipe), given.set),
         sha256_of(file.path),

@@ -1,7 +1,7 @@
 """Cells: expression values with the condition of each cell, read from and written to .h5ad."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -9,6 +9,7 @@ import scipy.sparse as sp
 
 from primeflow_core.data.conditions import Condition
 from primeflow_core.data.layout import Layout
+from primeflow_core.data.reading import Reading
 
 
 @dataclass(frozen=True)
@@ -17,6 +18,7 @@ class Cells:
 
     ``values``: (N, G) float32, CSR or dense. ``condition_of``: (N,) index into ``conditions``.
     ``kinds``: the kind of perturbation of each of ``conditions``, empty where the data do not say.
+    ``reading``: how their file was read.
     ``source`` names the file for messages; ``sha256`` is the file's, empty for cells made in memory.
     ``labels``: each of ``conditions`` as the file writes it, empty for cells made in memory.
     ``label_order``: the distinct labels in the file's order, that of the categories, else sorted; empty likewise.
@@ -28,11 +30,15 @@ class Cells:
     conditions: tuple[Condition, ...]
     condition_of: np.ndarray
     kinds: tuple[str, ...] = ()
-    layout: Layout = field(default_factory=Layout)
+    reading: Reading = field(default_factory=Reading)
     source: str = "cells in memory"
     sha256: str = ""
     labels: tuple[str, ...] = ()
     label_order: tuple[str, ...] = ()
+
+    @property
+    def layout(self) -> Layout:
+        return self.reading.layout
 
     def __len__(self) -> int:
         return int(self.values.shape[0])
@@ -60,8 +66,25 @@ class Cells:
         labels = tuple(self.labels[i] for i in kept) if self.labels else ()
         return Cells(
             self.values[index], self.genes, self.names[index], conditions, condition_of, kinds,
-            self.layout, self.source, self.sha256, labels, self.label_order,
+            self.reading, self.source, self.sha256, labels, self.label_order,
         )  # fmt: skip
+
+    def within(self, columns: Sequence[str]) -> "Cells":
+        """The same cells with these covariate columns only; conditions that no longer differ become one."""
+        reduced = [
+            Condition(c.perturbations, tuple(pair for pair in c.covariates if pair[0] in columns))
+            for c in self.conditions
+        ]
+        position = {condition: i for i, condition in enumerate(dict.fromkeys(reduced))}
+        first = [reduced.index(condition) for condition in position]
+        return replace(
+            self,
+            conditions=tuple(position),
+            condition_of=np.array([position[condition] for condition in reduced])[self.condition_of],
+            kinds=tuple(self.kinds[i] for i in first) if self.kinds else (),
+            labels=tuple(self.labels[i] for i in first) if self.labels else (),
+            reading=replace(self.reading, layout=replace(self.layout, covariates=tuple(columns))),
+        )
 
     def condition_list(self, index: Sequence[int] | np.ndarray) -> list[Condition]:
         return [self.conditions[self.condition_of[i]] for i in index]

@@ -13,9 +13,11 @@ from pathlib import Path
 from primeflow_core.data import simulated_screen
 from primeflow_core.data.cells import Cells
 from primeflow_core.data.download import OnProgress, Record, Remote, download, megabytes, read_record, write_record
-from primeflow_core.data.h5ad.reading import read_cells_as
+from primeflow_core.data.h5ad.reading import read_as
 from primeflow_core.data.h5ad.writing import sha256_of
 from primeflow_core.data.layout import Layout
+from primeflow_core.data.reading import Reading
+from primeflow_core.data.repair import Repair
 from primeflow_core.errors import DataError, DownloadError, PrimeflowError
 from primeflow_core.runtime.atomic_files import replaced, write_with
 
@@ -45,6 +47,10 @@ class Dataset:
     counts: bool = False
     packed: bool = False
     companions: tuple[Remote, ...] = ()
+
+    @property
+    def reading(self) -> Reading:
+        return Reading(self.columns, Repair(normalise=self.counts))
 
     @property
     def remote(self) -> Remote:
@@ -304,4 +310,4 @@ def open_cells(name: str) -> Cells:
     path = _simulated(dataset) if dataset.simulated else local_path(name)
     if path is None:
         raise DownloadError(f"{name} is not on this machine yet. Download it with: primeflow fetch {name}")
-    return read_cells_as(path, dataset.columns, normalise=dataset.counts)
+    return read_as(path, dataset.reading)

@@ -1,15 +1,14 @@
 """What was measured of one part of a split, as the reference that predictions of its conditions are scored against."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
-import scipy.sparse as sp
 
 from primeflow_core.data.cells import Cells
 from primeflow_core.data.conditions import Condition
 from primeflow_core.data.splits import TRAIN, Split
-from primeflow_core.evaluation.labelled import LabelledCells
+from primeflow_core.evaluation.labelled import LabelledCells, group_of, labelled, predicted_cells
 from primeflow_core.evaluation.pair import Pair, paired
 
 
@@ -27,47 +26,22 @@ class Truth:
 
         Raises DataError where no condition was measured in this part.
         """
-        listed = [condition for condition, made in predicted.items() for _ in range(len(made))]
-        prediction = LabelledCells(
-            sp.csr_matrix(np.concatenate(list(predicted.values()))),
-            self.reference.genes,
-            *_labels(listed),
-            np.array([f"cell_{i}" for i in range(len(listed))]),
-            source,
-        )
-        return paired(prediction, self.reference, self.covariates)
+        return paired(predicted_cells(predicted, self.reference.genes, source), self.reference, self.covariates)
 
 
 def truth(cells: Cells, split: Split, part: str) -> Truth:
     """The truth of ``part`` of ``split``; the floor's controls are those of training."""
-    index = split.indices(cells, part)
-    reference = LabelledCells(
-        sp.csr_matrix(cells.values[index]),
-        cells.genes,
-        *_labels(cells.condition_list(index)),
-        cells.names[index],
-        cells.source,
-    )
+    # A label of its file may stand for several conditions, and predictions are called by the product's own labels.
+    reference = labelled(replace(cells.subset(split.indices(cells, part)), labels=()))
     columns = tuple(column for column, _ in cells.conditions[0].covariates)
     return Truth(reference, columns, _training_controls(cells, split))
-
-
-def _labels(conditions: list[Condition]) -> tuple[np.ndarray, tuple[tuple[str, ...], ...]]:
-    return (
-        np.array([condition.label for condition in conditions], dtype=object),
-        tuple(_group(condition) for condition in conditions),
-    )
-
-
-def _group(condition: Condition) -> tuple[str, ...]:
-    return tuple(value for _, value in condition.covariates)
 
 
 def _training_controls(cells: Cells, split: Split) -> dict[tuple[str, ...], np.ndarray]:
     trained_on = split.indices(cells, TRAIN)
     of_cell = cells.condition_of[trained_on]
     return {
-        _group(condition): cells.dense(trained_on[of_cell == i])
+        group_of(condition): cells.dense(trained_on[of_cell == i])
         for i, condition in enumerate(cells.conditions)
         if condition.is_control
     }
@@ -83,5 +57,5 @@ def training_profiles(cells: Cells, split: Split) -> dict[tuple[str, ...], np.nd
     means: dict[tuple[str, ...], list[np.ndarray]] = {}
     for i in np.unique(of_cell):
         profile = np.asarray(cells.values[trained_on[of_cell == i]].mean(axis=0), dtype=np.float64).ravel()
-        means.setdefault(_group(cells.conditions[i]), []).append(profile)
+        means.setdefault(group_of(cells.conditions[i]), []).append(profile)
     return {group: np.mean(profiles, axis=0) for group, profiles in means.items()}

@@ -1,26 +1,21 @@
-"""Cells with the condition and the covariate values of each, as evaluation reads them of any file or AnnData."""
+"""Cells with the label, the perturbations and the covariate values of each, as evaluation compares them."""
 
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import scipy.sparse as sp
-from anndata import AnnData
 
-from primeflow_core.data.h5ad import storage
-from primeflow_core.data.h5ad.obs_columns import column as text_column
-from primeflow_core.data.h5ad.scale import HIGHEST_LOG
-from primeflow_core.errors import DataError
+from primeflow_core.data.cells import Cells
+from primeflow_core.data.conditions import Condition
 
 
 @dataclass(frozen=True)
 class LabelledCells:
-    """Cells of one file: ``values`` (N, G) CSR, and for each cell its condition label and its covariate values.
+    """``values`` (N, G) CSR, and for each of the N cells its condition label and its covariate values.
 
-    ``doses``: the dose of each cell as text, empty where it has none; None where the labels say it themselves.
+    ``parts``: the perturbations of each cell, such as ``drug@0.1``, sorted; empty for a control. None: the labels say
+    them.
     """
 
     values: sp.csr_matrix
@@ -29,19 +24,7 @@ class LabelledCells:
     groups: tuple[tuple[str, ...], ...]
     names: np.ndarray
     source: str
-    doses: np.ndarray | None = None
-
-    def scale(self) -> str | None:
-        """What X looks like where it is not log-normalised: ``counts``, ``scaled values`` or ``values that are
-        normalised but not logarithmic``; None where it may be."""
-        known = self.values.data
-        if not len(known):
-            return None
-        if known.min() < 0:
-            return "scaled values (some are negative)"
-        if known.max() > 2 and (known == np.round(known)).all():
-            return "counts (whole numbers)"
-        return "values that are not on the log scale" if known.max() > HIGHEST_LOG else None
+    parts: tuple[tuple[str, ...], ...] | None = None
 
     def subset(self, index: np.ndarray) -> "LabelledCells":
         return replace(
@@ -50,67 +33,48 @@ class LabelledCells:
             labels=self.labels[index],
             groups=tuple(self.groups[i] for i in index),
             names=self.names[index],
-            doses=None if self.doses is None else self.doses[index],
+            parts=None if self.parts is None else tuple(self.parts[i] for i in index),
         )
 
 
-def read_labelled(path: Path, condition: str, covariates: Sequence[str], dose: str | None = None) -> LabelledCells:
-    """Read what evaluation needs of an .h5ad, values as they are. Raises DataError naming file, column and remedy.
-
-    ``dose``: an obs column whose value belongs to the condition, as in ``drug@0.1``; a file without it has doses in
-    its labels, or none.
-    """
-    with storage.opened(path) as file:
-        obs, var = storage.read_table(file, "obs", path), storage.read_table(file, "var", path)
-        values = storage.read_values(file, path)
-    return _labelled(values, obs, tuple(var.index), (condition, *covariates), path.name, dose)
-
-
-def labelled(
-    adata: AnnData, condition: str, covariates: Sequence[str], source: str = "the AnnData in memory"
-) -> LabelledCells:
-    """Take what evaluation needs of an AnnData, as ``read_labelled`` does; ``source`` names it in messages."""
-    if adata.X is None:
-        raise DataError(f"{source} has no X. Put the log-normalised values there: adata.X = adata.layers[NAME].copy().")
-    values = sp.csr_matrix(adata.X, dtype=np.float32)
-    return _labelled(values, adata.obs, tuple(adata.var_names.astype(str)), (condition, *covariates), source)
+def labelled(cells: Cells) -> LabelledCells:
+    """Cells with the labels of their file; with doses in them where the file has a column of doses."""
+    own = cells.labels if cells.labels and cells.layout.dose is None else tuple(c.label for c in cells.conditions)
+    facts = [(label, *_parts_and_group(condition)) for label, condition in zip(own, cells.conditions, strict=True)]
+    of_cell = [facts[i] for i in cells.condition_of.tolist()]
+    return LabelledCells(
+        sp.csr_matrix(cells.values, dtype=np.float32),
+        cells.genes,
+        np.array([label for label, _, _ in of_cell], dtype=object),
+        tuple(group for _, _, group in of_cell),
+        cells.names,
+        cells.source,
+        tuple(parts for _, parts, _ in of_cell),
+    )
 
 
-def _labelled(
-    values: sp.csr_matrix,
-    obs: pd.DataFrame,
-    genes: tuple[str, ...],
-    columns: Sequence[str],
-    source: str,
-    dose: str | None = None,
-) -> LabelledCells:
-    labels, *contexts = (_texts(obs, name, source) for name in columns)
-    _check_values(values, obs.index, genes, source)
-    groups = tuple(zip(*contexts, strict=True)) or ((),) * len(obs)
-    doses = None if dose is None or dose not in obs else text_column(obs, dose).labels
-    return LabelledCells(values, genes, labels, groups, obs.index.astype(str).to_numpy(), source, doses)
+def predicted_cells(predicted: Mapping[Condition, np.ndarray], genes: tuple[str, ...], source: str) -> LabelledCells:
+    """Predicted cells (n, G) of each condition, one condition after the other; ``source`` names them in messages."""
+    facts = [
+        (condition.label, *_parts_and_group(condition))
+        for condition, made in predicted.items()
+        for _ in range(len(made))
+    ]
+    return LabelledCells(
+        sp.csr_matrix(np.concatenate(list(predicted.values()))),
+        genes,
+        np.array([label for label, _, _ in facts], dtype=object),
+        tuple(group for _, _, group in facts),
+        np.array([f"cell_{i}" for i in range(len(facts))]),
+        source,
+        tuple(parts for _, parts, _ in facts),
+    )
 
 
-def _check_values(values: sp.csr_matrix, names: pd.Index, genes: tuple[str, ...], source: str) -> None:
-    bad = np.flatnonzero(~np.isfinite(values.data))
-    if len(bad):
-        cell = names[np.searchsorted(values.indptr, bad[0], side="right") - 1]
-        raise DataError(
-            f"{source}: X holds a value that is not a number (NaN or infinite), first in cell {cell}, gene "
-            f"{genes[values.indices[bad[0]]]}. Replace or remove it."
-        )
-    repeated = [gene for gene, times in Counter(genes).items() if times > 1]
-    if repeated:
-        raise DataError(f"{source}: {len(repeated)} genes stand twice or more, for instance {repeated[0]}.")
+def _parts_and_group(condition: Condition) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    return tuple(sorted(part.label for part in condition.perturbations)), group_of(condition)
 
 
-def _texts(obs: pd.DataFrame, name: str, source: str) -> np.ndarray:
-    """(N,) a column as text, as everywhere: whole floats lose their ``.0``."""
-    if name not in obs:
-        columns = ", ".join(map(str, obs.columns[:20])) or "none"
-        raise DataError(f"{source} has no obs column {name!r}. It has: {columns}. Choose another one.")
-    found = text_column(obs, name)
-    empty = int((found.codes < 0).sum())
-    if empty:
-        raise DataError(f"{source}: {empty} cells have no value in obs column {name!r}. Fill it in, or remove them.")
-    return found.labels
+def group_of(condition: Condition) -> tuple[str, ...]:
+    """The covariate values of a condition, in column order."""
+    return tuple(value for _, value in condition.covariates)

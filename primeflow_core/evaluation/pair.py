@@ -1,7 +1,5 @@
 """Predicted and measured cells of the same genes, checked once: the only input of every metric."""
 
-import itertools
-import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import scipy.sparse as sp
 
+from primeflow_core.data.conditions import parse_perturbations, split_label
 from primeflow_core.data.layout import CONTROL, SEPARATOR
 from primeflow_core.errors import DataError
 from primeflow_core.evaluation.labelled import LabelledCells
@@ -147,44 +146,28 @@ def _some(names: Iterable[str], most: int = 3) -> str:
 
 
 def _labels(cells: LabelledCells, rows: dict[Key, np.ndarray]) -> dict[Key, str]:
-    """Each condition as its file first writes it; with its doses where they have a column of their own."""
-    if cells.doses is not None:
-        return {key: SEPARATOR.join(key[0]) or str(cells.labels[found[0]]) for key, found in rows.items()}
+    """Each condition as its file first writes it."""
     return {key: str(cells.labels[found[0]]) for key, found in rows.items()}
 
 
 def _by_condition(cells: LabelledCells, control: str, separator: str | None) -> dict[Key, np.ndarray]:
     """Rows of each condition; its key is the sorted parts of the label (none: control) and the covariate values."""
-    doses = itertools.repeat("", len(cells.labels)) if cells.doses is None else cells.doses.tolist()
-    written = list(zip(cells.labels.tolist(), doses, strict=True))
-    parts_of = {pair: _parts(*pair, control, separator, cells.source) for pair in dict.fromkeys(written)}
+    parts = cells.parts
+    if parts is None:
+        parts_of = {label: _parts(label, control, separator) for label in dict.fromkeys(cells.labels.tolist())}
+        parts = tuple(parts_of[label] for label in cells.labels.tolist())
     rows: dict[Key, list[int]] = {}
-    for i, (pair, group) in enumerate(zip(written, cells.groups, strict=True)):
-        rows.setdefault((parts_of[pair], group), []).append(i)
+    for i, key in enumerate(zip(parts, cells.groups, strict=True)):
+        rows.setdefault(key, []).append(i)
     return {key: np.array(found) for key, found in rows.items()}
 
 
-def _parts(label: str, doses: str, control: str, separator: str | None, source: str) -> tuple[str, ...]:
+def _parts(label: str, control: str, separator: str | None) -> tuple[str, ...]:
     if label == control:
         return ()
-    joints = {SEPARATOR, separator or SEPARATOR}
-    parts = [part.strip() for part in re.split("|".join(re.escape(joint) for joint in sorted(joints)), label)]
-    amounts = [amount.strip() for amount in doses.split(SEPARATOR)] if doses else [""] * len(parts)
-    if len(amounts) != len(parts):
-        raise DataError(
-            f"{source} gives {doses!r} as the dose of {label!r}: {len(amounts)} for {len(parts)} parts. Mend it, or "
-            "pass --dose none to score without doses."
-        )
-    return tuple(sorted(_dosed(*pair) for pair in zip(parts, amounts, strict=True) if pair[0] != control))
-
-
-def _dosed(part: str, amount: str) -> str:
-    """``A@0.1``, one way to write each dose; the part alone where there is none, or it says its own."""
-    name, at, own = part.rpartition("@")
-    try:
-        return f"{name}@{float(own):g}" if at else f"{part}@{float(amount):g}" if amount else part
-    except ValueError:
-        return part
+    texts = [text for piece in split_label(label, separator) for text in split_label(piece, SEPARATOR)]
+    found = parse_perturbations(SEPARATOR.join(texts), control=control)
+    return tuple(sorted(part.label for part in found))
 
 
 def _gene_columns(prediction: LabelledCells, reference: LabelledCells) -> np.ndarray | None:

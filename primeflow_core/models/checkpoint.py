@@ -15,6 +15,8 @@ import numpy as np
 
 from primeflow_core.data.conditions import Condition, Vocabulary
 from primeflow_core.data.layout import Layout
+from primeflow_core.data.reading import Reading
+from primeflow_core.data.repair import Repair
 from primeflow_core.errors import CheckpointError, PrimeflowError
 from primeflow_core.models.sampling_plan import EXPONENTIAL, STUDENT, SamplingPlan
 from primeflow_core.runtime.atomic_files import replaced, write_json
@@ -64,6 +66,14 @@ class Manifest:
     seed: int
     first_view: Condition | None
     provenance: Mapping[str, Any]
+
+    @property
+    def reading(self) -> Reading:
+        """How the training file was read."""
+        stored = self.provenance.get("reading") or {}
+        names = {field.name for field in fields(Repair)}
+        repair = Repair(**{name: value for name, value in stored.items() if name in names and value is not None})
+        return Reading(self.layout, repair)
 
     @property
     def held_out(self) -> tuple[Condition, ...]:

@@ -65,10 +65,12 @@ class VocabularyEntry(FileSchema):
 
 
 class ReadingEntry(FileSchema):
-    """How the cells of the data file were read; only the ways that differ from the usual one may be there."""
+    """The choices of ``data.reading.Repair``; in older files only some of them are there."""
 
     model_config = ConfigDict(extra="allow")
+    matrix: str | None = None
     normalise: bool | None = None
+    total: Annotated[float, Field(gt=0)] | None = None
     gene_column: str | None = None
     distinct: bool | None = None
     untreated: bool | None = None

@@ -2,14 +2,17 @@
 
 import tempfile
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from primeflow_core.data.conditions import Condition, novelty
+from primeflow_core.data.conditions import Condition, novelty, parse_perturbations
 from primeflow_core.data.h5ad.writing import write_cells
+from primeflow_core.data.layout import Layout
+from primeflow_core.data.reading import Reading
+from primeflow_core.data.repair import Repair
 from primeflow_core.models.checkpoint import Manifest, of_model
 from primeflow_core.models.sampling_plan import SamplingPlan, SamplingProgress
 from primeflow_core.prediction.projection import FEWEST_CELLS, PCAMap
@@ -73,6 +76,29 @@ def provenance(manifest: Manifest, plan: SamplingPlan, conditions: Sequence[Cond
     }
 
 
+def _readings(manifest: Manifest, generated: Generated) -> dict[str, Any]:
+    """How the written cells are read, and how those that the model learned from were read."""
+    return {
+        "reading": Reading(_layout(manifest, generated), Repair(normalise=False)).to_json(),
+        "trained_reading": manifest.reading.to_json(),
+    }
+
+
+def _layout(manifest: Manifest, generated: Generated) -> Layout:
+    """The columns of the file; its labels have the separator of the model's data, as typed, or the product's own."""
+    columns = tuple(column for column, _ in manifest.vocabulary.covariates)
+    labelled = dict(zip(generated.labels, generated.conditions, strict=True))
+    own = replace(manifest.layout, condition="condition", covariates=columns, dose=None, kind=None)
+
+    def says(layout: Layout) -> bool:
+        return all(
+            parse_perturbations(label, separator=layout.separator, control=layout.control) == condition.perturbations
+            for label, condition in labelled.items()
+        )
+
+    return next(layout for layout in (own, Layout(covariates=columns)) if says(layout))
+
+
 def h5ad_bytes(generated: Generated, manifest: Manifest, plan: SamplingPlan, known: np.ndarray | None = None) -> bytes:
     """The .h5ad of ``write_generated``, for a browser to save."""
     with tempfile.TemporaryDirectory() as folder:
@@ -97,7 +123,7 @@ def write_generated(
         manifest.genes,
         list(generated.labels),
         covariates,
-        provenance(manifest, plan, generated.conditions),
+        {**provenance(manifest, plan, generated.conditions), **_readings(manifest, generated)},
         extra_obs={"origin": ["predicted"] * len(generated.values)},
         places=_components(generated.values, generated.values if known is None else known),
     )

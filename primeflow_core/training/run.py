@@ -2,8 +2,8 @@
 
 import json
 import logging
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -43,13 +43,12 @@ WORDS = {
 
 @dataclass(frozen=True)
 class Source:
-    """The data a model learns from and how they are called; ``reading``: the fixes applied while the file was read."""
+    """The data a model learns from and how they are called."""
 
     cells: Cells
     split: Split
     dataset: str
     simulated: bool
-    reading: Mapping[str, Any] = field(default_factory=dict)
 
 
 def prepare(
@@ -152,7 +151,7 @@ def _describe(
             "versions": versions(),
             "command": list(command),
             "cells": len(source.cells),
-            "reading": dict(source.reading),
+            "reading": asdict(source.cells.reading.repair),
             "left_out": [condition.label for condition in left_out],
         },
     )
@@ -243,5 +242,7 @@ def _comparable(manifest: Manifest) -> dict[str, Any]:
     kept = {"steps"} if training.get("decay") == "cosine" else set()
     for name in set(EXTENDABLE) - kept:
         training.pop(name, None)
-    plain["reading"] = plain["provenance"].get("reading", {})
+    # The total follows from the file, which is compared.
+    repair = manifest.reading.repair
+    plain["reading"] = asdict(replace(repair, total=None, normalise=bool(repair.normalise)))
     return plain

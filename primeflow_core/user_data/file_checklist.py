@@ -7,7 +7,8 @@ import numpy as np
 
 from primeflow_core.data.conditions import Condition
 from primeflow_core.data.gene_matching import LEAST_SHARE, GeneMatch, gene_columns, match_genes
-from primeflow_core.data.h5ad.issues import Problem
+from primeflow_core.data.h5ad.fixes import repaired_wishes
+from primeflow_core.data.h5ad.issues import Problem, Severity
 from primeflow_core.data.h5ad.obs_columns import COVARIATE_COLUMNS, column, condition_column
 from primeflow_core.data.h5ad.reading import Examined, Inspection, examine
 from primeflow_core.data.h5ad.scale import Scale
@@ -159,14 +160,15 @@ class _Reading:
         return []
 
     def _values(self) -> Row:
-        problem = next((self.problems[code] for code in _VALUES if code in self.problems), None)
-        if problem is not None and problem.code in ("counts", "linear"):
+        wrong = {code: problem for code, problem in self.problems.items() if problem.severity is Severity.ERROR}
+        problem = next((wrong[code] for code in _VALUES if code in wrong), None)
+        if problem is not None and problem.code == "linear":
             return Row("Values", CheckMark.BAD, f"{problem.text} Normalise now?", (Mend.NORMALISE,))
         if problem is not None and problem.code == "scaled":
             return Row("Values", CheckMark.BAD, f"{problem.text} Upload them as they were before scaling.")
         if problem is not None:
             return Row("Values", CheckMark.BAD, f"{problem.text} {problem.remedy}")
-        if self.fixes.repair.normalise:
+        if self.fixes.repair.normalise or self.found.scale is Scale.COUNTS:
             was = "Counts" if self.found.scale is Scale.COUNTS else "Values"
             return Row(
                 "Values", CheckMark.GOOD, f"{was}, converted to the log scale: log1p at the median total of your cells."
@@ -260,7 +262,7 @@ class _Reading:
     def _condition_column(self) -> str | None:
         if "unknown-column" in self.problems:
             return None
-        return condition_column(self.examined.obs, self.fixes.repair.wishes(self.fixes.wishes), {})
+        return condition_column(self.examined.obs, repaired_wishes(self.fixes.wishes, self.fixes.repair), {})
 
     def _labels(self) -> tuple[str, ...]:
         name = self._condition_column()

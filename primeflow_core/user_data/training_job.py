@@ -122,7 +122,7 @@ def _train(order: TrainingOrder, cells: Cells, holdout: Holdout, folder: Path, w
     from primeflow_core.training.run import Source, prepare
     from primeflow_core.training.trainer import STATE, train
 
-    source = Source(cells, holdout.split, order.dataset, order.simulated, order.reading)
+    source = Source(cells, holdout.split, order.dataset, order.simulated)
     recipe = recipe_named(order.recipe)
     watch.tell("Finding out how fast this machine is")
     recipe = _fitted(recipe, 60 * order.minutes, _pace(source, recipe, folder.with_name("pace"), order.seed, watch))

@@ -21,10 +21,11 @@ import scipy.sparse as sp
 from primeflow_core.data.cells import Cells
 from primeflow_core.data.conditions import Condition
 from primeflow_core.data.gene_matching import LEAST_SHARE, match_genes
-from primeflow_core.data.h5ad.fixes import Repair
 from primeflow_core.data.h5ad.obs_columns import Wishes
-from primeflow_core.data.h5ad.reading import read_mended
+from primeflow_core.data.h5ad.reading import read_as, read_mended
 from primeflow_core.data.layout import Layout
+from primeflow_core.data.reading import Reading
+from primeflow_core.data.repair import Repair
 from primeflow_core.errors import DataError
 from primeflow_core.model_store.available_conditions import Covariates
 from primeflow_core.model_store.condition_matching import ConditionMatch
@@ -169,9 +170,8 @@ def read_own(own: Own) -> Cells:
 
 def read_trained_on(file: Path, manifest: Manifest) -> Cells:
     """The cells of a user's file that a model was trained on, as its training read them. Raises DataError."""
-    repair = Repair(**manifest.provenance.get("reading", {}))
     with speaking_of(file, manifest.dataset):
-        cells = read_mended(file, Wishes.exactly(manifest.layout), repair)
+        cells = read_as(file, manifest.reading)
     return replace(cells, source=manifest.dataset)
 
 
@@ -193,7 +193,7 @@ def aligned(own: Own, manifest: Manifest) -> Cells:
     return Cells(
         _in_order(kept, manifest.genes, own.name), manifest.genes, kept.names, conditions, position[kept.condition_of],
         tuple(kinds[condition] for condition in conditions if kinds),
-        Layout(covariates=tuple(column for column, _ in manifest.vocabulary.covariates)), own.name,
+        Reading(Layout(covariates=tuple(column for column, _ in manifest.vocabulary.covariates))), own.name,
         fingerprint(own, manifest),
     )  # fmt: skip
 

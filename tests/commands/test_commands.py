@@ -228,18 +228,19 @@ def test_a_covariate_that_the_prediction_lacks_is_not_left_out_in_silence(screen
 
     truth = rewritten(screen, tmp_path, add_donor)
     assert scored_against(screen, tmp_path, truth, "--covariates", "cell_type,donor") == 2
-    assert "a.h5ad has no obs column 'donor', which the truth has as a covariate" in capsys.readouterr().err
+    assert "a.h5ad has no obs column 'donor'. Add it, or name the covariates to score within" in capsys.readouterr().err
     assert not (tmp_path / "m.csv").exists()
     assert scored_against(screen, tmp_path, truth, "--covariates", "") == 0
 
 
-def test_counts_are_told_of(screen, tmp_path, capsys):
+def test_counts_are_not_scored_against_log_values_unasked(screen, tmp_path, capsys):
     def as_counts(adata):
         adata.X = np.round(adata.X * 10)
 
     truth = rewritten(screen, tmp_path, as_counts)
-    assert scored_against(screen, tmp_path, truth, "--covariates", "cell_type") == 0
-    assert "truth.h5ad: X looks like counts" in capsys.readouterr().err
+    assert scored_against(screen, tmp_path, truth, "--covariates", "cell_type") == 2
+    assert "truth.h5ad holds counts and the prediction does not say" in capsys.readouterr().err
+    assert scored_against(screen, tmp_path, truth, "--covariates", "cell_type", "--normalise") == 0
 
 
 def test_a_stated_layout_keeps_dose_and_separator(screen, tmp_path, capsys):
@@ -285,7 +286,7 @@ def test_a_part_without_controls_is_named(screen, tmp_path, capsys):
     split.loc[split["cell"].isin([f"cell{i}" for i in range(40)]), "split"] = "train"
     split.to_csv(tmp_path / "s.csv", index=False)
     assert evaluated(screen, tmp_path, "--split", str(tmp_path / "s.csv")) == 2
-    assert "puts no control cell ('control') of data.h5ad into test" in capsys.readouterr().err
+    assert "s.csv puts none of the 40 control cells of data.h5ad ('control') into test" in capsys.readouterr().err
 
 
 def test_nothing_is_written_where_one_of_the_tables_cannot_be_made(screen, tmp_path, capsys):

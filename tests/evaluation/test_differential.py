@@ -9,6 +9,7 @@ import pytest
 import scipy.sparse as sp
 from scipy.stats import false_discovery_control, mannwhitneyu, ttest_ind
 
+from primeflow_core.data.datasets import open_cells
 from primeflow_core.errors import DataError
 from primeflow_core.evaluation.differential import (
     contrasts,
@@ -16,7 +17,7 @@ from primeflow_core.evaluation.differential import (
     differential_tables,
     too_few_cells,
 )
-from primeflow_core.evaluation.labelled import LabelledCells, read_labelled
+from primeflow_core.evaluation.labelled import LabelledCells, labelled
 from primeflow_core.evaluation.pair import paired
 
 COLUMNS = [
@@ -278,7 +279,7 @@ def test_labels_that_look_like_scanpys_own_are_no_harm():
 
 
 def test_real_cells_have_scipys_table(mirror):
-    truth = read_labelled(mirror / "perturbench-devel.h5ad", "condition", ["cell_type"])
+    truth = labelled(open_cells("perturbench-devel").within(["cell_type"]))
     k562 = truth.subset(np.array([i for i, group in enumerate(truth.groups) if group == ("k562",)]))
     halves = (k562.subset(np.arange(start, len(k562.labels), 2)) for start in (0, 1))
     pair = paired(*halves, ["cell_type"])

@@ -22,7 +22,7 @@ from primeflow_core.evaluation.distances import (
     pairwise_distances,
 )
 from primeflow_core.evaluation.genes import recalls, top_genes
-from primeflow_core.evaluation.labelled import LabelledCells, labelled, read_labelled
+from primeflow_core.evaluation.labelled import LabelledCells
 from primeflow_core.evaluation.measured_condition import MeasuredCondition, halved_controls
 from primeflow_core.evaluation.pair import MOST_PREDICTED, paired
 from primeflow_core.evaluation.principal_components import components
@@ -351,73 +351,11 @@ def test_what_cannot_be_paired_is_named(prediction, truth, message):
         paired(prediction, truth, ["cell_type"])
 
 
-def write(path, values, **obs):
-    index = [str(i) for i in range(len(values))]
-    anndata.AnnData(np.asarray(values, np.float32), obs=pd.DataFrame(obs, index=index)).write_h5ad(path)
-
-
-def test_numbers_in_columns_are_read_as_everywhere(tmp_path):
-    write(tmp_path / "a.h5ad", [[1.0], [2.0]], condition=["A", "control"], batch=[10.0, 2.5])
-    assert read_labelled(tmp_path / "a.h5ad", "condition", ["batch"]).groups == (("10",), ("2.5",))
-    write(tmp_path / "b.h5ad", [[1.0], [2.0]], condition=["A", " "], batch=[10, 2])
-    with pytest.raises(DataError, match=r"b\.h5ad: 1 cells have no value in obs column 'condition'"):
-        read_labelled(tmp_path / "b.h5ad", "condition", ["batch"])
-
-
-@pytest.mark.parametrize(
-    ("values", "looks"),
-    [
-        ([[0.0, 1.5]], None),
-        ([[0.0, 0.0]], None),
-        ([[0.0, 1.0], [2.0, 0.0]], None),
-        ([[0.0, 1.0], [7.0, 0.0]], "counts"),
-        ([[0.0, -0.5]], "scaled"),
-        ([[0.5, 300.5]], "not on the log scale"),
-    ],
-)
-def test_values_that_are_not_log_normalised_are_recognised(values, looks):
-    found = cells_of(["A"] * len(values), np.array(values), ("g0", "g1")).scale()
-    assert found is None if looks is None else looks in found
-
-
 def test_files_without_a_condition_in_common_are_shown_with_examples_of_both():
     with pytest.raises(DataError, match=r"K has for instance Z · k\. file has for instance A · k, B\+A · k\."):
         paired(cells_of(["Z", "control"], source="K"), cells_of(TRUTH), ["c"])
     with pytest.raises(DataError, match=r"K has no perturbed cells"):
         paired(cells_of(["control"], source="K"), cells_of(TRUTH), ["c"])
-
-
-def test_files_with_wrong_columns_or_values_are_named(tmp_path):
-    write(tmp_path / "a.h5ad", [[1.0], [np.nan]], condition=["A", "control"])
-    with pytest.raises(DataError, match=r"a\.h5ad has no obs column 'cell_type'. It has: condition"):
-        read_labelled(tmp_path / "a.h5ad", "condition", ["cell_type"])
-    with pytest.raises(DataError, match=r"a\.h5ad: X holds a value that is not a number .*cell 1, gene 0"):
-        read_labelled(tmp_path / "a.h5ad", "condition", [])
-    write(tmp_path / "b.h5ad", [[1.0], [2.0]], condition=pd.Categorical(["A", None]))
-    with pytest.raises(DataError, match=r"b\.h5ad: 1 cells have no value in obs column 'condition'"):
-        read_labelled(tmp_path / "b.h5ad", "condition", [])
-
-
-@pytest.mark.parametrize("matrix", [np.asarray, sp.csr_matrix, sp.csc_matrix])
-def test_an_anndata_in_memory_is_read_as_its_file_is(tmp_path, matrix):
-    obs = pd.DataFrame({"condition": ["A", "control"], "dose": [1, 2]}, index=["a", "b"])
-    adata = anndata.AnnData(matrix(np.array([[0, 1.5], [2, 0]], np.float32)), obs=obs)
-    adata.write_h5ad(tmp_path / "a.h5ad")
-    one = labelled(adata, "condition", ["dose"])
-    other = read_labelled(tmp_path / "a.h5ad", "condition", ["dose"])
-    np.testing.assert_array_equal(one.values.toarray(), other.values.toarray())
-    assert (one.genes, one.groups, one.labels.tolist()) == (other.genes, other.groups, other.labels.tolist())
-    assert one.groups == (("1",), ("2",))
-
-
-def test_an_anndata_without_values_or_with_repeated_genes_is_named():
-    with pytest.raises(DataError, match="in memory has no X"):
-        labelled(anndata.AnnData(obs=pd.DataFrame({"c": ["A"]}, index=["a"])), "c", [])
-    var = pd.DataFrame(index=["g", "g"])
-    with pytest.warns(UserWarning, match="not unique"):
-        adata = anndata.AnnData(np.ones((1, 2), np.float32), obs=pd.DataFrame({"c": ["A"]}, index=["a"]), var=var)
-    with pytest.raises(DataError, match="mine: 1 genes stand twice or more, for instance g"):
-        labelled(adata, "c", [], "mine")
 
 
 def test_components_are_centred_unscaled_and_of_fixed_sign():

@@ -6,11 +6,12 @@ import pytest
 import scipy.sparse as sp
 from scipy.spatial.distance import cdist
 
+from primeflow_core.data.datasets import open_cells
 from primeflow_core.data.splits import listed_parts
 from primeflow_core.evaluation.agreement import bounds
 from primeflow_core.evaluation.distances import energy_distance, mmd
 from primeflow_core.evaluation.genes import top_genes
-from primeflow_core.evaluation.labelled import LabelledCells, read_labelled
+from primeflow_core.evaluation.labelled import LabelledCells, labelled
 from primeflow_core.evaluation.metrics.registry import ranked_metrics
 from primeflow_core.evaluation.pair import paired
 from primeflow_core.evaluation.scores import score
@@ -96,7 +97,7 @@ def test_the_same_cells_for_every_condition_rank_in_the_middle():
 @pytest.fixture(scope="module")
 def k562(mirror):
     """(reference cells of the test part, a function label -> training cells)."""
-    truth = read_labelled(mirror / "perturbench-devel.h5ad", "condition", ["cell_type"])
+    truth = labelled(open_cells("perturbench-devel").within(["cell_type"]))
     parts = listed_parts(mirror / "k562-combo-split.csv")
     part = np.array([parts.get(name, "") for name in truth.names.tolist()])
     reference = truth.subset(np.flatnonzero(part == "test"))
@@ -169,7 +170,7 @@ def test_half_against_half_is_the_ceiling(k562, mirror):
     Single halvings of these cells range from .064 to .081, so the mean over several lies beside that one.
     """
     reference, trained = k562
-    truth = read_labelled(mirror / "perturbench-devel.h5ad", "condition", ["cell_type"])
+    truth = labelled(open_cells("perturbench-devel").within(["cell_type"]))
     cells = truth.values[truth.labels == "KLF1+MAP2K6"].toarray()
     assert 0.055 < mmd(cells[::2], cells[1::2]) < 0.075
     assert energy_distance(cells[::2], cells[1::2]) == pytest.approx(0, abs=0.02)

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
-from primeflow_core.errors import DataError
 from primeflow_core.evaluation.agreement import bounds
 from primeflow_core.evaluation.bootstrap import interval, mean_replicates, resampled
 from primeflow_core.evaluation.distances import InMemory, energy_distance, mmd, pairwise_distances
@@ -21,7 +20,7 @@ from tests.evaluation.from_cells import t_scores
 GENES = tuple(f"g{i:02d}" for i in range(12))
 
 
-def cells_of(labels, seed=0, shift=0.0, doses=None):
+def cells_of(labels, seed=0, shift=0.0):
     draw = np.random.default_rng(seed)
     values = draw.gamma(1.0, 1.0, (len(labels), len(GENES))) * (draw.random((len(labels), len(GENES))) < 0.5)
     levels = {label: i for i, label in enumerate(dict.fromkeys(labels))}
@@ -29,7 +28,6 @@ def cells_of(labels, seed=0, shift=0.0, doses=None):
     return LabelledCells(
         sp.csr_matrix(values.astype(np.float32)), GENES, np.array(labels, dtype=object), (("k",),) * len(labels),
         np.array([f"c{i}" for i in range(len(labels))]), "file",
-        None if doses is None else np.array(doses, dtype=object),
     )  # fmt: skip
 
 
@@ -101,17 +99,13 @@ def test_components_of_a_large_sparse_set_are_those_of_the_dense_one(monkeypatch
     np.testing.assert_allclose(sparse.project(cells), dense.project(cells), atol=1e-8)
 
 
-def test_doses_in_a_column_of_their_own_tell_conditions_apart():
-    labels = ["control"] * 6 + ["d"] * 8 + ["d+e"] * 4
-    doses = ["nan"] * 6 + ["0.10"] * 4 + ["1"] * 4 + ["1+0.5"] * 4
-    truth = cells_of(labels, doses=doses)
-    asked = cells_of(["d@0.1"] * 3 + ["e@.5+d@1"] * 3, 1)
-    pair = paired(asked, truth, ["c"])
-    assert [condition.label for condition in pair.scored] == ["d@0.1", "d@1+e@0.5"]
+def test_two_ways_to_write_a_dose_are_one_condition():
+    truth = cells_of(["control"] * 6 + ["d@0.10"] * 4 + ["d@1"] * 4 + ["d@1+e@0.5"] * 4)
+    pair = paired(cells_of(["d@0.1"] * 3 + ["e@.5+d@1"] * 3 + ["e@0.5+d@1.0"] * 3, 1), truth, ["c"])
+    assert [condition.label for condition in pair.scored] == ["d@0.10", "d@1+e@0.5"]
     assert [condition.measured.shape[0] for condition in pair.scored] == [4, 4]
     assert pair.missing_from_prediction == ("d@1 · k",)
-    with pytest.raises(DataError, match=r"gives '1' as the dose of 'd\+e': 1 for 2 parts.*--dose none"):
-        paired(asked, cells_of(["control", "d+e"], doses=["", "1"]), ["c"])
+    assert pair.missing_from_reference == ("e@.5+d@1 · k",)
 
 
 def replicated(*given):

@@ -9,8 +9,9 @@ import pytest
 import scipy.sparse as sp
 from scipy.stats import false_discovery_control, mannwhitneyu
 
+from primeflow_core.data.datasets import open_cells
 from primeflow_core.errors import DataError
-from primeflow_core.evaluation.labelled import LabelledCells, read_labelled
+from primeflow_core.evaluation.labelled import LabelledCells, labelled
 from primeflow_core.evaluation.pair import paired
 from primeflow_core.evaluation.virtual_cell import discrimination, overlap, target_genes, virtual_cell_table
 
@@ -298,7 +299,7 @@ def test_a_baseline_that_does_not_fit_is_named(baseline, message):
 
 @pytest.mark.slow
 def test_real_cells_have_the_naive_metrics(mirror):
-    truth = read_labelled(mirror / "perturbench-devel.h5ad", "condition", ["cell_type"])
+    truth = labelled(open_cells("perturbench-devel").within(["cell_type"]))
     k562 = truth.subset(np.array([i for i, group in enumerate(truth.groups) if group == ("k562",)]))
     halves = [k562.subset(np.arange(start, len(k562.labels), 2)) for start in (0, 1)]
     pair = paired(*halves, ["cell_type"])

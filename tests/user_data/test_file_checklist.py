@@ -6,10 +6,10 @@ import h5py
 import pytest
 
 from primeflow_core.data.conditions import Vocabulary
-from primeflow_core.data.h5ad.fixes import Repair
 from primeflow_core.data.h5ad.obs_columns import Wishes
 from primeflow_core.data.h5ad.writing import sha256_of
 from primeflow_core.data.layout import Layout
+from primeflow_core.data.repair import Repair
 from primeflow_core.data.simulated_screen import EXAMPLE_FILE, example_h5ad
 from primeflow_core.user_data.checklist_row import CheckMark, Mend, mended
 from primeflow_core.user_data.file_checklist import checklist
@@ -41,7 +41,7 @@ def test_a_good_file_is_ready_and_says_what_is_in_it(tmp_path):
 
 
 PROBLEMS = {
-    "counts": ({"x": counts()}, "Values", r"whole numbers up to \d+: counts\. Normalise now\?", Mend.NORMALISE),
+    "not logged": ({"x": counts() * 20.25}, "Values", r"not on the log scale\. Normalise now\?", Mend.NORMALISE),
     "scaled": ({"x": counts() - 5}, "Values", "are scaled. Upload them as they were before scaling", None),
     "Ensembl ids of other genes": (
         {"names": tuple(f"ENSG{i:011d}" for i in range(10)), "symbol": list(GENES)}, "Genes",
@@ -83,7 +83,7 @@ def test_each_problem_has_a_row_that_says_what_to_choose(tmp_path, name):
 
 
 FIXES = {
-    "counts": Fixes(repair=Repair(normalise=True)),
+    "not logged": Fixes(repair=Repair(normalise=True)),
     "Ensembl ids of other genes": Fixes(repair=Repair(gene_column="symbol")),
     "no condition": Fixes(wishes=Wishes(condition="guide")),
     "no control": Fixes(wishes=Wishes(control="nobody")),
@@ -134,6 +134,13 @@ def test_what_cannot_be_read_has_one_row(tmp_path):
     assert [entry.subject for entry in found.rows] == ["Readable"]
     assert found.rows[0].text.startswith("cells.h5ad is not a readable AnnData file (it looks like a gzip)")
     assert not found.ready
+
+
+def test_counts_are_converted_and_the_row_says_so(tmp_path):
+    found = looked_at(brought(tmp_path, counts()))
+    assert row(found, "Values").mark is CheckMark.GOOD
+    assert "Counts, converted to the log scale" in row(found, "Values").text
+    assert found.ready
 
 
 def test_mends_without_a_choice_change_the_fixes():

@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 
 from primeflow_core.data.conditions import Condition, Perturbation, Vocabulary
-from primeflow_core.data.h5ad.fixes import Repair
 from primeflow_core.data.h5ad.obs_columns import Wishes
 from primeflow_core.data.h5ad.scale import log_normalised
 from primeflow_core.data.h5ad.writing import sha256_of
+from primeflow_core.data.repair import Repair
 from primeflow_core.errors import DataError
 from primeflow_core.model_store.condition_matching import LEFT_OUT, UNKNOWN, ConditionMatch
 from primeflow_core.prediction.measured_comparison import background, compared

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from primeflow_core.commands.arguments.reading import add_reading_options
+from primeflow_core.commands.arguments.reading import accept_reading_options
 from primeflow_core.commands.terminal import Subcommands, add_command
 
 
@@ -11,15 +11,15 @@ def add_commands(commands: Subcommands) -> None:
         commands,
         "distill",
         "Teach a student of a model: it makes cells with one evaluation of the network.",
-        "primeflow distill --model runs/screen --data screen.h5ad",
+        "primeflow distill --model runs/screen",
     )
     parser.add_argument("--model", type=Path, required=True, help="model folder")
-    parser.add_argument("--data", required=True, help=".h5ad file or named data set that it was trained on")
+    parser.add_argument("--data", help="file that it was trained on (default: found by its content)")
     parser.add_argument("--steps", type=int, help="updates of the student's weights (default: 1200)")
     parser.add_argument(
         "--set", action="append", default=[], metavar="KEY=VALUE", help="change a setting of it; repeatable"
     )
     parser.add_argument("--seed", type=int, default=0, help="starts the random draws (default: %(default)s)")
     parser.add_argument("--device", default="cpu", help="cpu or cuda (default: %(default)s)")
-    add_reading_options(parser)
+    accept_reading_options(parser)
     parser.set_defaults(run="primeflow_core.commands.distill:distill_command")

@@ -3,6 +3,7 @@
 import argparse
 from pathlib import Path
 
+from primeflow_core.commands.arguments.reading import add_value_options
 from primeflow_core.commands.terminal import Subcommands, add_command
 from primeflow_core.evaluation.defaults import PCS, RESAMPLES, TOP_GENES
 from primeflow_core.evaluation.metrics.registry import all_metrics
@@ -36,6 +37,7 @@ def add_commands(commands: Subcommands) -> None:
     parser.add_argument("--control", help="label of control cells in the truth (default: found)")
     parser.add_argument("--separator", metavar="TEXT", help="joins the parts of a combination, `none` for none")
     parser.add_argument("--dose", metavar="COLUMN", help="obs column with the dose, `none` for none (default: found)")
+    add_value_options(parser.add_argument_group("how the values of the truth are read (default: as found)"))
     parser.add_argument("--split", type=Path, help="split file: score against one part of the truth only")
     parser.add_argument("--part", choices=("train", "val", "test"), help="the part of the split (default: test)")
     parser.add_argument("--pcs", type=int, default=PCS, help="principal components of mmd_pca (default: %(default)s)")

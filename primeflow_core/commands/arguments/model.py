@@ -3,7 +3,7 @@
 import math
 from pathlib import Path
 
-from primeflow_core.commands.arguments.reading import add_reading_options
+from primeflow_core.commands.arguments.reading import accept_reading_options, add_reading_options
 from primeflow_core.commands.arguments.sampling import add_sampling_options
 from primeflow_core.commands.terminal import (
     Subcommands,
@@ -77,12 +77,12 @@ def _add_card(commands: Subcommands) -> None:
         commands,
         "card",
         "Evaluate a model on what it never saw and write its metrics, card and preview into its folder.",
-        "primeflow card --model runs/screen --data screen.h5ad --half",
+        "primeflow card --model runs/screen --half",
     )
     parser.add_argument("--model", type=Path, required=True, help="model folder")
-    parser.add_argument("--data", required=True, help=".h5ad file or named data set that it was trained on")
+    parser.add_argument("--data", help="file that it was trained on (default: found by its content)")
     parser.add_argument("--cells", type=int, default=500, help="cells of each condition (default: %(default)s)")
     parser.add_argument("--half", action="store_true", help="store the weights in half precision first")
     parser.add_argument("--seed", type=int, default=0, help="starts the random draws (default: %(default)s)")
-    add_reading_options(parser)
+    accept_reading_options(parser)
     parser.set_defaults(run="primeflow_core.commands.model:card_command")

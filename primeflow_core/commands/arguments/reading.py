@@ -4,7 +4,8 @@ import argparse
 
 
 def add_reading_options(parser: argparse.ArgumentParser) -> None:
-    group = parser.add_argument_group("how the file is read (found by itself where possible)")
+    """What is not given is as in the record of the split, for a named data set as is known of it, else found."""
+    group = parser.add_argument_group("how the file is read (found by itself where possible, and given once)")
     group.add_argument("--condition", metavar="COLUMN", help="obs column with the perturbation of each cell")
     group.add_argument(
         "--covariates", metavar="COLUMN[,COLUMN]", help="obs columns with the context; an empty text for none"
@@ -15,6 +16,23 @@ def add_reading_options(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument("--dose", metavar="COLUMN", help="obs column with the dose of each cell")
     group.add_argument("--kind", metavar="COLUMN", help="obs column with the kind of perturbation (CRISPRa, drug, ...)")
+    add_value_options(group)
+
+
+def add_value_options(group: argparse._ArgumentGroup) -> None:
+    """Where the values are, and how they are brought to the log scale."""
+    matrix = group.add_mutually_exclusive_group()
+    matrix.add_argument("--layer", metavar="NAME", help="read the values from this layer, not from X")
+    matrix.add_argument("--raw", action="store_true", help="read the values and genes from raw, not from X")
     group.add_argument(
-        "--normalise", action="store_true", help="values are counts: normalise them (log1p, median total)"
+        "--normalise",
+        action=argparse.BooleanOptionalAction,
+        help="bring the values to the log scale: log1p at the median total (default: where they are counts)",
     )
+
+
+def accept_reading_options(parser: argparse.ArgumentParser) -> None:
+    """Options of earlier versions: the command reads its file as the model's training did."""
+    for name in ("--condition", "--covariates", "--control", "--separator", "--dose", "--kind"):
+        parser.add_argument(name, help=argparse.SUPPRESS)
+    parser.add_argument("--normalise", action="store_true", default=None, help=argparse.SUPPRESS)

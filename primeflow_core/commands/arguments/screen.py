@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from primeflow_core.commands.arguments.reading import add_reading_options
+from primeflow_core.commands.arguments.reading import accept_reading_options
 from primeflow_core.commands.arguments.sampling import add_sampling_options
 from primeflow_core.commands.terminal import Subcommands, add_command
 from primeflow_core.screening.goals.record import Need
@@ -23,8 +23,8 @@ def add_commands(commands: Subcommands) -> None:
     _add_cells(parser)
     _add_results(parser)
     _add_running(parser)
-    parser.add_argument("--data", help=".h5ad or named data set that the model was trained on (default: as it says)")
-    add_reading_options(parser)
+    parser.add_argument("--data", help="file that the model was trained on (default: found by its content)")
+    accept_reading_options(parser)
     parser.set_defaults(run="primeflow_core.commands.screen:screen_command")
 
 

@@ -131,7 +131,7 @@ def _unknown_columns(obs: pd.DataFrame, wishes: Wishes) -> list[Problem]:
     ]
 
 
-def _present(obs: pd.DataFrame, names: Sequence[str]) -> list[str]:
+def present(obs: pd.DataFrame, names: Sequence[str]) -> list[str]:
     """The columns of ``obs`` with one of the usual names, in the order of the names; case does not matter."""
     lower = {str(name).lower(): str(name) for name in obs.columns}
     return [lower[name] for name in names if name in lower]
@@ -142,7 +142,7 @@ def condition_column(obs: pd.DataFrame, wishes: Wishes, why: dict[str, str]) -> 
     if wishes.condition is not None:
         why["condition"] = "named by you"
         return wishes.condition
-    usual = _present(obs, CONDITION_COLUMNS)
+    usual = present(obs, CONDITION_COLUMNS)
     varied = [name for name in usual if len(column(obs, name).values) > 1]
     labels = CONTROL_LABELS if wishes.control is None else (wishes.control,)
     with_control = [n for n in varied if any(_key(v) in labels or v in labels for v in column(obs, n).values)]
@@ -211,7 +211,7 @@ def _covariates(
         return tuple(wishes.covariates)
     chosen: list[ObsColumn] = []
     reasons: list[str] = []
-    for name in _present(obs, COVARIATE_COLUMNS):
+    for name in present(obs, COVARIATE_COLUMNS):
         if name == condition:
             continue
         candidate = column(obs, name)
@@ -243,7 +243,7 @@ def _dose(obs: pd.DataFrame, is_control: np.ndarray, wishes: Wishes, why: dict[s
     if wishes.dose is not None:
         why["dose"] = "given by you"
         return None if wishes.dose == NONE else wishes.dose
-    for name in _present(obs, DOSE_COLUMNS):
+    for name in present(obs, DOSE_COLUMNS):
         found = column(obs, name)
         used = {found.values[code] for code in np.unique(found.codes[~is_control]) if code >= 0}
         amounts = {part.strip() for text in used for part in text.split("+")}
@@ -258,7 +258,7 @@ def _kind(obs: pd.DataFrame, wishes: Wishes, why: dict[str, str]) -> str | None:
     if wishes.kind is not None:
         why["kind"] = "given by you"
         return None if wishes.kind == NONE else wishes.kind
-    usual = _present(obs, KIND_COLUMNS)
+    usual = present(obs, KIND_COLUMNS)
     if usual:
         why["kind"] = "a usual name"
         return usual[0]

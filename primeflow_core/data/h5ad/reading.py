@@ -6,7 +6,7 @@ the inspection is ``ready``. Choices left at None are found by the conventions o
 """
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,14 +16,22 @@ import pandas as pd
 from primeflow_core.data.cells import Cells
 from primeflow_core.data.h5ad import storage
 from primeflow_core.data.h5ad.condition_parsing import ConditionTable, condition_table
-from primeflow_core.data.h5ad.fixes import Repair
+from primeflow_core.data.h5ad.fixes import gene_names, gene_positions, repaired_obs, repaired_wishes
 from primeflow_core.data.h5ad.issues import Problem, Severity, error
-from primeflow_core.data.h5ad.obs_columns import Wishes, find_layout
-from primeflow_core.data.h5ad.scale import Scale, _scale, log_normalised
+from primeflow_core.data.h5ad.obs_columns import FoundLayout, Wishes, find_layout
+from primeflow_core.data.h5ad.scale import Scale, _scale, log_normalised, median_total
 from primeflow_core.data.h5ad.survey import Survey, survey
 from primeflow_core.data.h5ad.writing import sha256_of
 from primeflow_core.data.layout import Layout
+from primeflow_core.data.reading import Reading
+from primeflow_core.data.repair import Repair
 from primeflow_core.errors import DataError
+
+OF_MEASURED_CELLS = (
+    "one-condition", "context-without-control", "few-cells", "several-controls", "all-zero", "scaled", "linear",
+    "counts",
+)  # fmt: skip
+"""Problems that predicted cells may have."""
 
 
 @dataclass(frozen=True)
@@ -65,16 +73,16 @@ def inspect(
     separator: str | None = None,
     dose: str | None = None,
     kind: str | None = None,
-    normalise: bool = False,
+    normalise: bool | None = None,
 ) -> Inspection:
     """Describe an .h5ad without loading its values. Raises DataError only for what is not an AnnData file at all."""
     wishes = Wishes(condition, covariates, control, separator, dose, kind)
-    return examine(path, wishes, Repair(normalise)).inspection
+    return examine(path, wishes, Repair(normalise=normalise)).inspection
 
 
 def examine(path: Path, wishes: Wishes, repair: Repair) -> "Examined":
     """Like ``inspect``, with the tables it read; ``read_mended`` reads the cells that it describes."""
-    return examined(survey(path), wishes, repair)
+    return examined(survey(path, repair.matrix), wishes, repair)
 
 
 def read_cells(
@@ -86,43 +94,53 @@ def read_cells(
     separator: str | None = None,
     dose: str | None = None,
     kind: str | None = None,
-    normalise: bool = False,
+    normalise: bool | None = None,
 ) -> Cells:
     """Cells of an .h5ad, log-normalised. Raises DataError for the first problem that must be fixed."""
-    return read_mended(path, Wishes(condition, covariates, control, separator, dose, kind), Repair(normalise))
+    wishes = Wishes(condition, covariates, control, separator, dose, kind)
+    return read_mended(path, wishes, Repair(normalise=normalise))
 
 
-def read_cells_as(path: Path, layout: Layout, *, normalise: bool = False) -> Cells:
-    """Cells of a file that is laid out like another, for instance like the one a model was trained on."""
-    return read_mended(path, Wishes.exactly(layout), Repair(normalise))
+def read_as(path: Path, reading: Reading) -> Cells:
+    """Cells of a file that is read like another, for instance like the one a model was trained on."""
+    return read_mended(path, Wishes.exactly(reading.layout), reading.repair)
 
 
 def read_mended(path: Path, wishes: Wishes, repair: Repair) -> Cells:
     """The cells of a file, with fixes applied while it is read. Raises DataError as ``read_cells``."""
-    found = examine(path, wishes, repair)
+    return values_of(path, examine(path, wishes, repair))
+
+
+def values_of(path: Path, found: "Examined") -> Cells:
+    """The cells that were examined. Raises DataError for the first problem that must be fixed."""
     for problem in found.inspection.problems:
         if problem.severity is Severity.ERROR:
             raise DataError(f"{path.name}: {problem}")
+    table, reading = found.table, found.reading
+    if table is None or reading is None:
+        raise DataError(f"{path.name}: the condition of the cells is not known. Name the column with --condition.")
     with storage.opened(path) as file:
-        values = storage.read_values(file, path)
-    if repair.normalise:
-        values = log_normalised(values)
+        values = storage.read_values(file, path, reading.repair.matrix)
+    if reading.repair.normalise:
+        reading = replace(reading, repair=replace(reading.repair, total=reading.repair.total or median_total(values)))
+        values = log_normalised(values, reading.repair.total)
     if len(found.genes) < values.shape[1]:
         values = values[:, found.columns]
-    table, layout = found.table, found.inspection.layout
-    if table is None or layout is None:
-        raise DataError(f"{path.name}: the condition of the cells is not known. Name the column with --condition.")
     return Cells(
         values, found.genes, found.names, table.conditions, table.condition_of, table.kinds,
-        layout, path.name, sha256_of(path), table.labels, table.label_order,
+        reading, path.name, sha256_of(path), table.labels, table.label_order,
     )  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Examined:
-    """An inspection and what it rests on: ``genes`` at these ``columns`` of X, names of the cells (N,), obs, var."""
+    """An inspection and what it rests on: ``genes`` at these ``columns`` of X, names of the cells (N,), obs, var.
+
+    ``reading``: what was found or given, None where there is no condition or control.
+    """
 
     inspection: Inspection
+    reading: Reading | None
     genes: tuple[str, ...]
     columns: np.ndarray
     names: np.ndarray
@@ -131,15 +149,29 @@ class Examined:
     var: pd.DataFrame
 
 
-def examined(surveyed: Survey, wishes: Wishes, repair: Repair) -> Examined:
-    """Work out how a surveyed file is read, and what is wrong with it."""
+def read_predicted(path: Path, reading: Reading) -> Cells:
+    """Predicted cells in the columns of ``reading``, values as they are. They need no control among them.
+
+    Raises DataError for a column that is not there, a label that cannot be read, repeated names, or NaN.
+    """
+    surveyed = survey(path, reading.repair.matrix)
+    repair = replace(reading.repair, normalise=bool(reading.repair.normalise))
+    found = examined(surveyed, Wishes.exactly(reading.layout), repair, FoundLayout(reading.layout, {}, ()))
+    kept = tuple(problem for problem in found.inspection.problems if problem.code not in OF_MEASURED_CELLS)
+    return values_of(path, replace(found, inspection=replace(found.inspection, problems=kept)))
+
+
+def examined(surveyed: Survey, wishes: Wishes, repair: Repair, found: FoundLayout | None = None) -> Examined:
+    """Work out how a surveyed file is read, and what is wrong with it. ``found``: its layout, if that is known."""
     cells, genes = surveyed.shape
-    obs, names = repair.obs(surveyed.obs), repair.gene_names(surveyed.var)
-    found = find_layout(obs, repair.wishes(wishes))
+    obs, names = repaired_obs(surveyed.obs, repair), gene_names(surveyed.var, repair)
+    found = found or find_layout(obs, repaired_wishes(wishes, repair))
     values = surveyed.values
     scale = _scale(values)
+    if repair.normalise is None:
+        repair = replace(repair, normalise=scale is Scale.COUNTS)
     problems = [*found.problems, *([] if repair.distinct else _repeated(obs.index, names))]
-    problems += _value_problems(values, scale, repair.normalise, obs.index, names)
+    problems += _value_problems(values, scale, bool(repair.normalise), obs.index, names)
     table = condition_table(obs, found.layout, problems) if found.layout else None
     problems = [problem for problem in problems if problem.code not in repair.accepted]
     problems.sort(key=lambda problem: list(Severity).index(problem.severity))
@@ -149,8 +181,11 @@ def examined(surveyed: Survey, wishes: Wishes, repair: Repair) -> Examined:
         scale=scale, lowest=values.lowest, highest=values.highest, zeros=1 - values.nonzero / (cells * genes),
         problems=tuple(problems), **_condition_facts(table),
     )  # fmt: skip
-    columns = repair.columns(names)
-    return Examined(inspection, tuple(names[columns]), columns, obs.index.to_numpy(dtype=str), table, obs, surveyed.var)
+    columns = gene_positions(names, repair)
+    reading = Reading(found.layout, repair, str(scale)) if found.layout else None
+    return Examined(
+        inspection, reading, tuple(names[columns]), columns, obs.index.to_numpy(dtype=str), table, obs, surveyed.var
+    )
 
 
 def _condition_facts(table: ConditionTable | None) -> dict[str, Any]:
@@ -188,9 +223,13 @@ def _value_problems(
     if scale is Scale.LOG and normalise:
         text = f"Values look log-normalised already (up to {values.highest:.4g})."
         return [error("normalised-already", text, "Leave out --normalise.")]
-    if scale is Scale.COUNTS and not normalise:
+    if scale is Scale.COUNTS and normalise:
         text = f"Values are whole numbers up to {values.highest:,.0f}: counts."
-        return [error("counts", text, "Pass --normalise to convert them to the log scale.")]
+        done = "They are converted to the log scale when they are read: log1p at the median total of the cells."
+        return [Problem(Severity.NOTE, "counts", text, done)]
+    if scale is Scale.COUNTS:
+        text = f"Values are whole numbers up to {values.highest:,.0f}: counts."
+        return [error("counts", text, "Leave out --no-normalise, so that they are converted to the log scale.")]
     if scale is Scale.LINEAR and not normalise:
         text = f"Values go up to {values.highest:,.6g} with fractions: normalised but not on the log scale."
         return [error("linear", text, "Pass --normalise to convert them to the log scale.")]

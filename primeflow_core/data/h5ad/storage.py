@@ -19,10 +19,10 @@ import scipy.sparse as sp
 from anndata._io.specs.registry import IORegistryError
 from anndata.io import read_elem
 
+from primeflow_core.data.repair import RAW, X
 from primeflow_core.errors import DataError
 
 BLOCK = 4_000_000
-X = "X"
 _SIGNATURES = (
     (b"\x1f\x8b", "a gzip"),
     (b"PK\x03\x04", "a zip or a spreadsheet"),
@@ -100,16 +100,11 @@ def _looks_like(head: bytes) -> str:
 
 def _check_is_anndata(file: h5py.File, path: Path) -> None:
     _check_links(file, path)
-    missing = [name for name in ("X", "obs", "var") if name not in file]
+    missing = [name for name in ("obs", "var") if name not in file]
     if "matrix" in file and missing:
         raise DataError(
             f"{path.name} looks like a 10x or loom file, not AnnData. "
             f"In Python: scanpy.read_10x_h5('{path.name}').write_h5ad('{path.stem}.h5ad')."
-        )
-    if missing == ["X"] and "layers" in file and len(file["layers"]):
-        layers = ", ".join(file["layers"])
-        raise DataError(
-            f"{path.name} has no X. It has the layers {layers}; put one in X: adata.X = adata.layers[NAME].copy()."
         )
     if missing:
         held = ", ".join(sorted(file)[:12]) or "nothing"
@@ -149,7 +144,7 @@ def unpacked_bytes(file: h5py.File) -> int:
         if isinstance(item, h5py.Dataset):
             sizes.append(int(item.size or 0) * int(item.dtype.itemsize))
 
-    for name in ("X", "obs", "var"):
+    for name in (name for name in ("X", "obs", "var") if name in file):
         weigh(name, file[name])
         if isinstance(file[name], h5py.Group):
             file[name].visititems(weigh)
@@ -185,13 +180,35 @@ def read_table(file: h5py.File, name: str, path: Path) -> pd.DataFrame:
     return table
 
 
-def shape(file: h5py.File, path: Path) -> tuple[int, int]:
-    """Cells and genes of X. Raises DataError where X is not a matrix of numbers."""
-    x = file["X"]
-    found = x.attrs.get("shape") if isinstance(x, h5py.Group) else x.shape
-    numbers = _numbers(x)
+def matrices(file: h5py.File) -> tuple[str, ...]:
+    """Where the file has a matrix of numbers: X, raw/X, layers/NAME."""
+    layers = file.get("layers")
+    names = [f"layers/{name}" for name in layers] if isinstance(layers, h5py.Group) else []
+    return tuple(name for name in (X, RAW, *names) if name in file and _dimensions(file[name]) is not None)
+
+
+def shape(file: h5py.File, path: Path, matrix: str = X) -> tuple[int, int]:
+    """Cells and genes of a matrix. Raises DataError where it is not a matrix of numbers, and names those that are."""
+    found = _dimensions(file[matrix]) if matrix in file else None
+    if found is not None:
+        return found
+    what = f"{matrix} of {path.name} is not a matrix of numbers" if matrix in file else f"{path.name} has no {matrix}"
+    ways = " or ".join(_way_to(name) for name in matrices(file))
+    raise DataError(f"{what}. {f'Its values can be read with {ways}.' if ways else _write_hint(path)}")
+
+
+def _way_to(matrix: str) -> str:
+    if matrix == RAW:
+        return "--raw"
+    return "--layer X" if matrix == X else f"--layer {matrix.removeprefix('layers/')}"
+
+
+def _dimensions(matrix: h5py.Group | h5py.Dataset) -> tuple[int, int] | None:
+    """Cells and genes; None for anything but a matrix of numbers."""
+    found = matrix.attrs.get("shape") if isinstance(matrix, h5py.Group) else matrix.shape
+    numbers = _numbers(matrix)
     if found is None or len(found) != 2 or numbers is None or numbers.dtype.kind not in "fiub":
-        raise DataError(f"X of {path.name} is not a matrix of numbers, cells by genes. {_write_hint(path)}")
+        return None
     return int(found[0]), int(found[1])
 
 
@@ -203,28 +220,30 @@ def _numbers(x: h5py.Group | h5py.Dataset) -> h5py.Dataset | None:
     return x["data"] if complete else None
 
 
-def read_values(file: h5py.File, path: Path) -> sp.csr_matrix:
-    """X as CSR float32 (N, G)."""
-    x = _element(file, "X", path)
+def read_values(file: h5py.File, path: Path, matrix: str = X) -> sp.csr_matrix:
+    """A matrix as CSR float32 (N, G)."""
+    x = _element(file, matrix, path)
     if sp.issparse(x):
-        _check_indices(x, path)
+        _check_indices(x, path, matrix)
     values = sp.csr_matrix(x.tocsr() if sp.issparse(x) else x, dtype=np.float32)
     values.sum_duplicates()
     return values
 
 
-def _check_indices(x: sp.csr_matrix | sp.csc_matrix, path: Path) -> None:
+def _check_indices(x: sp.csr_matrix | sp.csc_matrix, path: Path, matrix: str) -> None:
     """Indices outside the matrix would be followed into foreign memory."""
     try:
         x.check_format(full_check=True)
     except ValueError as error:
-        raise DataError(f"{path.name} is damaged: X points outside the matrix ({error}). Write it again.") from error
+        raise DataError(
+            f"{path.name} is damaged: {matrix} points outside the matrix ({error}). Write it again."
+        ) from error
 
 
-def value_range(file: h5py.File, path: Path) -> ValueRange:
-    """Look at every stored value of X once, a block at a time."""
-    x = file["X"]
-    rows, columns = shape(file, path)
+def value_range(file: h5py.File, path: Path, matrix: str = X) -> ValueRange:
+    """Look at every stored value of a matrix once, a block at a time."""
+    rows, columns = shape(file, path, matrix)
+    x = file[matrix]
     numbers = _numbers(x)
     lowest, highest, whole, nonzero = np.inf, -np.inf, True, 0
     bad: tuple[int, int] | None = None
@@ -234,14 +253,14 @@ def value_range(file: h5py.File, path: Path) -> ValueRange:
             if bad is None and not finite.all():
                 bad = _place(x, start, int(np.argmin(finite)))
                 if not (0 <= bad[0] < rows and 0 <= bad[1] < columns):
-                    raise DataError(f"{path.name} is damaged: X points outside the matrix. Write it again.")
+                    raise DataError(f"{path.name} is damaged: {matrix} points outside the matrix. Write it again.")
             kept = block if bad is None else block[finite]
             if kept.size:
                 lowest, highest = min(lowest, float(kept.min())), max(highest, float(kept.max()))
                 whole = whole and bool((kept == np.rint(kept)).all())
                 nonzero += int(np.count_nonzero(kept))
     except OSError as error:
-        raise DataError(f"{path.name} is damaged: X cannot be read. Copy or download it again.") from error
+        raise DataError(f"{path.name} is damaged: {matrix} cannot be read. Copy or download it again.") from error
     if nonzero < rows * columns:
         lowest, highest = min(lowest, 0.0), max(highest, 0.0)
     return ValueRange(lowest, highest, whole, nonzero, bad)

@@ -9,7 +9,10 @@ from pathlib import Path
 import pandas as pd
 
 from primeflow_core.data.h5ad import storage
+from primeflow_core.data.repair import RAW, X
 from primeflow_core.errors import DataError
+
+GENES_OF = {RAW: "raw/var"}
 
 
 @dataclass(frozen=True)
@@ -31,19 +34,19 @@ class Survey:
         return len(self.obs), len(self.var)
 
 
-def survey(path: Path) -> Survey:
-    """Read all of a file but its values, of which only the range is kept.
+def survey(path: Path, matrix: str = X) -> Survey:
+    """Read all of a file but its values, of which only the range is kept; ``var`` belongs to the matrix.
 
     Raises DataError for what is not an AnnData file, is damaged, or is empty.
     """
     with storage.opened(path) as file:
-        cells, genes = storage.shape(file, path)
-        obs, var = storage.read_table(file, "obs", path), storage.read_table(file, "var", path)
+        cells, genes = storage.shape(file, path, matrix)
+        obs, var = storage.read_table(file, "obs", path), storage.read_table(file, GENES_OF.get(matrix, "var"), path)
         if (len(obs), len(var)) != (cells, genes):
             raise DataError(
-                f"{path.name} is damaged: X is {cells} × {genes}, but obs has {len(obs)} rows and var {len(var)}. "
+                f"{path.name} is damaged: {matrix} is {cells} × {genes}, obs has {len(obs)} rows and var {len(var)}. "
                 "Write it again from where it came."
             )
         if not cells or not genes:
             raise DataError(f"{path.name} is empty: {cells} cells, {genes} genes. Check the filter that made it.")
-        return Survey(path.name, path.stat().st_size, storage.X, obs, var, storage.value_range(file, path))
+        return Survey(path.name, path.stat().st_size, matrix, obs, var, storage.value_range(file, path, matrix))

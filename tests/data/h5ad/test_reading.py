@@ -11,10 +11,13 @@ import scanpy
 import scipy.sparse as sp
 
 from primeflow_core.data.h5ad import storage
-from primeflow_core.data.h5ad.reading import inspect, read_cells, read_cells_as
+from primeflow_core.data.h5ad.obs_columns import Wishes
+from primeflow_core.data.h5ad.reading import inspect, read_as, read_cells, read_mended
 from primeflow_core.data.h5ad.scale import Scale, log_normalised
 from primeflow_core.data.h5ad.writing import read_provenance, sha256_of, write_cells
 from primeflow_core.data.layout import Layout
+from primeflow_core.data.reading import Reading
+from primeflow_core.data.repair import Repair
 from primeflow_core.errors import DataError
 
 LABELS = ["control", "A", "B", "A+B"] * 12
@@ -93,7 +96,7 @@ def test_a_truncated_file_is_named(tmp_path, kept):
 def test_hdf5_that_is_no_anndata_says_what_it_holds(tmp_path):
     with h5py.File(tmp_path / "d.h5ad", "w") as file:
         file["counts"] = np.ones(3)
-    with pytest.raises(DataError, match="is HDF5 but not AnnData: X, obs, var missing, it holds counts"):
+    with pytest.raises(DataError, match="is HDF5 but not AnnData: obs, var missing, it holds counts"):
         inspect(tmp_path / "d.h5ad")
 
 
@@ -109,8 +112,24 @@ def test_without_x_the_layers_are_listed(tmp_path):
     with h5py.File(path, "a") as file:
         file["layers/counts"] = np.ones((48, 5))
         del file["X"]
-    with pytest.raises(DataError, match=r"d\.h5ad has no X. It has the layers counts"):
+    with pytest.raises(DataError, match=r"d\.h5ad has no X\. Its values can be read with --layer counts\."):
         inspect(path)
+    assert read_mended(path, Wishes(), Repair(matrix="layers/counts", normalise=True)).dense().shape == (48, 5)
+
+
+def test_an_empty_x_beside_raw_is_read_from_raw_with_its_own_genes(tmp_path):
+    counts = values()
+    path = save(tmp_path / "d.h5ad", counts)
+    adata = anndata.read_h5ad(path)
+    adata.raw = anndata.AnnData(counts[:, ::-1], var=pd.DataFrame(index=list("vwxyz")))
+    adata.X = None
+    adata.write_h5ad(path)
+    with pytest.raises(DataError, match=r"X.*Its values can be read with --raw\."):
+        inspect(path)
+    cells = read_mended(path, Wishes(), Repair(matrix="raw/X"))
+    assert cells.genes == tuple("vwxyz")
+    np.testing.assert_array_equal(cells.dense(), counts[:, ::-1])
+    assert cells.reading.repair.matrix == "raw/X"
 
 
 def test_a_link_to_another_file_is_refused(tmp_path):
@@ -162,7 +181,7 @@ def test_tables_of_another_length_than_x_are_refused(tmp_path):
     with h5py.File(path, "a") as file:
         del file["X"]
         file["X"] = values(47)
-    with pytest.raises(DataError, match="X is 47 × 5, but obs has 48 rows and var 5"):
+    with pytest.raises(DataError, match="X is 47 × 5, obs has 48 rows and var 5"):
         inspect(path)
 
 
@@ -198,7 +217,10 @@ BROKEN = {
     "NaN, sparse": ({"x": sp.csr_matrix(spoilt(np.nan))}, {}, "not-a-number", "first in cell c7, gene g3"),
     "NaN, by columns": ({"x": sp.csc_matrix(spoilt(np.nan))}, {}, "not-a-number", "first in cell c7, gene g3"),
     "infinite": ({"x": spoilt(np.inf)}, {}, "not-a-number", "first in cell c7, gene g3"),
-    "counts": ({"x": np.full((48, 5), 8412.0)}, {}, "counts", r"whole numbers up to 8,412: counts\. Pass --normalise"),
+    "counts": (
+        {"x": np.full((48, 5), 8412.0)}, {"normalise": False}, "counts",
+        r"whole numbers up to 8,412: counts\. Leave out --no-normalise",
+    ),
     "not logged": ({"x": spoilt(1234.5)}, {}, "linear", r"up to 1,234\.5 with fractions.*Pass --normalise"),
     "logged twice": ({}, {"normalise": True}, "normalised-already", r"already .*Leave out --normalise"),
     "all zero": ({"x": np.zeros((48, 5), np.float32)}, {}, "all-zero", "All values are zero"),
@@ -268,7 +290,7 @@ def test_normalising_leaves_its_input_and_the_zeros_alone():
 def test_the_layout_of_another_file_can_be_imposed(tmp_path):
     path = save(tmp_path / "d.h5ad")
     layout = Layout("condition", (), "control", None)
-    cells = read_cells_as(path, layout)
+    cells = read_as(path, Reading(layout))
     assert cells.layout == layout
     assert "A+B" in [part.name for c in cells.conditions for part in c.perturbations]
 

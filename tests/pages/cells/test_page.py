@@ -163,7 +163,7 @@ def test_faults_are_mended_one_by_one(models, example, tmp_path):
     path.write_bytes(example)
     adata = anndata.read_h5ad(path)
     adata = adata[adata.obs["cell_type"] == "sim-A"].copy()
-    adata.X = (adata.X.toarray() * 3).round()
+    adata.X = adata.X.toarray() * 30.25
     adata.var["symbol"] = adata.var_names
     adata.var_names = [f"ENSG{i:011d}" for i in range(adata.n_vars)]
     labels = adata.obs["condition"].astype(str).replace("control", "<b>nobody</b>")
@@ -172,7 +172,7 @@ def test_faults_are_mended_one_by_one(models, example, tmp_path):
     app = upload(opened(), path.read_bytes())
     said = text_of(app)
     assert "0 of 500 model genes are in your file (your names look like Ensembl ids). Choose the column" in said
-    assert "counts. Normalise now?" in said
+    assert "not on the log scale. Normalise now?" in said
     assert "Nothing is used yet" in said
     assert "Fix]" in said
     choose(app, "Column with symbols", "symbol · 500 of 500")
@@ -240,7 +240,7 @@ def test_a_file_that_is_only_looked_at_is_found_again_with_what_was_said_of_it(m
     path = tmp_path / EXAMPLE_FILE
     path.write_bytes(example)
     adata = anndata.read_h5ad(path)
-    adata.X = (adata.X.toarray() * 3).round()
+    adata.X = adata.X.toarray() * 30.25
     adata.write_h5ad(path)
     app = press(upload(opened(), path.read_bytes()), "Normalise now")
     again = opened(file=file_of(app))

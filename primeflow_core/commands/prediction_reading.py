@@ -1,0 +1,178 @@
+"""How predicted cells are read: as their file says itself, else in the columns that it shares with the truth."""
+
+import argparse
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from primeflow_core.commands.terminal import note
+from primeflow_core.data.cells import Cells
+from primeflow_core.data.conditions import Condition
+from primeflow_core.data.h5ad.obs_columns import (
+    COVARIATE_COLUMNS,
+    DOSE_COLUMNS,
+    Wishes,
+    column,
+    condition_column,
+    present,
+)
+from primeflow_core.data.h5ad.reading import read_predicted
+from primeflow_core.data.h5ad.survey import Survey, survey
+from primeflow_core.data.h5ad.writing import read_provenance
+from primeflow_core.data.layout import Layout
+from primeflow_core.data.reading import Reading
+from primeflow_core.data.repair import Repair
+from primeflow_core.errors import DataError
+
+MOST_SHOWN = 6
+FEWEST_COUNT = 2.0
+"""Whole numbers up to this may be log-normalised values of a made-up file."""
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """A file of predicted cells before it is read. ``provenance``: what it says of itself, empty for a foreign file."""
+
+    path: Path
+    surveyed: Survey
+    provenance: Mapping[str, Any]
+
+    @property
+    def own_reading(self) -> Reading | None:
+        """How the file says that it is read."""
+        return self._stored("reading")
+
+    @property
+    def trained_reading(self) -> Reading | None:
+        """How the training file of its model was read."""
+        return self._stored("trained_reading")
+
+    def _stored(self, name: str) -> Reading | None:
+        if name not in self.provenance:
+            return None
+        try:
+            return Reading.from_json(self.provenance[name])
+        except DataError as error:
+            raise DataError(
+                f"{self.path.name}: in uns['provenance'], {name}: {error}. Predict the cells again."
+            ) from error
+
+    def covariates(self) -> list[str]:
+        """Columns of its cells that may tell contexts apart."""
+        own = self.own_reading
+        return list(own.layout.covariates) if own else present(self.surveyed.obs, COVARIATE_COLUMNS)
+
+
+def opened_prediction(path: Path) -> Prediction:
+    return Prediction(path, survey(path), read_provenance(path))
+
+
+def shared_covariates(prediction: Prediction, obs: pd.DataFrame, layout: Layout) -> tuple[str, ...]:
+    """The covariates of the truth, found without looking at the prediction, and those columns of both files that tell
+    cells of one of them apart."""
+    known = {layout.condition, *layout.covariates, layout.dose, layout.kind}
+    told = [name for name in prediction.covariates() if name in obs.columns and name not in known]
+    apart = [name for name in told if _differs(obs, name) or _differs(prediction.surveyed.obs, name)]
+    return (*layout.covariates, *(name for name in apart if (column(obs, name).codes >= 0).all()))
+
+
+def _differs(obs: pd.DataFrame, name: str) -> bool:
+    return name in obs.columns and len(column(obs, name).values) > 1
+
+
+def read_prediction(prediction: Prediction, told: argparse.Namespace, truth: Cells) -> Cells:
+    """The predicted cells, log-normalised; covariates are called as those of the truth. Raises DataError."""
+    own = prediction.own_reading
+    if own is not None:
+        return read_predicted(prediction.path, own)
+    surveyed = prediction.surveyed
+    renamed = _renamed_covariates(surveyed, truth)
+    repair = Repair(normalise=_normalised(surveyed, told, truth), total=truth.reading.repair.total)
+    reading = Reading(_layout(surveyed, told, truth, tuple(renamed)), repair)
+    return _called_as_in_truth(read_predicted(prediction.path, reading), renamed)
+
+
+def _renamed_covariates(surveyed: Survey, truth: Cells) -> dict[str, str]:
+    """The column of the prediction for each covariate of the truth that it has, and the truth's name of it."""
+    found: dict[str, str] = {}
+    for name in truth.layout.covariates:
+        values = {dict(condition.covariates)[name] for condition in truth.conditions}
+        own = name if name in surveyed.obs.columns else _with_values(surveyed.obs, values)
+        if own is not None:
+            found[own] = name
+    return found
+
+
+def _with_values(obs: pd.DataFrame, values: set[str]) -> str | None:
+    """A usual column for covariates whose values are all among these."""
+    return next((name for name in present(obs, COVARIATE_COLUMNS) if set(column(obs, name).values) <= values), None)
+
+
+def _layout(surveyed: Survey, told: argparse.Namespace, truth: Cells, covariates: tuple[str, ...]) -> Layout:
+    layout, obs = truth.layout, surveyed.obs
+    condition = layout.condition
+    if condition not in obs.columns and told.condition is None:
+        condition = condition_column(obs, Wishes(), {}) or condition
+    if condition not in obs.columns:
+        raise DataError(
+            f"{surveyed.source} has no obs column {condition!r} with the condition of each cell. It has: "
+            f"{', '.join(map(str, obs.columns[:20])) or 'none'}. Name it like the column of the truth."
+        )
+    dose = layout.dose
+    if dose is not None and dose not in obs.columns:
+        dose = next(iter(present(obs, DOSE_COLUMNS)), None)
+    return replace(layout, condition=condition, covariates=covariates, dose=dose, kind=None)
+
+
+def _normalised(surveyed: Survey, told: argparse.Namespace, truth: Cells) -> bool:
+    """Whether the prediction holds counts that are to be brought to the log scale."""
+    values = surveyed.values
+    counts = values.whole and values.lowest >= 0 and values.highest > FEWEST_COUNT
+    if counts and not told.normalise:
+        raise DataError(
+            f"{surveyed.source} holds counts (whole numbers up to {values.highest:,.0f}) and {truth.source} is scored "
+            "on the log scale. Pass --normalise to bring the predicted counts to it (log1p at the median total), or "
+            "predict log-normalised values."
+        )
+    if counts:
+        note(f"{surveyed.source} holds counts: brought to the log scale, as you say.")
+    return counts
+
+
+def _called_as_in_truth(cells: Cells, renamed: Mapping[str, str]) -> Cells:
+    conditions = tuple(
+        Condition(c.perturbations, tuple((renamed[name], value) for name, value in c.covariates))
+        for c in cells.conditions
+    )
+    layout = replace(cells.layout, covariates=tuple(renamed.values()))
+    for own, name in renamed.items():
+        if own != name:
+            note(f"{cells.source}: its obs column {own!r} is compared with {name!r} of the truth.")
+    return replace(cells, conditions=conditions, reading=replace(cells.reading, layout=layout))
+
+
+def common_covariates(truth: Cells, prediction: Cells, told: argparse.Namespace) -> tuple[str, ...]:
+    """The covariates of both; it is said which other ones are left out, and so which contexts are put together.
+
+    Raises DataError where the prediction lacks one that the user named.
+    """
+    lacking = [name for name in truth.layout.covariates if name not in prediction.layout.covariates]
+    if lacking and told.covariates is not None:
+        raise DataError(
+            f"{prediction.source} has no obs column {lacking[0]!r}. Add it, or name the covariates to score within: "
+            "--covariates COLUMN[,COLUMN], an empty text for none."
+        )
+    both = tuple(name for name in truth.layout.covariates if name in prediction.layout.covariates)
+    for cells, other in ((truth, prediction), (prediction, truth)):
+        for name in cells.layout.covariates:
+            values = list(dict.fromkeys(dict(condition.covariates)[name] for condition in cells.conditions))
+            if name not in both and len(values) > 1:
+                some = ", ".join(values[:MOST_SHOWN]) + (" …" if len(values) > MOST_SHOWN else "")
+                note(
+                    f"WARNING: {name!r} ({len(values)} values: {some}) is in {cells.source} and not in {other.source}. "
+                    "Its cells are scored together, whatever their value."
+                )
+    return both
