@@ -12,12 +12,14 @@ from primeflow_core.commands.prediction_reading import (
     opened_prediction,
     read_prediction,
     shared_covariates,
+    shared_separator,
 )
 from primeflow_core.commands.reading import DataFile, data_file, reading_choice
 from primeflow_core.commands.terminal import note
 from primeflow_core.data import known_files
 from primeflow_core.data.cells import Cells
 from primeflow_core.data.conditions import Condition
+from primeflow_core.data.h5ad.obs_columns import NONE
 from primeflow_core.data.h5ad.reading import examine, values_of
 from primeflow_core.data.h5ad.scale import Scale
 from primeflow_core.data.h5ad.writing import sha256_of
@@ -83,6 +85,8 @@ def _truth(told: argparse.Namespace, file: DataFile, prediction: Prediction) -> 
         repair = replace(repair, normalise=True, total=_total(file, trained))
     if told.covariates is None and found.reading is not None:
         wishes = replace(wishes, covariates=shared_covariates(prediction, found.obs, found.reading.layout))
+    if told.separator is None and found.reading is not None:
+        wishes = replace(wishes, separator=shared_separator(prediction, found.obs, found.reading.layout) or NONE)
     if (wishes, repair) != (choice.wishes, choice.repair):
         found = examine(file.path, wishes, repair)
     cells = values_of(file.path, found)
