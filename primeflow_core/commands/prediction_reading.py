@@ -33,7 +33,7 @@ FEWEST_COUNT = 2.0
 
 
 @dataclass(frozen=True)
-class Prediction:
+class PredictedFile:
     """A file of predicted cells before it is read. ``provenance``: what it says of itself, empty for a foreign file."""
 
     path: Path
@@ -66,11 +66,11 @@ class Prediction:
         return list(own.layout.covariates) if own else present(self.surveyed.obs, COVARIATE_COLUMNS)
 
 
-def opened_prediction(path: Path) -> Prediction:
-    return Prediction(path, survey(path), read_provenance(path))
+def opened_prediction(path: Path) -> PredictedFile:
+    return PredictedFile(path, survey(path), read_provenance(path))
 
 
-def shared_covariates(prediction: Prediction, obs: pd.DataFrame, layout: Layout) -> tuple[str, ...]:
+def shared_covariates(prediction: PredictedFile, obs: pd.DataFrame, layout: Layout) -> tuple[str, ...]:
     """The covariates of the truth, found without looking at the prediction, and those columns of both files that tell
     cells of one of them apart."""
     known = {layout.condition, *layout.covariates, layout.dose, layout.kind}
@@ -79,7 +79,7 @@ def shared_covariates(prediction: Prediction, obs: pd.DataFrame, layout: Layout)
     return (*layout.covariates, *(name for name in apart if (column(obs, name).codes >= 0).all()))
 
 
-def shared_separator(prediction: Prediction, obs: pd.DataFrame, layout: Layout) -> str | None:
+def shared_separator(prediction: PredictedFile, obs: pd.DataFrame, layout: Layout) -> str | None:
     """The separator of the truth where none was found: that of the prediction, if both have a combination by it."""
     own = prediction.own_reading
     separator = own.layout.separator if own else SEPARATOR
@@ -100,7 +100,7 @@ def _differs(obs: pd.DataFrame, name: str) -> bool:
     return name in obs.columns and len(column(obs, name).values) > 1
 
 
-def read_prediction(prediction: Prediction, told: argparse.Namespace, truth: Cells) -> Cells:
+def read_prediction(prediction: PredictedFile, told: argparse.Namespace, truth: Cells) -> Cells:
     """The predicted cells, log-normalised; covariates are called as those of the truth. Raises DataError."""
     own = prediction.own_reading
     if own is not None:

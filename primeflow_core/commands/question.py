@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from primeflow_core.commands.prediction_reading import (
-    Prediction,
+    PredictedFile,
     common_covariates,
     opened_prediction,
     read_prediction,
@@ -74,7 +74,7 @@ def question(given: argparse.Namespace) -> EvaluationInput:
     return EvaluationInput(pair, truth, part, floor, given.split)
 
 
-def _truth(told: argparse.Namespace, file: DataFile, prediction: Prediction) -> Cells:
+def _truth(told: argparse.Namespace, file: DataFile, prediction: PredictedFile) -> Cells:
     """The measured cells: as the options say, as the model of the prediction read them, or as is found."""
     trained = prediction.trained_reading
     same_file = trained is not None and prediction.provenance.get("data_sha256") == sha256_of(file.path)
