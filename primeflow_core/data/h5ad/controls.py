@@ -17,6 +17,7 @@ from primeflow_core.data.h5ad.issues import Problem, Severity, error
 from primeflow_core.data.h5ad.missing_values import is_no_perturbation
 from primeflow_core.data.h5ad.obs_values import ObsColumn, shown, shown_counts
 from primeflow_core.data.h5ad.separator import SEPARATORS
+from primeflow_core.data.layout import Layout
 
 
 @dataclass(frozen=True)
@@ -158,3 +159,21 @@ def _joined(chosen: Controls, counts: dict[str, int], told: Sequence[str]) -> li
         return []
     text = f"{len(labels):,} labels are read as one control: {shown_counts(labels)}."
     return [Problem(Severity.WARNING, "joined-controls", text, "If one is a perturbation, rename it in the file.")]
+
+
+def controls_in_parts(
+    found: ObsColumn, layout: Layout, separator: str | None, problems: list[Problem]
+) -> tuple[str, ...]:
+    """Parts of combinations that are usual controls of another name than the file's, as in ``A+ctrl``; one of each."""
+    is_control = matcher(layout.control_labels)
+    seen: dict[str, int] = {}
+    for label, cells in found.counts.items():
+        parts = split_label(label, separator)
+        for part in dict.fromkeys(parts if len(parts) > 1 else ()):
+            if control_key(part) in SURE_GROUP and not is_control(part):
+                seen[part] = seen.get(part, 0) + cells
+    if not seen:
+        return ()
+    text = f"Parts of combinations are read as controls too: {shown_counts(seen)}."
+    problems.append(Problem(Severity.WARNING, "joined-controls", text, "If one is a perturbation, rename it."))
+    return tuple({control_key(part): part for part in reversed(seen)}.values())

@@ -18,7 +18,8 @@ MORE_COLUMNS = (
     "celltype",
     "line", "strain", "age_group", "infection", "cell_line_id", "cell_name", "media", "medium",
 )  # fmt: skip
-_MOST_VALUES = 500
+_MOST_VALUES, _MOST_OF_OTHERS, _MOST_TOLD = 500, 20, 8
+_COMPUTED = ("leiden", "louvain", "phase", "seurat", "cluster", "predict", "doublet", "n_", "pct", "_", "is_", "pass")
 
 
 @dataclass(frozen=True)
@@ -91,9 +92,10 @@ def possible_contexts(
     dose: str | None,
     is_control: np.ndarray,
 ) -> tuple[PossibleContext, ...]:
-    """The columns with a usual name, not taken, that tell cells of one condition apart."""
+    """The columns with a usual name, or with a few words, not taken, that tell cells of one condition apart."""
     lower = {str(name).lower(): str(name) for name in obs.columns}
     named = [lower[name] for name in MORE_COLUMNS if name in lower]
+    named += [str(name) for name in obs.columns if _in_words(obs[name]) and not str(name).lower().startswith(_COMPUTED)]
     groups = np.column_stack(
         [conditions.codes, *(column(obs, name).codes for name in (*covariates, *filter(None, [dose])))]
     )
@@ -111,9 +113,16 @@ def possible_contexts(
     return tuple(found)
 
 
+def _in_words(values: pd.Series) -> bool:
+    """Whether a column has a few distinct texts."""
+    return not pd.api.types.is_numeric_dtype(values) and 1 < values.nunique() <= _MOST_OF_OTHERS
+
+
 def left_out(possible: Sequence[PossibleContext]) -> list[Problem]:
     """A note of the columns that are left out."""
     if not possible:
         return []
-    text = f"Left out, though they tell cells of one condition apart: {'; '.join(map(str, possible))}."
+    listed = "; ".join(map(str, possible[:_MOST_TOLD]))
+    more = f"; and {len(possible) - _MOST_TOLD} more" if len(possible) > _MOST_TOLD else ""
+    text = f"Left out, though they tell cells of one condition apart: {listed}{more}."
     return [Problem(Severity.NOTE, "left-out", text, "Those that matter can be named with --covariates.")]

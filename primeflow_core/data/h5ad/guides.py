@@ -8,7 +8,7 @@ from primeflow_core.data.h5ad.issues import Problem, Severity
 
 _REPLOGLE = re.compile(r"(?:\d+_)?(?P<gene>[^_]+)_(?:P\d+)+(?:_ENSG\d+)?")
 _NUMBERED = re.compile(
-    r"(?:sg|g-)?(?P<gene>.*?[^\W_].*?)(?:_(?:sg|g|guide[_-]?|sgRNA[_-]?)?\d{1,5}|-(?:sg|g|guide)\d{1,5}|g\d{1,2})"
+    r"(?:sg|g-)?(?P<gene>.*?[^\W_].*?)(?:_(?:sg|g|guide[_-]?|sgRNA[_-]?)?\d{1,5}|-(?:sg|g|guide)\d{1,5}|(?<=[A-Z0-9])g\d{1,2})"
 )
 _PREFIXED = re.compile(r"sg[-_]?(?P<gene>[A-Z][\w.]*?(?:-[A-Z][\w.]*?)?)(?:[-_.]\d{1,5})?")
 _GENERIC = frozenset((

@@ -5,7 +5,7 @@ only proposed where the parts of the labels are themselves known, and the propos
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -13,7 +13,7 @@ import pandas as pd
 from primeflow_core.data.conditions import split_label
 from primeflow_core.data.control_labels import matcher
 from primeflow_core.data.h5ad.condition_parsing import condition_column_of
-from primeflow_core.data.h5ad.controls import find_controls, holds_control
+from primeflow_core.data.h5ad.controls import controls_in_parts, find_controls, holds_control
 from primeflow_core.data.h5ad.covariates import PossibleContext, chosen_covariates, left_out, possible_contexts
 from primeflow_core.data.h5ad.doses import DoseError, amount_of, commonest, converted
 from primeflow_core.data.h5ad.guides import guides_seen
@@ -30,9 +30,9 @@ COVARIATE_COLUMNS = (
     "cell_type", "celltype", "cell_line", "cluster_id", "treatment", "perturbation_2", "donor_id",
     "sample_id", "batch", "gem_group",
 )  # fmt: skip
-DOSE_COLUMNS = ("dose", "dose_value", "dose_val", "concentration", "conc")
+DOSE_COLUMNS = ("dose", "dose_value", "dose_val", "concentration", "conc", "pert_dose", "drug_dose", "dosage")
 UNIT_COLUMNS = ("dose_unit", "dose_units", "concentration_unit", "conc_unit", "unit", "units")
-KIND_COLUMNS = ("perturbation_type", "perturbation_kind", "kind")
+KIND_COLUMNS = ("perturbation_type", "perturbation_kind", "kind", "crispr_type", "crispr", "modality", "pert_type")
 _NAMES_TREATED = ("perturbation", "target_gene", "gene", "drug", "smiles")
 NONE = "none"
 
@@ -107,6 +107,7 @@ def _completed(
     """The other columns, once the conditions and their control are known."""
     conditions, _ = condition_column_of(obs, layout)
     separator = _separator(conditions, layout, wishes, why, problems)
+    layout = replace(layout, controls=(*layout.controls, *controls_in_parts(conditions, layout, separator, problems)))
     if not layout.guides and separator is None:
         problems += guides_seen(conditions.values, matcher(layout.control_labels))
     is_control = _is_control(conditions, layout.control_labels, separator)

@@ -120,3 +120,10 @@ def test_without_a_single_control_cell_the_file_is_not_ready():
     problems = []
     condition_table(obs, find_layout(obs, Wishes(control="control")).layout, problems)
     assert [(p.severity, p.code) for p in problems] == [(Severity.ERROR, "no-control-cells")]
+
+
+def test_a_part_that_is_a_control_of_another_name_drops_out_with_a_warning():
+    cells, layout, problems = read({"control": 20, "A+ctrl": 10, "NTC_1+B": 10, "A+B": 10})
+    assert cells == {"control": 20, "A": 10, "B": 10, "A+B": 10}
+    assert set(layout.control_labels) == {"control", "ctrl", "NTC_1"}
+    assert "ctrl (10), NTC_1 (10)" in of_code(problems, "joined-controls")

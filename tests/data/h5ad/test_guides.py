@@ -43,7 +43,7 @@ def test_guides_of_one_gene_are_told_and_merged_on_request():
 
 
 @pytest.mark.parametrize(
-    "labels", [["control", "drug_1", "drug_2"], ["control", "GATA1", "GATA2"], ["NTC_1", "NTC_2", "A"]]
+    "labels", [["control", "drug_1", "Drug1", "Drug2"], ["control", "GATA1", "GATA2"], ["NTC_1", "NTC_2", "A"]]
 )
 def test_other_numbered_labels_are_not_called_guides(labels):
     assert "guides" not in [p.code for p in find_layout(pd.DataFrame({"condition": labels}), Wishes()).problems]
