@@ -14,7 +14,7 @@ from primeflow_core.commands.prediction_reading import (
     shared_covariates,
     shared_separator,
 )
-from primeflow_core.commands.reading import DataFile, data_file, reading_choice
+from primeflow_core.commands.reading import DataFile, data_file, reading_choice, tell_doubts
 from primeflow_core.commands.terminal import note
 from primeflow_core.data import known_files
 from primeflow_core.data.cells import Cells
@@ -90,6 +90,7 @@ def _truth(told: argparse.Namespace, file: DataFile, prediction: PredictedFile) 
     if (wishes, repair) != (choice.wishes, choice.repair):
         found = examine(file.path, wishes, repair)
     cells = values_of(file.path, found)
+    tell_doubts(file, found)
     known_files.remember(file.path, cells.sha256)
     return cells
 
