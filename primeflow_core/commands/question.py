@@ -59,7 +59,9 @@ class EvaluationInput:
 
 def question(given: argparse.Namespace) -> EvaluationInput:
     """Read both files, and say on standard error how, and what looks wrong."""
-    told = argparse.Namespace(**{**vars(given), "condition": given.condition_column, "kind": None})
+    told = argparse.Namespace(
+        **{**vars(given), "condition": given.condition_column, "kind": None, "merge_guides": None}
+    )
     opened = opened_prediction(given.prediction)
     truth = _truth(told, data_file(given.truth), opened)
     _check_names(truth)

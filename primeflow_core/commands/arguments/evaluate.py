@@ -34,7 +34,11 @@ def add_commands(commands: Subcommands) -> None:
     parser.add_argument("--genes", type=Path, help="csv to write with the differential expression of each condition")
     parser.add_argument("--condition-column", help="obs column of both files (default: that of the truth)")
     parser.add_argument("--covariates", metavar="COLUMN[,COLUMN]", help="obs columns of both files with the context")
-    parser.add_argument("--control", help="label of control cells in the truth (default: found)")
+    parser.add_argument(
+        "--control",
+        action="append",
+        help="label of control cells in the truth, or a pattern; repeatable (default: found)",
+    )
     parser.add_argument("--separator", metavar="TEXT", help="joins the parts of a combination, `none` for none")
     parser.add_argument("--dose", metavar="COLUMN", help="obs column with the dose, `none` for none (default: found)")
     add_value_options(parser.add_argument_group("how the values of the truth are read (default: as found)"))
