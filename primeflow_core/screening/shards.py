@@ -71,14 +71,7 @@ class Parts:
     @staticmethod
     def opened(folder: Path) -> "Parts":
         """For a worker, which shares the folder. Raises SettingError where it does not see it."""
-        try:
-            text = (folder / ORDER).read_text(encoding="utf-8")
-        except OSError as error:
-            raise SettingError(
-                f"The worker on {socket.gethostname()} cannot read {folder / ORDER} ({error.strerror}). Workers need "
-                "the folder of --out under the same path: choose an --out that all machines share."
-            ) from error
-        parts = Parts(folder, ScreenOrder.from_text(text))
+        parts = Parts(folder, _order_in(folder))
         parts._check_is_still_ours()
         return parts
 
@@ -202,6 +195,22 @@ class Parts:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _order_in(folder: Path) -> ScreenOrder:
+    path = folder / ORDER
+    if not path.is_file():
+        raise SettingError(
+            f"The worker on {socket.gethostname()} cannot find {path}. Workers need the folder of --out under the same "
+            "path: choose an --out that all machines share."
+        )
+    try:
+        return ScreenOrder.from_text(read_text(path))
+    except PrimeflowError as error:
+        raise SettingError(
+            f"{path} cannot be read as the order of a screen: {str(error).rstrip('.')}. Run the command again: it "
+            "writes that file again."
+        ) from error
 
 
 def fingerprint_in(folder: Path) -> str:
