@@ -9,13 +9,15 @@ that a kill stopped has no file, is proposed anew with the same settings, and it
 """
 
 import shutil
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from primeflow_core.errors import DataError, SettingError
+from primeflow_core.models.kinds.ranges import Point, SettingRange
 from primeflow_core.runtime.atomic_files import remove_partial, write_json
-from primeflow_core.runtime.json_text import read_json
+from primeflow_core.runtime.json_text import read_json, shortened
 from primeflow_core.training.tuning.question import SearchSpec
 from primeflow_core.training.tuning.trial import Trial, ranked
 
@@ -70,8 +72,9 @@ class TrialStore:
         plain = _json(path, mend)
         try:
             found = Trial.from_json(plain)
-            if found.number != number or set(found.point) != set(self.question.space):
-                raise ValueError("another trial")
+            if found.number != number:
+                raise DataError(f"number is {found.number}; it must be {number}, as in the name of the file")
+            _check_point(found.point, self.question.space)
         except (DataError, ValueError) as error:
             raise DataError(f"{path} is damaged: {error}. {mend}") from error
         return found
@@ -98,6 +101,17 @@ class TrialStore:
 
     def keep_early(self, number: int, scores: tuple[float, ...]) -> None:
         write_json(self.model(number) / EARLY, list(scores))
+
+
+def _check_point(point: Point, space: Mapping[str, SettingRange]) -> None:
+    """Raises DataError for a point that does not lie in ``space``."""
+    if missing := [name for name in space if name not in point]:
+        raise DataError(f"the key point.{missing[0]} is missing")
+    if strange := [name for name in point if name not in space]:
+        raise DataError(f"it has the key point.{strange[0]}, which this search does not have")
+    for name, place in point.items():
+        if not space[name].has(place):
+            raise DataError(f"point.{name} is {shortened(place)}; it must be {space[name].words}")
 
 
 def _difference(there: Any, asked: Any) -> str:
