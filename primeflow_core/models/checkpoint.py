@@ -161,21 +161,24 @@ def write_weights(folder: Path, tensors: "Mapping[str, torch.Tensor]", notes: Ma
 
 
 def read_weight_notes(folder: Path) -> dict[str, str]:
-    """The notes written with the weights."""
+    """The notes written with the weights. Raises CheckpointError."""
     return _notes(folder / WEIGHTS)
 
 
 def read_student_notes(folder: Path) -> dict[str, str]:
-    """What is known of the student; empty where there is none."""
+    """The notes written with the student; empty if there is none. Raises CheckpointError."""
     path = folder / STUDENT_WEIGHTS
     return _notes(path) if path.is_file() else {}
 
 
 def _notes(path: Path) -> dict[str, str]:
-    from safetensors import safe_open
+    from safetensors import SafetensorError, safe_open
 
-    with safe_open(path, framework="np") as stored:
-        return dict(stored.metadata() or {})
+    try:
+        with safe_open(path, framework="np") as stored:
+            return dict(stored.metadata() or {})
+    except (OSError, SafetensorError) as error:
+        raise CheckpointError(f"{path} cannot be read as weights: {error}. Copy the model again.") from error
 
 
 def write_student(folder: Path, predictor: "PRiMeFlow", student: "Student", notes: Mapping[str, str]) -> None:
