@@ -8,9 +8,11 @@ import copy
 import json
 import math
 import time
-from collections.abc import Callable
+from collections import defaultdict
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from textwrap import shorten
 
 import numpy as np
 import torch
@@ -18,7 +20,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from primeflow_core.errors import CheckpointError, UnfitSettingsError
+from primeflow_core.errors import CheckpointError, DataError, UnfitSettingsError
 from primeflow_core.models import checkpoint
 from primeflow_core.models.composed_cells.composer import Composer, composer
 from primeflow_core.models.precision import products
@@ -30,6 +32,9 @@ from primeflow_core.training.config import OPTIMIZERS, PLATEAU, PLATEAU_FACTOR, 
 
 STATE = "training/state.safetensors"
 LOG = "training/log.jsonl"
+LONGEST_REASON = 200
+MOMENTS = ("step", "exp_avg", "exp_avg_sq")
+"""What Adam and AdamW keep for each parameter."""
 ORDER, DRAWS, DROPOUT, VALIDATION, COMPOSED, PARTNERS = range(6)
 
 
@@ -223,30 +228,50 @@ class Trainer:
             save_file(
                 {name: tensor.contiguous() for name, tensor in tensors.items()},
                 temporary,
-                {"progress": json.dumps(asdict(self.progress))},
+                {"progress": _progress_text(self.progress)},
             )
 
     def restore(self, folder: Path) -> None:
-        """Take up what ``save`` wrote. Raises CheckpointError when the file does not fit this model."""
+        """Resume from what ``save`` wrote. Raises CheckpointError when the file does not fit this model."""
         groups: dict[str, dict[str, Tensor]] = {"model": {}, "averaged": {}, "optimizer": {}}
         try:
             with safe_open(folder / STATE, framework="pt", device=str(self.predictor.device)) as stored:
                 for key in stored.keys():  # noqa: SIM118 (no mapping: it has no iterator)
-                    group, name = key.split(".", 1)
+                    group, _, name = key.partition(".")
+                    if group not in groups:
+                        raise DataError(f"it has the tensor {key}, which no training state has")
                     groups[group][name] = stored.get_tensor(key)
-                self.progress = TrainingProgress(**json.loads(stored.metadata()["progress"]))
+                self.progress = _progress_of((stored.metadata() or {}).get("progress", "{}"))
             self.predictor.load_state_dict(groups["model"])
             self.averaged.load_state_dict(groups["averaged"])
-        except (SafetensorError, RuntimeError, KeyError, TypeError, ValueError) as error:
-            reason = str(error).splitlines()[0]
+            self._restore_optimizer(groups["optimizer"])
+        except (SafetensorError, DataError, OSError, RuntimeError) as error:
             raise CheckpointError(
-                f"{folder / STATE} does not fit this model: {reason} Start anew without it."
+                f"{folder / STATE} does not fit this model: {_reason(error)}. Delete that file, and the training "
+                "starts from the beginning."
             ) from error
-        state = self.optimizer.state_dict()
-        for key, tensor in groups["optimizer"].items():
-            number, name = key.split(".", 1)
-            state["state"].setdefault(int(number), {})[name] = tensor
-        self.optimizer.load_state_dict(state)
+
+    def _restore_optimizer(self, tensors: Mapping[str, Tensor]) -> None:
+        """``tensors``: the moments of each parameter by number and name. Raises DataError if they do not fit."""
+        parameters = [each for group in self.optimizer.param_groups for each in group["params"]]
+        found: dict[int, dict[str, Tensor]] = defaultdict(dict)
+        for key, tensor in tensors.items():
+            number, _, name = key.partition(".")
+            if not (number.isdecimal() and int(number) < len(parameters) and name in MOMENTS):
+                raise DataError(f"it has the tensor optimizer.{key}, which the optimizer of this model does not have")
+            if name != "step" and tensor.shape != parameters[int(number)].shape:
+                raise DataError(f"the tensor optimizer.{key} has the shape {tuple(tensor.shape)} of another model")
+            found[int(number)][name] = tensor
+        for place, moments in found.items():
+            if missing := [name for name in MOMENTS if name not in moments]:
+                raise DataError(f"the tensor optimizer.{place}.{missing[0]} is missing")
+        self.optimizer.load_state_dict({**self.optimizer.state_dict(), "state": found})
+
+
+def _reason(error: Exception) -> str:
+    """One line. torch heads a list of what is wrong with a line that says nothing."""
+    lines = str(error).splitlines()
+    return shorten(lines[min(1, len(lines) - 1)], LONGEST_REASON).rstrip(".: ")
 
 
 @dataclass
@@ -354,19 +379,43 @@ def _log_line(
 
 
 def _append_log(path: Path, line: LogLine) -> None:
+    """A number that is not finite becomes null, because JSON has no NaN."""
+    finite = {name: value if value is None or math.isfinite(value) else None for name, value in asdict(line).items()}
     with path.open("a", encoding="utf-8") as stream:
-        stream.write(json.dumps(asdict(line)) + "\n")
+        stream.write(json.dumps(finite) + "\n")
 
 
 def _trim_log(path: Path, step: int) -> None:
-    """Drop lines after ``step``, and a last line that a kill cut short: they will be written again."""
+    """Drop the lines after ``step``, which will be written again, and lines that cannot be read.
+
+    A kill can cut the last line short. The log only informs, so a damaged line does not stop the training.
+    """
     if not path.exists():
         return
-    kept = []
-    for text in path.read_text(encoding="utf-8").splitlines():
-        try:
-            if json.loads(text)["step"] <= step:
-                kept.append(text + "\n")
-        except ValueError:
-            break
-    write_text(path, "".join(kept))
+    lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+    write_text(path, "".join(f"{text}\n" for text in lines if (found := _step_of(text)) is not None and found <= step))
+
+
+def _step_of(line: str) -> int | None:
+    """The step of a line of the log; None for a damaged line."""
+    from primeflow_core.training.progress_schema import StepEntry
+
+    try:
+        return StepEntry.read(line).step
+    except DataError:
+        return None
+
+
+def _progress_text(progress: TrainingProgress) -> str:
+    best = progress.best if math.isfinite(progress.best) else None
+    return json.dumps({**asdict(progress), "best": best})
+
+
+def _progress_of(text: str) -> TrainingProgress:
+    """Raises DataError that names the key."""
+    from primeflow_core.runtime.file_schema import values
+    from primeflow_core.training.progress_schema import ProgressEntry
+
+    # Earlier versions wrote this in place of null.
+    found = values(ProgressEntry.read(text.replace('"best": Infinity', '"best": null'), "progress"))
+    return TrainingProgress(**{**found, "best": math.inf if found["best"] is None else found["best"]})
