@@ -30,7 +30,7 @@ class Label:
 
 
 def placed(points: np.ndarray, names: Sequence[str], order: Sequence[int], extent: Extent, most: int) -> list[Label]:
-    """Labels of at most ``most`` of ``points`` (n, 2), the first of ``order`` first.
+    """Places labels for at most ``most`` of ``points`` (n, 2), in the order ``order``.
 
     Each takes the free side that covers the fewest points; one without a free side is left out, and the next of twice
     as many candidates has its place.
