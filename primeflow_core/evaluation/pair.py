@@ -146,7 +146,7 @@ def _some(names: Iterable[str], most: int = 3) -> str:
 
 
 def _labels(cells: LabelledCells, rows: dict[Key, np.ndarray]) -> dict[Key, str]:
-    """Each condition as its file first writes it."""
+    """Each condition with the label that its file writes first."""
     return {key: str(cells.labels[found[0]]) for key, found in rows.items()}
 
 
@@ -171,7 +171,7 @@ def _parts(label: str, control: str, separator: str | None) -> tuple[str, ...]:
 
 
 def _gene_columns(prediction: LabelledCells, reference: LabelledCells) -> np.ndarray | None:
-    """The columns of the prediction in the order of the reference's genes; None where they have it already."""
+    """The columns of the prediction in the order of the reference's genes; None if they are in that order already."""
     if prediction.genes == reference.genes:
         return None
     position = {gene: i for i, gene in enumerate(prediction.genes)}

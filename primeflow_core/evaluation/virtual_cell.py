@@ -156,7 +156,7 @@ def _overlaps(pair: Pair, conditions: Sequence[ConditionCells], baseline: np.nda
 
 
 def _significant(sets: Sequence[sp.csr_matrix], controls: sp.csr_matrix, by_name: np.ndarray) -> list[list[int]]:
-    """Of each set the numbers of its significant genes, the largest |log2 fold change| first, ties by name."""
+    """The indices of the significant genes of each set, the largest |log2 fold change| first, ties by name."""
     tested = [min(cells.shape[0], controls.shape[0]) >= FEWEST_CELLS for cells in sets]
     chosen = [cells for cells, enough in zip(sets, tested, strict=True) if enough]
     found = iter(contrasts(chosen, controls, "wilcoxon"))
