@@ -42,7 +42,7 @@ TEACHER = "teacher"
 
 @dataclass(frozen=True)
 class Manifest:
-    """What config.json says: everything about a model but its weights.
+    """The content of config.json: everything about a model but its weights.
 
     ``settings`` holds the rows ``field``, ``flow`` and ``training`` of the recipe as numbers. ``held_out``
     are the conditions of validation and test, ``trained_on`` those of the training cells. ``dataset`` is a
@@ -134,7 +134,7 @@ def read_manifest(folder: Path) -> Manifest:
 
 
 def of_model(manifest: Manifest) -> dict[str, Any]:
-    """What a prediction is, the model that made it and the data that the model learned from."""
+    """The origin of a prediction: the model that made it, and the data that the model learned from."""
     return {
         "kind": "predicted" + (", by a model of simulated data" if manifest.simulated else ""),
         "model": manifest.name,
@@ -191,7 +191,7 @@ def write_student(folder: Path, predictor: "PRiMeFlow", student: "Student", note
 
 
 def forget_student(folder: Path) -> None:
-    """Remove a student whose teacher goes on learning, and sample as before it was made."""
+    """Remove a student whose teacher continues training, and sample with the solver from before the student was made."""
     if not (folder / STUDENT_WEIGHTS).is_file():
         return
     manifest = read_manifest(folder)
@@ -209,7 +209,7 @@ def fingerprint(predictor: "PRiMeFlow") -> str:
 
 
 def own_weights(predictor: "Predictor") -> "dict[str, torch.Tensor]":
-    """The weights by name, without those of a student, which has a file of its own."""
+    """The weights by name, without those of a student, which are in a file of their own."""
     return {name: tensor for name, tensor in predictor.state_dict().items() if not name.startswith("student.")}
 
 

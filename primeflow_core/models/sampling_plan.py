@@ -52,7 +52,7 @@ class SamplingPlan:
         return solver_named(self.sampler)
 
     def by(self, sampler: str) -> "SamplingPlan":
-        """The same with another solver, in as many steps as it usually takes."""
+        """The same plan with another solver, in the usual number of steps of that solver."""
         return replace(self, sampler=sampler, steps=solver_named(sampler).usual_steps)
 
     def __post_init__(self) -> None:

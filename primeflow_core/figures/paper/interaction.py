@@ -22,7 +22,7 @@ def interaction_scatter(
     simulated: bool,
     labels: int = LABELLED,
 ) -> "Figure":
-    """Draws each gene by the sum and by the combination, like ``figures.interactive.interaction.interaction_scatter``."""
+    """Draws each gene by sum and combination, like ``figures.interactive.interaction.interaction_scatter``."""
     drawn = against_sum(genes, sum_change, double_change, labels)
     name = f"{name_of(role, simulated=simulated)} · {len(drawn.points):,} genes"
     figure = sheet(5.2)

@@ -27,7 +27,7 @@ class FittedBaseline(ABC):
 
     @abstractmethod
     def distinct(self, condition: Condition) -> int:
-        """How many cells can be drawn before one repeats. Raises as ``predict``.
+        """The number of cells that can be drawn before one repeats. Raises the same errors as ``predict``.
 
         Repeated cells stand too close to each other: a distance between sets then reads as an error of the baseline.
         """

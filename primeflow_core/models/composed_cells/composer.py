@@ -21,7 +21,7 @@ from primeflow_core.models.composed_cells.transfer import transferred_singles
 
 
 class CellPool(Protocol):
-    """What cells of a condition can be drawn from."""
+    """A source that cells of a condition can be drawn from."""
 
     def drawn(self, draw: np.random.Generator) -> np.ndarray: ...
 

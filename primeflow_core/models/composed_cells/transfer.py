@@ -21,14 +21,14 @@ from primeflow_core.data.conditions import Condition, Perturbation
 from primeflow_core.models.composed_cells.single import FEWEST_CELLS, Single, moving, shift_and_error, unmoved
 
 MADE = 200
-"""Cells made of each single and context, once."""
+"""The number of cells made for each single and context, once."""
 TOGETHER = 1e3
-"""How strictly weights add up to 1, in units of expression."""
+"""The precision with which weights add up to 1, in units of expression."""
 
 
 @dataclass(frozen=True)
 class Elsewhere:
-    """One context where the single was measured, beside that context's controls."""
+    """A context in which the single was measured, with the controls of that context."""
 
     cells: Single
     controls: Single
@@ -36,7 +36,8 @@ class Elsewhere:
 
 
 def transferred_singles(training: Cells, control: Condition, seed: int) -> Mapping[Condition, Single]:
-    """What the singles of other contexts would be in that of ``control``, by measured cells; none for those it has."""
+    """The singles of other contexts, transferred to the context of ``control``, by measured cells. Singles that the
+    context has are omitted."""
     here = training.dense(training.where(control))
     if len(here) < FEWEST_CELLS:
         return {}

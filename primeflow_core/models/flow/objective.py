@@ -19,7 +19,7 @@ SOURCES = (GAUSSIAN, CONTROL)
 
 @dataclass(frozen=True)
 class FlowConfig:
-    """What the field is trained towards: path, its width sigma, and how often the condition is dropped.
+    """The training objective of the field: path, its width sigma, and how often the condition is dropped.
 
     ``factors``: 0 where the network is the whole field (the paper); else the network corrects the velocity of a
     Gaussian with so many factors, see velocity/gaussian.py. ``interplay``: whether its mean has perturbations that

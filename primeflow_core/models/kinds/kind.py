@@ -1,4 +1,4 @@
-"""What a kind of model is: what is said of it, and with it its configuration, recipes and ranges. Torch-free.
+"""Describes a kind of model: its words, configuration, recipes and ranges. Torch-free.
 
 Recipes and ranges are plain numbers here, since a model knows nothing of the package that trains it. training/recipes
 and training/tuning read them.
@@ -13,7 +13,7 @@ from primeflow_core.models.kinds.search_space import SearchSpace
 
 
 class Family(Enum):
-    """How a model comes to its cells."""
+    """The way in which a model makes its cells."""
 
     FLOW = "a flow: a velocity field, beside which stands a row `flow`"
     BASELINE = "a baseline that is trained in steps"
@@ -36,7 +36,7 @@ class RecipeRow:
 
 @dataclass(frozen=True)
 class ModelParts:
-    """What only a training or a prediction needs of a kind, and what imports torch.
+    """The parts of a kind that only training or prediction need. They import torch.
 
     ``config``: the dataclass of its row (Architecture or FieldConfig), each number with a default. ``recipes`` of
     models of one row; those of flows, which join a field and a row `flow`, stand in training/recipes. ``search`` is

@@ -8,11 +8,11 @@ from typing import Any
 
 Value = bool | int | float | str | tuple[int, ...]
 Point = dict[str, "int | float | str"]
-"""Of each setting where it lies in its range, as the search sees it."""
+"""The position of each setting in its range, as the search uses it."""
 CLOSE = 1e-8
 """Numbers this close on a grid are the same."""
 DIGITS = 10
-"""Of a value on a grid: 0.3 and not 0.30000000000000004."""
+"""The decimal places of a value on a grid: 0.3 and not 0.30000000000000004."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class SettingRange(ABC):
 
     @abstractmethod
     def place(self, value: Value) -> int | float | str:
-        """Where ``value`` lies, moved into the range if it is outside."""
+        """The position of ``value``, moved into the range if it is outside."""
 
     @abstractmethod
     def value(self, place: Any) -> Value:
