@@ -78,7 +78,7 @@ class Partners:
         self._first, self._count = np.array([place.get(c.covariates, (0, 0)) for c in cells.conditions]).T
 
     def among(self, index: np.ndarray) -> np.ndarray:
-        """Those of ``index`` that are perturbed and have partners."""
+        """The cells of ``index`` that are perturbed and have partners."""
         is_control = np.array([condition.is_control for condition in self.cells.conditions])
         chosen: np.ndarray = index[(~is_control & (self._count > 0))[self.cells.condition_of[index]]]
         return chosen

@@ -40,7 +40,7 @@ ORDER, DRAWS, DROPOUT, VALIDATION, COMPOSED, PARTNERS = range(6)
 
 @dataclass
 class TrainingProgress:
-    """Where a training stands; saved with its state."""
+    """The progress of a training; saved with its state."""
 
     step: int = 0
     seconds: float = 0.0
@@ -202,7 +202,8 @@ class Trainer:
     def note(self, validation_loss: float | None, *, due: bool = True) -> bool:
         """Take a validation into account; True when these averaged weights are the ones to keep.
 
-        One that is not ``due``, at a step where somebody ended the training, takes nothing from the patience.
+        A validation that is not ``due``, because the training was ended at this step, does not count against the
+        patience.
         """
         if validation_loss is None or validation_loss < self.progress.best:
             self.progress.best = math.inf if validation_loss is None else validation_loss
@@ -295,7 +296,7 @@ def train(
     on_log: OnLog | None = None,
     asked_to_end: AskedToEnd | None = None,
 ) -> TrainingProgress:
-    """Train until the steps, the minutes or the patience are used up, going on from ``folder`` if it has a state.
+    """Train until the steps, the minutes or the patience are used up. Resumes from ``folder`` if it has a state.
 
     Keeps the best averaged weights in ``folder``/weights.safetensors, the state to resume from and one JSON
     line a log step beside them. Every file is replaced as a whole. ``asked_to_end`` is asked after every step: True

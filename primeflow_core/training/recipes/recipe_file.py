@@ -25,7 +25,7 @@ KINDS: Mapping[str, type[Row | TrainingConfig]] = MappingProxyType(
     {FLOW: FlowConfig, **FIELDS, **ARCHITECTURES, TRAINING: TrainingConfig}
 )
 MOST = 2**53
-"""No setting is larger, and beyond it numbers are no longer whole."""
+"""The largest possible number. Larger numbers are not exact whole numbers."""
 
 
 def write_recipe(path: Path, recipe: Recipe, provenance: Mapping[str, Any]) -> None:

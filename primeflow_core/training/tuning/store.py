@@ -1,11 +1,11 @@
-"""The folder of a search: what it is about, a file for each finished trial, and the models that are still needed.
+"""The folder of a search: its question, a file for each finished trial, and the models that are still needed.
 
     DIR/study.json             the question
     DIR/trials/0007.json       a finished trial; it appears under its name when it is whole
     DIR/models/0007/           of the trial that runs, and of the best one: what `train` makes, and early.json
 
-There is no data base that a kill could leave locked or half written: the search is rebuilt from these files. A trial
-that a kill stopped has no file, is proposed anew with the same settings, and its training goes on from its last state.
+There is no data base that a kill could leave locked or half written: the search is rebuilt from these files. A killed
+trial has no file. It is proposed again with the same settings, and its training resumes from its last state.
 """
 
 import shutil
@@ -32,7 +32,7 @@ class TrialStore:
     question: SearchSpec
 
     def open(self) -> None:
-        """Begin, or go on. Raises SettingError where ``folder`` holds another search or something else."""
+        """Start or resume the search. Raises SettingError if ``folder`` holds another search or something else."""
         path, asked = self.folder / STUDY, self.question.told()
         if path.is_file():
             self._check_same(_json(path, "Choose another folder."), asked)
@@ -62,7 +62,7 @@ class TrialStore:
         return self.folder / TRIALS / f"{number:04d}.json"
 
     def trials(self) -> tuple[Trial, ...]:
-        """All finished ones. Raises DataError where one is damaged, or missing before others."""
+        """All finished trials. Raises DataError if one is damaged, or if an earlier one is missing."""
         count = sum(1 for _ in (self.folder / TRIALS).glob("[0-9]*.json"))
         return tuple(self._read(number) for number in range(count))
 
@@ -91,7 +91,7 @@ class TrialStore:
                 shutil.rmtree(self.model(trial.number))
 
     def early(self, number: int) -> tuple[float, ...]:
-        """Scores on the way of the trial that runs; where they cannot be read, it begins anew."""
+        """The scores of the running trial during training. If they cannot be read, the trial starts again."""
         path = self.model(number) / EARLY
         try:
             return tuple(map(float, read_json(path))) if path.is_file() else ()
@@ -115,7 +115,8 @@ def _check_point(point: Point, space: Mapping[str, SettingRange]) -> None:
 
 
 def _difference(there: Any, asked: Any) -> str:
-    """Where two pieces of plain data differ first, such as ``settings: training: steps``; empty where nowhere."""
+    """The first key at which two pieces of plain data differ, such as ``settings: training: steps``; empty if they are
+    equal."""
     if not isinstance(there, dict) or not isinstance(asked, dict):
         return "" if there == asked else "all of it"
     for name in {**asked, **there}:
