@@ -1,4 +1,4 @@
-"""What a benchmark compared, and the names of its output files."""
+"""The description of a benchmark, and the names of its output files."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

@@ -103,7 +103,7 @@ class BenchmarkStore:
         return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
 
     def picture(self) -> pd.DataFrame:
-        """Where the predicted cells of the first seed lie: ``kind``, ``model``, ``guidance``, ``condition``,
+        """The positions of the predicted cells of the first seed: ``kind``, ``model``, ``guidance``, ``condition``,
         ``context``, ``x``, ``y``."""
         found = [entry for entry in self.grid.entries if entry.pictured and self.read(entry) is not None]
         tables = [table for entry in found if len(table := self._read_picture(entry))]
@@ -117,7 +117,7 @@ class BenchmarkStore:
             raise _damaged(path, error) from error
 
     def refused(self) -> dict[str, tuple[tuple[str, str], ...]]:
-        """By recipe: the conditions that it could not predict, each with the reason."""
+        """The conditions that each recipe could not predict, with the reason, by recipe."""
         found = [(entry.recipe.name, self.read(entry)) for entry in self.grid.entries]
         return {name: scored.refused for name, scored in found if scored is not None and scored.refused}
 
