@@ -37,8 +37,8 @@ OnDone = Callable[[int], None]
 def run_here(parts: Parts, model: Path, on_done: OnDone, checkpoint: Callable[[], None] = lambda: None) -> None:
     """Screen what is missing, in this process, on one thread.
 
-    ``on_done`` is told how many of all shards are there: at the start, and after each. ``checkpoint`` is called before
-    each candidate; what it raises ends the run, and finished shards stay. Raises CheckpointError and DataError.
+    ``on_done`` receives the number of finished shards at the start and after each shard. ``checkpoint`` is called
+    before each candidate; what it raises ends the run, and finished shards stay. Raises CheckpointError and DataError.
     """
     missing = parts.missing
     before = len(parts.order.shards) - len(missing)

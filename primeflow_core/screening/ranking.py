@@ -26,7 +26,7 @@ WHOLE = (*PLACES, "genes_up", "genes_down")
 
 
 def columns(covariates: Sequence[str]) -> tuple[str, ...]:
-    """Of a ranking, in their order."""
+    """The columns of a ranking, in their order."""
     return (*PLACES, PERTURBATION, *covariates, STANDING, *SCORES, *FACTS)
 
 
@@ -73,7 +73,7 @@ def with_places(
 
 
 def told_apart(table: pd.DataFrame) -> str:
-    """Which ranks of a ranking can be told apart, in a sentence or two; empty where nothing is ranked."""
+    """One or two sentences that say which ranks can be told apart; empty if nothing is ranked."""
     tiers = table["tier"].dropna().to_numpy(dtype=np.int64)
     if not len(tiers):
         return ""
@@ -89,7 +89,7 @@ def told_apart(table: pd.DataFrame) -> str:
 
 
 def without_score(table: pd.DataFrame, goal: Goal) -> str:
-    """How many candidates of a ranking have no score, and why, in a sentence; empty where all have one."""
+    """A sentence that says how many candidates have no score, and why; empty if all have one."""
     count = int(table["score"].isna().sum())
     if not count:
         return ""

@@ -83,7 +83,7 @@ class Reference:
 
     @cached_property
     def sha256(self) -> str:
-        """Of its content."""
+        """The sha256 of the content."""
         found = hashlib.sha256()
         for name, array in self._arrays().items():
             found.update(f"{name} {array.dtype.str} {array.shape} ".encode())
@@ -91,7 +91,7 @@ class Reference:
         return found.hexdigest()
 
     def write(self, path: Path) -> None:
-        """One .npz."""
+        """Write the cells to one .npz file."""
         with replaced(path) as temporary, temporary.open("wb") as stream:
             np.savez_compressed(stream, allow_pickle=False, **self._arrays())
 
@@ -113,7 +113,7 @@ class Reference:
         return SumOfSingles(TrainingMeans.of(self.cells))
 
     def _arrays(self) -> dict[str, np.ndarray]:
-        """Text as UTF-8 bytes, so that it is neither padded nor needs pickle."""
+        """Encodes text as UTF-8 bytes, which needs neither padding nor pickle."""
         values = sp.csr_matrix(self.cells.values)
         said = {
             "genes": list(self.cells.genes),
@@ -215,14 +215,14 @@ def _target(
 
 
 def _drawn(rows: np.ndarray) -> np.ndarray:
-    """At most 500, the same whatever else is drawn, in order."""
+    """At most 500 rows in order, always the same."""
     if len(rows) <= MOST_CELLS:
         return rows
     return np.sort(np.random.default_rng(0).choice(rows, MOST_CELLS, replace=False))
 
 
 def _unnamed(cells: Cells) -> Cells:
-    """As it is read back: sparse, with numbers for names and without the file's wording."""
+    """The cells as they are read from the file: sparse, with numbers as names and without the file's wording."""
     names = np.arange(len(cells)).astype(str)
     return Cells(
         sp.csr_matrix(cells.values), cells.genes, names, cells.conditions, cells.condition_of, source=cells.source

@@ -76,8 +76,8 @@ def about(
     refused: Iterable[tuple[str, str]],
     controls: Literal["measured", "predicted"],
 ) -> dict[str, Any]:
-    """What is needed to repeat a screen, and to read it; ``refused``: label and reason of what was not ranked;
-    ``controls``: what changes are measured from."""
+    """The description with which a screen can be repeated and read. ``refused``: label and reason of each candidate
+    that was not ranked; ``controls``: the controls that changes are measured from."""
     said = _from_json(order.to_json())
     return {
         **of_model(manifest),
@@ -128,7 +128,7 @@ def read_screen(path: Path) -> Screen:
 
 
 def moves(screen: Screen, gene: str) -> Screen:
-    """What moves ``gene``, by size, out of a screen that kept its changes; needs no model.
+    """Ranks the candidates by their change of ``gene``, from a screen that kept its changes; needs no model.
 
     Intervals are those of a normal error around each change. A candidate that targets the gene itself has no score.
     Raises SettingError for a gene that is not there, or a screen without changes.
@@ -152,7 +152,7 @@ def _asking(said: Mapping[str, Any], goal: Goal) -> dict[str, Any]:
 
 
 def _from_json(data: Mapping[str, Any]) -> dict[str, Any]:
-    """As a file gives it back, so that a screen equals the one that was read."""
+    """The data as read from a file, so that a new screen equals one that was read."""
     plain: dict[str, Any] = json.loads(json.dumps(data))
     return plain
 
@@ -204,7 +204,7 @@ def _records(table: pd.DataFrame) -> dict[str, Any]:
 
 
 def _said(read: pa.Table) -> dict[str, Any]:
-    """What the file says of itself, checked. Raises DataError."""
+    """The metadata of the file, checked. Raises DataError."""
     from primeflow_core.screening.screen_schema import ScreenFile
 
     text = (read.schema.metadata or {}).get(SAID, b"null")

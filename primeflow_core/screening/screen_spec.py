@@ -65,7 +65,7 @@ class ScreenOrder:
 
     @cached_property
     def shards(self) -> tuple[range, ...]:
-        """Positions in ``everything``, whatever the number of workers."""
+        """The positions of each shard in ``everything``. They do not depend on the number of workers."""
         count = len(self.everything)
         size = min(LARGEST_SHARD, -(-count // SHARDS))
         return tuple(range(first, min(first + size, count)) for first in range(0, count, size))

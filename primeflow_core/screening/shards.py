@@ -64,13 +64,13 @@ class Parts:
 
     @staticmethod
     def left_behind(out: Path, order: ScreenOrder) -> "Parts | None":
-        """The folder of this very screen, whose run was killed when its table stood already."""
+        """The folder of this screen, if its run was killed after the table was written."""
         folder = out.resolve().with_name(f"{out.name}.parts")
         return Parts(folder, order, locked(folder)) if fingerprint_in(folder) == order.fingerprint else None
 
     @staticmethod
     def opened(folder: Path) -> "Parts":
-        """For a worker, which shares the folder. Raises SettingError where it does not see it."""
+        """Opens the folder for a worker, which shares it. Raises SettingError if the worker cannot read it."""
         parts = Parts(folder, _order_in(folder))
         parts._check_is_still_ours()
         return parts
@@ -100,7 +100,7 @@ class Parts:
         )
 
     def _begun_for(self) -> ScreenOrder | None:
-        """What the folder was begun for; None where that cannot be read."""
+        """The order that the folder was started for; None if it cannot be read."""
         try:
             return ScreenOrder.from_text(read_text(self.folder / ORDER))
         except PrimeflowError:

@@ -1,5 +1,5 @@
-"""How far a ranking can be trusted: the same goal on held-out conditions, ranked by the model, by the baselines and by
-the experiment.
+"""Measures how far a ranking can be trusted: the same goal on held-out conditions, ranked by the model, by the
+baselines and by the experiment.
 
 Measured scores are relative to controls that training did not use, all others to training controls (comparison.py).
 """
@@ -38,7 +38,7 @@ MODEL = "model"
 
 @dataclass(frozen=True)
 class Checked:
-    """One held-out condition: its score by the experiment and by the model, in the goal's unit."""
+    """One held-out condition: its measured score and its predicted score, in the unit of the goal."""
 
     perturbation: str
     context: str

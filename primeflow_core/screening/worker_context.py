@@ -1,4 +1,4 @@
-"""What a worker screens with: the model, loaded once, and the cells that its predictions are measured from.
+"""The context of a worker: the model, loaded once, and the cells that predicted effects are relative to.
 
 Cells are predicted, summarised in one row and discarded. A row is a function of its condition and the order alone:
 it is the same whatever shard or worker it was made in.
@@ -113,7 +113,7 @@ class WorkerContext:
         return self._predicted(condition, [_own_seed(seed, place) for seed in self._order.seeds])
 
     def _sum_score(self, condition: Condition, controls: np.ndarray, scored: GoalScore) -> float:
-        """A combination's magnitude is told as a share of the sum, whose own is 1."""
+        """The magnitude of a combination is given as a share of the sum, whose own magnitude is 1."""
         if self._order.goal.record.share_of_sum:
             return 1.0 if np.isfinite(scored.score) else NAN
         cells = self._reference.sum_cells(condition, len(controls), SUM_SEED)
