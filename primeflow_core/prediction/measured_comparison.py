@@ -1,4 +1,5 @@
-"""One condition, predicted beside measured: the cells to draw, the genes that change, how far to trust it.
+"""Compares one condition as predicted and as measured: the cells to draw, the genes that change, and how far to trust
+the prediction.
 
 Predicted effects are measured from the control cells of training, measured effects from control cells that
 training did not use, so that neither side lends the other its noise. Where a file has no such split of its
@@ -58,7 +59,7 @@ def background(cells: Cells, genes: tuple[str, ...], condition: Condition, folde
 
 
 def background_of_own(own: Background, trained_on: Background) -> Background:
-    """A user's own cells beside those of training: the effects of each side are relative to its own controls."""
+    """A user's own cells together with those of training. Effects of each side are relative to its own controls."""
     return replace(
         own,
         training_controls=trained_on.training_controls,
