@@ -191,7 +191,7 @@ def write_student(folder: Path, predictor: "PRiMeFlow", student: "Student", note
 
 
 def forget_student(folder: Path) -> None:
-    """Remove a student whose teacher continues training, and sample with the solver from before the student was made."""
+    """Remove a student whose teacher continues training, and sample with the solver from before that student."""
     if not (folder / STUDENT_WEIGHTS).is_file():
         return
     manifest = read_manifest(folder)

@@ -41,7 +41,7 @@ class Space(nn.Module, ABC):
 
     @abstractmethod
     def fit(self, chunks: Chunks) -> None:
-        """Compute the statistics that are needed from the training cells, (n, G) at a time. Each call reads them again."""
+        """Compute the statistics that are needed, from (n, G) training cells at a time. Each call reads them again."""
 
     @abstractmethod
     def inside(self, cells: Tensor) -> Tensor:
