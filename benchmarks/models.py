@@ -78,9 +78,9 @@ def transfers(cells: Cells) -> Splits:
     return {"transfer": transfer_split(cells, 42)}
 
 
-def each_cell_type(cells: Cells) -> Splits:
-    stimulated = [condition for condition in cells.conditions if not condition.is_control]
-    return {condition.context: held_out_split(cells, {condition: TEST}) for condition in stimulated}
+def each_context(cells: Cells) -> Splits:
+    treated = [condition for condition in cells.conditions if not condition.is_control]
+    return {condition.context: held_out_split(cells, {condition: TEST}) for condition in treated}
 
 
 def simulated(cells: Cells) -> Splits:
@@ -103,7 +103,11 @@ BENCHMARKS: Mapping[str, Benchmark] = MappingProxyType(
         ),
         "kang18": Benchmark(
             "kang18-ifnb-pbmc", "Interferon in blood cells", "the stimulated cells of each of five types in turn",
-            each_cell_type, FEW_CELLS,
+            each_context, FEW_CELLS,
+        ),
+        "gbm": Benchmark(
+            "gbm-panobinostat", "Panobinostat in glioblastoma", "the treated cells of each of five donors in turn",
+            each_context, FEW_CELLS,
         ),
         "simulated-screen": Benchmark(
             "simulated-screen", "Simulated screen", "pairs of genes in one context, single genes in two others",

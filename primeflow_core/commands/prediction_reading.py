@@ -1,7 +1,7 @@
 """How predicted cells are read: as their file says itself, else in the columns that it shares with the truth."""
 
 import argparse
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,7 @@ import pandas as pd
 
 from primeflow_core.commands.terminal import note
 from primeflow_core.data.cells import Cells
-from primeflow_core.data.conditions import Condition
+from primeflow_core.data.conditions import Condition, parse_perturbations, split_label
 from primeflow_core.data.h5ad.obs_columns import (
     COVARIATE_COLUMNS,
     DOSE_COLUMNS,
@@ -22,10 +22,10 @@ from primeflow_core.data.h5ad.obs_columns import (
 from primeflow_core.data.h5ad.reading import read_predicted
 from primeflow_core.data.h5ad.survey import Survey, survey
 from primeflow_core.data.h5ad.writing import read_provenance
-from primeflow_core.data.layout import Layout
+from primeflow_core.data.layout import SEPARATOR, Layout
 from primeflow_core.data.reading import Reading
 from primeflow_core.data.repair import Repair
-from primeflow_core.errors import DataError
+from primeflow_core.errors import ConditionError, DataError
 
 MOST_SHOWN = 6
 FEWEST_COUNT = 2.0
@@ -33,7 +33,7 @@ FEWEST_COUNT = 2.0
 
 
 @dataclass(frozen=True)
-class Prediction:
+class PredictedFile:
     """A file of predicted cells before it is read. ``provenance``: what it says of itself, empty for a foreign file."""
 
     path: Path
@@ -66,11 +66,11 @@ class Prediction:
         return list(own.layout.covariates) if own else present(self.surveyed.obs, COVARIATE_COLUMNS)
 
 
-def opened_prediction(path: Path) -> Prediction:
-    return Prediction(path, survey(path), read_provenance(path))
+def opened_prediction(path: Path) -> PredictedFile:
+    return PredictedFile(path, survey(path), read_provenance(path))
 
 
-def shared_covariates(prediction: Prediction, obs: pd.DataFrame, layout: Layout) -> tuple[str, ...]:
+def shared_covariates(prediction: PredictedFile, obs: pd.DataFrame, layout: Layout) -> tuple[str, ...]:
     """The covariates of the truth, found without looking at the prediction, and those columns of both files that tell
     cells of one of them apart."""
     known = {layout.condition, *layout.covariates, layout.dose, layout.kind}
@@ -79,11 +79,28 @@ def shared_covariates(prediction: Prediction, obs: pd.DataFrame, layout: Layout)
     return (*layout.covariates, *(name for name in apart if (column(obs, name).codes >= 0).all()))
 
 
+def shared_separator(prediction: PredictedFile, obs: pd.DataFrame, layout: Layout) -> str | None:
+    """The separator of the truth where none was found: that of the prediction, if both have a combination by it."""
+    own = prediction.own_reading
+    separator = own.layout.separator if own else SEPARATOR
+    name = own.layout.condition if own else layout.condition
+    predicted = prediction.surveyed.obs
+    if layout.separator is not None or separator is None or name not in predicted:
+        return layout.separator
+    both = _combinations(obs, layout.condition, separator) & _combinations(predicted, name, separator)
+    return separator if both else None
+
+
+def _combinations(obs: pd.DataFrame, name: str, separator: str) -> set[frozenset[str]]:
+    parts = (frozenset(split_label(label, separator)) for label in column(obs, name).values)
+    return {names for names in parts if len(names) > 1}
+
+
 def _differs(obs: pd.DataFrame, name: str) -> bool:
     return name in obs.columns and len(column(obs, name).values) > 1
 
 
-def read_prediction(prediction: Prediction, told: argparse.Namespace, truth: Cells) -> Cells:
+def read_prediction(prediction: PredictedFile, told: argparse.Namespace, truth: Cells) -> Cells:
     """The predicted cells, log-normalised; covariates are called as those of the truth. Raises DataError."""
     own = prediction.own_reading
     if own is not None:
@@ -124,7 +141,23 @@ def _layout(surveyed: Survey, told: argparse.Namespace, truth: Cells, covariates
     dose = layout.dose
     if dose is not None and dose not in obs.columns:
         dose = next(iter(present(obs, DOSE_COLUMNS)), None)
-    return replace(layout, condition=condition, covariates=covariates, dose=dose, kind=None)
+    layout = replace(layout, condition=condition, covariates=covariates, dose=dose, kind=None)
+    return replace(layout, separator=_separator(column(obs, condition).values, layout, truth))
+
+
+def _separator(labels: Sequence[str], layout: Layout, truth: Cells) -> str | None:
+    """That of the truth or the product's own, whichever gives more conditions of the truth."""
+    measured = {condition.perturbations for condition in truth.conditions}
+
+    def matching(separator: str | None) -> int:
+        try:
+            return sum(
+                parse_perturbations(one, separator=separator, control=layout.control) in measured for one in labels
+            )
+        except ConditionError:
+            return 0
+
+    return max(dict.fromkeys((layout.separator, SEPARATOR)), key=matching)
 
 
 def _normalised(surveyed: Survey, told: argparse.Namespace, truth: Cells) -> bool:

@@ -7,17 +7,19 @@ from pathlib import Path
 import numpy as np
 
 from primeflow_core.commands.prediction_reading import (
-    Prediction,
+    PredictedFile,
     common_covariates,
     opened_prediction,
     read_prediction,
     shared_covariates,
+    shared_separator,
 )
 from primeflow_core.commands.reading import DataFile, data_file, reading_choice
 from primeflow_core.commands.terminal import note
 from primeflow_core.data import known_files
 from primeflow_core.data.cells import Cells
 from primeflow_core.data.conditions import Condition
+from primeflow_core.data.h5ad.obs_columns import NONE
 from primeflow_core.data.h5ad.reading import examine, values_of
 from primeflow_core.data.h5ad.scale import Scale
 from primeflow_core.data.h5ad.writing import sha256_of
@@ -72,7 +74,7 @@ def question(given: argparse.Namespace) -> EvaluationInput:
     return EvaluationInput(pair, truth, part, floor, given.split)
 
 
-def _truth(told: argparse.Namespace, file: DataFile, prediction: Prediction) -> Cells:
+def _truth(told: argparse.Namespace, file: DataFile, prediction: PredictedFile) -> Cells:
     """The measured cells: as the options say, as the model of the prediction read them, or as is found."""
     trained = prediction.trained_reading
     same_file = trained is not None and prediction.provenance.get("data_sha256") == sha256_of(file.path)
@@ -83,6 +85,8 @@ def _truth(told: argparse.Namespace, file: DataFile, prediction: Prediction) -> 
         repair = replace(repair, normalise=True, total=_total(file, trained))
     if told.covariates is None and found.reading is not None:
         wishes = replace(wishes, covariates=shared_covariates(prediction, found.obs, found.reading.layout))
+    if told.separator is None and found.reading is not None:
+        wishes = replace(wishes, separator=shared_separator(prediction, found.obs, found.reading.layout) or NONE)
     if (wishes, repair) != (choice.wishes, choice.repair):
         found = examine(file.path, wishes, repair)
     cells = values_of(file.path, found)

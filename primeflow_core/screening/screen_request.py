@@ -11,7 +11,6 @@ import pyarrow as pa
 
 from primeflow_core.data.cells import Cells
 from primeflow_core.data.conditions import Condition
-from primeflow_core.data.datasets import DATASETS, local_path, open_cells
 from primeflow_core.data.splits import read_split
 from primeflow_core.errors import DataError, SettingError
 from primeflow_core.model_store.available_conditions import Catalogue, Covariates
@@ -51,17 +50,6 @@ class Request:
     cells: int = 200
     seeds: int = 2
     seed: int = 0
-
-
-def cells_of(manifest: Manifest) -> Cells | None:
-    """The measured cells that a model was trained on, where they are a named data set on this machine.
-
-    The simulated ones are made when they are not. Raises DownloadError or DataError for a damaged file.
-    """
-    dataset = next((dataset for dataset in DATASETS if dataset.name == manifest.dataset), None)
-    if dataset is None or not (dataset.simulated or local_path(dataset.name)):
-        return None
-    return open_cells(dataset.name)
 
 
 def prepared(

@@ -73,7 +73,13 @@ def test_blood_cells_have_fewer_steps_and_say_so():
 
 @pytest.mark.parametrize(
     ("name", "tested"),
-    [("k562-pairs", [5]), ("perturbench-combo", [5]), ("perturbench-transfer", [5]), ("kang18", [1] * 5)],
+    [
+        ("k562-pairs", [5]),
+        ("perturbench-combo", [5]),
+        ("perturbench-transfer", [5]),
+        ("kang18", [1] * 5),
+        ("gbm", [1] * 5),
+    ],
 )
 def test_real_cells_are_held_out_as_told(name, tested, mirror, monkeypatch, tmp_path):
     monkeypatch.setenv("PRIMEFLOW_MIRROR", str(mirror))

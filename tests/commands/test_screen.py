@@ -301,7 +301,10 @@ def test_whole_cells_are_kept_on_request_as_generate_makes_them(place, tmp_path)
     assert json.loads(kept.uns["provenance"])["sampling"]["seed"] == told["seeds"][-1] != plan.seed
 
 
-def test_without_measured_cells_controls_are_predicted_and_nothing_is_checked(place, tmp_path, capsys):
+def test_without_measured_cells_controls_are_predicted_and_nothing_is_checked(place, tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("PRIMEFLOW_CACHE", str(tmp_path / "cache"))
+    shutil.copytree(place / "model", tmp_path / "elsewhere" / "model")
+    place = tmp_path / "elsewhere"
     assert screen(place, tmp_path / "hits.parquet", *PARTS, data=False) == 0
     told = capsys.readouterr()
     assert "measured from predicted control cells" in told.err
@@ -543,6 +546,7 @@ def test_triples_need_their_parts(place, tmp_path, capsys):
     assert "needs --parts" in capsys.readouterr().err
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_the_command_on_workers_says_no_more_than_the_command_here(place, tmp_path):
     asked = ["--data", str(place / "screen.h5ad"), "--covariates", "cell_type", *FEW, *PARTS]

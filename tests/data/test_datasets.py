@@ -291,3 +291,6 @@ def test_the_real_sets_open_from_the_mirror(mirror, monkeypatch):
     immune = open_cells("kang18-ifnb-pbmc")
     assert len(immune) == 1_556
     assert immune.layout.covariates == ("cluster_id",)
+    tumours = open_cells("gbm-panobinostat")
+    assert len(tumours) == 5_000
+    assert {condition.context for condition in tumours.conditions} == {f"donor_{i}" for i in range(1, 6)}

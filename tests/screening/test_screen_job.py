@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+from primeflow_core.data.datasets import open_cells
 from primeflow_core.errors import DataError
 from primeflow_core.models.checkpoint import read_manifest, version_of
 from primeflow_core.prediction.prediction_job import ModelShelf
@@ -18,7 +19,7 @@ from primeflow_core.screening.candidates import Refusal
 from primeflow_core.screening.goal import Goal
 from primeflow_core.screening.screen_file import UNFINISHED
 from primeflow_core.screening.screen_job import RankedSoFar, ScreenSubject, screen
-from primeflow_core.screening.screen_request import Request, cells_of
+from primeflow_core.screening.screen_request import Request
 from primeflow_core.screening.worker_context import WorkerContext
 from tests.app_models import NAME
 from tests.app_screens import EFFECT, pairs_of
@@ -68,7 +69,7 @@ def test_every_candidate_is_ranked_without_measured_cells(models, manager):
 
 @pytest.mark.slow
 def test_held_out_conditions_are_checked_first(models, manager):
-    cells = cells_of(read_manifest(models / NAME))
+    cells = open_cells(read_manifest(models / NAME).dataset)
     job = started(manager, asked(models), cells)
     notes = set()
     until(
