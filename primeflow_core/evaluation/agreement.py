@@ -1,8 +1,8 @@
 """Says how far to trust one prediction: each metric between its floor and its ceiling.
 
-Floor: control cells that the reference does not use, offered as the prediction. Ceiling: one half of the measured
-cells scored against the other half. A figure is only readable between the two. Beside them stand the value that the
-prediction of another condition would have, and an interval over cells.
+Floor: control cells that the reference does not use, offered as the prediction. Ceiling: one half of the measured cells
+scored against the other half. A figure is only readable between the two. The value of the prediction of another
+condition, and an interval over cells, are computed too.
 """
 
 from collections.abc import Mapping, Sequence

@@ -1,7 +1,7 @@
 """Differential expression: which genes differ between cells and control cells, by Scanpy's ``rank_genes_groups``.
 
 Scanpy, because its lists are what people compare theirs with: the same test, the same fold change and the same
-correction as in their notebooks. Added to it: genes that never vary say nothing, whatever rounding makes of them.
+correction as in their notebooks. Added to it: genes that never vary have no effect, also if rounding gives them one.
 """
 
 import threading

@@ -38,7 +38,7 @@ class Metric:
     """``name``: the column of tables. ``score``: P predicted by Q measured conditions to (P, Q), NaN where there is
     none. ``replicates``: one condition to (B,) values, one for each bootstrap sample of cells.
 
-    ``label``: the title; ``word``: its name within a sentence or a column heading; ``page_label``: beside a figure;
+    ``label``: the title; ``word``: its name within a sentence or a column heading; ``page_label``: next to a figure;
     ``methods``: its name in a methods text; each is the label where it is empty. ``question``: what it answers, in
     plain words. ``limits``: smallest and largest possible value. ``needs_controls``: effects are measured from
     controls, so other controls give another score. ``ranked``: conditions are ranked by it, as in PerturBench's table.

@@ -84,10 +84,10 @@ def paired(
     control: str = CONTROL,
     separator: str | None = SEPARATOR,
 ) -> Pair:
-    """Match conditions and genes. The order of the parts of a label and of the genes does not matter, nor does a
-    part that names the control, as in GEARS' ``A+ctrl``. ``+`` joins parts whatever the file's ``separator``.
+    """Match conditions and genes. The order of the parts of a label and of the genes does not matter, nor does a part
+    that names the control, as in GEARS' ``A+ctrl``. ``+`` joins parts, also if the file has another ``separator``.
 
-    Raises DataError where genes are missing on either side, a group lacks controls, or no condition is common.
+    Raises DataError if genes are missing on either side, if a group has no controls, or if no condition is in both.
     """
     columns = _gene_columns(prediction, reference)
     predicted = _by_condition(prediction, control, separator)

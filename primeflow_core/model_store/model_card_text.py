@@ -79,7 +79,7 @@ def _section(name: str, rows: Sequence[Mapping[str, Any]], what: str) -> list[st
 
 
 def _scored(row: Mapping[str, Any]) -> tuple[Metric, ...]:
-    """The metrics of a card that ``row`` has; a model scored by an earlier version lacks newer ones."""
+    """The metrics of a card that ``row`` has; newer metrics are missing for a model that an earlier version scored."""
     return tuple(metric for metric in metrics_at(Place.CARD) if metric.name in row)
 
 

@@ -1,4 +1,4 @@
-"""A model folder: weights.safetensors and config.json, with student, split, metrics, card and preview beside them.
+"""A model folder: weights.safetensors and config.json, and student, split, metrics, card and preview.
 
 Importing this module does not import torch, so that a page can describe a model before anything heavy loads.
 """
@@ -254,7 +254,7 @@ def _fill(module: "torch.nn.Module", path: Path) -> None:
 
 
 def build(manifest: Manifest, seed: int | None = None) -> "Predictor":
-    """The model that the manifest describes, with fresh weights, drawn by ``seed`` whatever other threads draw."""
+    """The model that the manifest describes, with fresh weights from ``seed``; draws of other threads do not matter."""
     from primeflow_core.models.architectures import built, rows_of
     from primeflow_core.models.torch_rng import drawing
 

@@ -18,7 +18,7 @@ from primeflow_core.models.sampling_plan import OnProgress, SamplingPlan
 class Batch:
     """Cells x_1 (B, G) and their encoded conditions (B, C), on the predictor's device.
 
-    ``control`` (B, G): beside each a random control cell of its context, for models that learn from such pairs.
+    ``control`` (B, G): for each a random control cell of its context, for models that learn from such pairs.
     """
 
     x_1: Tensor

@@ -33,10 +33,10 @@ class Refusal:
 
 @dataclass(frozen=True)
 class Candidates:
-    """``conditions``, each once, in the order asked for.
+    """``conditions``, each once, in the requested order.
 
-    What all singles, pairs or triples pass over: ``unseen`` perturbations, which training never met, so that the model
-    cannot predict them, and those that training met, but ``not_alone`` in any of the contexts.
+    What all singles, pairs or triples pass over: ``unseen`` perturbations, which were not in training, so that the
+    model cannot predict them, and those that were in training, but ``not_alone`` in any of the contexts.
     """
 
     conditions: tuple[Condition, ...]
@@ -222,7 +222,7 @@ class _Asking:
         self._refused[Refusal(label, why.replace(BESIDE, ""))] = None
 
     def named(self, names: Sequence[str] | None, otherwise: Sequence[str]) -> list[str]:
-        """``names`` as the model writes them, those that training met, sorted; ``otherwise`` where there are none."""
+        """``names`` as the model writes them, those seen in training, sorted; ``otherwise`` if there are none."""
         if names is None:
             return list(otherwise)
         known: dict[str, None] = {}
@@ -251,7 +251,7 @@ class _Asking:
         return name
 
     def parts(self, name: str, covariates: Covariates, known: _Measured) -> list[Perturbation]:
-        """The perturbation at each dose that is asked for, of those ``known`` in this context where possible."""
+        """The perturbation at each requested dose, if possible at those ``known`` in this context."""
         highest = self._highest[name]
         if highest is None:
             return [Perturbation(name)]
@@ -300,7 +300,7 @@ class _Asking:
             self._refuse(line.label, str(why))
 
     def _condition(self, parts: Sequence[Perturbation], covariates: Covariates) -> Condition:
-        """As the catalogue makes it, which is asked for each part but once."""
+        """The condition from the catalogue, which is asked only once for each part."""
         for part in parts:
             if (part, covariates) not in self._allowed:
                 self._catalogue.condition((part,), covariates)

@@ -136,7 +136,7 @@ def _candidates(rows: pa.Table, order: ScreenOrder) -> pa.Table:
 
 
 def _are_candidates(rows: pa.Table, order: ScreenOrder) -> np.ndarray:
-    """(rows,) bool: checked conditions that nobody asked to rank are left out."""
+    """(rows,) bool: False for checked conditions that are not candidates."""
     everything, wanted = order.everything, set(order.candidates)
     return np.array([everything[position] in wanted for position in rows["position"].to_pylist()], dtype=bool)
 

@@ -1,7 +1,7 @@
 """The measured cells that the scores of a screen are relative to, in one file that a worker needs no data set beside.
 
 Predicted effects are measured from the controls of training; a target's own change from controls that training did not
-use (comparison.py). Where no measured cells are at hand the model's own prediction of the controls stands in.
+use (comparison.py). Without measured cells, the model's own prediction of the controls replaces them.
 """
 
 import hashlib
@@ -140,11 +140,12 @@ def measured_reference(
     target: Condition | np.ndarray | None,
     target_controls: np.ndarray | None = None,
 ) -> Reference:
-    """Of what was measured, for a model of these ``genes`` in ``folder`` that is asked for ``conditions``.
+    """Makes the reference from measured cells, for a model of these ``genes`` in ``folder`` that predicts
+    ``conditions``.
 
-    ``target`` is a measured condition or cells (m, G), their own controls beside them where they come from another
-    experiment. Cells that the model's split does not name were not trained on: all of them count.
-    Raises DataError for other genes, and for too few controls or cells of the target.
+    ``target`` is a measured condition or cells (m, G), with their own controls if they come from another experiment.
+    Cells that the model's split does not name were not trained on: all of them count. Raises DataError for other genes,
+    and for too few controls or cells of the target.
     """
     if cells.genes != genes:
         raise DataError(

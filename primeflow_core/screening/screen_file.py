@@ -45,8 +45,8 @@ NUMBERS_OF_ORDER = ("candidates", "checked")
 
 @dataclass(frozen=True)
 class Screen:
-    """``table``: ``ranking.columns``, best first; ``about``: JSON, where it comes from (``about``); ``trust``: None
-    where nothing can be told; ``next``: ``next_experiments``.
+    """``table``: ``ranking.columns``, best first; ``about``: JSON, where it comes from (``about``); ``trust``: None if
+    it is not known; ``next``: ``next_experiments``.
 
     ``changes`` and ``change_errors``: (N, G) float16, log2 change of the table's rows and its standard error by
     ``genes``; (0, 0) where they were not kept.

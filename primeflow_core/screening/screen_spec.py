@@ -25,8 +25,8 @@ enough that writing one costs little compared with screening it."""
 
 @dataclass(frozen=True)
 class ScreenOrder:
-    """``candidates`` are ranked; ``checked`` are held-out conditions that were measured, screened beside them to tell
-    how far the ranking can be trusted.
+    """``candidates`` are ranked; ``checked`` are held-out conditions that were measured, screened too, to show how far
+    the ranking can be trusted.
 
     Each is predicted as ``cells`` cells of every one of ``seeds``, the noise seeds, which all candidates share.
     ``model`` and ``weights``: name and sha256 of the weights; ``reference``: sha256 of the measured cells that scores

@@ -34,7 +34,7 @@ _AGAIN = "Run the same command again: it screens that shard again."
 
 
 class Parts:
-    """A screen's folder. While the one that ``begun`` returns is open, no other process can begin there.
+    """A screen's folder. While the folder that ``begun`` returns is open, no other process can use it.
 
     A context manager; closed by ``close`` and ``remove`` too. File systems without locks are not locked: two processes
     then do the same work twice and write equal files.

@@ -67,7 +67,7 @@ class Partners:
     """Control cells by context."""
 
     def __init__(self, cells: Cells, index: np.ndarray) -> None:
-        """``index``: of training cells, controls among them; others are left out."""
+        """``index``: of training cells, controls among them; others are omitted."""
         is_control = np.array([condition.is_control for condition in cells.conditions])
         self.cells, self.index = cells, index[is_control[cells.condition_of[index]]]
         of = cells.condition_of[self.index]

@@ -60,7 +60,7 @@ def height_of(grid: ConditionGrid) -> int:
 
 def condition_heat_map(grid: ConditionGrid) -> go.Figure:
     """Bright is better, whichever way the metric runs. Each field has a point of the trace ``fields`` that can be
-    clicked, whose ``customdata`` begins with the number of the condition."""
+    clicked, whose first ``customdata`` is the number of the condition."""
     low, high = grid.colours
     across, upwards = list(range(len(grid.conditions))), list(range(len(grid.rows)))
     figure = go.Figure(

@@ -164,7 +164,7 @@ def column_title(condition: str, role: Role, *, simulated: bool) -> str:
 
 
 def colour_ends(values: pd.Series, value: Literal["mean", "change"]) -> tuple[float, float]:
-    """The values of the first and the last colour: viridis begins at 0, blue to orange is even around 0."""
+    """The values of the first and the last colour: viridis starts at 0, blue to orange is even around 0."""
     finite = np.abs(values.to_numpy(np.float64))
     most = float(finite[np.isfinite(finite)].max(initial=0.0)) or 1.0
     return (0.0 if value == "mean" else -most), most

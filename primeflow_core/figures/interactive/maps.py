@@ -146,7 +146,7 @@ def map_columns(maps: int) -> int:
 
 
 def numbered(titles: Sequence[str], numbers: Sequence[int] | None = None) -> list[tuple[int, str]]:
-    """Entries of a comparison, each with the number it has in every figure, which its title begins with."""
+    """Entries of a comparison, each with the number that it has in all figures; its title starts with that number."""
     return [(i, f"{i}  {title}") for i, title in zip(numbers or range(1, len(titles) + 1), titles, strict=True)]
 
 

@@ -1,6 +1,6 @@
 """Printed figures with Matplotlib, saved as SVG or PNG: the same figure gives the same bytes.
 
-Figures are made without pyplot, whose figures are global and outlive the session that asked for them.
+Figures are made without pyplot, whose figures are global and outlive the session that made them.
 """
 
 from collections.abc import Sequence

@@ -1,7 +1,7 @@
 """Saved models that are known in closed form from statistics of the training cells: nothing is learnt in steps.
 
-What a baseline predicts stands in its own file (no_change.py, additive.py, ridge.py); here is only how a model keeps
-what the baseline is fitted from, and control cells to start from, with its weights.
+The prediction of a baseline is in its own file (no_change.py, additive.py, ridge.py). This file only says how a model
+keeps what the baseline is fitted from, and control cells to start from, with its weights.
 """
 
 from collections.abc import Callable, Iterable, Sequence

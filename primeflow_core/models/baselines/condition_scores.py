@@ -61,7 +61,7 @@ def sum_mean(fitted: FittedBaselines, condition: Condition) -> np.ndarray:
     """(G,) the mean that the sum of single effects expects, log-normalised.
 
     The mean, since its cells are clipped at 0 one by one and lie above it where a gene is rare. Raises ConditionError
-    for a part never measured alone, DataError where training lacks control cells of the context.
+    for a part never measured alone, DataError if training has no control cells of the context.
     """
     return fitted[SUM_OF_SINGLES.name].predict_mean(condition)
 

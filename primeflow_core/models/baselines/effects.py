@@ -60,7 +60,7 @@ class SparseEffects(Effects):
         return self.logits.sigmoid()
 
     def chance(self, draws: int, generator: torch.Generator) -> Tensor:
-        """(draws, 2 L): uniform numbers for the masks beside normal ones for the effects."""
+        """(draws, 2 L): uniform numbers for the masks, then normal ones for the effects."""
         latent = self.logits.shape[1]
         uniform = torch.rand(draws, latent, generator=generator, device=generator.device)
         return torch.cat([uniform, standard_normal(draws, latent, generator)], dim=1)

@@ -1,9 +1,9 @@
 """Cells of a single in a context where it was never measured, from the contexts where it was.
 
-Half of the cells met the perturbation elsewhere and keep their ranks: in every gene such a cell takes the value that a
-control cell of this context has at that rank. The other half are control cells of this context. To either is added what
-the perturbation does elsewhere at the cell's rank, the difference between perturbed and control cells there, averaged
-over those contexts. The former have the correlations of the response, the latter those of the context.
+Half of the cells were perturbed in another context and keep their ranks: in every gene such a cell takes the value that
+a control cell of this context has at that rank. The other half are control cells of this context. To either is added
+what the perturbation does elsewhere at the cell's rank, the difference between perturbed and control cells there,
+averaged over those contexts. The former have the correlations of the response, the latter those of the context.
 
 The contexts are weighed as in the synthetic control method (Abadie, Diamond & Hainmueller 2010): at least 0, adding up
 to 1, and so that the means of their control cells, weighed, come nearest to the mean of this context's: a lymphocyte

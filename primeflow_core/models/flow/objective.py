@@ -78,8 +78,8 @@ def flow_matching_loss(
 ) -> Tensor:
     """Squared error of the velocity, mean over the D dimensions: (B,) for cells x_1 (B, D) and conditions (B, C).
 
-    x_0 is ``control`` (B, D), a cell beside each, or noise N(0, I). Draws it, the coupling, t ~ U(0, 1) and the
-    dropped conditions from ``generator``.
+    x_0 is ``control`` (B, D), one cell for each, or noise N(0, I). Draws it, the coupling, t ~ U(0, 1) and the dropped
+    conditions from ``generator``.
     """
     device = x_1.device
     x_0 = torch.randn(x_1.shape, generator=generator, device=device) if control is None else control

@@ -2,8 +2,8 @@
 
 The exponential midpoint rule carries noise along the Gaussian's velocity, which costs nothing, to a time HALFWAY,
 evaluates what the network adds there, and takes that for the whole way from t = 0 to t = 1. The student starts as the
-field used in this way and learns what the right average is (distillation.py). It is told the guidance weight, which
-the field needs two evaluations for.
+field used in this way and learns what the right average is (distillation.py). The guidance weight is one of its inputs.
+The field needs two evaluations for guidance.
 """
 
 import torch

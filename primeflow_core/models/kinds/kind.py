@@ -39,8 +39,8 @@ class ModelParts:
     """The parts of a kind that only training or prediction need. They import torch.
 
     ``config``: the dataclass of its row (Architecture or FieldConfig), each number with a default. ``recipes`` of
-    models of one row; those of flows, which join a field and a row `flow`, stand in training/recipes. ``search`` is
-    None where nothing is trained.
+    models of one row; those of flows, which join a field and a row `flow`, are in training/recipes. ``search`` is None
+    where nothing is trained.
     """
 
     config: type[Any]
@@ -52,7 +52,7 @@ class ModelParts:
 class ModelKind:
     """One kind of model, a row of registry.py.
 
-    ``row``: its name in config.json. ``labels`` for tables and figures, by the beginning of a recipe's name.
+    ``row``: its name in config.json. ``labels`` for tables and figures, by the first letters of a recipe's name.
     ``does`` follows "It" and ``cannot`` follows "It cannot". ``sampler``: how its cells are made, until the model says
     otherwise. ``parts`` imports the model's own file.
     """

@@ -1,7 +1,7 @@
-"""Whether a student may stand in for its teacher: both sampled with two seeds, beside what they should look like.
+"""Decides whether a student can replace its teacher. Both are sampled with two seeds and compared with reference cells.
 
 Without guidance that is the measured cells. With more there is no truth: an exaggerated response was never measured,
-and the student is to make the cells that its teacher makes; so it is beside other cells of the teacher.
+and the student is to make the cells that its teacher makes; so it is compared with other cells of the teacher.
 """
 
 from collections.abc import Callable, Sequence
@@ -62,8 +62,8 @@ def judge(
     """Compares the student of ``predictor`` with its teacher under ``plan``, on conditions seen in training and on
     held-out ones.
 
-    Held out are those of validation, of test where there is none; conditions that the model cannot be asked for are
-    left out, and a kind without any has no row.
+    Held-out conditions are those of validation, or of test if there are none. Conditions that the model cannot predict
+    are omitted, and a kind without conditions has no row.
     """
     knows = predictor.vocabulary.knows
     kinds = {

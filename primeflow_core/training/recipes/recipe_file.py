@@ -2,7 +2,7 @@
 
     {"format": 1, "name": ..., "summary": ..., "settings": {row: {setting: value}}, "provenance": {...}}
 
-``settings`` are the rows as config.json of a model holds them; a setting that is left out has its usual value.
+``settings`` are the rows as config.json of a model holds them; a missing setting has its usual value.
 """
 
 from collections.abc import Mapping

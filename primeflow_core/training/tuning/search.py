@@ -2,7 +2,7 @@
 
 The sampler is the tree-structured Parzen estimator (Bergstra et al. 2011), in Optuna's multivariate form. Its random
 draws for a trial come from (seed, number of the trial) alone and from the trials before it, never from what ran in this
-process; so a search that was killed and goes on proposes what one that was not would have.
+process; so a search that was killed and resumed proposes the same trials as one that was not.
 
 The pruner is the median: with a few checkpoints and some ten trials, hyperband would share the trials out among
 brackets each too small to learn from, and the median asks for no budget to be chosen.

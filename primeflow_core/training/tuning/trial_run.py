@@ -112,8 +112,8 @@ class TrialRun:
             return FinishedTrial(FAILED, why=TOO_LARGE)
 
     def _watch(self) -> bool:
-        """Asked after every step, and before its state is saved: so what is known of a checkpoint is never lost, and
-        where a training goes on from an earlier step it meets its own scores again."""
+        """Called after every step, before its state is saved. So the score of a checkpoint is never lost, and a
+        training that resumes from an earlier step finds its own scores."""
         while len(self.scores) < len(self._steps) and self._steps[len(self.scores)] <= self.trainer.progress.step:
             if self._proposal.told(len(self.scores), self._at_checkpoint()):
                 raise PrunedError
