@@ -10,7 +10,7 @@ Count = Annotated[int, Field(ge=0)]
 
 
 class ProgressEntry(FileSchema):
-    """Trainer.TrainingProgress; ``best`` is null while no validation gave a number."""
+    """``TrainingProgress`` as a state stores it; ``best`` is null while no validation gave a number."""
 
     step: Count
     seconds: Annotated[float, Field(ge=0)]

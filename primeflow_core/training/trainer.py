@@ -5,7 +5,6 @@ was killed and resumed from its last saved state takes the same steps as one tha
 """
 
 import copy
-import json
 import math
 import time
 from collections import defaultdict
@@ -26,9 +25,11 @@ from primeflow_core.models.composed_cells.composer import Composer, composer
 from primeflow_core.models.precision import products
 from primeflow_core.models.predictor import Batch, Predictor
 from primeflow_core.models.torch_rng import drawing
-from primeflow_core.runtime.atomic_files import remove_partial, replaced, write_text
+from primeflow_core.runtime.atomic_files import remove_partial, replaced
 from primeflow_core.training.batches import CellSource, shuffled
 from primeflow_core.training.config import OPTIMIZERS, PLATEAU, PLATEAU_FACTOR, TrainingConfig, in_steps
+from primeflow_core.training.training_log import append_line, trim_log
+from primeflow_core.training.training_progress import TrainingProgress, progress_of, progress_text
 
 STATE = "training/state.safetensors"
 LOG = "training/log.jsonl"
@@ -36,18 +37,6 @@ LONGEST_REASON = 200
 MOMENTS = ("step", "exp_avg", "exp_avg_sq")
 """What Adam and AdamW keep for each parameter."""
 ORDER, DRAWS, DROPOUT, VALIDATION, COMPOSED, PARTNERS = range(6)
-
-
-@dataclass
-class TrainingProgress:
-    """The progress of a training; saved with its state."""
-
-    step: int = 0
-    seconds: float = 0.0
-    best: float = math.inf
-    best_step: int = 0
-    validations_since_best: int = 0
-    plateaus: int = 0
 
 
 @dataclass(frozen=True)
@@ -229,7 +218,7 @@ class Trainer:
             save_file(
                 {name: tensor.contiguous() for name, tensor in tensors.items()},
                 temporary,
-                {"progress": _progress_text(self.progress)},
+                {"progress": progress_text(self.progress)},
             )
 
     def restore(self, folder: Path) -> None:
@@ -242,7 +231,7 @@ class Trainer:
                     if group not in groups:
                         raise DataError(f"it has the tensor {key}, which no training state has")
                     groups[group][name] = stored.get_tensor(key)
-                self.progress = _progress_of((stored.metadata() or {}).get("progress", "{}"))
+                self.progress = progress_of((stored.metadata() or {}).get("progress", "{}"))
             self.predictor.load_state_dict(groups["model"])
             self.averaged.load_state_dict(groups["averaged"])
             self._restore_optimizer(groups["optimizer"])
@@ -312,7 +301,7 @@ def train(
         trainer.averaged.load_state_dict(trainer.predictor.state_dict())
         if not trainer.config.steps:
             _keep_weights(trainer, folder, None)
-    _trim_log(folder / LOG, trainer.progress.step)
+    trim_log(folder / LOG, trainer.progress.step)
     with torch.random.fork_rng():
         _loop(trainer, folder, minutes * 60, on_log, asked_to_end)
     return trainer.progress
@@ -340,7 +329,7 @@ def _loop(
                 _keep_weights(trainer, folder, validation_loss)
         if progress.step % config.log_every == 0 or validation_loss is not None or last:
             line = _log_line(trainer, window, norm, validation_loss, seconds)
-            _append_log(folder / LOG, line)
+            append_line(folder / LOG, asdict(line))
             window = _Window(time.monotonic())
             if on_log is not None:
                 on_log(line)
@@ -377,46 +366,3 @@ def _log_line(
         seconds=round(progress.seconds, 1),
         seconds_left=round(max(0.0, min(left, seconds - progress.seconds)), 1),
     )
-
-
-def _append_log(path: Path, line: LogLine) -> None:
-    """A number that is not finite becomes null, because JSON has no NaN."""
-    finite = {name: value if value is None or math.isfinite(value) else None for name, value in asdict(line).items()}
-    with path.open("a", encoding="utf-8") as stream:
-        stream.write(json.dumps(finite) + "\n")
-
-
-def _trim_log(path: Path, step: int) -> None:
-    """Drop the lines after ``step``, which will be written again, and lines that cannot be read.
-
-    A kill can cut the last line short. The log only informs, so a damaged line does not stop the training.
-    """
-    if not path.exists():
-        return
-    lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
-    write_text(path, "".join(f"{text}\n" for text in lines if (found := _step_of(text)) is not None and found <= step))
-
-
-def _step_of(line: str) -> int | None:
-    """The step of a line of the log; None for a damaged line."""
-    from primeflow_core.training.progress_schema import StepEntry
-
-    try:
-        return StepEntry.read(line).step
-    except DataError:
-        return None
-
-
-def _progress_text(progress: TrainingProgress) -> str:
-    best = progress.best if math.isfinite(progress.best) else None
-    return json.dumps({**asdict(progress), "best": best})
-
-
-def _progress_of(text: str) -> TrainingProgress:
-    """Raises DataError that names the key."""
-    from primeflow_core.runtime.file_schema import values
-    from primeflow_core.training.progress_schema import ProgressEntry
-
-    # Earlier versions wrote this in place of null.
-    found = values(ProgressEntry.read(text.replace('"best": Infinity', '"best": null'), "progress"))
-    return TrainingProgress(**{**found, "best": math.inf if found["best"] is None else found["best"]})
