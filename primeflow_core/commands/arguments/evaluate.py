@@ -38,7 +38,7 @@ def add_commands(commands: Subcommands) -> None:
         "--control",
         action="append",
         metavar="LABEL",
-        help="control cells in the truth: a label or a pattern (repeatable)",
+        help="label of control cells in the truth, or a pattern; repeatable (default: found)",
     )
     add_guide_option(parser)
     parser.add_argument("--separator", metavar="TEXT", help="joins the parts of a combination, `none` for none")

@@ -1,4 +1,4 @@
-"""The baselines on held-out conditions: fitted to the training cells of a split, scored like any prediction."""
+"""Scores the baselines on held-out conditions, fitted to the training cells of a split."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
