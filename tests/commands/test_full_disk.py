@@ -11,8 +11,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+import torch
 
 from primeflow_core.__main__ import main
+from primeflow_core.errors import StorageError
+from primeflow_core.models.checkpoint import write_tensors
 
 KIB = 1024
 TOO_LARGE = "the file is larger than is allowed there"
@@ -261,3 +264,22 @@ def test_a_read_only_disk(made, small_disk, capsys):
         == 2
     )
     assert os.strerror(errno.EROFS) in (said := capsys.readouterr().err) or "read-only" in said
+
+
+@pytest.mark.parametrize("file", ["weights.safetensors", "student.safetensors", "training/state.safetensors"])
+def test_tensors_without_room_are_the_products_own_error_and_the_old_file_stays(tmp_path, file):
+    path = tmp_path / file
+    write_tensors(path, {"a": torch.zeros(3)}, {})
+    before = held(tmp_path)
+    with files_of_at_most(8 * KIB), pytest.raises(StorageError, match=TOO_LARGE) as told:
+        write_tensors(path, {"a": torch.zeros(10_000)}, {})
+    assert told.value.filename == str(path)
+    assert held(tmp_path) == before
+
+
+def test_a_data_set_without_room_in_the_cache_is_told_once(mirror, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("PRIMEFLOW_MIRROR", str(mirror))
+    monkeypatch.setenv("PRIMEFLOW_CACHE", str(tmp_path))
+    said = refusal(capsys, ["fetch", "perturbench-devel"])
+    assert f"perturbench-devel.h5ad could not be written: {TOO_LARGE}" in said
+    assert held(tmp_path) == {}
