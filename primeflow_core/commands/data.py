@@ -159,7 +159,7 @@ def _named(cells: Cells, given: argparse.Namespace) -> list[Condition]:
         raise SettingError("--task named needs --hold-out LABEL, once for each condition to hold out.")
     asked, found = covariate_values(given.covariate), []
     for label in given.hold_out:
-        parts = parse_perturbations(label, separator=cells.layout.separator, control=cells.layout.control)
+        parts = parse_perturbations(label, separator=cells.layout.separator, control=cells.layout.control_labels)
         matching = [
             condition
             for condition in cells.conditions

@@ -109,7 +109,7 @@ def _condition(given: argparse.Namespace, manifest: checkpoint.Manifest) -> Cond
         raise ConditionError(f"{manifest.name} needs {wanted or 'no --covariate'}.")
     pairs = tuple((column, covariates[column]) for column in expected)
     separator = manifest.layout.separator
-    perturbations = parse_perturbations(given.perturbation, separator=separator, control=manifest.layout.control)
+    perturbations = parse_perturbations(given.perturbation, separator=separator, control=manifest.layout.control_labels)
     return Condition(perturbations, pairs)
 
 

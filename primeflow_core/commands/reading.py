@@ -17,7 +17,7 @@ from primeflow_core.data.split_record import read_record
 from primeflow_core.errors import DataError, SettingError
 from primeflow_core.models.checkpoint import Manifest
 
-COLUMNS = ("condition", "covariates", "control", "separator", "dose", "kind")
+COLUMNS = ("condition", "covariates", "control", "separator", "dose", "kind", "merge_guides")
 
 
 @dataclass(frozen=True)
@@ -118,10 +118,11 @@ def wishes_of(given: argparse.Namespace) -> Wishes:
     return Wishes(
         condition=given.condition,
         covariates=covariate_columns(given.covariates),
-        control=given.control,
+        control=given.control if given.control is None else tuple(given.control),
         separator=given.separator,
         dose=given.dose,
         kind=given.kind,
+        merge_guides=given.merge_guides,
     )
 
 
@@ -150,7 +151,8 @@ def training_cells(given: argparse.Namespace, manifest: Manifest) -> Cells:
     """
     ignored = [name for name in (*COLUMNS, "normalise") if getattr(given, name) is not None]
     if ignored:
-        note(f"--{ignored[0]} is not used: the file is read as the training of {manifest.name} read it.")
+        flag = ignored[0].replace("_", "-")
+        note(f"--{flag} is not used: the file is read as the training of {manifest.name} read it.")
     path = found_training_file(given.model, manifest) if given.data is None else data_file(given.data).path
     if path is None:
         raise DataError(_not_found(given.model, manifest))
