@@ -13,9 +13,9 @@ from primeflow_core.data.conditions import Condition, parse_perturbations
 from primeflow_core.data.h5ad.issues import Severity
 from primeflow_core.data.h5ad.reading import Examined, examine
 from primeflow_core.data.reading import Reading
-from primeflow_core.data.split_record import SplitRecord
+from primeflow_core.data.split_record import SplitRecord, place_of
 from primeflow_core.errors import DataError, DownloadError, SettingError
-from primeflow_core.runtime.atomic_files import check_can_write, write_with
+from primeflow_core.runtime.atomic_files import check_can_write
 
 if TYPE_CHECKING:
     from primeflow_core.data.splits import Split
@@ -122,12 +122,12 @@ def split_command(given: argparse.Namespace) -> None:
 
     if given.out.suffix not in (".csv", ".gz"):
         raise SettingError(f"--out {given.out} must end in .csv or .csv.gz.")
-    check_can_write(given.out)
+    for place in (given.out, place_of(given.out)):
+        check_can_write(place)
     file = data_file(given.data)
     cells = read_given(file, given)
     split = _split(cells, given)
-    split.write(given.out)
-    SplitRecord(file.name, cells.sha256, cells.reading, as_typed()).write(given.out)
+    SplitRecord(file.name, cells.sha256, cells.reading, as_typed()).write_with(split, given.out)
     counts = Counter(split.parts.tolist())
     say(f"{given.out}: " + ", ".join(f"{counts[part]:,} {part}" for part in ("train", "val", "test")))
     for entry in held_out(cells, split):
@@ -177,6 +177,7 @@ def _named(cells: Cells, given: argparse.Namespace) -> list[Condition]:
 def simulate_command(given: argparse.Namespace) -> None:
     from dataclasses import replace
 
+    from primeflow_core.data.h5ad.writing import write_anndata
     from primeflow_core.data.simulated_screen import SimulationConfig, simulate
 
     check_can_write(given.out)
@@ -185,5 +186,5 @@ def simulate_command(given: argparse.Namespace) -> None:
         if (value := getattr(given, name)) is not None:
             config = replace(config, **{name: value})
     adata = simulate(config)
-    write_with(given.out, lambda temporary: adata.write_h5ad(temporary, compression="gzip"))
+    write_anndata(given.out, adata)
     say(f"{given.out}: {adata.n_obs:,} simulated cells, {adata.n_vars} genes (seed {config.seed}).")

@@ -154,10 +154,17 @@ def version_of(folder: Path) -> int:
 
 def write_weights(folder: Path, tensors: "Mapping[str, torch.Tensor]", notes: Mapping[str, str]) -> None:
     """Write contiguous tensors by name and ``notes`` (step, validation loss) into the file's header."""
-    from safetensors.torch import save_file
+    write_tensors(folder / WEIGHTS, tensors, notes)
 
-    with replaced(folder / WEIGHTS) as temporary:
-        save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, temporary, dict(notes))
+
+def write_tensors(path: Path, tensors: "Mapping[str, torch.Tensor]", notes: Mapping[str, str]) -> None:
+    """Write a safetensors file. Raises StorageError where the disk has no room."""
+    from safetensors.torch import save
+
+    # Packed in memory: the library's own writing has errors of its own kind, and they do not say the cause apart.
+    packed = save({name: tensor.contiguous() for name, tensor in tensors.items()}, dict(notes))
+    with replaced(path) as temporary:
+        temporary.write_bytes(packed)
 
 
 def read_weight_notes(folder: Path) -> dict[str, str]:
@@ -183,11 +190,8 @@ def _notes(path: Path) -> dict[str, str]:
 
 def write_student(folder: Path, predictor: "PRiMeFlow", student: "Student", notes: Mapping[str, str]) -> None:
     """Store the student of ``predictor`` in half precision, with ``notes`` and the teacher's fingerprint."""
-    from safetensors.torch import save_file
-
-    tensors = {name: tensor.half().contiguous() for name, tensor in student.state_dict().items()}
-    with replaced(folder / STUDENT_WEIGHTS) as temporary:
-        save_file(tensors, temporary, {**notes, TEACHER: fingerprint(predictor)})
+    tensors = {name: tensor.half() for name, tensor in student.state_dict().items()}
+    write_tensors(folder / STUDENT_WEIGHTS, tensors, {**notes, TEACHER: fingerprint(predictor)})
 
 
 def forget_student(folder: Path) -> None:

@@ -24,7 +24,7 @@ from primeflow_core.models.sampling_plan import DIRECT, EXPONENTIAL, SamplingPla
 from primeflow_core.runtime.provenance import now, versions
 from primeflow_core.training.batches import CellSource, Partners
 from primeflow_core.training.recipes.recipe import Recipe
-from primeflow_core.training.trainer import Trainer
+from primeflow_core.training.trainer import Trainer, telling_what_stands
 from primeflow_core.wording import counted
 
 log = logging.getLogger(__name__)
@@ -71,9 +71,10 @@ def prepare(
     validation = CellSource(source.cells, known, manifest.vocabulary, torch_device, partners) if len(known) else None
     trainer = Trainer(predictor, train, validation, recipe.training, seed)
     # Written last, when nothing can fail any more: a description that exists blocks the next attempt.
-    folder.mkdir(parents=True, exist_ok=True)
-    checkpoint.write_manifest(folder, settled)
-    source.split.write(folder / checkpoint.SPLIT)
+    with telling_what_stands(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        checkpoint.write_manifest(folder, settled)
+        source.split.write(folder / checkpoint.SPLIT)
     return trainer
 
 

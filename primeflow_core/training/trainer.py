@@ -8,7 +8,8 @@ import copy
 import math
 import time
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from textwrap import shorten
@@ -16,16 +17,15 @@ from textwrap import shorten
 import numpy as np
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 
-from primeflow_core.errors import CheckpointError, DataError, UnfitSettingsError
+from primeflow_core.errors import CheckpointError, DataError, StorageError, UnfitSettingsError
 from primeflow_core.models import checkpoint
 from primeflow_core.models.composed_cells.composer import Composer, composer
 from primeflow_core.models.precision import products
 from primeflow_core.models.predictor import Batch, Predictor
 from primeflow_core.models.torch_rng import drawing
-from primeflow_core.runtime.atomic_files import remove_partial, replaced
+from primeflow_core.runtime.atomic_files import remove_partial
 from primeflow_core.training.batches import CellSource, shuffled
 from primeflow_core.training.config import OPTIMIZERS, PLATEAU, PLATEAU_FACTOR, TrainingConfig, in_steps
 from primeflow_core.training.training_log import append_line, trim_log
@@ -214,12 +214,7 @@ class Trainer:
         tensors |= {f"averaged.{name}": tensor for name, tensor in self.averaged.state_dict().items()}
         for i, moments in self.optimizer.state_dict()["state"].items():
             tensors |= {f"optimizer.{i}.{name}": tensor for name, tensor in moments.items()}
-        with replaced(folder / STATE) as temporary:
-            save_file(
-                {name: tensor.contiguous() for name, tensor in tensors.items()},
-                temporary,
-                {"progress": progress_text(self.progress)},
-            )
+        checkpoint.write_tensors(folder / STATE, tensors, {"progress": progress_text(self.progress)})
 
     def restore(self, folder: Path) -> None:
         """Resume from what ``save`` wrote. Raises CheckpointError when the file does not fit this model."""
@@ -289,8 +284,41 @@ def train(
 
     Keeps the best averaged weights in ``folder``/weights.safetensors, the state to resume from and one JSON
     line a log step beside them. Every file is replaced as a whole. ``asked_to_end`` is asked after every step: True
-    ends the training there as its last minute would; what it raises ends it with nothing more written.
+    ends the training there as its last minute would; what it raises ends it with nothing more written. Raises
+    StorageError on a full disk, with what is left in ``folder``.
     """
+    with telling_what_stands(folder):
+        _train(trainer, folder, minutes * 60, on_log, asked_to_end)
+    return trainer.progress
+
+
+@contextmanager
+def telling_what_stands(folder: Path) -> Iterator[None]:
+    """Make a StorageError say whether ``folder`` can be resumed; a description of what has no weights goes."""
+    try:
+        yield
+    except StorageError as error:
+        if (folder / STATE).is_file():
+            stands = f"What was saved in {folder} stands: free space, then run the same command with --resume."
+        elif (folder / checkpoint.WEIGHTS).is_file():
+            stands = f"The best weights so far stand in {folder}: free space; --resume begins from the first step."
+        else:
+            _clear_beginning(folder)
+            stands = "No weights were kept and the folder is as before: free space, then run the same command again."
+        raise StorageError(error.errno or 0, error.strerror or "", error.filename, stands) from error
+
+
+def _clear_beginning(folder: Path) -> None:
+    for name in (checkpoint.CONFIG, checkpoint.SPLIT, LOG):
+        (folder / name).unlink(missing_ok=True)
+    for emptied in ((folder / LOG).parent, folder):
+        if emptied.is_dir() and not any(emptied.iterdir()):
+            emptied.rmdir()
+
+
+def _train(
+    trainer: Trainer, folder: Path, seconds: float, on_log: OnLog | None, asked_to_end: AskedToEnd | None
+) -> None:
     (folder / STATE).parent.mkdir(parents=True, exist_ok=True)
     remove_partial(folder)
     remove_partial((folder / STATE).parent)
@@ -303,8 +331,7 @@ def train(
             _keep_weights(trainer, folder, None)
     trim_log(folder / LOG, trainer.progress.step)
     with torch.random.fork_rng():
-        _loop(trainer, folder, minutes * 60, on_log, asked_to_end)
-    return trainer.progress
+        _loop(trainer, folder, seconds, on_log, asked_to_end)
 
 
 def _loop(

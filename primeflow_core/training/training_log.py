@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from primeflow_core.errors import DataError
-from primeflow_core.runtime.atomic_files import write_text
+from primeflow_core.runtime.atomic_files import naming, write_text
 
 
 def append_line(path: Path, line: Mapping[str, float | None]) -> None:
     """A number that is not finite becomes null, because JSON has no NaN."""
     finite = {name: value if value is None or math.isfinite(value) else None for name, value in line.items()}
-    with path.open("a", encoding="utf-8") as stream:
+    with naming(path), path.open("a", encoding="utf-8") as stream:
         stream.write(json.dumps(finite) + "\n")
 
 
