@@ -115,6 +115,18 @@ def _completed(given: argparse.Namespace, known: Reading | None) -> ReadingChoic
     return ReadingChoice(replace(_exactly(known).wishes, **said), repair_of(given, known.repair))
 
 
+def reading_flags(given: argparse.Namespace) -> list[str]:
+    """The options of how the file is read, as they were given."""
+    flags = []
+    for name in COLUMNS[:-1]:
+        value = getattr(given, name)
+        for one in value if isinstance(value, list) else [] if value is None else [value]:
+            flags += [f"--{name}", one]
+    flags += ["--merge-guides"] if given.merge_guides else []
+    flags += ["--raw"] if given.raw else [] if given.layer is None else ["--layer", given.layer]
+    return flags + ([] if given.normalise is None else ["--normalise" if given.normalise else "--no-normalise"])
+
+
 def wishes_of(given: argparse.Namespace) -> Wishes:
     return Wishes(
         condition=given.condition,
