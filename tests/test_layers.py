@@ -20,7 +20,7 @@ KNOWN_TO_NONE = ("streamlit", "pages")
 SLOW = ("scanpy", "umap", "matplotlib", "dask", "distributed", "ot")
 WITH_TORCH = (
     "models", "training", "model_store.model_card", "benchmark.grid", "benchmark.outcome", "benchmark.progress",
-    "benchmark.run", "benchmark.scored_entry", "benchmark.store",
+    "benchmark.request", "benchmark.run", "benchmark.scored_entry", "benchmark.store",
 )  # fmt: skip
 """What loads torch when it is imported. Nothing else does: describing data and models, pages and --help are free."""
 WITHOUT_TORCH = (
