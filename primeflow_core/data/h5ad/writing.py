@@ -25,8 +25,7 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(opened_file, "sha256").hexdigest()
 
 
-def write_cells(
-    path: Path,
+def as_anndata(
     values: sp.csr_matrix | np.ndarray,
     genes: Sequence[str],
     conditions: Sequence[str],
@@ -36,8 +35,8 @@ def write_cells(
     names: Sequence[str] | None = None,
     extra_obs: Mapping[str, Sequence[Any]] | None = None,
     places: Mapping[str, np.ndarray] | None = None,
-) -> None:
-    """Write an .h5ad that Scanpy and CELLxGENE open; it appears under ``path`` only when complete.
+) -> anndata.AnnData:
+    """Cells as an AnnData that Scanpy and CELLxGENE know.
 
     ``values``: (N, G); ``conditions``: (N,) labels, kept as given, in obs column ``condition``; ``covariates``:
     (N,) values a column; ``places``: (N, k) coordinates by name in obsm. ``provenance`` is stored as one JSON text
@@ -57,7 +56,26 @@ def write_cells(
     for name, coordinates in (places or {}).items():
         adata.obsm[name] = np.asarray(coordinates, dtype=np.float32)
     adata.uns[PROVENANCE] = json.dumps(provenance, sort_keys=True)
+    return adata
+
+
+def write_anndata(path: Path, adata: anndata.AnnData) -> None:
+    """It appears under ``path`` only when complete."""
     write_with(path, lambda temporary: adata.write_h5ad(temporary, compression="gzip"))
+
+
+def write_cells(
+    path: Path,
+    values: sp.csr_matrix | np.ndarray,
+    genes: Sequence[str],
+    conditions: Sequence[str],
+    covariates: Mapping[str, Sequence[str]],
+    provenance: Mapping[str, Any],
+    *,
+    names: Sequence[str] | None = None,
+) -> None:
+    """Write the cells of ``as_anndata`` as an .h5ad."""
+    write_anndata(path, as_anndata(values, genes, conditions, covariates, provenance, names=names))
 
 
 def is_simulated(path: Path) -> bool:
