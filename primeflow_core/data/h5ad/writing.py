@@ -73,9 +73,11 @@ def write_cells(
     provenance: Mapping[str, Any],
     *,
     names: Sequence[str] | None = None,
+    extra_obs: Mapping[str, Sequence[Any]] | None = None,
 ) -> None:
     """Write the cells of ``as_anndata`` as an .h5ad."""
-    write_anndata(path, as_anndata(values, genes, conditions, covariates, provenance, names=names))
+    adata = as_anndata(values, genes, conditions, covariates, provenance, names=names, extra_obs=extra_obs)
+    write_anndata(path, adata)
 
 
 def is_simulated(path: Path) -> bool:
