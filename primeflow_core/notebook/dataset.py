@@ -1,6 +1,8 @@
 """Data as read, and what was found in them."""
 
+import shutil
 import tempfile
+import weakref
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -22,12 +24,20 @@ if TYPE_CHECKING:
     from primeflow_core.data.reading import Reading
 
 
+class _Place:
+    """A temporary folder that is gone when nothing refers to it any more, or when Python ends."""
+
+    def __init__(self) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="primeflow-"))
+        weakref.finalize(self, shutil.rmtree, self.folder, ignore_errors=True)
+
+
 @dataclass(frozen=True)
 class HeldFile:
-    """A data file; ``_place`` is the temporary folder of what was in memory, which is gone with this object."""
+    """A data file; ``_place`` keeps the file of what was in memory as long as this object."""
 
     file: DataFile
-    _place: "tempfile.TemporaryDirectory[str] | None" = field(default=None, repr=False, compare=False)
+    _place: _Place | None = field(default=None, repr=False, compare=False)
 
     @property
     def in_memory(self) -> bool:
@@ -38,8 +48,8 @@ def held_file(given: "str | Path | AnnData", name: str = "adata.h5ad") -> HeldFi
     """Raises DataError where there is no such file, or the AnnData cannot be written."""
     if isinstance(given, str | Path):
         return HeldFile(data_file(str(given)))
-    place = tempfile.TemporaryDirectory(prefix="primeflow-")
-    return HeldFile(data_file(data_file_in(Path(place.name), given, name)), place)
+    place = _Place()
+    return HeldFile(data_file(data_file_in(place.folder, given, name)), place)
 
 
 @dataclass(frozen=True)

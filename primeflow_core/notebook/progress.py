@@ -1,10 +1,13 @@
 """Progress bars by tqdm, in a notebook or a terminal, or none; and warnings."""
 
+import sys
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from primeflow_core.errors import PrimeflowWarning
+
+PACKAGE = "primeflow_core."
 
 
 @contextmanager
@@ -20,7 +23,11 @@ def progress_bar(title: str, total: int, *, shown: bool) -> Iterator[Callable[[i
 
 
 def warn(text: str) -> None:
-    warnings.warn(text, PrimeflowWarning, stacklevel=3)
+    """A PrimeflowWarning at the line that called PRiMeFlow."""
+    frame, level = sys._getframe(1), 2
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith(PACKAGE):
+        frame, level = frame.f_back, level + 1
+    warnings.warn(text, PrimeflowWarning, stacklevel=level)
 
 
 def unheard(text: str) -> None:

@@ -41,15 +41,18 @@ def _write(adata: "AnnData", path: Path) -> None:
     """Writing turns text columns into categories, in obs and var of the object too: it is done to copies of them."""
     from anndata import AnnData
 
+    # AnnData gives this error no public name.
+    from anndata._io.specs.registry import IORegistryError
+
     raw = adata.raw
     shallow = AnnData(
-        adata.X, adata.obs.copy(), adata.var.copy(), adata.uns, dict(adata.obsm), dict(adata.varm),
+        adata.X, adata.obs.copy(), adata.var.copy(), adata.uns, obsm=dict(adata.obsm), varm=dict(adata.varm),
         layers=dict(adata.layers), obsp=dict(adata.obsp), varp=dict(adata.varp),
         raw=None if raw is None else {"X": raw.X, "var": raw.var.copy(), "varm": dict(raw.varm)},
     )  # fmt: skip
     try:
         shallow.write_h5ad(path)
-    except (TypeError, ValueError, KeyError, NotImplementedError) as error:
+    except (IORegistryError, TypeError, ValueError, KeyError, NotImplementedError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise DataError(
             f"The AnnData cannot be written as .h5ad ({reason}). Remove or convert that part of it, in a copy."
