@@ -48,18 +48,26 @@ Data: TypeAlias = "str | Path | AnnData | Dataset"
 def _request(
     condition: str | None,
     covariates: str | Iterable[str] | None,
-    control: str | None,
+    control: str | Iterable[str] | None,
     separator: str | None,
     dose: str | None,
     kind: str | None,
+    merge_guides: bool | None,
     layer: str | None,
     raw: bool,
     normalise: bool | None,
 ) -> ReadingRequest:
-    columns = (covariates,) if isinstance(covariates, str) else None if covariates is None else tuple(covariates)
+    columns = None if covariates is None else _several(covariates)
+    labels = control if control is None or isinstance(control, str) else tuple(control)
     if layer is not None and raw:
         raise SettingError("Give layer or raw, not both.")
-    return ReadingRequest(Wishes(condition, columns, control, separator, dose, kind), layer, raw, normalise)
+    return ReadingRequest(
+        Wishes(condition, columns, labels, separator, dose, kind, merge_guides), layer, raw, normalise
+    )
+
+
+def _several(given: str | Iterable[str]) -> tuple[str, ...]:
+    return (given,) if isinstance(given, str) else tuple(given)
 
 
 def check(
@@ -67,10 +75,11 @@ def check(
     *,
     condition: str | None = None,
     covariates: str | Iterable[str] | None = None,
-    control: str | None = None,
+    control: str | Iterable[str] | None = None,
     separator: str | None = None,
     dose: str | None = None,
     kind: str | None = None,
+    merge_guides: bool | None = None,
     layer: str | None = None,
     raw: bool = False,
     normalise: bool | None = None,
@@ -79,7 +88,7 @@ def check(
 
     Raises DataError only for what is not a data file at all: problems are in the report.
     """
-    request = _request(condition, covariates, control, separator, dose, kind, layer, raw, normalise)
+    request = _request(condition, covariates, control, separator, dose, kind, merge_guides, layer, raw, normalise)
     if isinstance(data, Dataset):
         _check_reads_nothing(request)
         return data.report
@@ -91,10 +100,11 @@ def read(
     *,
     condition: str | None = None,
     covariates: str | Iterable[str] | None = None,
-    control: str | None = None,
+    control: str | Iterable[str] | None = None,
     separator: str | None = None,
     dose: str | None = None,
     kind: str | None = None,
+    merge_guides: bool | None = None,
     layer: str | None = None,
     raw: bool = False,
     normalise: bool | None = None,
@@ -103,7 +113,7 @@ def read(
 
     Raises DataError for the first problem that must be mended, as ``check`` lists them.
     """
-    request = _request(condition, covariates, control, separator, dose, kind, layer, raw, normalise)
+    request = _request(condition, covariates, control, separator, dose, kind, merge_guides, layer, raw, normalise)
     return read_dataset(held_file(data), request)
 
 
@@ -137,8 +147,7 @@ def split(
     from primeflow_core.data.splits import held_out
 
     found = _dataset(data)
-    labels = (hold_out,) if isinstance(hold_out, str) else tuple(hold_out)
-    asked = SplitTask(task, seed, fraction, labels, covariates or {})
+    asked = SplitTask(task, seed, fraction, _several(hold_out), covariates or {})
     parts = asked.split(found.cells, found.name)
     if out is not None:
         path = Path(out)
@@ -235,7 +244,7 @@ def evaluate(
     seed: int = 0,
     condition: str | None = None,
     covariates: str | Iterable[str] | None = None,
-    control: str | None = None,
+    control: str | Iterable[str] | None = None,
     separator: str | None = None,
     dose: str | None = None,
     layer: str | None = None,
@@ -249,7 +258,7 @@ def evaluate(
     from primeflow_core.evaluation.evaluation_input import EvaluationRequest, evaluation_input
     from primeflow_core.prediction.evaluation import evaluation
 
-    request = _request(condition, covariates, control, separator, dose, None, layer, raw, normalise)
+    request = _request(condition, covariates, control, separator, dose, None, None, layer, raw, normalise)
     if isinstance(truth, Dataset):
         _check_reads_nothing(request)
         request = truth.request

@@ -1,4 +1,4 @@
-"""The Python interface: it reads, refuses and computes what the command line does, and leaves its inputs as they are."""
+"""The Python interface reads, refuses and computes what the command line does, and leaves its inputs as they are."""
 
 import json
 import os
@@ -57,10 +57,8 @@ def screen_of_counts(cells=40):
 
 def everything_in(adata):
     """All that an AnnData holds, as bytes."""
-    held = (
-        adata.X, adata.obs, adata.var, dict(adata.uns), dict(adata.obsm), dict(adata.layers), adata.raw.X, adata.raw.var,
-    )  # fmt: skip
-    return [pickle.dumps(one) for one in held]
+    held = (adata.X, adata.obs, adata.var, dict(adata.uns), dict(adata.obsm), dict(adata.layers), adata.raw.X)
+    return [pickle.dumps(one) for one in (*held, adata.raw.var)]
 
 
 @pytest.fixture(scope="module")
@@ -149,7 +147,7 @@ def test_choices_are_taken_and_problems_are_the_commands(adata, place, capsys):
 def test_a_warning_of_the_file_is_a_python_warning(adata):
     other = adata.copy()
     other.obs["condition"] = other.obs["condition"].astype(str)
-    other.obs.loc[other.obs_names[:10], "condition"] = "ctrl"
+    other.obs.loc[other.obs_names[:10], "condition"] = "vehicle"
     with pytest.warns(PrimeflowWarning) as said:
         pf.read(other)
     assert any("could be one too" in str(one.message) for one in said)
@@ -163,7 +161,7 @@ def test_what_is_no_data_is_refused(tmp_path):
         pf.read(tmp_path / "none.h5ad")
     strange = screen_of_counts(4)
     strange.uns["strange"] = object()
-    with pytest.raises(DataError, match="cannot be written as .h5ad"):
+    with pytest.raises(DataError, match=r"cannot be written as \.h5ad"):
         pf.read(strange)
 
 

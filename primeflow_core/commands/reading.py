@@ -40,10 +40,11 @@ def wishes_of(given: argparse.Namespace) -> Wishes:
     return Wishes(
         condition=given.condition,
         covariates=covariate_columns(given.covariates),
-        control=given.control,
+        control=given.control if given.control is None else tuple(given.control),
         separator=given.separator,
         dose=given.dose,
         kind=given.kind,
+        merge_guides=given.merge_guides,
     )
 
 
@@ -62,7 +63,8 @@ def note_unused(given: argparse.Namespace, manifest: Manifest) -> None:
     """Say which option about reading is not used where a model says how its file is read."""
     ignored = [name for name in (*COLUMNS, "normalise") if getattr(given, name) is not None]
     if ignored:
-        note(f"--{ignored[0]} is not used: the file is read as the training of {manifest.name} read it.")
+        flag = ignored[0].replace("_", "-")
+        note(f"--{flag} is not used: the file is read as the training of {manifest.name} read it.")
 
 
 def training_cells(given: argparse.Namespace, manifest: Manifest) -> Cells:

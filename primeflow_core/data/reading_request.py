@@ -14,7 +14,7 @@ from primeflow_core.data.reading import Reading
 from primeflow_core.data.repair import RAW, Repair, X
 from primeflow_core.data.split_record import read_record
 
-COLUMNS = ("condition", "covariates", "control", "separator", "dose", "kind")
+COLUMNS = ("condition", "covariates", "control", "separator", "dose", "kind", "merge_guides")
 Report = Callable[[str], None]
 """Hears what the user should know and no result says."""
 

@@ -47,7 +47,7 @@ class SplitTask:
             raise SettingError("--task named needs --hold-out LABEL, once for each condition to hold out.")
         found = []
         for label in self.hold_out:
-            parts = parse_perturbations(label, separator=cells.layout.separator, control=cells.layout.control)
+            parts = parse_perturbations(label, separator=cells.layout.separator, control=cells.layout.control_labels)
             matching = [
                 condition
                 for condition in cells.conditions

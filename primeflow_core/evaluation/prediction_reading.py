@@ -9,14 +9,8 @@ import pandas as pd
 
 from primeflow_core.data.cells import Cells
 from primeflow_core.data.conditions import Condition, parse_perturbations, split_label
-from primeflow_core.data.h5ad.obs_columns import (
-    COVARIATE_COLUMNS,
-    DOSE_COLUMNS,
-    Wishes,
-    column,
-    condition_column,
-    present,
-)
+from primeflow_core.data.h5ad.obs_columns import COVARIATE_COLUMNS, DOSE_COLUMNS, Wishes, condition_column, present
+from primeflow_core.data.h5ad.obs_values import column
 from primeflow_core.data.h5ad.reading import read_predicted
 from primeflow_core.data.h5ad.survey import Survey, survey
 from primeflow_core.data.h5ad.writing import read_provenance
@@ -151,7 +145,8 @@ def _separator(labels: Sequence[str], layout: Layout, truth: Cells) -> str | Non
     def matching(separator: str | None) -> int:
         try:
             return sum(
-                parse_perturbations(one, separator=separator, control=layout.control) in measured for one in labels
+                parse_perturbations(one, separator=separator, control=layout.control_labels) in measured
+                for one in labels
             )
         except ConditionError:
             return 0

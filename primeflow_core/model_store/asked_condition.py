@@ -14,5 +14,5 @@ def asked_condition(manifest: Manifest, label: str, covariates: Mapping[str, str
         wanted = " ".join(f"--covariate {column}={values[0]}" for column, values in manifest.vocabulary.covariates)
         raise ConditionError(f"{manifest.name} needs {wanted or 'no --covariate'}.")
     pairs = tuple((column, covariates[column]) for column in expected)
-    separator, control = manifest.layout.separator, manifest.layout.control
+    separator, control = manifest.layout.separator, manifest.layout.control_labels
     return Condition(parse_perturbations(label, separator=separator, control=control), pairs)

@@ -94,7 +94,8 @@ def _layout(manifest: Manifest, generated: Generated) -> Layout:
 
     def says(layout: Layout) -> bool:
         return all(
-            parse_perturbations(label, separator=layout.separator, control=layout.control) == condition.perturbations
+            parse_perturbations(label, separator=layout.separator, control=layout.control_labels)
+            == condition.perturbations
             for label, condition in labelled.items()
         )
 

@@ -187,7 +187,7 @@ class _Asking:
         self._catalogue = Catalogue(manifest)
         self._doses = doses
         self._separators = tuple(dict.fromkeys((manifest.layout.separator, SEPARATOR)))
-        self._control = manifest.layout.control
+        self._control = manifest.layout.control_labels
         self._contexts = frozenset(self._catalogue.contexts())
         self._highest = dict(zip(manifest.vocabulary.perturbations, manifest.vocabulary.highest_dose, strict=True))
         met = {part.name for condition in manifest.trained_on for part in condition.perturbations}

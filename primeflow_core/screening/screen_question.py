@@ -255,7 +255,7 @@ def _target(given: ScreenWishes, manifest: Manifest, data: Cells | None, covaria
         return None
     layout = manifest.layout
     as_typed = Condition(
-        parse_perturbations(given.target, separator=layout.separator, control=layout.control), covariates
+        parse_perturbations(given.target, separator=layout.separator, control=layout.control_labels), covariates
     )
     if data is not None and len(data.where(as_typed)):
         return as_typed

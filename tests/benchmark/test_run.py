@@ -216,6 +216,7 @@ def on_disk(tmp_path):
     return tmp_path
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_a_model_too_large_for_the_memory_is_told_and_the_others_go_on(tmp_path):
     large = adjusted(recipe_named("mlp-tiny"), [f"hidden={10**6}"])

@@ -75,6 +75,7 @@ def read_from_z_basal(model, cells, seed):
     return fresh.score(z[asked], cells.condition_of[asked])
 
 
+@pytest.mark.long
 @pytest.mark.slow
 @pytest.mark.usefixtures("one_thread")
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -95,6 +96,7 @@ def test_the_adversary_of_cpa_hides_perturbations_from_a_classifier_that_comes_l
     assert max(told[True]) < chance + 3 * one_error, "with it no more than how many cells each has"
 
 
+@pytest.mark.long
 @pytest.mark.slow
 @pytest.mark.usefixtures("one_thread")
 def test_the_mask_of_sams_vae_becomes_sparse_by_its_prior(cells):
@@ -161,6 +163,7 @@ def test_a_share_of_the_training_cells_leaves_what_is_held_out_and_lies_within_t
     assert small.split.conditions(small.cells, TRAIN) == whole.split.conditions(whole.cells, TRAIN)
 
 
+@pytest.mark.long
 @pytest.mark.slow
 @pytest.mark.usefixtures("one_thread")
 def test_more_cells_bring_errors_down_and_the_table_ranks_sensibly(study, tmp_path):

@@ -31,7 +31,9 @@ def row(found, subject):
 def test_a_good_file_is_ready_and_says_what_is_in_it(tmp_path):
     found = looked_at(brought(tmp_path))
     assert found.ready
-    assert [entry.mark for entry in found.rows] == [CheckMark.GOOD] * 6 + [CheckMark.DOUBT]
+    doubtful = [entry.subject for entry in found.rows if entry.mark is CheckMark.DOUBT]
+    assert doubtful == ["Perturbations", "Known"]
+    assert "4 of 5 conditions have fewer than 10 cells" in row(found, "Perturbations").text
     assert row(found, "Genes").text == "10 of 10 model genes are in your file."
     assert row(found, "Control").text == "12 cells labelled 'control'."
     assert row(found, "Context").text == "Used: all cells as k562."

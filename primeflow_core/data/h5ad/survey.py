@@ -9,6 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from primeflow_core.data.h5ad import storage
+from primeflow_core.data.h5ad.value_range import ValueRange, value_range
 from primeflow_core.data.repair import RAW, X
 from primeflow_core.errors import DataError
 
@@ -27,7 +28,7 @@ class Survey:
     matrix: str
     obs: pd.DataFrame
     var: pd.DataFrame
-    values: storage.ValueRange
+    values: ValueRange
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -49,4 +50,4 @@ def survey(path: Path, matrix: str = X) -> Survey:
             )
         if not cells or not genes:
             raise DataError(f"{path.name} is empty: {cells} cells, {genes} genes. Check the filter that made it.")
-        return Survey(path.name, path.stat().st_size, matrix, obs, var, storage.value_range(file, path, matrix))
+        return Survey(path.name, path.stat().st_size, matrix, obs, var, value_range(file, path, matrix))

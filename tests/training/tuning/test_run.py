@@ -264,6 +264,7 @@ def test_settings_that_cannot_be_learnt_with_together_fail_alone(source, tmp_pat
     assert all("the adversary, whose warm-up" in trial.why for trial in failed)
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_a_model_too_large_for_the_memory_fails_alone(source, tmp_path, monkeypatch):
     kept = trial_run.at
