@@ -50,3 +50,7 @@ class SettingError(PrimeflowError):
 
 class UnfitSettingsError(SettingError):
     """Numbers of a recipe that are possible each, and cannot be learnt with together."""
+
+
+class PrimeflowWarning(UserWarning):
+    """Something that a user of the Python interface should know, and that stops nothing."""
