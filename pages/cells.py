@@ -122,6 +122,8 @@ def show_file(current: Draft, model: Model, shelf: OwnShelf) -> None:
             help="Stops using the cells and deletes an upload, unless somebody else has brought the same file. Files "
             "of the data folder stay where they are.",
         )  # fmt: skip
+    if current.fixes != Fixes() and current.fixes == chosen_file.fixes_known_of(brought.sha256):
+        st.caption("Read as it was read before, for a model or a named data set. Undo my choices starts afresh.")
     show_checklist(Offer(current, found, model.manifest))
     if found.ready:
         show_conditions(found)

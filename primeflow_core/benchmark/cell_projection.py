@@ -10,7 +10,7 @@ import pandas as pd
 
 from primeflow_core.data.cells import Cells
 from primeflow_core.data.conditions import Condition
-from primeflow_core.prediction.projection import FEWEST_CELLS, MOST_CELLS, PCAMap
+from primeflow_core.prediction.projection import MOST_CELLS, PCAMap, enough_for_a_map
 
 MOST = 1_000
 """The most cells of a condition that are placed, as in the paper."""
@@ -31,7 +31,7 @@ class Canvas:
         """The components of a context, fitted at the first call, always to the same cells."""
         if context not in self._maps:
             cells = self._drawn(self._of_context.get(context, NOWHERE), MOST_CELLS)
-            self._maps[context] = PCAMap(cells) if len(cells) >= FEWEST_CELLS else None
+            self._maps[context] = PCAMap(cells) if enough_for_a_map(cells) else None
         return self._maps[context]
 
     def axes(self, contexts: Iterable[str]) -> dict[str, tuple[str, str]]:

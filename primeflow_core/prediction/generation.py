@@ -15,7 +15,7 @@ from primeflow_core.data.reading import Reading
 from primeflow_core.data.repair import Repair
 from primeflow_core.models.checkpoint import Manifest, of_model
 from primeflow_core.models.sampling_plan import SamplingPlan, SamplingProgress
-from primeflow_core.prediction.projection import FEWEST_CELLS, PCAMap
+from primeflow_core.prediction.projection import PCAMap, enough_for_a_map
 from primeflow_core.runtime.provenance import versions
 
 if TYPE_CHECKING:
@@ -113,7 +113,7 @@ def write_generated(
     """Write an .h5ad with obs condition, covariates and origin, obsm ``X_pca`` and the provenance in uns.
 
     The components are those of ``known`` cells (m, G), such as the measured ones of the context, else of the cells
-    themselves; too few cells have none.
+    themselves; too few cells or genes have none.
     """
     columns = [column for column, _ in manifest.vocabulary.covariates]
     covariates = {column: [dict(c.covariates)[column] for c in generated.conditions] for column in columns}
@@ -130,6 +130,6 @@ def write_generated(
 
 
 def _components(values: np.ndarray, fitted_on: np.ndarray) -> dict[str, np.ndarray]:
-    if len(fitted_on) < FEWEST_CELLS:
+    if not enough_for_a_map(fitted_on):
         return {}
     return {"X_pca": PCAMap(fitted_on).scores(values)}

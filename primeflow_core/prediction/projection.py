@@ -12,7 +12,7 @@ from primeflow_core.errors import DataError
 
 DIMENSIONS = 30
 MOST_CELLS, MOST_IN_UMAP = 5_000, 2_500
-FEWEST_CELLS = 5
+FEWEST_CELLS, FEWEST_GENES = 5, 2
 
 
 class Map(ABC):
@@ -85,10 +85,18 @@ class UMAPMap(Map):
         return np.asarray(self._umap.transform(self._pca.scores(values)), dtype=np.float32)
 
 
-def _check(values: np.ndarray) -> None:
+def enough_for_a_map(values: np.ndarray) -> bool:
+    """Whether a map can be fitted on cells (N, G)."""
     cells, genes = values.shape
-    if cells < FEWEST_CELLS or genes < 2:
-        raise DataError(f"A map needs {FEWEST_CELLS} cells and 2 genes at least; there are {cells} and {genes}.")
+    return cells >= FEWEST_CELLS and genes >= FEWEST_GENES
+
+
+def _check(values: np.ndarray) -> None:
+    if not enough_for_a_map(values):
+        cells, genes = values.shape
+        raise DataError(
+            f"A map needs {FEWEST_CELLS} cells and {FEWEST_GENES} genes at least; there are {cells} and {genes}."
+        )
     if not np.isfinite(values).all():
         raise DataError("A map needs finite values; some are missing (NaN) or infinite.")
 

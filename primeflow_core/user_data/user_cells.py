@@ -10,7 +10,7 @@ import secrets
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
@@ -20,6 +20,7 @@ import scipy.sparse as sp
 
 from primeflow_core.data.cells import Cells
 from primeflow_core.data.conditions import Condition
+from primeflow_core.data.datasets import DATASETS
 from primeflow_core.data.gene_matching import LEAST_SHARE, match_genes
 from primeflow_core.data.h5ad.obs_columns import Wishes
 from primeflow_core.data.h5ad.reading import read_as, read_mended
@@ -52,6 +53,13 @@ class Fixes:
     wishes: Wishes = field(default_factory=Wishes)
     repair: Repair = field(default_factory=Repair)
     contexts: tuple[tuple[str, str | None], ...] = ()
+
+
+def known_fixes(sha256: str, manifests: Iterable[Manifest]) -> Fixes:
+    """How a file of this content was read before: by the training of a model, or as the named data set that it is."""
+    readings = [manifest.reading for manifest in manifests if manifest.data_sha256 == sha256]
+    readings += [dataset.reading for dataset in DATASETS if dataset.sha256 == sha256]
+    return Fixes(Wishes.exactly(readings[0].layout), readings[0].repair) if readings else Fixes()
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from primeflow_core.data.conditions import Condition, Perturbation, Vocabulary
+from primeflow_core.data.datasets import dataset_named
 from primeflow_core.data.h5ad.obs_columns import Wishes
 from primeflow_core.data.h5ad.scale import log_normalised
 from primeflow_core.data.h5ad.writing import sha256_of
@@ -13,7 +14,7 @@ from primeflow_core.errors import DataError
 from primeflow_core.model_store.condition_matching import LEFT_OUT, UNKNOWN, ConditionMatch
 from primeflow_core.prediction.measured_comparison import background, compared
 from primeflow_core.user_data.uploads import BroughtFile
-from primeflow_core.user_data.user_cells import Draft, Fixes, Own, OwnShelf, Purpose, aligned, read_own
+from primeflow_core.user_data.user_cells import Draft, Fixes, Own, OwnShelf, Purpose, aligned, known_fixes, read_own
 from tests.own_files import ENSEMBL, GENES, K562, LABELS, brought, counts, known, manifest, table
 
 MODEL = manifest()
@@ -190,3 +191,22 @@ def test_a_file_that_is_brought_again_is_no_longer_given_up(tmp_path):
     shelf.put(cells)
     now[0] = 200.0
     assert shelf.give_up("other") == ("other",)
+
+
+def test_a_file_that_a_model_learned_from_is_read_as_its_training_read_it():
+    assert known_fixes("2" * 64, [MODEL]) == Fixes()
+    learned = replace(
+        MODEL, data_sha256="1" * 64, layout=replace(MODEL.layout, condition="guide", separator=None),
+        provenance={"reading": {"normalise": True, "gene_column": "symbol"}},
+    )  # fmt: skip
+    found = known_fixes("1" * 64, [MODEL, learned])
+    assert (found.wishes.condition, found.wishes.separator) == ("guide", "none")
+    assert found.repair == Repair(normalise=True, gene_column="symbol")
+
+
+def test_a_file_that_is_a_named_data_set_is_read_as_that():
+    immune = dataset_named("kang18-ifnb-pbmc")
+    assert immune.sha256 is not None
+    found = known_fixes(immune.sha256, [])
+    assert (found.wishes.condition, found.wishes.covariates) == ("group_id", ("cluster_id",))
+    assert found.repair.normalise

@@ -14,7 +14,7 @@ from primeflow_core.errors import DataError
 from primeflow_core.user_data import uploads
 from primeflow_core.user_data.file_checklist import Checklist
 from primeflow_core.user_data.uploads import BroughtFile
-from primeflow_core.user_data.user_cells import Draft, Fixes, Own, OwnShelf, Purpose
+from primeflow_core.user_data.user_cells import Draft, Fixes, Own, OwnShelf, Purpose, known_fixes
 
 FILE, LISTED = "file", "own_listed"
 _DRAFT, _PROBLEM, _UPLOADS = "_own_draft", "_own_problem", "_own_uploads"
@@ -80,7 +80,12 @@ def _take(bring: Callable[[], BroughtFile], shelf: OwnShelf) -> None:
         return
     stop_using(shelf)
     shelf.forget(token_of_draft())
-    st.session_state[_DRAFT] = shelf.put(Draft(brought))
+    st.session_state[_DRAFT] = shelf.put(Draft(brought, fixes_known_of(brought.sha256)))
+
+
+def fixes_known_of(sha256: str) -> Fixes:
+    """How a file of this content was read before, by a model of the library or as a named data set."""
+    return known_fixes(sha256, (model.manifest for model in pages.library().models.values()))
 
 
 def change(fixes: Fixes, shelf: OwnShelf) -> None:

@@ -236,6 +236,16 @@ def file_of(app: AppTest) -> str:
     return token if isinstance(token, str) else token[0]
 
 
+def test_a_named_data_set_needs_no_choice_and_the_page_says_why(models, mirror):
+    content = (mirror / "kang18-ifnb-pbmc.h5ad").read_bytes()
+    app = upload(opened(), content)
+    said = text_of(app)
+    assert "Read as it was read before" in said
+    assert "in column 'group_id'" in said
+    press(app, "Undo my choices")
+    assert "Read as it was read before" not in text_of(app)
+
+
 def test_a_file_that_is_only_looked_at_is_found_again_with_what_was_said_of_it(models, example, tmp_path):
     path = tmp_path / EXAMPLE_FILE
     path.write_bytes(example)

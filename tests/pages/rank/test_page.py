@@ -21,6 +21,7 @@ from primeflow_core.__main__ import parser
 from primeflow_core.commands.screen_question import asked_goal, question
 from primeflow_core.data.cells import Cells
 from primeflow_core.data.conditions import Condition, Perturbation
+from primeflow_core.data.datasets import open_cells
 from primeflow_core.errors import PrimeflowError
 from primeflow_core.model_store.local_models import Model
 from primeflow_core.models import checkpoint
@@ -30,7 +31,6 @@ from primeflow_core.runtime.jobs import BusyError, JobManager
 from primeflow_core.screening import screen_file
 from primeflow_core.screening.goal import Goal
 from primeflow_core.screening.screen_request import Request
-from primeflow_core.screening.screen_request import cells_of as cells_of_data
 from primeflow_core.screening.trust import Checked
 from tests.app import ROOT, drawn, labels, opened, page, table_with, text_of, until_done
 from tests.app_models import NAME
@@ -558,7 +558,7 @@ def test_a_target_without_cells_is_refused_before_it_is_asked_for(ranked, monkey
 
 
 def test_a_target_with_too_few_cells_is_refused_before_it_is_asked_for(ranked, monkeypatch):
-    everything = cells_of_data(read_manifest(ranked))
+    everything = open_cells(read_manifest(ranked).dataset)
     target, other = pairs_of(read_manifest(ranked))[5].parts
     few = np.setdiff1d(np.arange(len(everything)), everything.where(target)[3:])
     monkeypatch.setattr(pages, "cells_of", lambda model: everything.subset(few))
