@@ -4,8 +4,10 @@ import json
 import os
 import pickle
 import random
+import shutil
 import subprocess
 import sys
+import tempfile
 import warnings
 
 import anndata
@@ -18,7 +20,14 @@ import torch
 import primeflow_core.api as pf
 from primeflow_core.__main__ import main
 from primeflow_core.data.h5ad.writing import sha256_of
-from primeflow_core.errors import CheckpointError, ConditionError, DataError, PrimeflowWarning, SettingError
+from primeflow_core.errors import (
+    CheckpointError,
+    ConditionError,
+    DataError,
+    PrimeflowWarning,
+    SettingError,
+    StorageError,
+)
 from primeflow_core.screening.screen_file import read_screen
 
 GENES = 14
@@ -163,6 +172,14 @@ def test_what_is_no_data_is_refused(tmp_path):
     strange.uns["strange"] = object()
     with pytest.raises(DataError, match=r"cannot be written as \.h5ad"):
         pf.read(strange)
+
+
+def test_no_room_for_an_anndata_is_said_before_anything_is_written(adata, monkeypatch, tmp_path):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(10, 9, 1000))
+    with pytest.raises(StorageError, match="TMPDIR"):
+        pf.read(adata)
+    assert list(tmp_path.rglob("*.h5ad")) == []
 
 
 def test_the_read_cells_are_an_anndata_again(adata):

@@ -1,4 +1,4 @@
-"""What a benchmark trains and scores: recipes times seeds, on one data file and one split."""
+"""The trainings of a benchmark: recipes times seeds, on one data file and one split."""
 
 import hashlib
 import json

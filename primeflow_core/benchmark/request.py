@@ -4,11 +4,10 @@ from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from primeflow_core.benchmark.about import About
 from primeflow_core.benchmark.grid import UNGUIDED, Grid
-from primeflow_core.benchmark.outcome import outcome
-from primeflow_core.benchmark.output_files import BenchmarkOutcome
 from primeflow_core.benchmark.run import FinishedEntry, OnRunning, run_entries
 from primeflow_core.benchmark.scored_entry import check_scorable
 from primeflow_core.benchmark.store import BenchmarkStore
@@ -20,6 +19,9 @@ from primeflow_core.runtime.provenance import now, versions
 from primeflow_core.training.recipes.recipe import Recipe
 from primeflow_core.training.source_file import SourceFile
 from primeflow_core.wording import counted
+
+if TYPE_CHECKING:
+    from primeflow_core.benchmark.output_files import BenchmarkOutcome
 
 MOST_SEEDS = 100
 
@@ -83,8 +85,10 @@ def run(
 
 def tables(
     request: BenchmarkRequest, store: BenchmarkStore, failed: dict[str, str], report: Report
-) -> BenchmarkOutcome:
+) -> "BenchmarkOutcome":
     """Write the tables of what is finished. Raises SettingError where nothing is."""
+    from primeflow_core.benchmark.outcome import outcome
+
     source = request.source
     cells = read_requested(source.file, source.reading, source.split, report)
     found = outcome(_about(request, store.grid, failed), [store], cells)

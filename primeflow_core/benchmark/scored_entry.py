@@ -1,4 +1,4 @@
-"""One entry of the grid: trained or resumed, and scored on the held-out conditions."""
+"""Trains or resumes one entry of the grid, and scores it on the held-out conditions."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace

@@ -13,9 +13,9 @@ from primeflow_core.data.h5ad.inspection_text import inspection_lines
 from primeflow_core.data.h5ad.issues import Severity
 from primeflow_core.data.h5ad.reading import Examined, examine
 from primeflow_core.data.reading_request import reading_choice
-from primeflow_core.data.split_record import SplitRecord
+from primeflow_core.data.split_record import SplitRecord, place_of
 from primeflow_core.errors import DataError, DownloadError, SettingError
-from primeflow_core.runtime.atomic_files import check_can_write, write_with
+from primeflow_core.runtime.atomic_files import check_can_write
 
 
 def datasets_command(given: argparse.Namespace) -> None:
@@ -86,13 +86,13 @@ def split_command(given: argparse.Namespace) -> None:
 
     if given.out.suffix not in (".csv", ".gz"):
         raise SettingError(f"--out {given.out} must end in .csv or .csv.gz.")
-    check_can_write(given.out)
+    for place in (given.out, place_of(given.out)):
+        check_can_write(place)
     file = data_file(given.data)
     cells = read_given(file, given)
     task = SplitTask(given.task, given.seed, given.fraction, tuple(given.hold_out), covariate_values(given.covariate))
     split = task.split(cells, given.data)
-    split.write(given.out)
-    SplitRecord(file.name, cells.sha256, cells.reading, as_typed()).write(given.out)
+    SplitRecord(file.name, cells.sha256, cells.reading, as_typed()).write_with(split, given.out)
     counts = Counter(split.parts.tolist())
     say(f"{given.out}: " + ", ".join(f"{counts[part]:,} {part}" for part in ("train", "val", "test")))
     for entry in held_out(cells, split):
@@ -103,6 +103,7 @@ def split_command(given: argparse.Namespace) -> None:
 def simulate_command(given: argparse.Namespace) -> None:
     from dataclasses import replace
 
+    from primeflow_core.data.h5ad.writing import write_anndata
     from primeflow_core.data.simulated_screen import SimulationConfig, simulate
 
     check_can_write(given.out)
@@ -111,5 +112,5 @@ def simulate_command(given: argparse.Namespace) -> None:
         if (value := getattr(given, name)) is not None:
             config = replace(config, **{name: value})
     adata = simulate(config)
-    write_with(given.out, lambda temporary: adata.write_h5ad(temporary, compression="gzip"))
+    write_anndata(given.out, adata)
     say(f"{given.out}: {adata.n_obs:,} simulated cells, {adata.n_vars} genes (seed {config.seed}).")

@@ -8,7 +8,7 @@ from primeflow_core.commands.terminal import note
 from primeflow_core.data.cells import Cells
 from primeflow_core.data.data_file import DataFile, data_file
 from primeflow_core.data.h5ad.obs_columns import Wishes
-from primeflow_core.data.reading_request import COLUMNS, ReadingRequest, read_requested
+from primeflow_core.data.reading_request import COLUMNS, ReadingRequest, one_or_several, read_requested
 from primeflow_core.errors import SettingError
 from primeflow_core.model_store import training_file
 from primeflow_core.models.checkpoint import Manifest
@@ -40,7 +40,7 @@ def wishes_of(given: argparse.Namespace) -> Wishes:
     return Wishes(
         condition=given.condition,
         covariates=covariate_columns(given.covariates),
-        control=given.control if given.control is None else tuple(given.control),
+        control=one_or_several(given.control),
         separator=given.separator,
         dose=given.dose,
         kind=given.kind,

@@ -1,14 +1,15 @@
 """What the user says about how a file is read, completed by what is known of the file."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from primeflow_core.data import known_files
 from primeflow_core.data.cells import Cells
 from primeflow_core.data.data_file import DataFile
+from primeflow_core.data.h5ad.issues import Severity
 from primeflow_core.data.h5ad.obs_columns import Wishes
-from primeflow_core.data.h5ad.reading import read_mended
+from primeflow_core.data.h5ad.reading import Examined, examine, values_of
 from primeflow_core.data.h5ad.writing import sha256_of
 from primeflow_core.data.reading import Reading
 from primeflow_core.data.repair import RAW, Repair, X
@@ -71,9 +72,26 @@ def chosen_reading(file: DataFile, request: ReadingRequest, split: Path | None, 
 def read_requested(file: DataFile, request: ReadingRequest, split: Path | None, report: Report) -> Cells:
     """The cells of ``file``, read as ``reading_choice`` says; it is remembered where the file is."""
     choice = reading_choice(file, request, split, report)
-    cells = read_mended(file.path, choice.wishes, choice.repair)
+    found = examine(file.path, choice.wishes, choice.repair)
+    cells = values_of(file.path, found)
+    tell_doubts(file, found, report)
     known_files.remember(file.path, cells.sha256)
     return cells
+
+
+def tell_doubts(file: DataFile, found: Examined, report: Report) -> None:
+    """What is doubtful about how a file is read."""
+    for problem in found.inspection.problems:
+        if problem.severity is Severity.WARNING:
+            report(f"{file.name}: WARNING: {problem}")
+
+
+def one_or_several(labels: str | Iterable[str] | None) -> str | tuple[str, ...] | None:
+    """One label as a text, so that it equals one that was found."""
+    if labels is None or isinstance(labels, str):
+        return labels
+    several = tuple(labels)
+    return several[0] if len(several) == 1 else several
 
 
 def _exactly(reading: Reading) -> ReadingChoice:

@@ -69,13 +69,17 @@ class Split:
 
     def write(self, path: Path) -> None:
         """A csv with the columns cell and split; ``.gz`` packs it. The same split gives the same bytes."""
+        with replaced(path) as temporary:
+            temporary.write_bytes(self.stored(packed=path.suffix == ".gz"))
+
+    def stored(self, *, packed: bool) -> bytes:
+        """What ``write`` writes."""
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
         writer.writerow(("cell", "split"))
         writer.writerows(zip(self.names.tolist(), self.parts.tolist(), strict=True))
         data = text.getvalue().encode()
-        with replaced(path) as temporary:
-            temporary.write_bytes(gzip.compress(data, mtime=0) if path.suffix == ".gz" else data)
+        return gzip.compress(data, mtime=0) if packed else data
 
 
 def read_split(path: Path, cells: Cells, unlisted: str | None = None) -> Split:

@@ -18,6 +18,7 @@ from primeflow_core.evaluation.mean_row import MEAN
 from primeflow_core.evaluation.pair import MOST_PREDICTED
 from primeflow_core.evaluation.scores import score
 from primeflow_core.model_store.model_card_text import card_text
+from primeflow_core.model_store.student_notes import read_student
 from primeflow_core.models import checkpoint
 from primeflow_core.models.baselines.held_out_scores import BASELINE, BaselineTable, baseline_table
 from primeflow_core.models.checkpoint import Manifest
@@ -59,6 +60,7 @@ def write_card(
         raise DataError(f"{cells.source} is not the file that {manifest.name} was trained on ({manifest.dataset}).")
     split = read_split(folder / checkpoint.SPLIT, cells)
     predictor = checkpoint.load(folder)
+    student = read_student(folder)
     if half:
         _store_half(folder, predictor)
         predictor = checkpoint.load(folder)
@@ -81,7 +83,7 @@ def write_card(
     checkpoint.write_manifest(folder, manifest)
     checkpoint.write_preview(folder, scorer.preview(manifest, seed))
     write_json(folder / checkpoint.METRICS, metrics)
-    card = card_text(manifest, metrics, checkpoint.read_weight_notes(folder), checkpoint.read_student_notes(folder))
+    card = card_text(manifest, metrics, checkpoint.read_weight_notes(folder), student)
     write_text(folder / checkpoint.CARD, card)
     return card
 

@@ -166,7 +166,7 @@ def _told(folder: Path) -> dict[str, object]:
         "labels": list(labels([("guess", 1.0), ("guess-big", 1.0)]).values()),
         "facts": dict(facts_of(Model(folder / "model", of, 1))),
         "methods": methods_paragraph([finding(origins=(replace(origin(), manifest=of, plan=of.sampling),))]),
-        "card": card_text(of, metrics, {}, {}),
+        "card": card_text(of, metrics, {}, None),
     }
 
 

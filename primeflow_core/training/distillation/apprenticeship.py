@@ -18,7 +18,7 @@ from primeflow_core.training.distillation.verdict import Judged, judge
 
 @dataclass(frozen=True)
 class StudentComparison:
-    """How the student compares with its teacher; ``default``: whether it now makes the model's cells."""
+    """The comparison of a student with its teacher. ``default``: whether the student now makes the model's cells."""
 
     judged: tuple[Judged, ...]
 

@@ -18,7 +18,7 @@ from primeflow_core.training.run import Source
 
 
 class DivergedError(Exception):
-    """What the model makes is not a number."""
+    """Raised if the model's cells are not numbers."""
 
 
 class TrialValidation:
