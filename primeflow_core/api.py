@@ -135,6 +135,7 @@ def split(
     fraction: float | None = None,
     hold_out: str | Iterable[str] = (),
     covariates: Mapping[str, str] | None = None,
+    context: str | None = None,
     out: str | Path | None = None,
 ) -> pd.Series:
     """The part of each cell (train, val, test or left-out), by the names of the cells, as a column of obs.
@@ -147,7 +148,7 @@ def split(
     from primeflow_core.data.splits import held_out
 
     found = _dataset(data)
-    asked = SplitTask(task, seed, fraction, _several(hold_out), covariates or {})
+    asked = SplitTask(task, seed, fraction, _several(hold_out), covariates or {}, context)
     parts = asked.split(found.cells, found.name)
     if out is not None:
         path, command = Path(out), recorded("split", task=task, seed=seed)

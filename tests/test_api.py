@@ -132,7 +132,10 @@ def test_a_backed_anndata_is_read(place):
 def test_what_the_command_says_the_report_says(adata, place, capsys):
     assert main(["check", str(place / "adata.h5ad")]) == 0
     report = pf.check(adata)
-    assert str(report) == capsys.readouterr().out.rstrip("\n")
+    said, _, tasks = capsys.readouterr().out.partition("  What can be held out:\n")
+    assert str(report) == said.rstrip("\n")
+    assert [task.text for task in report.tasks if task.text not in tasks] == []
+    assert [task.name for task in report.tasks if task.possible] == ["combo", "transfer", "named", "cells"]
     assert report.ready
     frame = report.to_frame()
     assert list(frame.columns) == ["severity", "code", "text", "remedy"]
@@ -192,7 +195,7 @@ def test_the_read_cells_are_an_anndata_again(adata):
     np.testing.assert_array_equal(again.cells.dense(), found.cells.dense())
 
 
-@pytest.mark.parametrize("task", ["combo", "named"])
+@pytest.mark.parametrize("task", ["combo", "named", "transfer", "cells"])
 def test_a_split_is_the_commands_byte_by_byte(adata, place, tmp_path, task):
     hold_out = HELD_OUT if task == "named" else ()
     words = [word for label in hold_out for word in ("--hold-out", label)]
@@ -209,6 +212,8 @@ def test_a_split_is_the_commands_byte_by_byte(adata, place, tmp_path, task):
 def test_a_split_says_what_it_cannot_do(adata, tmp_path):
     with pytest.raises(SettingError, match="--hold-out"):
         pf.split(adata, "named")
+    with pytest.raises(SettingError, match="not a task of a split"):
+        pf.split(adata, "random")
     with pytest.raises(DataError, match="no perturbed cells of 'Z'"):
         pf.split(adata, "named", hold_out="Z")
     with pytest.raises(SettingError, match="csv"):

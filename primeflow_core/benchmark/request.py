@@ -12,7 +12,7 @@ from primeflow_core.benchmark.run import FinishedEntry, OnRunning, run_entries
 from primeflow_core.benchmark.scored_entry import check_scorable
 from primeflow_core.benchmark.store import BenchmarkStore
 from primeflow_core.data.reading_request import Report, read_requested
-from primeflow_core.data.splits import TEST
+from primeflow_core.data.split_file import TEST
 from primeflow_core.errors import SettingError
 from primeflow_core.runtime.atomic_files import check_can_write
 from primeflow_core.runtime.provenance import now, versions

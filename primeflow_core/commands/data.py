@@ -2,13 +2,17 @@
 
 import argparse
 import json
+import shlex
 from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
-from primeflow_core.commands.reading import covariate_values, read_given, reading_request
+from primeflow_core.commands.reading import covariate_values, read_given, reading_flags, reading_request
 from primeflow_core.commands.terminal import ProgressLine, as_typed, note, say
 from primeflow_core.data import datasets
 from primeflow_core.data.data_file import data_file
+from primeflow_core.data.design import Task, predictable
 from primeflow_core.data.h5ad.inspection_text import inspection_lines
 from primeflow_core.data.h5ad.issues import Severity
 from primeflow_core.data.h5ad.reading import Examined, examine
@@ -16,6 +20,10 @@ from primeflow_core.data.reading_request import reading_choice
 from primeflow_core.data.split_record import SplitRecord, place_of
 from primeflow_core.errors import DataError, DownloadError, SettingError
 from primeflow_core.runtime.atomic_files import check_can_write
+
+CELLS_HELD_OUT = (
+    "Cells of every condition are held out, no condition: a model is checked on how well it fits what it saw."
+)
 
 
 def datasets_command(given: argparse.Namespace) -> None:
@@ -66,21 +74,48 @@ def check_command(given: argparse.Namespace) -> None:
     examined = examine(file.path, choice.wishes, choice.repair)
     found = examined.inspection
     if given.json:
-        say(json.dumps(_plain(examined), indent=1, default=str))
+        say(json.dumps(_plain(examined, given), indent=1, default=str))
     else:
         for line in inspection_lines(examined):
             say(line)
+        if found.ready:
+            _show_tasks(examined.tasks, given)
     errors = [problem for problem in found.problems if problem.severity is Severity.ERROR]
     if errors:
         raise DataError(f"{found.source}: {errors[0]}")
 
 
-def _plain(examined: Examined) -> dict[str, Any]:
-    reading = examined.reading
-    return {**examined.inspection.to_json(), "reading": None if reading is None else reading.to_json()}
+def _plain(examined: Examined, given: argparse.Namespace) -> dict[str, Any]:
+    reading, found = examined.reading, examined.inspection
+    allowed = [
+        {**asdict(task), "command": _split_command(task, given) if task.possible else None}
+        for task in (examined.tasks if found.ready else ())
+    ]
+    return {**found.to_json(), "reading": None if reading is None else reading.to_json(), "tasks": allowed}
+
+
+def _show_tasks(allowed: Sequence[Task], given: argparse.Namespace) -> None:
+    """What can be held out, with the command for each."""
+    say("  What can be held out:")
+    for task in allowed:
+        say(f"  {task.name:11} {task.text}" if task.possible else f"  {task.name:11} not here: {task.text}")
+        if task.possible:
+            say(f"  {'':11} {_split_command(task, given)}")
+
+
+def _split_command(task: Task, given: argparse.Namespace) -> str:
+    flags = reading_flags(argparse.Namespace(**{**vars(given), **_told_by(task)}))
+    words = ["primeflow", "split", given.data, "--task", task.name, *task.options, *flags]
+    return shlex.join([*words, "--out", "split.csv"])
+
+
+def _told_by(task: Task) -> dict[str, None]:
+    """Options that the task gives itself, so that those of the command are left out."""
+    return {option.removeprefix("--"): None for option in task.options if option == "--covariates"}
 
 
 def split_command(given: argparse.Namespace) -> None:
+    from primeflow_core.data.split_file import TRAIN
     from primeflow_core.data.split_task import SplitTask
     from primeflow_core.data.splits import held_out
 
@@ -90,12 +125,19 @@ def split_command(given: argparse.Namespace) -> None:
         check_can_write(place)
     file = data_file(given.data)
     cells = read_given(file, given)
-    task = SplitTask(given.task, given.seed, given.fraction, tuple(given.hold_out), covariate_values(given.covariate))
+    task = SplitTask(
+        given.task, given.seed, given.fraction, tuple(given.hold_out), covariate_values(given.covariate), given.context
+    )
     split = task.split(cells, given.data)
     SplitRecord(file.name, cells.sha256, cells.reading, as_typed()).write_with(split, given.out)
     counts = Counter(split.parts.tolist())
     say(f"{given.out}: " + ", ".join(f"{counts[part]:,} {part}" for part in ("train", "val", "test")))
-    for entry in held_out(cells, split):
+    held = held_out(cells, split)
+    if given.task == "cells":
+        say(f"  {CELLS_HELD_OUT}")
+        return
+    say(f"  {predictable([entry.condition for entry in held], split.conditions(cells, TRAIN)).sentence}")
+    for entry in held:
         singles = f", {entry.singles}" if entry.singles else ""
         say(f"  {entry.part:5} {entry.condition.label}  {entry.condition.context}  {entry.cells} cells{singles}")
 

@@ -14,7 +14,7 @@ from primeflow_core.commands.terminal import note, say
 from primeflow_core.data.data_file import data_file
 from primeflow_core.data.h5ad.obs_columns import Wishes
 from primeflow_core.data.reading_request import ReadingRequest, one_or_several
-from primeflow_core.data.splits import TEST
+from primeflow_core.data.split_file import TEST
 from primeflow_core.errors import SettingError
 from primeflow_core.evaluation.differential import differential_tables, too_few_cells
 from primeflow_core.evaluation.evaluation_input import EvaluationInput, EvaluationRequest, evaluation_input

@@ -36,6 +36,18 @@ def reading_request(given: argparse.Namespace) -> ReadingRequest:
     return ReadingRequest(wishes_of(given), given.layer, given.raw, given.normalise)
 
 
+def reading_flags(given: argparse.Namespace) -> list[str]:
+    """The options of how the file is read, as they were given."""
+    flags = []
+    for name in COLUMNS[:-1]:
+        value = getattr(given, name)
+        for one in value if isinstance(value, list) else [] if value is None else [value]:
+            flags += [f"--{name}", one]
+    flags += ["--merge-guides"] if given.merge_guides else []
+    flags += ["--raw"] if given.raw else [] if given.layer is None else ["--layer", given.layer]
+    return flags + ([] if given.normalise is None else ["--normalise" if given.normalise else "--no-normalise"])
+
+
 def wishes_of(given: argparse.Namespace) -> Wishes:
     return Wishes(
         condition=given.condition,

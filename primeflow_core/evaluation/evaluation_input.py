@@ -16,7 +16,8 @@ from primeflow_core.data.h5ad.writing import sha256_of
 from primeflow_core.data.layout import Layout
 from primeflow_core.data.reading import Reading
 from primeflow_core.data.reading_request import ReadingRequest, Report, reading_choice, tell_doubts
-from primeflow_core.data.splits import LEFT_OUT, TEST, TRAIN, Split, listed_parts, read_split
+from primeflow_core.data.split_file import LEFT_OUT, TEST, TRAIN, listed_parts
+from primeflow_core.data.splits import Split, read_split
 from primeflow_core.errors import DataError, SettingError
 from primeflow_core.evaluation.labelled import group_of, labelled
 from primeflow_core.evaluation.metrics.registry import metric_names
@@ -165,7 +166,8 @@ def _parts(truth: Cells, path: Path, report: Report) -> np.ndarray:
     part_of = listed_parts(path)
     names = truth.names.tolist()
     matched = sum(name in part_of for name in names)
-    unknown = next((name for name in part_of if name not in set(names)), None) if matched < len(part_of) else None
+    known = {*names, *truth.set_aside.tolist()}
+    unknown = next((name for name in part_of if name not in known), None)
     unlisted = next((name for name in names if name not in part_of), None)
     counts = (
         f"{matched:,} names are in {path.name} ({len(part_of):,} names) and in {truth.source} ({len(names):,} cells)"

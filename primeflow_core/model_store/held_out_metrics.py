@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from primeflow_core.data.splits import TEST
+from primeflow_core.data.split_file import TEST
 from primeflow_core.errors import CheckpointError, DataError, PrimeflowError
 from primeflow_core.evaluation.bounded import Bounded
 from primeflow_core.evaluation.mean_row import MEAN

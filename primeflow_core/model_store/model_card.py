@@ -10,7 +10,8 @@ import pandas as pd
 
 from primeflow_core.data.cells import Cells
 from primeflow_core.data.conditions import Condition
-from primeflow_core.data.splits import TEST, VAL, Split, read_split
+from primeflow_core.data.split_file import TEST, VAL
+from primeflow_core.data.splits import Split, read_split
 from primeflow_core.errors import DataError
 from primeflow_core.evaluation.agreement import bounds
 from primeflow_core.evaluation.held_out_reference import truth

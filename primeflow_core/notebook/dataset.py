@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from anndata import AnnData
 
     from primeflow_core.data.cells import Cells
+    from primeflow_core.data.design import Task
     from primeflow_core.data.h5ad.issues import Problem
     from primeflow_core.data.h5ad.reading import Examined
     from primeflow_core.data.reading import Reading
@@ -70,6 +71,11 @@ class Report:
     def problems(self) -> "tuple[Problem, ...]":
         """Errors first, then warnings, then notes."""
         return self.examined.inspection.problems
+
+    @property
+    def tasks(self) -> "tuple[Task, ...]":
+        """What can be held out by ``split``, and what cannot; empty where the file is not ready."""
+        return self.examined.tasks if self.ready else ()
 
     @property
     def reading(self) -> "Reading | None":

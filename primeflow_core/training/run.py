@@ -12,7 +12,8 @@ import torch
 
 from primeflow_core.data.cells import Cells
 from primeflow_core.data.conditions import Condition, Novelty, Vocabulary, novelty
-from primeflow_core.data.splits import LEFT_OUT, TRAIN, Split, read_split
+from primeflow_core.data.split_file import LEFT_OUT, TRAIN
+from primeflow_core.data.splits import Split, read_split
 from primeflow_core.errors import DataError, SettingError
 from primeflow_core.models import checkpoint
 from primeflow_core.models.checkpoint import Manifest

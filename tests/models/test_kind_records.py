@@ -135,7 +135,8 @@ def tiny_split(cells):
     """All cells train but every fifth, which validates."""
     import numpy as np
 
-    from primeflow_core.data.splits import TRAIN, Split
+    from primeflow_core.data.split_file import TRAIN
+    from primeflow_core.data.splits import Split
 
     parts = np.where(np.arange(len(cells)) % 5 == 0, "val", TRAIN)
     return Split(cells.names, parts, "made up")

@@ -11,7 +11,8 @@ import numpy as np
 
 from primeflow_core.data.cells import Cells
 from primeflow_core.data.conditions import Condition
-from primeflow_core.data.splits import TEST, TRAIN, VAL, Split
+from primeflow_core.data.split_file import TEST, TRAIN, VAL
+from primeflow_core.data.splits import Split
 from primeflow_core.evaluation.distances import energy_distance
 from primeflow_core.models.flow.primeflow import PRiMeFlow
 from primeflow_core.models.sampling_plan import STUDENT, SamplingPlan

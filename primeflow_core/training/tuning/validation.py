@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from primeflow_core.data.conditions import Condition, Vocabulary
-from primeflow_core.data.splits import TRAIN, VAL
+from primeflow_core.data.split_file import TRAIN, VAL
 from primeflow_core.errors import ConditionError, DataError
 from primeflow_core.evaluation.held_out_reference import truth
 from primeflow_core.evaluation.scores import score
