@@ -74,16 +74,16 @@ def read_requested(file: DataFile, request: ReadingRequest, split: Path | None, 
     choice = reading_choice(file, request, split, report)
     found = examine(file.path, choice.wishes, choice.repair)
     cells = values_of(file.path, found)
-    tell_doubts(file, found, report)
+    report_doubts(file.name, found, report)
     known_files.remember(file.path, cells.sha256)
     return cells
 
 
-def tell_doubts(file: DataFile, found: Examined, report: Report) -> None:
-    """What is doubtful about how a file is read."""
+def report_doubts(name: str, found: Examined, report: Report) -> None:
+    """Report what is doubtful about how a file is read."""
     for problem in found.inspection.problems:
         if problem.severity is Severity.WARNING:
-            report(f"{file.name}: WARNING: {problem}")
+            report(f"{name}: WARNING: {problem}")
 
 
 def one_or_several(labels: str | Iterable[str] | None) -> str | tuple[str, ...] | None:

@@ -15,7 +15,7 @@ from primeflow_core.data.h5ad.scale import Scale
 from primeflow_core.data.h5ad.writing import sha256_of
 from primeflow_core.data.layout import Layout
 from primeflow_core.data.reading import Reading
-from primeflow_core.data.reading_request import ReadingRequest, Report, reading_choice, tell_doubts
+from primeflow_core.data.reading_request import ReadingRequest, Report, reading_choice, report_doubts
 from primeflow_core.data.split_file import LEFT_OUT, TEST, TRAIN, listed_parts
 from primeflow_core.data.splits import Split, read_split
 from primeflow_core.errors import DataError, SettingError
@@ -101,7 +101,7 @@ def _truth(request: EvaluationRequest, prediction: PredictedFile, report: Report
     if (wishes, repair) != (choice.wishes, choice.repair):
         found = examine(file.path, wishes, repair)
     cells = values_of(file.path, found)
-    tell_doubts(file, found, report)
+    report_doubts(file.name, found, report)
     known_files.remember(file.path, cells.sha256)
     return cells
 

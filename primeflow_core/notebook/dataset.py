@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from primeflow_core.data.data_file import DataFile, data_file
-from primeflow_core.data.reading_request import ReadingRequest, reading_choice, tell_doubts
+from primeflow_core.data.reading_request import ReadingRequest, reading_choice, report_doubts
 from primeflow_core.notebook.progress import warn
 from primeflow_core.notebook.temporary_files import data_file_in
 
@@ -178,7 +178,7 @@ def read_dataset(held: HeldFile, request: ReadingRequest, split: Path | None = N
 
     report = examined_file(held, request, split)
     cells = values_of(held.file.path, report.examined)
-    tell_doubts(held.file, report.examined, warn)
+    report_doubts(held.file.name, report.examined, warn)
     if not held.in_memory:
         known_files.remember(held.file.path, cells.sha256)
     return CellData(held, request, cells, report)
