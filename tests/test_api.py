@@ -197,7 +197,7 @@ def test_the_read_cells_are_an_anndata_again(adata):
 
 @pytest.mark.parametrize("task", ["combo", "named", "transfer", "cells"])
 def test_a_split_is_the_commands_byte_by_byte(tmp_path, task):
-    adata = screen_of_counts(100)
+    adata = screen_of_counts(240 if task == "cells" else 40)
     adata.copy().write_h5ad(tmp_path / "adata.h5ad")
     hold_out = HELD_OUT if task == "named" else ()
     words = [word for label in hold_out for word in ("--hold-out", label)]
