@@ -14,7 +14,6 @@ import numpy as np
 import pandas as pd
 
 from primeflow_core.data.cells import Cells
-from primeflow_core.data.design import Task, tasks
 from primeflow_core.data.h5ad import storage
 from primeflow_core.data.h5ad.condition_parsing import ConditionTable, condition_table
 from primeflow_core.data.h5ad.covariates import PossibleContext
@@ -154,15 +153,6 @@ class Examined:
     table: ConditionTable | None
     obs: pd.DataFrame
     var: pd.DataFrame
-
-    @property
-    def tasks(self) -> tuple[Task, ...]:
-        """What can be held out of the file; empty where its conditions are not known."""
-        if self.table is None:
-            return ()
-        counts = np.bincount(self.table.condition_of, minlength=len(self.table.conditions)).tolist()
-        others = [one.name for one in self.inspection.possible_contexts if one.with_controls == len(one.values)]
-        return tasks(dict(zip(self.table.conditions, counts, strict=True)), others)
 
 
 def read_predicted(path: Path, reading: Reading) -> Cells:
