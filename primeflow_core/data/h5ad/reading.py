@@ -20,9 +20,10 @@ from primeflow_core.data.h5ad.covariates import PossibleContext
 from primeflow_core.data.h5ad.fixes import gene_names, gene_positions, repaired_obs, repaired_wishes
 from primeflow_core.data.h5ad.issues import Problem, Severity, error
 from primeflow_core.data.h5ad.missing_values import SetAside
-from primeflow_core.data.h5ad.obs_columns import FoundLayout, Wishes, find_layout
+from primeflow_core.data.h5ad.obs_columns import FoundLayout, find_layout
 from primeflow_core.data.h5ad.scale import Scale, log_normalised, median_total, scale_of, value_problems
 from primeflow_core.data.h5ad.survey import Survey, survey
+from primeflow_core.data.h5ad.wishes import Wishes
 from primeflow_core.data.h5ad.writing import sha256_of
 from primeflow_core.data.layout import Layout
 from primeflow_core.data.reading import Reading

@@ -10,10 +10,10 @@ import pytest
 import scanpy
 import scipy.sparse as sp
 
-from primeflow_core.data.h5ad.obs_columns import Wishes
 from primeflow_core.data.h5ad.reading import inspect, read_as, read_cells, read_mended
 from primeflow_core.data.h5ad.scale import Scale, log_normalised
 from primeflow_core.data.h5ad.survey import surveyed
+from primeflow_core.data.h5ad.wishes import Wishes
 from primeflow_core.data.h5ad.writing import read_provenance, sha256_of, write_cells
 from primeflow_core.data.layout import Layout
 from primeflow_core.data.reading import Reading
