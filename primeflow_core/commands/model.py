@@ -2,9 +2,10 @@
 
 import argparse
 import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from primeflow_core.commands.reading import covariate_values, source_file, training_cells
+from primeflow_core.commands.reading import covariate_values, read_given, source_file, training_cells
 from primeflow_core.commands.sampling_options import plan_of
 from primeflow_core.commands.terminal import (
     ProgressLine,
@@ -13,13 +14,17 @@ from primeflow_core.commands.terminal import (
     note,
     say,
 )
+from primeflow_core.data.conditions import Condition
 from primeflow_core.data.data_file import data_file
+from primeflow_core.data.held_out_outlook import outlook
 from primeflow_core.errors import SettingError
 from primeflow_core.model_store.asked_condition import asked_condition
+from primeflow_core.model_store.held_out_conditions import held_out_conditions
 from primeflow_core.models import checkpoint
 from primeflow_core.runtime.atomic_files import check_can_write
 
 if TYPE_CHECKING:
+    from primeflow_core.training.run import Source
     from primeflow_core.training.trainer import LogLine, Trainer
 
 
@@ -31,13 +36,17 @@ def train_command(given: argparse.Namespace) -> None:
     if given.recipe == "list":
         _list_recipes()
         return
-    if given.out is None or given.split is None:
-        raise SettingError("train needs --split (make one with `primeflow split`) and --out (a folder for the model).")
+    if given.out is None:
+        raise SettingError("train needs --out, a folder for the model.")
+    if given.split is None and given.unlisted is not None:
+        raise SettingError("--unlisted is about the cells that a split file does not list; it needs --split.")
     if given.seed < 0 or not given.minutes > 0:
         raise SettingError("--seed must be 0 or more and --minutes above 0.")
     settings = [*given.set, *([f"steps={given.steps}"] if given.steps is not None else [])]
     recipe = adjusted(recipe_given(given.recipe), settings)
-    source = source_file(given, data_file(given.data)).read(note)
+    source = _source(given)
+    for sentence in outlook(source.cells, source.split).sentences:
+        note(sentence)
     trainer = prepare(
         source, recipe, given.out, seed=given.seed, device=given.device, resume=given.resume, command=as_typed()
     )
@@ -51,6 +60,20 @@ def train_command(given: argparse.Namespace) -> None:
         else f", best validation loss {progress.best:.4f} at step {progress.best_step:,}"
     )
     say(f"{given.out}: {progress.step:,} steps in {minutes_and_seconds(progress.seconds)}{best}.")
+
+
+def _source(given: argparse.Namespace) -> "Source":
+    """The cells with the split of --split, or with one that suits them, which is then told."""
+    from primeflow_core.training.chosen_split import chosen_split
+    from primeflow_core.training.run import Source
+
+    file = data_file(given.data)
+    if given.split is not None:
+        return source_file(given, file).read(note)
+    cells = read_given(file, given)
+    chosen = chosen_split(cells, given.out, given.seed, resume=given.resume)
+    note(f"{chosen.sentence} {given.out / checkpoint.SPLIT} lists the part of each cell.")
+    return Source(cells, chosen.split, file.name, file.simulated, chosen.sentence)
 
 
 def _list_recipes() -> None:
@@ -83,8 +106,9 @@ def generate_command(given: argparse.Namespace) -> None:
 
     check_can_write(given.out)
     manifest = checkpoint.read_manifest(given.model)
+    conditions: Sequence[Condition]
     if given.held_out:
-        conditions = manifest.tested_on if given.held_out == "test" else manifest.validated_on
+        conditions = held_out_conditions(manifest, given.held_out, note)
         labels = [condition.label for condition in conditions]
     else:
         condition = asked_condition(manifest, given.perturbation, covariate_values(given.covariate))

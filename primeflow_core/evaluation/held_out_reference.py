@@ -1,6 +1,6 @@
 """The measured cells of one part of a split: the reference for predictions of its conditions."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -9,6 +9,7 @@ from primeflow_core.data.cells import Cells
 from primeflow_core.data.conditions import Condition
 from primeflow_core.data.split_file import TRAIN
 from primeflow_core.data.splits import Split
+from primeflow_core.errors import DataError
 from primeflow_core.evaluation.labelled import LabelledCells, group_of, labelled, predicted_cells
 from primeflow_core.evaluation.pair import Pair, paired
 
@@ -28,6 +29,28 @@ class Truth:
         Raises DataError where no condition was measured in this part.
         """
         return paired(predicted_cells(predicted, self.reference.genes, source), self.reference, self.covariates)
+
+
+def check_controls(cells: Cells, split: Split, part: str, conditions: Sequence[Condition]) -> None:
+    """Raises DataError where ``conditions`` of ``part`` have no control cells there to measure their effect from; it
+    says whether the split or the data lack them. A condition alone in its context is not scored, and needs none."""
+    there = split.conditions(cells, part)
+    contexts = [condition.covariates for condition in there if not condition.is_control]
+    bare = [condition for condition in conditions if condition.control() not in there]
+    lacking = [condition for condition in bare if contexts.count(condition.covariates) > 1]
+    if not lacking and (not bare or len(bare) < len(conditions)):
+        return
+    control = (lacking or bare)[0].control()
+    where = f" of {control.context}" if control.context else ""
+    number = len(cells.where(control))
+    if not number:
+        raise DataError(
+            f"{cells.source} has no control cells{where}; effects are measured from them. Hold out something else."
+        )
+    raise DataError(
+        f"The split {split.source} puts none of the {number:,} control cells{where} into {part}; effects are measured "
+        "from them. Put some there, as `primeflow split` does."
+    )
 
 
 def truth(cells: Cells, split: Split, part: str) -> Truth:

@@ -31,6 +31,7 @@ from primeflow_core.screening.goals.record import GoalRecord, Need
 from primeflow_core.screening.goals.registry import goal_record
 from primeflow_core.screening.screen_request import Request
 from primeflow_core.screening.target_file import read_target
+from primeflow_core.screening.unseen_combinations import check_goal
 from primeflow_core.wording import counted
 
 ALL_SINGLES, ALL_PAIRS, ALL_TRIPLES = "all-singles", "all-pairs", "all-triples"
@@ -105,7 +106,11 @@ def asked_goal(given: ScreenWishes) -> GoalRecord:
 
 
 def question(given: ScreenWishes, record: GoalRecord, manifest: Manifest, report: Report) -> ScreenQuestion:
-    """Read what is named. ``report`` hears what was chosen and what is left out."""
+    """Read what is named. ``report`` hears what was chosen and what is left out.
+
+    Raises SettingError for a goal that the model can say nothing about, and for what is not possible.
+    """
+    check_goal(record, manifest)
     contexts = _contexts(given.contexts, manifest, report)
     candidates = _candidates(given, manifest, contexts)
     _tell_refused(candidates, report)

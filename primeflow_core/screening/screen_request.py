@@ -189,6 +189,9 @@ def finished(
     """
     joined = pa.concat_tables([_narrow(table, changes) for table in rows])
     table = ranked(joined, order, Catalogue(manifest).standing)
+    if not manifest.saw_combinations:
+        # The kinds of an interaction would be read from guesses.
+        table = table.assign(interaction="")
     joined = joined.take(best_first(joined, order))
     moved = matrix(joined, "change")
     none = np.zeros((0, 0), np.float16)

@@ -80,7 +80,8 @@ def interaction_column(shown: Shown) -> str:
 
 def scale_of(shown: Shown) -> Scale:
     """What the colours of the heat map mean: as chosen, and as the scores are."""
-    if shown.goal.record.share_of_sum or st.session_state.get(key_of("colour")) == "interaction":
+    chosen = st.session_state.get(key_of("colour")) == "interaction" and not shown.ranking.screen.caution
+    if shown.goal.record.share_of_sum or chosen:
         return "interaction"
     return "signed" if (shown.table["score"] < 0).any() and shown.goal.record.larger_is_better else "score"
 
@@ -124,8 +125,9 @@ def show_pairs(shown: Shown) -> None:
 
 
 def choose_colour(shown: Shown) -> None:
-    """Scores or interactions, which are the same where the goal is an interaction."""
-    if shown.goal.record.share_of_sum:
+    """Scores or interactions, which are the same where the goal is an interaction, and unknown to a model that never
+    saw a combination."""
+    if shown.goal.record.share_of_sum or shown.ranking.screen.caution:
         return
     key = key_of("colour")
     if st.session_state.get(key) not in SHOWN:

@@ -104,8 +104,9 @@ def reported(shown: Shown) -> Table:
 
 
 def trust_told(shown: Shown) -> str:
-    trust = shown.ranking.screen.trust
-    return " ".join(trust.lines) if trust is not None else without_trust(shown)
+    trust, caution = shown.ranking.screen.trust, shown.ranking.screen.caution
+    told = " ".join(trust.lines) if trust is not None else without_trust(shown)
+    return f"{caution} {told}".strip()
 
 
 def methods(shown: Shown) -> str:

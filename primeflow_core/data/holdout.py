@@ -1,4 +1,4 @@
-"""What a training on somebody's own cells keeps aside, so that the model can be checked against cells it never saw.
+"""What a training without a split file keeps aside, so that the model can be checked against cells it never saw.
 
 Whole conditions, where the model can be asked for one that it never saw: each of its perturbations stays in training,
 alone, in another combination, in another context or at a higher dose. Combinations go first, as in PerturBench, then
@@ -58,10 +58,11 @@ class Holdout:
         )
 
 
-def hold_out(cells: Cells, kind: HoldoutKind | None = None, seed: int = 0) -> Holdout:
+def hold_out(cells: Cells, kind: HoldoutKind | None = None, seed: int = 0, *, every_cell: bool = False) -> Holdout:
     """Hold something out of ``cells``, drawn by ``seed``; ``kind`` None: conditions where that can be.
 
-    Of large files only so many cells as training and checking can use take part, evenly over conditions.
+    Of large files only so many cells as a short training and its check can use take part, evenly over conditions;
+    with ``every_cell`` all of them.
     Raises DataError where too few cells are left to check anything, or to hold out conditions as asked.
     """
     draw = np.random.default_rng(seed)
@@ -80,7 +81,8 @@ def hold_out(cells: Cells, kind: HoldoutKind | None = None, seed: int = 0) -> Ho
             f"{3 * FEWEST_CELLS} cells of a perturbation in one context. Add cells, or name the control label."
         )
     parts = _parts(cells, rows_of, dict.fromkeys(checked[::2], TEST) | dict.fromkeys(checked[1::2], VAL), chosen, draw)
-    return Holdout(chosen, Split(cells.names, _thinned(cells, parts, draw).astype(str)), tuple(checked))
+    kept = parts if every_cell else _thinned(cells, parts, draw)
+    return Holdout(chosen, Split(cells.names, kept.astype(str)), tuple(checked))
 
 
 def _checkable(cells: Cells) -> tuple[list[Condition], dict[Condition, np.ndarray]]:
