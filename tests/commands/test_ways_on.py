@@ -76,11 +76,11 @@ def test_train_without_a_split_chooses_one_says_it_and_resumes_with_it(tmp_path,
     data, out = screen(tmp_path / "s.h5ad", {"k562": ("A", "B", "A+B", "C", "A+C")}), tmp_path / "m"
     assert main(["train", str(data), *QUICK, "--out", str(out)]) == 0
     said = capsys.readouterr().err
-    assert "No --split: chosen by train, seed 0. Held out: 1 condition that training never sees: A+" in said
+    assert "No split given: chosen by train, seed 0. Held out: 1 condition that training never sees: A+" in said
     assert "1 of 1 held-out combination has every part alone in training" in said
     manifest = checkpoint.read_manifest(out)
     assert len(manifest.held_out) == 1
-    assert manifest.provenance["split"].startswith("No --split: chosen by train, seed 0.")
+    assert manifest.provenance["split"].startswith("No split given: chosen by train, seed 0.")
     split = (out / "split.csv.gz").read_bytes()
     assert main(["train", str(data), *QUICK, "--out", str(out), "--resume"]) == 0
     assert f"The split is that of {out}." in capsys.readouterr().err
