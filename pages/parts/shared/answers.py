@@ -32,6 +32,10 @@ class Answer:
     shipped: bool = False
 
 
+def prediction_of(answer: Answer | None) -> Prediction | None:
+    return None if answer is None else answer.prediction
+
+
 def answer_to(question: PredictionRequest, model: Model) -> Answer | None:
     """The result of the job in the address, else anybody's result for this question, else the model's shipped cells."""
     for status in (job_in_address(), pages.jobs().find(question)):
