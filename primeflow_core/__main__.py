@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import NoReturn
 
 from primeflow_core import __version__
-from primeflow_core.commands.arguments import app, benchmark, data, distill, evaluate, model, screen, tune
+from primeflow_core.commands.arguments import app, benchmark, data, distill, evaluate, model, report, screen, tune
 from primeflow_core.commands.terminal import note
 from primeflow_core.errors import PrimeflowError
 from primeflow_core.runtime.memory import lacks_memory
@@ -28,7 +28,7 @@ def parser() -> argparse.ArgumentParser:
     top = _Parser(prog="primeflow", description="Perturbation screens in silico: train, generate, evaluate, look.")
     top.add_argument("--version", action="version", version=f"primeflow {__version__}")
     commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    for family in (data, model, distill, screen, evaluate, benchmark, tune, app):
+    for family in (data, model, distill, screen, evaluate, report, benchmark, tune, app):
         family.add_commands(commands)
     return top
 

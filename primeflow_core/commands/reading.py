@@ -153,9 +153,14 @@ def training_cells(given: argparse.Namespace, manifest: Manifest) -> Cells:
     if ignored:
         flag = ignored[0].replace("_", "-")
         note(f"--{flag} is not used: the file is read as the training of {manifest.name} read it.")
-    path = found_training_file(given.model, manifest) if given.data is None else data_file(given.data).path
+    return cells_of_training(given.model, manifest, given.data)
+
+
+def cells_of_training(model: Path, manifest: Manifest, data: str | None) -> Cells:
+    """As ``training_cells``; ``data`` names the file, None where it is to be found."""
+    path = found_training_file(model, manifest) if data is None else data_file(data).path
     if path is None:
-        raise DataError(_not_found(given.model, manifest))
+        raise DataError(_not_found(model, manifest))
     if sha256_of(path) != manifest.data_sha256:
         raise DataError(f"{path.name} is not the file that {manifest.name} was trained on ({manifest.dataset}).")
     return read_as(path, manifest.reading)

@@ -73,7 +73,7 @@ def asked_goal(given: argparse.Namespace) -> GoalRecord:
 def question(given: argparse.Namespace, record: GoalRecord, manifest: Manifest) -> ScreenQuestion:
     """Read what the options name, and report on standard error what was chosen and what is left out."""
     plan = plan_of(given, manifest.sampling)
-    contexts = _contexts(given.covariate, manifest)
+    contexts = contexts_named(given.covariate, manifest)
     candidates = _candidates(given, manifest, contexts)
     _tell_refused(candidates)
     raised, lowered, moved = (_genes(text, manifest.genes) for text in (given.raised, given.lowered, given.gene))
@@ -113,7 +113,7 @@ def _first(names: Sequence[str]) -> str:
     return ", ".join(names[:MOST_NAMED]) + more
 
 
-def _contexts(texts: Sequence[str], manifest: Manifest) -> tuple[Covariates, ...]:
+def contexts_named(texts: Sequence[str], manifest: Manifest) -> tuple[Covariates, ...]:
     """The model's contexts that --covariate names; a column that it does not name is as in the model's first view."""
     known = Catalogue(manifest).contexts()
     wanted: dict[str, set[str]] = {}

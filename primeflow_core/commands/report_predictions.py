@@ -1,0 +1,63 @@
+"""The predictions of a report: cells that came with the model where they are what is asked for, else made now."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from primeflow_core.commands.terminal import ProgressLine
+from primeflow_core.data.conditions import Condition
+from primeflow_core.models import checkpoint
+from primeflow_core.models.checkpoint import Manifest
+from primeflow_core.models.predictor import Predictor
+from primeflow_core.models.sampling_plan import SamplingPlan, SamplingProgress
+from primeflow_core.prediction.prediction_job import Prediction, PredictionRequest
+
+USUAL_CELLS = 200
+
+
+class Predictions:
+    """Predicted cells by request; the model is loaded only where cells have to be made."""
+
+    def __init__(self, folder: Path, manifest: Manifest, device: str) -> None:
+        self._folder, self._device, self._usual = folder, device, manifest.sampling
+        self._shipped: dict[Condition, np.ndarray] = checkpoint.read_preview(folder)
+        self._made: dict[PredictionRequest, Prediction] = {}
+
+    @property
+    def usual_cells(self) -> int:
+        """As many as came with the model, so that these are the answer."""
+        return max((len(cells) for cells in self._shipped.values()), default=USUAL_CELLS)
+
+    def of(self, question: PredictionRequest) -> Prediction | None:
+        """None for cells that have to be made first."""
+        shipped = self._shipped.get(question.condition)
+        if shipped is not None and question.plan == self._usual and question.cells == len(shipped):
+            return Prediction(shipped, len(shipped), question.plan)
+        return self._made.get(question)
+
+    def make(self, questions: Sequence[PredictionRequest]) -> None:
+        """Predict what is not there yet, with one line of progress. Raises PrimeflowError."""
+        missing = [question for question in dict.fromkeys(questions) if self.of(question) is None]
+        if not missing:
+            return
+        predictor = checkpoint.load(self._folder, self._device)
+        plans = [predictor.settled(question.plan) for question in missing]
+        sizes = [question.cells * plan.steps for question, plan in zip(missing, plans, strict=True)]
+        bar = ProgressLine("cells × solver steps", sum(sizes))
+        for i, (question, plan) in enumerate(zip(missing, plans, strict=True)):
+            values = _made(predictor, question, plan, bar, sum(sizes[:i]))
+            self._made[question] = Prediction(values, question.cells, plan)
+        bar.close()
+
+
+def _made(
+    predictor: Predictor, question: PredictionRequest, plan: SamplingPlan, bar: ProgressLine, before: int
+) -> np.ndarray:
+    """(n, G) cells of one condition; ``before``: what the line of progress stands at."""
+
+    def watch(progress: SamplingProgress) -> None:
+        done = progress.first * progress.steps + len(progress.state) * progress.step
+        bar.at(before + done, question.condition.label)
+
+    return predictor.predict(question.condition, question.cells, plan, watch)
