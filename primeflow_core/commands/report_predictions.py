@@ -6,14 +6,12 @@ from pathlib import Path
 import numpy as np
 
 from primeflow_core.commands.terminal import ProgressLine
-from primeflow_core.data.conditions import Condition
 from primeflow_core.models import checkpoint
 from primeflow_core.models.checkpoint import Manifest
 from primeflow_core.models.predictor import Predictor
 from primeflow_core.models.sampling_plan import SamplingPlan, SamplingProgress
 from primeflow_core.prediction.prediction_job import Prediction, PredictionRequest
-
-USUAL_CELLS = 200
+from primeflow_core.prediction.shipped_cells import shipped_answer, usual_cells
 
 
 class Predictions:
@@ -21,20 +19,16 @@ class Predictions:
 
     def __init__(self, folder: Path, manifest: Manifest, device: str) -> None:
         self._folder, self._device, self._usual = folder, device, manifest.sampling
-        self._shipped: dict[Condition, np.ndarray] = checkpoint.read_preview(folder)
+        self._shipped = checkpoint.read_preview(folder)
         self._made: dict[PredictionRequest, Prediction] = {}
 
     @property
     def usual_cells(self) -> int:
-        """As many as came with the model, so that these are the answer."""
-        return max((len(cells) for cells in self._shipped.values()), default=USUAL_CELLS)
+        return usual_cells(self._shipped)
 
     def of(self, question: PredictionRequest) -> Prediction | None:
         """None for cells that have to be made first."""
-        shipped = self._shipped.get(question.condition)
-        if shipped is not None and question.plan == self._usual and question.cells == len(shipped):
-            return Prediction(shipped, len(shipped), question.plan)
-        return self._made.get(question)
+        return shipped_answer(question, self._shipped, self._usual) or self._made.get(question)
 
     def make(self, questions: Sequence[PredictionRequest]) -> None:
         """Predict what is not there yet, with one line of progress. Raises PrimeflowError."""

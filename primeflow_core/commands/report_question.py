@@ -23,9 +23,11 @@ def names_nothing(given: argparse.Namespace) -> bool:
 def asked_conditions(given: argparse.Namespace, manifest: Manifest) -> tuple[Condition, ...]:
     """Each once, as ordered by the options. Raises PrimeflowError for what the model cannot predict."""
     if names_nothing(given):
-        return _unasked(manifest)
+        return _unasked(_within(given, manifest, manifest.tested_on), manifest)
+    if given.covariate and not (given.perturbation or given.held_out):
+        note("--covariate is not used: it belongs to --perturbation and --held-out.")
     named = _named(given, manifest) if given.perturbation else ()
-    return tuple(dict.fromkeys((*named, *_held_out(given.held_out, manifest))))
+    return tuple(dict.fromkeys((*named, *_within(given, manifest, _held_out(given.held_out, manifest)))))
 
 
 def _named(given: argparse.Namespace, manifest: Manifest) -> tuple[Condition, ...]:
@@ -35,6 +37,20 @@ def _named(given: argparse.Namespace, manifest: Manifest) -> tuple[Condition, ..
         first = found.refused[0]
         raise ConditionError(f"{first.label}: {first.why}")
     return found.conditions
+
+
+def _within(given: argparse.Namespace, manifest: Manifest, conditions: tuple[Condition, ...]) -> tuple[Condition, ...]:
+    """Those of the contexts that --covariate names; all without it."""
+    if not given.covariate or not conditions:
+        return conditions
+    contexts = contexts_named(given.covariate, manifest)
+    found = tuple(condition for condition in conditions if condition.covariates in contexts)
+    if not found:
+        raise SettingError(
+            f"The training of {manifest.name} held out no condition of {' '.join(given.covariate)}. Name conditions "
+            "with --perturbation."
+        )
+    return found
 
 
 def _held_out(part: str | None, manifest: Manifest) -> tuple[Condition, ...]:
@@ -49,8 +65,7 @@ def _held_out(part: str | None, manifest: Manifest) -> tuple[Condition, ...]:
     return conditions
 
 
-def _unasked(manifest: Manifest) -> tuple[Condition, ...]:
-    tested = manifest.tested_on
+def _unasked(tested: tuple[Condition, ...], manifest: Manifest) -> tuple[Condition, ...]:
     if len(tested) > MOST_UNASKED:
         note(
             f"The first {MOST_UNASKED} of {counted(len(tested), 'held-out test condition')}; --held-out test takes "

@@ -1,33 +1,46 @@
 """A csv that the command evaluate wrote, as a finding for the report."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import pandas as pd
 
 from primeflow_core.errors import DataError
 from primeflow_core.evaluation.mean_row import MEAN
-from primeflow_core.evaluation.metric import Metric
 from primeflow_core.evaluation.metrics.registry import all_metrics
 from primeflow_core.report.finding import Finding, Table
 from primeflow_core.wording import counted
 
 CONDITION = "condition"
+CHALLENGE: Mapping[str, str] = {"mae": "MAE", "pds": "PDS", "des": "DES", "score": "Score"}
+"""Columns of the other suite, the Virtual Cell Challenge's."""
 
 
 def evaluation_finding(path: Path) -> Finding:
     """Raises DataError for anything but the metrics of conditions with a row of their mean."""
     frame = _read(path)
-    metrics = [metric for metric in all_metrics() if metric.name in frame]
+    shown = {name: label for name, label in _labels().items() if name in frame}
     means = frame[frame[CONDITION] == MEAN]
-    if not metrics or means.empty:
+    if not shown or means.empty:
         raise DataError(f"{path} holds no metrics of conditions. Name a csv that `primeflow evaluate --out` wrote.")
     mean, count = means.iloc[0], len(frame) - len(means)
-    said = ", ".join(f"{metric.page_label} {mean[metric.name]:.3g}" for metric in metrics)
+    said = ", ".join(f"{label} {mean[name]:.3g}" for name, label in shown.items())
+    headings = {metric.name: f"{metric.page_label} ({metric.direction})" for metric in all_metrics()}
     return Finding(
         f"{path.name}: mean over {counted(count, CONDITION)}: {said}.", "evaluation", (), (),
-        (Table("Metrics of each condition", frame, {metric.name: _heading(metric) for metric in metrics}),), "",
-        (), f"The metrics of {path.name} compare predicted with measured cells: {_methods(metrics)}.",
+        (Table("Metrics of each condition", frame, {**headings, **CHALLENGE}),), "", (),
+        f"The metrics of {path.name} compare predicted with measured cells: {_methods(shown)}.",
     )  # fmt: skip
+
+
+def _labels() -> dict[str, str]:
+    """What can be in the csv, by column."""
+    return {metric.name: metric.page_label for metric in all_metrics()} | dict(CHALLENGE)
+
+
+def _methods(shown: Mapping[str, str]) -> str:
+    known = [metric.methods for metric in all_metrics() if metric.name in shown]
+    return "; ".join(known) or f"{', '.join(shown.values())} of the Virtual Cell Challenge"
 
 
 def _read(path: Path) -> pd.DataFrame:
@@ -39,16 +52,8 @@ def _read(path: Path) -> pd.DataFrame:
         ) from error
     if CONDITION not in frame:
         raise DataError(f"{path} has no column {CONDITION!r}. Name a csv that `primeflow evaluate --out` wrote.")
-    numbers = [metric.name for metric in all_metrics() if metric.name in frame]
+    numbers = [name for name in _labels() if name in frame]
     try:
         return frame.astype(dict.fromkeys(numbers, float))
     except (TypeError, ValueError) as error:
         raise DataError(f"{path} has metrics that are not numbers: {error}.") from error
-
-
-def _heading(metric: Metric) -> str:
-    return f"{metric.page_label} ({metric.direction})"
-
-
-def _methods(metrics: list[Metric]) -> str:
-    return "; ".join(metric.methods for metric in metrics)
