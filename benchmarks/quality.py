@@ -82,7 +82,7 @@ def scores_of(job: Job) -> pd.DataFrame:
 def scored(
     job: Job, predictor: Any, cells: Any, split: Any, part: str, conditions: Sequence[Condition]
 ) -> pd.DataFrame:
-    from primeflow_core.data.splits import TRAIN
+    from primeflow_core.data.split_file import TRAIN
     from primeflow_core.evaluation.held_out_reference import truth
     from primeflow_core.evaluation.scores import score
     from primeflow_core.evaluation.table import table

@@ -2,25 +2,32 @@
 
 import argparse
 import json
+import shlex
 from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from primeflow_core.commands.reading import covariate_values, data_file, read_given, reading_choice
+from primeflow_core.commands.reading import covariate_values, data_file, read_given, reading_choice, reading_flags
 from primeflow_core.commands.terminal import ProgressLine, as_typed, say
 from primeflow_core.data import datasets
 from primeflow_core.data.cells import Cells
 from primeflow_core.data.conditions import Condition, parse_perturbations
+from primeflow_core.data.design import COMBO_FRACTION, Task, predictable
 from primeflow_core.data.h5ad.issues import Severity
 from primeflow_core.data.h5ad.reading import Examined, examine
 from primeflow_core.data.reading import Reading
-from primeflow_core.data.split_record import SplitRecord
+from primeflow_core.data.split_record import SplitRecord, place_of
 from primeflow_core.errors import DataError, DownloadError, SettingError
-from primeflow_core.runtime.atomic_files import check_can_write, write_with
+from primeflow_core.runtime.atomic_files import check_can_write
 
 if TYPE_CHECKING:
     from primeflow_core.data.splits import Split
 
 SIMULATED = "simulated-screen"
+CELLS_HELD_OUT = (
+    "Cells of every condition are held out, no condition: a model is checked on how well it fits what it saw."
+)
 
 
 def datasets_command(given: argparse.Namespace) -> None:
@@ -71,17 +78,23 @@ def check_command(given: argparse.Namespace) -> None:
     examined = examine(file.path, choice.wishes, choice.repair)
     found = examined.inspection
     if given.json:
-        say(json.dumps(_plain(examined), indent=1, default=str))
+        say(json.dumps(_plain(examined, given), indent=1, default=str))
     else:
         _show(examined)
+        if found.ready:
+            _show_tasks(examined.tasks, given)
     errors = [problem for problem in found.problems if problem.severity is Severity.ERROR]
     if errors:
         raise DataError(f"{found.source}: {errors[0]}")
 
 
-def _plain(examined: Examined) -> dict[str, Any]:
-    reading = examined.reading
-    return {**examined.inspection.to_json(), "reading": None if reading is None else reading.to_json()}
+def _plain(examined: Examined, given: argparse.Namespace) -> dict[str, Any]:
+    reading, found = examined.reading, examined.inspection
+    allowed = [
+        {**asdict(task), "command": _split_command(task, given) if task.possible else None}
+        for task in (examined.tasks if found.ready else ())
+    ]
+    return {**found.to_json(), "reading": None if reading is None else reading.to_json(), "tasks": allowed}
 
 
 def _show(examined: Examined) -> None:
@@ -111,6 +124,26 @@ def _show(examined: Examined) -> None:
     say(f"  {'ready to train and evaluate on' if found.ready else 'not ready'}")
 
 
+def _show_tasks(allowed: Sequence[Task], given: argparse.Namespace) -> None:
+    """What can be held out, with the command for each."""
+    say("  What can be held out:")
+    for task in allowed:
+        say(f"  {task.name:11} {task.text}" if task.possible else f"  {task.name:11} not here: {task.text}")
+        if task.possible:
+            say(f"  {'':11} {_split_command(task, given)}")
+
+
+def _split_command(task: Task, given: argparse.Namespace) -> str:
+    flags = reading_flags(argparse.Namespace(**{**vars(given), **_told_by(task)}))
+    words = ["primeflow", "split", given.data, "--task", task.name, *task.options, *flags]
+    return shlex.join([*words, "--out", "split.csv"])
+
+
+def _told_by(task: Task) -> dict[str, None]:
+    """Options that the task gives itself, so that those of the command are left out."""
+    return {option.removeprefix("--"): None for option in task.options if option == "--covariates"}
+
+
 def _values(reading: Reading) -> str:
     repair = reading.repair
     done = ", brought to the log scale (log1p at the median total)" if repair.normalise else ""
@@ -118,29 +151,39 @@ def _values(reading: Reading) -> str:
 
 
 def split_command(given: argparse.Namespace) -> None:
+    from primeflow_core.data.split_file import TRAIN
     from primeflow_core.data.splits import held_out
 
     if given.out.suffix not in (".csv", ".gz"):
         raise SettingError(f"--out {given.out} must end in .csv or .csv.gz.")
-    check_can_write(given.out)
+    for place in (given.out, place_of(given.out)):
+        check_can_write(place)
     file = data_file(given.data)
     cells = read_given(file, given)
     split = _split(cells, given)
-    split.write(given.out)
-    SplitRecord(file.name, cells.sha256, cells.reading, as_typed()).write(given.out)
+    SplitRecord(file.name, cells.sha256, cells.reading, as_typed()).write_with(split, given.out)
     counts = Counter(split.parts.tolist())
     say(f"{given.out}: " + ", ".join(f"{counts[part]:,} {part}" for part in ("train", "val", "test")))
-    for entry in held_out(cells, split):
+    held = held_out(cells, split)
+    if given.task == "cells":
+        say(f"  {CELLS_HELD_OUT}")
+        return
+    say(f"  {predictable([entry.condition for entry in held], split.conditions(cells, TRAIN)).sentence}")
+    for entry in held:
         singles = f", {entry.singles}" if entry.singles else ""
         say(f"  {entry.part:5} {entry.condition.label}  {entry.condition.context}  {entry.cells} cells{singles}")
 
 
 def _split(cells: Cells, given: argparse.Namespace) -> "Split":
+    from primeflow_core.data.context_split import TEST_SHARE, cells_split, transfer
     from primeflow_core.data.simulated_screen import default_split
-    from primeflow_core.data.splits import TEST, combo_split, held_out_split, transfer_split
+    from primeflow_core.data.split_file import TEST
+    from primeflow_core.data.splits import combo_split, held_out_split
 
     if given.task != "named" and (given.hold_out or given.covariate):
         raise SettingError("--hold-out and --covariate belong to --task named.")
+    if given.task != "transfer" and given.context is not None:
+        raise SettingError("--context belongs to --task transfer.")
     if given.task == "named":
         return held_out_split(cells, dict.fromkeys(_named(cells, given), TEST), given.seed)
     if given.task == "simulated":
@@ -149,7 +192,9 @@ def _split(cells: Cells, given: argparse.Namespace) -> "Split":
                 f"--task simulated belongs to the data set {SIMULATED}; use combo or transfer for others."
             )
         return default_split(cells)
-    task, usual = (combo_split, 0.7) if given.task == "combo" else (transfer_split, 0.3)
+    if given.task == "transfer":
+        return transfer(cells, given.seed, 0.3 if given.fraction is None else given.fraction, given.context)
+    task, usual = (combo_split, COMBO_FRACTION) if given.task == "combo" else (cells_split, TEST_SHARE)
     return task(cells, given.seed, usual if given.fraction is None else given.fraction)
 
 
@@ -177,6 +222,7 @@ def _named(cells: Cells, given: argparse.Namespace) -> list[Condition]:
 def simulate_command(given: argparse.Namespace) -> None:
     from dataclasses import replace
 
+    from primeflow_core.data.h5ad.writing import write_anndata
     from primeflow_core.data.simulated_screen import SimulationConfig, simulate
 
     check_can_write(given.out)
@@ -185,5 +231,5 @@ def simulate_command(given: argparse.Namespace) -> None:
         if (value := getattr(given, name)) is not None:
             config = replace(config, **{name: value})
     adata = simulate(config)
-    write_with(given.out, lambda temporary: adata.write_h5ad(temporary, compression="gzip"))
+    write_anndata(given.out, adata)
     say(f"{given.out}: {adata.n_obs:,} simulated cells, {adata.n_vars} genes (seed {config.seed}).")

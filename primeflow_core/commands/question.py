@@ -14,7 +14,7 @@ from primeflow_core.commands.prediction_reading import (
     shared_covariates,
     shared_separator,
 )
-from primeflow_core.commands.reading import DataFile, data_file, reading_choice
+from primeflow_core.commands.reading import DataFile, data_file, reading_choice, tell_doubts
 from primeflow_core.commands.terminal import note
 from primeflow_core.data import known_files
 from primeflow_core.data.cells import Cells
@@ -25,7 +25,8 @@ from primeflow_core.data.h5ad.scale import Scale
 from primeflow_core.data.h5ad.writing import sha256_of
 from primeflow_core.data.layout import Layout
 from primeflow_core.data.reading import Reading
-from primeflow_core.data.splits import LEFT_OUT, TEST, TRAIN, Split, listed_parts, read_split
+from primeflow_core.data.split_file import LEFT_OUT, TEST, TRAIN, listed_parts
+from primeflow_core.data.splits import Split, read_split
 from primeflow_core.errors import DataError, SettingError
 from primeflow_core.evaluation.labelled import group_of, labelled
 from primeflow_core.evaluation.metrics.registry import metric_names
@@ -90,6 +91,7 @@ def _truth(told: argparse.Namespace, file: DataFile, prediction: PredictedFile) 
     if (wishes, repair) != (choice.wishes, choice.repair):
         found = examine(file.path, wishes, repair)
     cells = values_of(file.path, found)
+    tell_doubts(file, found)
     known_files.remember(file.path, cells.sha256)
     return cells
 
@@ -154,7 +156,8 @@ def _parts(truth: Cells, path: Path) -> np.ndarray:
     part_of = listed_parts(path)
     names = truth.names.tolist()
     matched = sum(name in part_of for name in names)
-    unknown = next((name for name in part_of if name not in set(names)), None) if matched < len(part_of) else None
+    known = {*names, *truth.set_aside.tolist()}
+    unknown = next((name for name in part_of if name not in known), None)
     unlisted = next((name for name in names if name not in part_of), None)
     counts = (
         f"{matched:,} names are in {path.name} ({len(part_of):,} names) and in {truth.source} ({len(names):,} cells)"

@@ -8,8 +8,9 @@ from pathlib import Path
 from primeflow_core.commands.terminal import note
 from primeflow_core.data import datasets, known_files
 from primeflow_core.data.cells import Cells
+from primeflow_core.data.h5ad.issues import Severity
 from primeflow_core.data.h5ad.obs_columns import Wishes
-from primeflow_core.data.h5ad.reading import read_as, read_mended
+from primeflow_core.data.h5ad.reading import Examined, examine, read_as, values_of
 from primeflow_core.data.h5ad.writing import is_simulated, sha256_of
 from primeflow_core.data.reading import Reading
 from primeflow_core.data.repair import RAW, Repair, X
@@ -114,16 +115,35 @@ def _completed(given: argparse.Namespace, known: Reading | None) -> ReadingChoic
     return ReadingChoice(replace(_exactly(known).wishes, **said), repair_of(given, known.repair))
 
 
+def reading_flags(given: argparse.Namespace) -> list[str]:
+    """The options of how the file is read, as they were given."""
+    flags = []
+    for name in COLUMNS[:-1]:
+        value = getattr(given, name)
+        for one in value if isinstance(value, list) else [] if value is None else [value]:
+            flags += [f"--{name}", one]
+    flags += ["--merge-guides"] if given.merge_guides else []
+    flags += ["--raw"] if given.raw else [] if given.layer is None else ["--layer", given.layer]
+    return flags + ([] if given.normalise is None else ["--normalise" if given.normalise else "--no-normalise"])
+
+
 def wishes_of(given: argparse.Namespace) -> Wishes:
     return Wishes(
         condition=given.condition,
         covariates=covariate_columns(given.covariates),
-        control=given.control if given.control is None else tuple(given.control),
+        control=_control(given.control),
         separator=given.separator,
         dose=given.dose,
         kind=given.kind,
         merge_guides=given.merge_guides,
     )
+
+
+def _control(labels: Sequence[str] | None) -> str | tuple[str, ...] | None:
+    """One label as a text, so that it equals one that was found."""
+    if labels is None or isinstance(labels, str):
+        return labels
+    return labels[0] if len(labels) == 1 else tuple(labels)
 
 
 def repair_of(given: argparse.Namespace, known: Repair) -> Repair:
@@ -139,9 +159,18 @@ def repair_of(given: argparse.Namespace, known: Repair) -> Repair:
 def read_given(file: DataFile, given: argparse.Namespace, split: Path | None = None) -> Cells:
     """The cells of ``file``, read as ``reading_choice`` says; it is remembered where the file is."""
     choice = reading_choice(file, given, split)
-    cells = read_mended(file.path, choice.wishes, choice.repair)
+    found = examine(file.path, choice.wishes, choice.repair)
+    cells = values_of(file.path, found)
+    tell_doubts(file, found)
     known_files.remember(file.path, cells.sha256)
     return cells
+
+
+def tell_doubts(file: DataFile, found: Examined) -> None:
+    """What is doubtful about how a file is read, on standard error."""
+    for problem in found.inspection.problems:
+        if problem.severity is Severity.WARNING:
+            note(f"{file.name}: WARNING: {problem}")
 
 
 def training_cells(given: argparse.Namespace, manifest: Manifest) -> Cells:

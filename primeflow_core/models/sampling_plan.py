@@ -21,12 +21,11 @@ MOST_GUIDANCE = 20.0
 class SamplingPlan:
     """Solver, its number of steps, guidance weight, seed and zero handling.
 
-    ``guidance`` w: 1 is conditional only, 0 the null condition, more exaggerates the condition's effect.
-    ``zeros``: ``clip`` sets negative values to 0; ``half-smallest`` and ``smallest`` also set to 0 whatever
-    lies below (half of) the gene's smallest non-zero training value. 100 Euler steps are the paper's
-    reference setting; the records in models/flow/solvers say what each sampler needs of the model.
-    ``precision`` of matrix products: ``auto`` is bfloat16 where the processor has instructions for it; what was
-    chosen is recorded with the cells.
+    ``guidance`` w: 1 is conditional only, 0 the null condition, more exaggerates the condition's effect. ``zeros``:
+    ``clip`` sets negative values to 0; ``half-smallest`` and ``smallest`` also set to 0 all values below (half of) the
+    gene's smallest non-zero training value. 100 Euler steps are the paper's reference setting; the records in
+    models/flow/solvers say what each sampler needs of the model. ``precision`` of matrix products: ``auto`` is bfloat16
+    where the processor has instructions for it; what was chosen is recorded with the cells.
     """
 
     sampler: str = "adams-bashforth"
@@ -52,7 +51,7 @@ class SamplingPlan:
         return solver_named(self.sampler)
 
     def by(self, sampler: str) -> "SamplingPlan":
-        """The same with another solver, in as many steps as it usually takes."""
+        """The same plan with another solver, in the usual number of steps of that solver."""
         return replace(self, sampler=sampler, steps=solver_named(sampler).usual_steps)
 
     def __post_init__(self) -> None:

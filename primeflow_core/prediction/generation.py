@@ -77,7 +77,7 @@ def provenance(manifest: Manifest, plan: SamplingPlan, conditions: Sequence[Cond
 
 
 def _readings(manifest: Manifest, generated: Generated) -> dict[str, Any]:
-    """How the written cells are read, and how those that the model learned from were read."""
+    """The reading settings of the written cells, and of the cells that the model was trained on."""
     return {
         "reading": Reading(_layout(manifest, generated), Repair(normalise=False)).to_json(),
         "trained_reading": manifest.reading.to_json(),

@@ -38,6 +38,7 @@ _SUBJECTS = {
     "repeated-parts": "Perturbations", "mixed-kinds": "Perturbations", "two-columns": "Perturbations",
     "unlike-units": "Perturbations", "dose-without-unit": "Perturbations", "joined-controls": "Control",
     "several-controls": "Control", "unsure-control": "Control", "control-not-there": "Control",
+    "control-in-label": "Control", "spellings": "Perturbations",
     "context-without-control": "Context", "normalised-already": "Values", "log2": "Values", "scaled": "Values",
     "scale-unclear": "Values",
 }  # fmt: skip

@@ -15,7 +15,8 @@ from primeflow_core.data.cells import Cells
 from primeflow_core.data.h5ad.reading import read_cells
 from primeflow_core.data.simulated_biology import CONTROL_KIND, UP, SimulationConfig
 from primeflow_core.data.simulated_screen import simulate
-from primeflow_core.data.splits import TEST, TRAIN, Split
+from primeflow_core.data.split_file import TEST, TRAIN
+from primeflow_core.data.splits import Split
 from primeflow_core.models.baselines.cpa import CPAConfig
 from primeflow_core.models.baselines.sams_vae import SamsVaeConfig
 from primeflow_core.models.flow import objective

@@ -21,13 +21,18 @@ def add_reading_options(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument("--dose", metavar="COLUMN", help="obs column with the dose of each cell")
     group.add_argument("--kind", metavar="COLUMN", help="obs column with the kind of perturbation (CRISPRa, drug, ...)")
+    add_guide_option(group)
+    add_value_options(group)
+
+
+def add_guide_option(group: argparse._ActionsContainer) -> None:
+    """Whether labels of single guides are read as their genes."""
     group.add_argument(
         "--merge-guides",
         action="store_true",
         default=None,
         help="read guides such as ZAP70_1 and sgZAP70-2 as their gene, ZAP70",
     )
-    add_value_options(group)
 
 
 def add_value_options(group: argparse._ArgumentGroup) -> None:

@@ -13,7 +13,7 @@ from primeflow_core.data.h5ad.doses import DoseError, amount_of, converted, fact
 from primeflow_core.data.h5ad.guides import gene_of_guide
 from primeflow_core.data.h5ad.issues import Problem, Severity, error
 from primeflow_core.data.h5ad.missing_values import SetAside, is_no_perturbation, is_nothing, told_of, without
-from primeflow_core.data.h5ad.obs_values import ObsColumn, column, shown, shown_counts
+from primeflow_core.data.h5ad.obs_values import ObsColumn, column, shown, shown_counts, spellings
 from primeflow_core.data.layout import Layout
 from primeflow_core.errors import ConditionError
 
@@ -53,6 +53,7 @@ def condition_table(obs: pd.DataFrame, layout: Layout, problems: list[Problem]) 
     problems += told_of(aside, len(rows), len(obs))
     if 2 * len(rows) < len(obs):
         return None
+    problems += [told for found in columns for told in spellings(found, matcher(layout.control_labels))]
     names = (layout.dose, layout.unit_column)
     columns += [column(obs, name) if name else ObsColumn("", (), np.full(len(obs), -1)) for name in names]
     parsed = _Parsed(columns, layout)

@@ -1,6 +1,6 @@
 """Finds the control cells of a file: told labels and patterns, spellings of one label, and numbered guides."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from primeflow_core.data.conditions import split_label
@@ -166,6 +166,7 @@ def controls_in_parts(
 ) -> tuple[str, ...]:
     """Parts of combinations that are usual controls of another name than the file's, as in ``A+ctrl``; one of each."""
     is_control = matcher(layout.control_labels)
+    problems += _named_like_one(found.counts, is_control, separator)
     seen: dict[str, int] = {}
     for label, cells in found.counts.items():
         parts = split_label(label, separator)
@@ -177,3 +178,17 @@ def controls_in_parts(
     text = f"Parts of combinations are read as controls too: {shown_counts(seen)}."
     problems.append(Problem(Severity.WARNING, "joined-controls", text, "If one is a perturbation, rename it."))
     return tuple({control_key(part): part for part in reversed(seen)}.values())
+
+
+def _named_like_one(counts: dict[str, int], is_control: Callable[[str], bool], separator: str | None) -> list[Problem]:
+    """A warning of labels that are read as perturbations though a part is called like a control: ``DMSO_24h``."""
+    seen = {}
+    for label, cells in counts.items():
+        names = [name for name in split_label(label, separator) if not is_control(name)]
+        pieces = [piece for name in names for mark in SEPARATORS if mark in name for piece in split_label(name, mark)]
+        if any(control_key(piece) in SURE_GROUP for piece in pieces):
+            seen[label] = cells
+    if not seen:
+        return []
+    text = f"Called after a control and read as perturbations: {shown_counts(seen)}."
+    return [Problem(Severity.WARNING, "control-in-label", text, "If they are controls, name them with --control.")]

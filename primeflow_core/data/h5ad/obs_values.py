@@ -1,10 +1,13 @@
 """An obs column as text, whatever it is stored as."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+
+from primeflow_core.data.control_labels import key_of
+from primeflow_core.data.h5ad.issues import Problem, Severity
 
 
 @dataclass(frozen=True)
@@ -52,3 +55,20 @@ def shown(names: Sequence[str], most: int = 12) -> str:
 def shown_counts(counts: dict[str, int], most: int = 8) -> str:
     """Values with their numbers of cells, for instance ``Control (20), CONTROL (20)``."""
     return shown([f"{name} ({count:,})" for name, count in counts.items()], most)
+
+
+def spellings(found: ObsColumn, is_known: Callable[[str], bool]) -> list[Problem]:
+    """A warning where values differ only by case, blanks or underscores, other than those that are known to be one."""
+    by_key: dict[str, list[str]] = {}
+    for value in found.values:
+        if not is_known(value):
+            by_key.setdefault(key_of(value), []).append(value)
+    several = [value for values in by_key.values() if len(values) > 1 for value in values]
+    if not several:
+        return []
+    counts = found.counts
+    text = (
+        f"Values of obs column {found.name!r} differ only in spelling and are read as different: "
+        f"{shown_counts({value: counts[value] for value in several})}."
+    )
+    return [Problem(Severity.WARNING, "spellings", text, "Write them alike if they mean the same.")]

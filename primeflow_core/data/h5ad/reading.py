@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from primeflow_core.data.cells import Cells
+from primeflow_core.data.design import Task, tasks
 from primeflow_core.data.h5ad import storage
 from primeflow_core.data.h5ad.condition_parsing import ConditionTable, condition_table
 from primeflow_core.data.h5ad.covariates import PossibleContext
@@ -134,7 +135,7 @@ def values_of(path: Path, found: "Examined") -> Cells:
         values = values[:, found.columns]
     return Cells(
         values, found.genes, found.names[table.rows], table.conditions, table.condition_of, table.kinds,
-        reading, path.name, sha256_of(path), table.labels, table.label_order,
+        reading, path.name, sha256_of(path), table.labels, table.label_order, np.delete(found.names, table.rows),
     )  # fmt: skip
 
 
@@ -153,6 +154,15 @@ class Examined:
     table: ConditionTable | None
     obs: pd.DataFrame
     var: pd.DataFrame
+
+    @property
+    def tasks(self) -> tuple[Task, ...]:
+        """What can be held out of the file; empty where its conditions are not known."""
+        if self.table is None:
+            return ()
+        counts = np.bincount(self.table.condition_of, minlength=len(self.table.conditions)).tolist()
+        others = [one.name for one in self.inspection.possible_contexts if one.with_controls == len(one.values)]
+        return tasks(dict(zip(self.table.conditions, counts, strict=True)), others)
 
 
 def read_predicted(path: Path, reading: Reading) -> Cells:

@@ -1,5 +1,6 @@
 """Finds the separator that joins the names of several perturbations. It is proposed only where the parts are known."""
 
+import re
 import shlex
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -13,6 +14,8 @@ from primeflow_core.data.h5ad.issues import Problem, Severity
 SEPARATORS = ("||", "//", "__", "--", "::", "+", "&", ";", "|", ",", " and ", "_", ":", "-", ".", "/")
 # These stand in names too (HLA-A, AC012345.1), so every part must be known.
 _IN_NAMES = (":", "-", ".", "/", ",", "--", "::")
+# What is joined with a time or a dose, as in JQ1_24h, is no combination.
+_AMOUNT = re.compile(r"\d+([.,]\d+)?\s*(h|hr|hrs|hours|min|d|days?|[munpµ]?M|[munpµ]?g/m?l|%)")
 
 
 @dataclass(frozen=True)
@@ -23,6 +26,7 @@ class _Joined:
     parts: int
     known: int
     beside_control: int
+    only_controls: int
     refused: bool
     separator: str
 
@@ -30,7 +34,9 @@ class _Joined:
     def believable(self) -> bool:
         if self.refused or not self.parts:
             return not self.refused and self.beside_control > 0 and self.separator not in _IN_NAMES
-        return self.known == self.parts if self.separator in _IN_NAMES else 2 * self.known > self.parts
+        if self.separator in _IN_NAMES:
+            return self.known == self.parts
+        return 2 * self.known > self.parts or self.only_controls > 0
 
     @property
     def partly(self) -> bool:
@@ -50,9 +56,11 @@ def _joined(labels: Sequence[str], is_control: Callable[[str], bool], separator:
         for parts in combinations
         for part in parts
     )
-    beside = sum(was_split and len(parts) == 1 for was_split, parts in split)
-    refused = any("" in texts for texts in pieces)
-    return _Joined(len(combinations), sum(map(len, combinations)), known, beside, refused, separator)
+    # Controls that are joined with one another say as much as a control beside a perturbation.
+    beside = sum(was_split and len(parts) < 2 for was_split, parts in split)
+    refused = any("" in texts or (len(texts) > 1 and any(map(_AMOUNT.fullmatch, texts))) for texts in pieces)
+    controls = sum(was_split and not parts for was_split, parts in split)
+    return _Joined(len(combinations), sum(map(len, combinations)), known, beside, controls, refused, separator)
 
 
 def propose_separator(

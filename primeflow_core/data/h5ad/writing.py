@@ -1,6 +1,7 @@
 """Writes .h5ad files, and reads what a file says about itself: its provenance, its hash, whether it is simulated."""
 
 import hashlib
+import io
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -11,10 +12,11 @@ import h5py
 import numpy as np
 import pandas as pd
 import scipy.sparse as sp
+from anndata.io import write_elem
 
 from primeflow_core.data.h5ad import storage
 from primeflow_core.errors import DataError
-from primeflow_core.runtime.atomic_files import write_with
+from primeflow_core.runtime.atomic_files import replaced
 from primeflow_core.runtime.json_text import parse_json
 
 PROVENANCE = "provenance"
@@ -57,7 +59,21 @@ def write_cells(
     for name, coordinates in (places or {}).items():
         adata.obsm[name] = np.asarray(coordinates, dtype=np.float32)
     adata.uns[PROVENANCE] = json.dumps(provenance, sort_keys=True)
-    write_with(path, lambda temporary: adata.write_h5ad(temporary, compression="gzip"))
+    write_anndata(path, adata)
+
+
+def write_anndata(path: Path, adata: anndata.AnnData) -> None:
+    """Write what ``adata.write_h5ad`` writes, packed; it appears under ``path`` only when complete.
+
+    Raises StorageError where the disk has no room. HDF5 is given memory to write to, which takes less than ``adata``
+    does: it ends the process with a segmentation fault where it cannot flush a file that it closes.
+    """
+    adata.strings_to_categoricals()
+    packed = io.BytesIO()
+    with h5py.File(packed, "w") as file:
+        write_elem(file, "/", adata, dataset_kwargs={"compression": "gzip"})
+    with replaced(path) as temporary:
+        temporary.write_bytes(packed.getbuffer())
 
 
 def is_simulated(path: Path) -> bool:

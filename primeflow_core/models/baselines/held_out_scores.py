@@ -1,4 +1,4 @@
-"""The baselines on held-out conditions: fitted to the training cells of a split, scored like any prediction."""
+"""Scores the baselines on held-out conditions, fitted to the training cells of a split."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,7 +8,8 @@ import pandas as pd
 
 from primeflow_core.data.cells import Cells
 from primeflow_core.data.conditions import Condition
-from primeflow_core.data.splits import TRAIN, Split
+from primeflow_core.data.split_file import TRAIN
+from primeflow_core.data.splits import Split
 from primeflow_core.errors import ConditionError, DataError
 from primeflow_core.evaluation.defaults import PCS, TOP_GENES
 from primeflow_core.evaluation.held_out_reference import Truth, truth

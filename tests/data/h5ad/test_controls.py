@@ -127,3 +127,24 @@ def test_a_part_that_is_a_control_of_another_name_drops_out_with_a_warning():
     assert cells == {"control": 20, "A": 10, "B": 10, "A+B": 10}
     assert set(layout.control_labels) == {"control", "ctrl", "NTC_1"}
     assert "ctrl (10), NTC_1 (10)" in of_code(problems, "joined-controls")
+
+
+def test_controls_that_are_joined_with_one_another_show_the_separator():
+    labels = {"non-targeting_1|non-targeting_2": 20, "A_1|A_2": 20, "B_1|B_2": 20}
+    cells, layout, _ = read(labels)
+    assert layout.separator == "|"
+    assert cells == {"control": 20, "A_1+A_2": 20, "B_1+B_2": 20}
+    assert read(labels, merge_guides=True)[0] == {"control": 20, "A": 20, "B": 20}
+
+
+def test_a_label_called_after_a_control_is_told():
+    cells, layout, problems = read({"DMSO": 20, "DMSO_24h": 20, "JQ1": 20, "JQ1_24h": 20})
+    assert layout.separator is None
+    assert list(cells) == ["control", "DMSO_24h", "JQ1", "JQ1_24h"]
+    assert "DMSO_24h (20)" in of_code(problems, "control-in-label")
+    assert read({"DMSO": 20, "DMSO_24h": 20, "JQ1": 20}, control=("DMSO*",))[0] == {"control": 40, "JQ1": 20}
+
+
+def test_values_that_differ_in_spelling_only_are_told():
+    told = of_code(read({"control": 20, "KLF1": 20, "klf1": 10})[2], "spellings")
+    assert "KLF1 (20), klf1 (10)" in told

@@ -14,7 +14,8 @@ import torch
 from primeflow_core.__main__ import main
 from primeflow_core.data.h5ad.reading import read_cells
 from primeflow_core.data.h5ad.writing import write_cells
-from primeflow_core.data.splits import TEST, VAL, held_out_split
+from primeflow_core.data.split_file import TEST, VAL
+from primeflow_core.data.splits import held_out_split
 from primeflow_core.errors import DataError, SettingError
 from primeflow_core.models import checkpoint
 from primeflow_core.runtime.folder_lock import alone_in
