@@ -25,10 +25,9 @@ def evaluation_finding(path: Path) -> Finding:
         raise DataError(f"{path} holds no metrics of conditions. Name a csv that `primeflow evaluate --out` wrote.")
     mean, count = means.iloc[0], len(frame) - len(means)
     said = ", ".join(f"{label} {mean[name]:.3g}" for name, label in shown.items())
-    headings = {metric.name: f"{metric.page_label} ({metric.direction})" for metric in all_metrics()}
     return Finding(
         f"{path.name}: mean over {counted(count, CONDITION)}: {said}.", "evaluation", (), (),
-        (Table("Metrics of each condition", frame, {**headings, **CHALLENGE}),), "", (),
+        (Table("Metrics of each condition", frame, _headings(frame)),), "", (),
         f"The metrics of {path.name} compare predicted with measured cells: {_methods(shown)}.",
     )  # fmt: skip
 
@@ -36,6 +35,17 @@ def evaluation_finding(path: Path) -> Finding:
 def _labels() -> dict[str, str]:
     """What can be in the csv, by column."""
     return {metric.name: metric.page_label for metric in all_metrics()} | dict(CHALLENGE)
+
+
+def _headings(frame: pd.DataFrame) -> dict[str, str]:
+    """Metrics by their labels; what stands beside one by its own word, such as ``RMSE: floor``."""
+    found = dict(CHALLENGE)
+    for metric in all_metrics():
+        found[metric.name] = f"{metric.page_label} ({metric.direction})"
+        for column in frame.columns:
+            if (word := column.removeprefix(f"{metric.name}_")) != column:
+                found[column] = f"{metric.page_label}: {word.replace('_', ' ')}"
+    return found
 
 
 def _methods(shown: Mapping[str, str]) -> str:

@@ -17,13 +17,13 @@ FEWEST_PAIRS = 3
 
 
 def first_scores_told(shown: RankingView) -> str:
-    rows = first_rows(shown.table, 5)
+    rows = first_rows(shown.named, 5)
     said = ", ".join(f"{name} {score:.3g}" for name, score in zip(rows["perturbation"], rows["score"], strict=True))
     return f"{shown.unit} of the first: {said}"
 
 
 def printed_first(shown: RankingView) -> "Figure":
-    return print_ranking.ranked_scores(shown.table, shown.axis, shown.truths, simulated=shown.simulated)
+    return print_ranking.ranked_scores(shown.named, shown.axis, shown.truths, simulated=shown.simulated)
 
 
 def grid_of(shown: RankingView, scale: Scale) -> PairGrid | None:

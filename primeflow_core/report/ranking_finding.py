@@ -41,7 +41,7 @@ def ranking_finding(shown: RankingView, link: str, scale: Scale) -> Finding:
     if len(screen.next):
         tables.append(Table("Next experiments", screen.next))
     order = screen.about["order"]
-    first = shown.conditions.get(str(shown.table.iloc[0]["perturbation"]))
+    first = shown.first
     origins: tuple[Origin, ...] = ()
     if first is not None and shown.plan is not None:
         cells = order["cells"] * len(order["seeds"])

@@ -86,6 +86,20 @@ class RankingView:
         return self.contexts.nunique() > 1
 
     @property
+    def named(self) -> pd.DataFrame:
+        """The table; where there are several contexts, with the context in the names of the candidates."""
+        if not self.many_contexts:
+            return self.table
+        names = self.table["perturbation"] + " in " + self.contexts
+        return self.table.assign(perturbation=names)
+
+    @property
+    def first(self) -> Condition | None:
+        """The candidate that stands first; None where the candidates are not known."""
+        wanted = str(self.table.iloc[0]["perturbation"]), self.contexts.iloc[0]
+        return next((one for one in self.candidates if (one.label, one.context) == wanted), None)
+
+    @property
     def measured(self) -> pd.Series:
         """(N,) whether a candidate was measured, in training or held out."""
         return self.table["standing"].isin([str(one) for one in MEASURED])

@@ -4,7 +4,6 @@ import re
 
 import pandas as pd
 
-from primeflow_core.data.conditions import Condition
 from primeflow_core.report.finding import SIMULATED_DATA
 from primeflow_core.report.ranking_view import RankingView
 from primeflow_core.screening.goal import Goal
@@ -26,23 +25,15 @@ def heading(goal: Goal, noun: str) -> str:
 
 def first_told(shown: RankingView) -> str:
     """What comes first, with its score and interval."""
-    scored = shown.table[shown.table["rank"].notna()]
+    scored = shown.named[shown.table["rank"].notna()]
     if scored.empty:
         return "No candidate has a score: each targets the goal's genes itself, or its effect is no larger than noise."
     best = scored.iloc[0]
     number = shown.number
     return (
-        f"{named(shown, best)} comes first: {shown.unit} {number(best['score'])} ({number(best['low'])} to "
+        f"{best['perturbation']} comes first: {shown.unit} {number(best['score'])} ({number(best['low'])} to "
         f"{number(best['high'])}).{first_without_target(shown, scored)}"
     )
-
-
-def named(shown: RankingView, row: pd.Series) -> str:
-    """A candidate, with its context where there are several."""
-    if not shown.many_contexts:
-        return str(row["perturbation"])
-    context = Condition((), tuple((name, str(row[name])) for name in shown.screen.covariates)).context
-    return f"{row['perturbation']} in {context}"
 
 
 def first_without_target(shown: RankingView, scored: pd.DataFrame) -> str:
@@ -54,7 +45,7 @@ def first_without_target(shown: RankingView, scored: pd.DataFrame) -> str:
     if holds.all():
         return f"{said}, as all of them do."
     other = scored[~holds].iloc[0]
-    return f"{said}; the first without it is {named(shown, other)}, rank {other['rank']:,}."
+    return f"{said}; the first without it is {other['perturbation']}, rank {other['rank']:,}."
 
 
 def take_home(shown: RankingView) -> str:

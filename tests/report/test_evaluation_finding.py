@@ -30,6 +30,12 @@ def test_the_title_has_the_means_and_the_table_every_condition(tmp_path):
     assert found.methods.startswith("The metrics of m.csv compare predicted with measured cells: ")
 
 
+def test_floor_and_ceiling_are_named_after_their_metric(tmp_path):
+    text = PLAIN.replace("cells", "cosine_logfc_floor")
+    (shown,) = evaluation_finding(written(tmp_path, text)).tables
+    assert shown.heading("cosine_logfc_floor") == "Cosine of changes: floor"
+
+
 @pytest.mark.parametrize(("suite", "said"), [(lambda pair: table(score(pair)), "RMSE"), (virtual_cell_table, "MAE")])
 def test_what_evaluate_writes_is_read(tmp_path, suite, said):
     one = labelled(cells(per_condition=20))

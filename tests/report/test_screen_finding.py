@@ -47,6 +47,8 @@ def test_several_contexts_are_named_row_by_row_and_not_drawn_as_one_grid(model):
     assert f"{first['perturbation']} in {first['cell_type']} comes first" in found.title
     assert list(found.tables[0].frame)[list(found.tables[0].frame).index("perturbation") + 1] == "cell_type"
     assert [figure.title for figure in found.figures] == ["The first of the ranking"]
+    assert f"{first['perturbation']} in {first['cell_type']} " in found.figures[0].alt
+    assert found.origins[0].condition.context == first["cell_type"]
     assert "12 pairs in sim-" in found.methods
 
 
