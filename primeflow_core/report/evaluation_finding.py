@@ -1,6 +1,7 @@
 """A csv that the command evaluate wrote, as a finding for the report."""
 
 from collections.abc import Mapping
+from math import isfinite
 from pathlib import Path
 
 import pandas as pd
@@ -24,9 +25,9 @@ def evaluation_finding(path: Path) -> Finding:
     if not shown or means.empty:
         raise DataError(f"{path} holds no metrics of conditions. Name a csv that `primeflow evaluate --out` wrote.")
     mean, count = means.iloc[0], len(frame) - len(means)
-    said = ", ".join(f"{label} {mean[name]:.3g}" for name, label in shown.items())
+    said = ", ".join(f"{label} {mean[name]:.3g}" for name, label in shown.items() if isfinite(mean[name]))
     return Finding(
-        f"{path.name}: mean over {counted(count, CONDITION)}: {said}.", "evaluation", (), (),
+        f"{path.name}: mean over {counted(count, CONDITION)}: {said or 'no metric has a value'}.", "evaluation", (), (),
         (Table("Metrics of each condition", frame, _headings(frame)),), "", (),
         f"The metrics of {path.name} compare predicted with measured cells: {_methods(shown)}.",
     )  # fmt: skip

@@ -30,6 +30,13 @@ def test_the_title_has_the_means_and_the_table_every_condition(tmp_path):
     assert found.methods.startswith("The metrics of m.csv compare predicted with measured cells: ")
 
 
+def test_a_metric_without_a_value_is_left_out_of_the_title(tmp_path):
+    found = evaluation_finding(written(tmp_path, "condition,cosine_logfc,rmse_mean\nA,0.5,\nmean,0.5,\n"))
+    assert found.title == "m.csv: mean over 1 condition: Cosine of changes 0.5."
+    none = evaluation_finding(written(tmp_path, "condition,rmse_mean\nA,\nmean,\n"))
+    assert none.title.endswith("no metric has a value.")
+
+
 def test_floor_and_ceiling_are_named_after_their_metric(tmp_path):
     text = PLAIN.replace("cells", "cosine_logfc_floor")
     (shown,) = evaluation_finding(written(tmp_path, text)).tables
