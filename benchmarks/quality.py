@@ -20,8 +20,8 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.measure import cores, print_table, save
-from primeflow_core.commands.reading import data_file
 from primeflow_core.data.conditions import Condition
+from primeflow_core.data.data_file import data_file
 from primeflow_core.models.flow.solvers.registry import solver_named, solver_names
 from primeflow_core.models.sampling_plan import STUDENT, ZEROS, SamplingPlan
 

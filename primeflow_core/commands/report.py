@@ -5,14 +5,15 @@ from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
-from primeflow_core.commands.reading import cells_of_training, found_training_file
 from primeflow_core.commands.report_predictions import Predictions
 from primeflow_core.commands.report_question import asked_conditions, names_nothing
 from primeflow_core.commands.sampling_options import plan_of
 from primeflow_core.commands.terminal import note, say
 from primeflow_core.data.cells import Cells
+from primeflow_core.data.data_file import data_file
 from primeflow_core.errors import DataError, SettingError
 from primeflow_core.model_store.local_models import Model
+from primeflow_core.model_store.training_file import found_training_file, training_cells
 from primeflow_core.models import checkpoint
 from primeflow_core.prediction.prediction_job import PredictionRequest
 from primeflow_core.report.condition_finding import condition_finding
@@ -92,7 +93,7 @@ def _measured(given: argparse.Namespace, model: Model) -> Cells | None:
     if given.data is None and found_training_file(model.folder, manifest) is None:
         note(f"{NOT_COMPARED.format(dataset=manifest.dataset)} --data names their file.")
         return None
-    return cells_of_training(model.folder, manifest, given.data)
+    return training_cells(model.folder, manifest, None if given.data is None else data_file(given.data).path)
 
 
 def _title(text: str | None) -> str:

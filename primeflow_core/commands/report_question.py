@@ -2,12 +2,13 @@
 
 import argparse
 
-from primeflow_core.commands.screen_question import contexts_named
+from primeflow_core.commands.reading import covariate_lists
 from primeflow_core.commands.terminal import note
 from primeflow_core.data.conditions import Condition
 from primeflow_core.errors import ConditionError, SettingError
 from primeflow_core.models.checkpoint import Manifest
 from primeflow_core.screening.candidates import Asked, listed
+from primeflow_core.screening.screen_question import contexts_named
 from primeflow_core.wording import counted
 
 MOST_UNASKED = 12
@@ -31,7 +32,7 @@ def asked_conditions(given: argparse.Namespace, manifest: Manifest) -> tuple[Con
 
 
 def _named(given: argparse.Namespace, manifest: Manifest) -> tuple[Condition, ...]:
-    contexts = contexts_named(given.covariate, manifest)
+    contexts = contexts_named(covariate_lists(given.covariate), manifest, note)
     found = listed(manifest, map(Asked, given.perturbation), contexts)
     if found.refused:
         first = found.refused[0]
@@ -43,7 +44,7 @@ def _within(given: argparse.Namespace, manifest: Manifest, conditions: tuple[Con
     """Those of the contexts that --covariate names; all without it."""
     if not given.covariate or not conditions:
         return conditions
-    contexts = contexts_named(given.covariate, manifest)
+    contexts = contexts_named(covariate_lists(given.covariate), manifest, note)
     found = tuple(condition for condition in conditions if condition.covariates in contexts)
     if not found:
         raise SettingError(

@@ -54,6 +54,25 @@ class SamplingPlan:
         """The same plan with another solver, in the usual number of steps of that solver."""
         return replace(self, sampler=sampler, steps=solver_named(sampler).usual_steps)
 
+    def with_settings(
+        self,
+        *,
+        seed: int,
+        sampler: str | None = None,
+        steps: int | None = None,
+        guidance: float | None = None,
+        zeros: str | None = None,
+        batch_size: int | None = None,
+        precision: str | None = None,
+    ) -> "SamplingPlan":
+        """With what is not None; another sampler without ``steps`` takes as many as it usually does."""
+        chosen = {
+            "sampler": sampler, "zeros": zeros, "guidance": guidance, "batch_size": batch_size, "precision": precision,
+        }  # fmt: skip
+        usual = self.steps if sampler in (None, "", self.sampler) else self.by(str(sampler)).steps
+        given = {name: value for name, value in chosen.items() if value is not None}
+        return replace(self, steps=usual if steps is None else steps, seed=seed, **given)  # type: ignore[arg-type]
+
     def __post_init__(self) -> None:
         solver = solver_named(self.sampler)
         if self.zeros not in ZEROS:

@@ -27,8 +27,7 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(opened_file, "sha256").hexdigest()
 
 
-def write_cells(
-    path: Path,
+def as_anndata(
     values: sp.csr_matrix | np.ndarray,
     genes: Sequence[str],
     conditions: Sequence[str],
@@ -38,8 +37,8 @@ def write_cells(
     names: Sequence[str] | None = None,
     extra_obs: Mapping[str, Sequence[Any]] | None = None,
     places: Mapping[str, np.ndarray] | None = None,
-) -> None:
-    """Write an .h5ad that Scanpy and CELLxGENE open; it appears under ``path`` only when complete.
+) -> anndata.AnnData:
+    """Cells as an AnnData that Scanpy and CELLxGENE know.
 
     ``values``: (N, G); ``conditions``: (N,) labels, kept as given, in obs column ``condition``; ``covariates``:
     (N,) values a column; ``places``: (N, k) coordinates by name in obsm. ``provenance`` is stored as one JSON text
@@ -59,7 +58,7 @@ def write_cells(
     for name, coordinates in (places or {}).items():
         adata.obsm[name] = np.asarray(coordinates, dtype=np.float32)
     adata.uns[PROVENANCE] = json.dumps(provenance, sort_keys=True)
-    write_anndata(path, adata)
+    return adata
 
 
 def write_anndata(path: Path, adata: anndata.AnnData) -> None:
@@ -74,6 +73,22 @@ def write_anndata(path: Path, adata: anndata.AnnData) -> None:
         write_elem(file, "/", adata, dataset_kwargs={"compression": "gzip"})
     with replaced(path) as temporary:
         temporary.write_bytes(packed.getbuffer())
+
+
+def write_cells(
+    path: Path,
+    values: sp.csr_matrix | np.ndarray,
+    genes: Sequence[str],
+    conditions: Sequence[str],
+    covariates: Mapping[str, Sequence[str]],
+    provenance: Mapping[str, Any],
+    *,
+    names: Sequence[str] | None = None,
+    extra_obs: Mapping[str, Sequence[Any]] | None = None,
+) -> None:
+    """Write the cells of ``as_anndata`` as an .h5ad."""
+    adata = as_anndata(values, genes, conditions, covariates, provenance, names=names, extra_obs=extra_obs)
+    write_anndata(path, adata)
 
 
 def is_simulated(path: Path) -> bool:
