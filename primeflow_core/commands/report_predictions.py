@@ -2,16 +2,19 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from primeflow_core.commands.terminal import ProgressLine
 from primeflow_core.models import checkpoint
 from primeflow_core.models.checkpoint import Manifest
-from primeflow_core.models.predictor import Predictor
 from primeflow_core.models.sampling_plan import SamplingPlan, SamplingProgress
 from primeflow_core.prediction.prediction_job import Prediction, PredictionRequest
 from primeflow_core.prediction.shipped_cells import shipped_answer, usual_cells
+
+if TYPE_CHECKING:
+    from primeflow_core.models.predictor import Predictor
 
 
 class Predictions:
@@ -46,7 +49,7 @@ class Predictions:
 
 
 def _made(
-    predictor: Predictor, question: PredictionRequest, plan: SamplingPlan, bar: ProgressLine, before: int
+    predictor: "Predictor", question: PredictionRequest, plan: SamplingPlan, bar: ProgressLine, before: int
 ) -> np.ndarray:
     """(n, G) cells of one condition; ``before``: what the line of progress stands at."""
 
