@@ -67,7 +67,7 @@ def test_by_itself_it_shows_the_model_and_the_held_out_test_conditions(model, tm
 
 
 def test_it_works_offline_and_loads_nothing(model, tmp_path):
-    text = made(model, tmp_path / "r.html", "--held-out", "val", *FEW)
+    text = made(model, tmp_path / "r.html", *asked(read_manifest(model).validated_on[0]), *FEW)
     tags = Tags(text).tags
     assert not {tag for tag, _ in tags} & {"script", "link", "iframe"}
     sources = [attributes["src"] or "" for tag, attributes in tags if tag == "img"]
@@ -87,6 +87,7 @@ def test_named_conditions_are_predicted_as_asked(model, tmp_path):
     assert "PREDICTED 20 cells" in told["labels"]
 
 
+@pytest.mark.slow
 def test_the_same_command_writes_the_same_file_and_another_seed_does_not(model, tmp_path):
     first = read_manifest(model).tested_on[0]
     for name, seed in (("a", "1"), ("b", "1"), ("c", "2")):
@@ -103,6 +104,7 @@ def test_parts_that_were_never_measured_alone_are_predicted(model, tmp_path, mon
     assert "Against the sum of its parts" in text
 
 
+@pytest.mark.slow
 def test_every_context_can_be_asked_for(model, tmp_path):
     single = next(one for one in read_manifest(model).trained_on if len(one.perturbations) == 1)
     made(model, tmp_path / "r.zip", "--perturbation", single.label, "--covariate", f"{SIM_A[0][0]}=all", *FEW)
