@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import pandas as pd
 
-from primeflow_core.data.h5ad.obs_columns import Wishes
+from primeflow_core.data.h5ad.wishes import Wishes
 from primeflow_core.data.reading_request import ReadingRequest
 from primeflow_core.errors import SettingError
 from primeflow_core.evaluation.defaults import PCS, RESAMPLES, TOP_GENES

@@ -12,7 +12,7 @@ from primeflow_core.commands.arguments.evaluate import PERTURBENCH, VIRTUAL_CELL
 from primeflow_core.commands.reading import covariate_columns
 from primeflow_core.commands.terminal import note, say
 from primeflow_core.data.data_file import data_file
-from primeflow_core.data.h5ad.obs_columns import Wishes
+from primeflow_core.data.h5ad.wishes import Wishes
 from primeflow_core.data.reading_request import ReadingRequest, one_or_several
 from primeflow_core.data.split_file import TEST
 from primeflow_core.errors import SettingError

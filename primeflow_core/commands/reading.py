@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from primeflow_core.commands.terminal import note
 from primeflow_core.data.cells import Cells
 from primeflow_core.data.data_file import DataFile, data_file
-from primeflow_core.data.h5ad.obs_columns import Wishes
+from primeflow_core.data.h5ad.wishes import Wishes
 from primeflow_core.data.reading_request import COLUMNS, ReadingRequest, one_or_several, read_requested
 from primeflow_core.errors import SettingError
 from primeflow_core.model_store import training_file

@@ -8,8 +8,8 @@ from primeflow_core.data import known_files
 from primeflow_core.data.cells import Cells
 from primeflow_core.data.data_file import DataFile
 from primeflow_core.data.h5ad.issues import Severity
-from primeflow_core.data.h5ad.obs_columns import Wishes
 from primeflow_core.data.h5ad.reading import Examined, examine, values_of
+from primeflow_core.data.h5ad.wishes import Wishes
 from primeflow_core.data.h5ad.writing import sha256_of
 from primeflow_core.data.reading import Reading
 from primeflow_core.data.repair import RAW, Repair, X

@@ -9,10 +9,11 @@ import pandas as pd
 
 from primeflow_core.data.cells import Cells
 from primeflow_core.data.conditions import Condition, parse_perturbations, split_label
-from primeflow_core.data.h5ad.obs_columns import COVARIATE_COLUMNS, DOSE_COLUMNS, Wishes, condition_column, present
+from primeflow_core.data.h5ad.obs_columns import COVARIATE_COLUMNS, DOSE_COLUMNS, condition_column, present
 from primeflow_core.data.h5ad.obs_values import column
 from primeflow_core.data.h5ad.reading import read_predicted
 from primeflow_core.data.h5ad.survey import Survey, survey
+from primeflow_core.data.h5ad.wishes import Wishes
 from primeflow_core.data.h5ad.writing import read_provenance
 from primeflow_core.data.layout import SEPARATOR, Layout
 from primeflow_core.data.reading import Reading

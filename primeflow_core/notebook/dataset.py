@@ -75,7 +75,9 @@ class Report:
     @property
     def tasks(self) -> "tuple[Task, ...]":
         """What can be held out by ``split``, and what cannot; empty where the file is not ready."""
-        return self.examined.tasks if self.ready else ()
+        from primeflow_core.data.design import tasks_of
+
+        return tasks_of(self.examined) if self.ready else ()
 
     @property
     def reading(self) -> "Reading | None":
