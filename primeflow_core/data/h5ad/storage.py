@@ -15,10 +15,6 @@ import numpy as np
 import pandas as pd
 import scipy.sparse as sp
 
-# AnnData gives this error no public name.
-from anndata._io.specs.registry import IORegistryError
-from anndata.io import read_elem
-
 from primeflow_core.data.repair import RAW, X
 from primeflow_core.errors import DataError
 
@@ -36,6 +32,11 @@ _SIGNATURES = (
     (b"\x80\x05", "a Python pickle"),
 )
 _HDF5 = b"\x89HDF"
+DAMAGE = (
+    OSError, KeyError, ValueError, TypeError, IndexError, AttributeError, RuntimeError, ArithmeticError, AssertionError,
+    SystemError,
+)  # fmt: skip
+"""What h5py and AnnData raise for a damaged file."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,7 @@ class ValueRange:
 @contextmanager
 def opened(path: Path) -> Iterator[h5py.File]:
     """Open an AnnData file for reading; raises DataError unless it has X, obs and var."""
-    _check_contents(path)
+    check_contents(path)
     try:
         file = h5py.File(path, "r")
     except OSError as error:
@@ -60,11 +61,24 @@ def opened(path: Path) -> Iterator[h5py.File]:
             f"{path.name} is cut short or damaged ({path.stat().st_size:,} bytes). Copy or download it again."
         ) from error
     with file:
-        _check_is_anndata(file, path)
+        with named_damage(path, "the file"):
+            _check_is_anndata(file, path)
         yield file
 
 
-def _check_contents(path: Path) -> None:
+@contextmanager
+def named_damage(path: Path, part: str) -> Iterator[None]:
+    """Turns whatever reading a damaged ``part`` raises into a DataError."""
+    try:
+        yield
+    except DAMAGE as error:
+        raise DataError(
+            f"{path.name} is damaged: {part} cannot be read ({_reason(error)}). {_write_hint(path)}"
+        ) from error
+
+
+def check_contents(path: Path) -> None:
+    """Raises DataError for what is no HDF5 file, from its first bytes."""
     if path.is_dir():
         raise DataError(f"{path} is a folder. Name an .h5ad file.")
     try:
@@ -136,35 +150,23 @@ def _kept_elsewhere(name: str, item: h5py.Group | h5py.Dataset) -> str | None:
     return name if isinstance(item, h5py.Dataset) and (item.external or item.is_virtual) else None
 
 
-def unpacked_bytes(file: h5py.File) -> int:
-    """Memory that X, obs and var take when read: a small packed file can hold more than a machine has."""
-    sizes: list[int] = []
-
-    def weigh(_: str, item: h5py.Group | h5py.Dataset) -> None:
-        if isinstance(item, h5py.Dataset):
-            sizes.append(int(item.size or 0) * int(item.dtype.itemsize))
-
-    for name in (name for name in ("X", "obs", "var") if name in file):
-        weigh(name, file[name])
-        if isinstance(file[name], h5py.Group):
-            file[name].visititems(weigh)
-    return sum(sizes)
-
-
 def _element(file: h5py.File, name: str, path: Path) -> Any:
     """One element, read by AnnData's own reader; any failure in it means that the file is damaged."""
+    # Slow to import, and most commands leave reading to a child. AnnData gives the error no public name.
+    from anndata._io.specs.registry import IORegistryError
+    from anndata.io import read_elem
+
     try:
-        return read_elem(file[name])
-    except (IORegistryError, NotImplementedError) as error:
+        with named_damage(path, name):
+            return read_elem(file[name])
+    except DataError as error:
+        if not isinstance(error.__cause__, IORegistryError | NotImplementedError):
+            raise
         raise DataError(
             f"{path.name} was written by a newer AnnData than the one here: {name} has a part of a kind that this one "
-            f"does not know ({_reason(error)}). Update AnnData here (pip install --upgrade anndata), or leave out that "
-            f"part, or turn it into plain text or numbers, and write the file again. {_write_hint(path)}"
-        ) from error
-    except (OSError, KeyError, ValueError, TypeError, IndexError, AttributeError) as error:
-        raise DataError(
-            f"{path.name} is damaged: {name} cannot be read ({_reason(error)}). {_write_hint(path)}"
-        ) from error
+            f"does not know ({_reason(error.__cause__)}). Update AnnData here (pip install --upgrade anndata), or "
+            f"leave out that part, or turn it into plain text or numbers, and write the file again. {_write_hint(path)}"
+        ) from error.__cause__
 
 
 def _reason(error: Exception) -> str:
@@ -222,12 +224,21 @@ def _numbers(x: h5py.Group | h5py.Dataset) -> h5py.Dataset | None:
 
 def read_values(file: h5py.File, path: Path, matrix: str = X) -> sp.csr_matrix:
     """A matrix as CSR float32 (N, G)."""
+    if isinstance(file[matrix], h5py.Dataset):
+        with named_damage(path, matrix):
+            return _sparse(file[matrix])
     x = _element(file, matrix, path)
-    if sp.issparse(x):
-        _check_indices(x, path, matrix)
-    values = sp.csr_matrix(x.tocsr() if sp.issparse(x) else x, dtype=np.float32)
+    _check_indices(x, path, matrix)
+    values = sp.csr_matrix(x.tocsr(), dtype=np.float32)
     values.sum_duplicates()
     return values
+
+
+def _sparse(dense: h5py.Dataset) -> sp.csr_matrix:
+    """A block at a time, since most values are zero and a dense matrix of them may not fit into memory."""
+    width = int(dense.shape[1])
+    blocks = [sp.csr_matrix(block.reshape(-1, width), dtype=np.float32) for _, block in _blocks(dense)]
+    return sp.csr_matrix(sp.vstack(blocks, format="csr"))
 
 
 def _check_indices(x: sp.csr_matrix | sp.csc_matrix, path: Path, matrix: str) -> None:
@@ -247,7 +258,7 @@ def value_range(file: h5py.File, path: Path, matrix: str = X) -> ValueRange:
     numbers = _numbers(x)
     lowest, highest, whole, nonzero = np.inf, -np.inf, True, 0
     bad: tuple[int, int] | None = None
-    try:
+    with named_damage(path, matrix):
         for start, block in _blocks(numbers):
             finite = np.isfinite(block)
             if bad is None and not finite.all():
@@ -259,11 +270,18 @@ def value_range(file: h5py.File, path: Path, matrix: str = X) -> ValueRange:
                 lowest, highest = min(lowest, float(kept.min())), max(highest, float(kept.max()))
                 whole = whole and bool((kept == np.rint(kept)).all())
                 nonzero += int(np.count_nonzero(kept))
-    except OSError as error:
-        raise DataError(f"{path.name} is damaged: {matrix} cannot be read. Copy or download it again.") from error
     if nonzero < rows * columns:
         lowest, highest = min(lowest, 0.0), max(highest, 0.0)
     return ValueRange(lowest, highest, whole, nonzero, bad)
+
+
+def read_through(file: h5py.File, path: Path, matrix: str) -> None:
+    """Read the positions of a sparse matrix and drop them: what is read here can be read again."""
+    if isinstance(file[matrix], h5py.Group):
+        with named_damage(path, matrix):
+            for name in ("indices", "indptr"):
+                for _ in _blocks(file[matrix][name]):
+                    pass
 
 
 def _blocks(numbers: h5py.Dataset) -> Iterator[tuple[int, np.ndarray]]:

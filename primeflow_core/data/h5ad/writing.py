@@ -6,18 +6,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import anndata
-import h5py
 import numpy as np
 import pandas as pd
 import scipy.sparse as sp
 
-from primeflow_core.data.h5ad import storage
+from primeflow_core.data.h5ad.survey import PROVENANCE, facts_of
 from primeflow_core.errors import DataError
 from primeflow_core.runtime.atomic_files import write_with
 from primeflow_core.runtime.json_text import parse_json
-
-PROVENANCE = "provenance"
 
 
 def sha256_of(path: Path) -> str:
@@ -43,6 +39,8 @@ def write_cells(
     (N,) values a column; ``places``: (N, k) coordinates by name in obsm. ``provenance`` is stored as one JSON text
     in ``uns['provenance']``; read it back with ``read_provenance``. Raises DataError where the lengths do not fit.
     """
+    import anndata  # slow to import, and most commands write no cells
+
     columns = {"condition": conditions, **covariates}
     for name, column in {**columns, **(extra_obs or {})}.items():
         if len(column) != values.shape[0]:
@@ -62,18 +60,13 @@ def write_cells(
 
 def is_simulated(path: Path) -> bool:
     """Whether the file says of itself that its cells are simulated (``uns['simulated']``)."""
-    with storage.opened(path) as file:
-        stored = file.get("uns/simulated")
-        return isinstance(stored, h5py.Dataset) and stored.shape == () and bool(stored[()])
+    return facts_of(path).simulated
 
 
 def read_provenance(path: Path) -> dict[str, Any]:
     """The provenance that ``write_cells`` stored; empty if the file has none."""
-    with storage.opened(path) as file:
-        stored = file.get(f"uns/{PROVENANCE}")
-        text = stored[()] if isinstance(stored, h5py.Dataset) and stored.shape == () else b"{}"
     try:
-        found = parse_json(text)
-    except (DataError, TypeError) as reason:
+        found = parse_json(facts_of(path).provenance)
+    except DataError as reason:
         raise DataError(f"{path.name}: uns['{PROVENANCE}'] is not JSON text. Write the file again.") from reason
     return found if isinstance(found, dict) else {}
