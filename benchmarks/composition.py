@@ -23,7 +23,8 @@ from primeflow_core.data import datasets
 from primeflow_core.data.cells import Cells
 from primeflow_core.data.conditions import Condition
 from primeflow_core.data.simulated_screen import default_split
-from primeflow_core.data.splits import TRAIN, read_split
+from primeflow_core.data.split_file import TRAIN
+from primeflow_core.data.splits import read_split
 from primeflow_core.evaluation.distances import energy_distance
 from primeflow_core.models.composed_cells import single as single_of_file
 from primeflow_core.models.composed_cells import transfer

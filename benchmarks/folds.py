@@ -21,7 +21,8 @@ from primeflow_core.data.simulated_biology import (
     context_name,
     made_world,
 )
-from primeflow_core.data.splits import TEST, VAL, Split, held_out_split
+from primeflow_core.data.split_file import TEST, VAL
+from primeflow_core.data.splits import Split, held_out_split
 from primeflow_core.models import checkpoint
 from primeflow_core.training.recipes.registry import adjusted, recipe_named
 from primeflow_core.training.run import Source, prepare

@@ -8,7 +8,8 @@ import numpy as np
 from benchmarks.folds import Model, classes
 from primeflow_core.data.cells import Cells
 from primeflow_core.data.conditions import Condition
-from primeflow_core.data.splits import TRAIN, read_split
+from primeflow_core.data.split_file import TRAIN
+from primeflow_core.data.splits import read_split
 from primeflow_core.evaluation.effect_products import measures, unbiased_products
 from primeflow_core.evaluation.interaction import Interaction
 from primeflow_core.evaluation.profiles import log_fold_change, mean_profile

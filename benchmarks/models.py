@@ -23,11 +23,12 @@ from primeflow_core.benchmark.outcome import outcome
 from primeflow_core.benchmark.run import run_entries
 from primeflow_core.benchmark.store import BenchmarkStore
 from primeflow_core.commands.benchmark_progress import TrainingsLine
-from primeflow_core.commands.reading import data_file
 from primeflow_core.data import datasets
 from primeflow_core.data.cells import Cells
+from primeflow_core.data.data_file import data_file
 from primeflow_core.data.simulated_screen import default_split
-from primeflow_core.data.splits import TEST, Split, combo_split, held_out_split, read_split, transfer_split
+from primeflow_core.data.split_file import TEST
+from primeflow_core.data.splits import Split, combo_split, held_out_split, read_split, transfer_split
 from primeflow_core.errors import SettingError
 from primeflow_core.runtime.folder_lock import alone_in
 from primeflow_core.runtime.provenance import now, versions

@@ -31,7 +31,8 @@ from primeflow_core.data.cells import Cells
 from primeflow_core.data.h5ad.reading import read_cells
 from primeflow_core.data.simulated_biology import SimulationConfig
 from primeflow_core.data.simulated_screen import default_split, simulate
-from primeflow_core.data.splits import TRAIN, Split
+from primeflow_core.data.split_file import TRAIN
+from primeflow_core.data.splits import Split
 from primeflow_core.runtime.atomic_files import write_with
 from primeflow_core.training.recipes.recipe import Recipe
 from primeflow_core.training.recipes.registry import SMALL_RECIPES, changed, recipe_named

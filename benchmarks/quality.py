@@ -20,8 +20,8 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.measure import cores, print_table, save
-from primeflow_core.commands.reading import data_file
 from primeflow_core.data.conditions import Condition
+from primeflow_core.data.data_file import data_file
 from primeflow_core.models.flow.solvers.registry import solver_named, solver_names
 from primeflow_core.models.sampling_plan import STUDENT, ZEROS, SamplingPlan
 
@@ -82,7 +82,7 @@ def scores_of(job: Job) -> pd.DataFrame:
 def scored(
     job: Job, predictor: Any, cells: Any, split: Any, part: str, conditions: Sequence[Condition]
 ) -> pd.DataFrame:
-    from primeflow_core.data.splits import TRAIN
+    from primeflow_core.data.split_file import TRAIN
     from primeflow_core.evaluation.held_out_reference import truth
     from primeflow_core.evaluation.scores import score
     from primeflow_core.evaluation.table import table

@@ -20,11 +20,12 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.measure import Measured, in_fresh_process, peak, print_table, save
-from primeflow_core.commands.reading import data_file
 from primeflow_core.data import datasets
 from primeflow_core.data.conditions import Condition
+from primeflow_core.data.data_file import data_file
 from primeflow_core.data.h5ad.reading import read_cells
-from primeflow_core.data.splits import TEST, TRAIN, read_split
+from primeflow_core.data.split_file import TEST, TRAIN
+from primeflow_core.data.splits import read_split
 from primeflow_core.evaluation.distances import energy_distance
 from primeflow_core.models import checkpoint
 from primeflow_core.models.flow.primeflow import PRiMeFlow

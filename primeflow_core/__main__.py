@@ -6,12 +6,14 @@ import logging
 import os
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import NoReturn
 
 from primeflow_core import __version__
 from primeflow_core.commands.arguments import app, benchmark, data, distill, evaluate, model, screen, tune
-from primeflow_core.commands.terminal import note
+from primeflow_core.commands.terminal import STANDARD_OUTPUT, finish_output, note
 from primeflow_core.errors import PrimeflowError
+from primeflow_core.runtime.atomic_files import storage_error
 from primeflow_core.runtime.memory import lacks_memory
 
 INTERRUPTED = 130
@@ -45,14 +47,11 @@ def main(arguments: Sequence[str]) -> int:
     try:
         given = parser().parse_args(arguments)
         run_target(given.run)(given)
+        finish_output()
+    except OSError as error:
+        return _failed(error)
     except PrimeflowError as error:
         return _refused(str(error))
-    except OSError as error:
-        if isinstance(error, BrokenPipeError):
-            # The reader of our output has gone (`| head`): nothing is wrong, and nothing more can be said.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            return 0
-        return _refused(f"{error.strerror or error}: {error.filename}" if error.filename else str(error))
     except (RuntimeError, MemoryError) as error:
         if not lacks_memory(error):
             raise
@@ -66,12 +65,33 @@ def main(arguments: Sequence[str]) -> int:
     return 0
 
 
+def _failed(error: OSError) -> int:
+    if isinstance(error, BrokenPipeError):
+        # The reader of our output has gone (`| head`): nothing is wrong, and nothing more can be said.
+        _drop_output()
+        return 0
+    if error.filename == str(STANDARD_OUTPUT):
+        _drop_output()
+    named = f"{error.strerror or error}: {error.filename}" if error.filename else str(error)
+    return _refused(str(storage_error(error) or named))
+
+
+def _drop_output() -> None:
+    """Let Python's own flush at the end succeed, which would complain once more."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 def _refused(message: str) -> int:
-    note(f"primeflow: {' '.join(message.split())}")
+    # The exit code tells as well, where standard error leads to a full disk too.
+    with suppress(OSError):
+        note(f"primeflow: {' '.join(message.split())}")
     return 2
 
 
 def run() -> NoReturn:
+    # A shell that closes them (`>&-`) leaves None, on which every print would fail.
+    sys.stdout = sys.stdout or open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
+    sys.stderr = sys.stderr or open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
     logging.basicConfig(level=logging.WARNING, format="primeflow: %(message)s")
     sys.exit(main(sys.argv[1:]))
 

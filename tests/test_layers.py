@@ -13,14 +13,14 @@ CORE = sorted((ROOT / "primeflow_core").rglob("*.py"))
 PAGES = [ROOT / "app.py", *sorted((ROOT / "pages").rglob("*.py"))]
 ORDER = (
     "errors", "wording", "runtime", "figures", "data", "evaluation", "models", "training", "model_store", "prediction",
-    "screening", "user_data", "report", "benchmark", "commands", "__main__",
+    "screening", "user_data", "report", "benchmark", "notebook", "api", "commands", "__main__",
 )  # fmt: skip
 """A package imports only those before it, under ``if TYPE_CHECKING`` too; docs/architecture.md says what each holds."""
 KNOWN_TO_NONE = ("streamlit", "pages")
 SLOW = ("scanpy", "umap", "matplotlib", "dask", "distributed", "ot")
 WITH_TORCH = (
     "models", "training", "model_store.model_card", "benchmark.grid", "benchmark.outcome", "benchmark.progress",
-    "benchmark.run", "benchmark.scored_entry", "benchmark.store",
+    "benchmark.request", "benchmark.run", "benchmark.scored_entry", "benchmark.store",
 )  # fmt: skip
 """What loads torch when it is imported. Nothing else does: describing data and models, pages and --help are free."""
 WITHOUT_TORCH = (
@@ -85,7 +85,7 @@ def test_a_package_imports_only_those_before_it(path):
 def test_the_table_has_every_package_and_no_other():
     assert {package_of(module) for module in ALL if module.startswith("primeflow_core.")} == set(ORDER)
     assert {f"{path.stem}.py" for path in (ROOT / "primeflow_core").glob("*.py")} == {
-        "__init__.py", "__main__.py", "errors.py", "wording.py",
+        "__init__.py", "__main__.py", "api.py", "errors.py", "wording.py",
     }  # fmt: skip
 
 

@@ -1,8 +1,7 @@
-"""What a benchmark compared, and the names of its output files."""
+"""The description of a benchmark, and the names of its output files."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 ABOUT, LEADERBOARD, CONDITIONS, CELLS = "about.json", "benchmark.csv", "conditions.parquet", "cells.parquet"
 
@@ -28,7 +27,7 @@ class About:
     data_sha256: str
     split_sha256: tuple[str, ...]
     recipes: Mapping[str, str]
-    versions: Mapping[str, Any]
+    versions: Mapping[str, str]
     made: str
     refused: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     failed: Mapping[str, str] = field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""One metric of every model in every condition, between that condition's floor and ceiling."""
+"""The scores of each model in each condition by one metric, between the floor and ceiling of that condition."""
 
 import numpy as np
 import pandas as pd

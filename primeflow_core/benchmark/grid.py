@@ -1,4 +1,4 @@
-"""What a benchmark trains and scores: recipes times seeds, on one data file and one split."""
+"""The trainings of a benchmark: recipes times seeds, on one data file and one split."""
 
 import hashlib
 import json
@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from itertools import product
 
 from primeflow_core import __version__
-from primeflow_core.data.splits import TEST
+from primeflow_core.data.split_file import TEST
 from primeflow_core.errors import SettingError
 from primeflow_core.evaluation.pair import MOST_PREDICTED
 from primeflow_core.models.flow.objective import FlowConfig

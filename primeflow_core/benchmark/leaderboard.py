@@ -96,7 +96,7 @@ def best(table: pd.DataFrame, name: str) -> set[int]:
 
 
 def larger_is_better(column: str) -> bool:
-    """Of a metric's column. Of ranks smaller ones are better."""
+    """Whether larger values of a metric's column are better. Smaller ranks are better."""
     return any(metric.larger_is_better for metric in all_metrics() if metric.name == column)
 
 

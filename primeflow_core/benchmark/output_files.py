@@ -38,7 +38,7 @@ class BenchmarkOutcome:
 
     @property
     def notes(self) -> list[str]:
-        """What readers of the table must know."""
+        """Notes for readers of the table."""
         simulated = f"{SIMULATED_DATA}: made by a program, not measured." if self.about.simulated else ""
         failed = f"Not in the table, because they failed: {', '.join(self.about.failed)}." if self.about.failed else ""
         return [said for said in (simulated, compared(self.rows), failed) if said]

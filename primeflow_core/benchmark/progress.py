@@ -1,4 +1,4 @@
-"""How far the trainings of a benchmark are, read from their logs, and how long the rest takes."""
+"""The progress of a benchmark's trainings, read from their logs, and the remaining time."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -57,7 +57,7 @@ class Forecast:
                 self._took[entry.recipe.name].append(scored.seconds)
 
     def runs(self, entries: Sequence[Entry], now: float) -> dict[str, Stand | None]:
-        """How far each of ``entries`` is, which run at ``now`` (seconds of any clock)."""
+        """The progress of each of ``entries``, which are running at ``now`` (seconds of any clock)."""
         for entry in entries:
             self._since.setdefault(entry.name, now)
         return {entry.name: stand_of(self._store.model(entry)) for entry in entries}

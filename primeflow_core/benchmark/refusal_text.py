@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from primeflow_core.benchmark.display_names import family
 
 Refused = Mapping[str, Mapping[str, str]]
-"""By recipe name: the held-out conditions that it cannot predict, each with the reason."""
+"""The held-out conditions that each recipe cannot predict, with the reason, by recipe name."""
 MOST_NAMED = 4
 
 

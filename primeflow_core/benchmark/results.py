@@ -59,7 +59,7 @@ class Results:
 
     @cached_property
     def places(self) -> tuple[Place, ...]:
-        """Every scored condition with its context, in the order of the file."""
+        """Each scored condition with its context, in the order of the file."""
         return tuple(dict.fromkeys(zip(self.rows["condition"], self.contexts, strict=True)))
 
     def rows_at(self, place: Place) -> pd.DataFrame:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from primeflow_core.benchmark.grid import Entry
 from primeflow_core.benchmark.scored_entry import scored_entry
 from primeflow_core.benchmark.store import BenchmarkStore
-from primeflow_core.errors import PrimeflowError
+from primeflow_core.errors import PrimeflowError, StorageError
 from primeflow_core.runtime.dask_workers import local_workers
 from primeflow_core.runtime.memory import lacks_memory
 from primeflow_core.training.run import Source
@@ -139,6 +139,8 @@ def run_entry(store: BenchmarkStore, entry: Entry, read: Read, command: Sequence
         scored = scored_entry(
             entry, read(), store.model(entry), cells=store.grid.cells, part=store.grid.part, command=command
         )
+    except StorageError:
+        raise  # the next entry would have no room either
     except PrimeflowError as error:
         return FinishedEntry(entry, str(error))
     except (RuntimeError, MemoryError) as error:

@@ -1,4 +1,4 @@
-"""One entry of the grid: trained or resumed, and scored on the held-out conditions."""
+"""Trains or resumes one entry of the grid, and scores it on the held-out conditions."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
@@ -10,7 +10,7 @@ import pandas as pd
 from primeflow_core.benchmark.cell_projection import Canvas
 from primeflow_core.benchmark.grid import Entry
 from primeflow_core.data.conditions import Condition
-from primeflow_core.data.splits import TEST, TRAIN
+from primeflow_core.data.split_file import TEST, TRAIN
 from primeflow_core.errors import ConditionError, DataError
 from primeflow_core.evaluation.agreement import bounds
 from primeflow_core.evaluation.held_out_reference import Truth, truth

@@ -66,7 +66,7 @@ def _described(place: Path) -> Iterator[Path]:
 
 
 def read_shelf(shipped: Path, *own: Path) -> Shelf:
-    """Every benchmark in these places. A damaged one does not affect the others."""
+    """Reads all benchmarks in these places. A damaged one does not affect the others."""
     found: dict[str, Results] = {}
     problems: list[str] = []
     for folder in benchmark_folders(shipped, *own):

@@ -22,7 +22,6 @@ from primeflow_core.benchmark.grid import Entry, Grid
 from primeflow_core.benchmark.scored_entry import ScoredEntry
 from primeflow_core.errors import DataError
 from primeflow_core.runtime.atomic_files import remove_partial, replaced
-from primeflow_core.runtime.json_text import parse_json
 
 ABOUT = b"primeflow_benchmark"
 
@@ -63,29 +62,31 @@ class BenchmarkStore:
 
         Raises DataError for a damaged file.
         """
+        from primeflow_core.benchmark.scores_schema import ScoresEntry
+
         path = self._scores(entry)
         if not path.is_file() or (entry.pictured and not self._has_picture(entry)):
             return None
         try:
             stored = pq.read_table(path)
-            about: dict[str, Any] = parse_json((stored.schema.metadata or {})[ABOUT])
-            if about["fingerprint"] != self.grid.fingerprint(entry):
+            text = (stored.schema.metadata or {}).get(ABOUT, b"{}")
+            if _fingerprint(text) != self.grid.fingerprint(entry):
                 return None
-            refused = tuple((str(label), str(why)) for label, why in about["refused"])
-            return ScoredEntry(stored.to_pandas(), refused, float(about["seconds"]), int(about["parameters"]))
-        except (pa.ArrowException, DataError, KeyError, TypeError, ValueError) as error:
-            raise DataError(f"{path} is damaged. Delete it, and run the same command again.") from error
+            about = ScoresEntry.read(text)
+            return ScoredEntry(stored.to_pandas(), about.refused, about.seconds, about.parameters)
+        except (pa.ArrowException, DataError, OSError, KeyError, TypeError, ValueError) as error:
+            raise _damaged(path, error) from error
 
     def _has_picture(self, entry: Entry) -> bool:
-        """Whether there is one, with the settings and data of the entry. A damaged one counts; reading it raises."""
+        """Whether there is a picture with the settings and data of the entry. Raises DataError for a damaged one."""
         path = self._picture(entry)
+        if not path.is_file():
+            return False
         try:
-            said = (pq.read_schema(path).metadata or {}).get(ABOUT) if path.is_file() else None
-        except pa.ArrowException:
-            return True
-        if said is None:
-            return path.is_file()
-        return bool(json.loads(said)["fingerprint"] == self.grid.fingerprint(entry))
+            said = (pq.read_schema(path).metadata or {}).get(ABOUT)
+            return said is None or _fingerprint(said) == self.grid.fingerprint(entry)
+        except (pa.ArrowException, DataError, OSError) as error:
+            raise _damaged(path, error) from error
 
     @property
     def missing(self) -> tuple[Entry, ...]:
@@ -102,7 +103,7 @@ class BenchmarkStore:
         return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
 
     def picture(self) -> pd.DataFrame:
-        """Where the predicted cells of the first seed lie: ``kind``, ``model``, ``guidance``, ``condition``,
+        """The positions of the predicted cells of the first seed: ``kind``, ``model``, ``guidance``, ``condition``,
         ``context``, ``x``, ``y``."""
         found = [entry for entry in self.grid.entries if entry.pictured and self.read(entry) is not None]
         tables = [table for entry in found if len(table := self._read_picture(entry))]
@@ -112,13 +113,24 @@ class BenchmarkStore:
         path = self._picture(entry)
         try:
             return pd.read_parquet(path)
-        except (pa.ArrowException, ValueError) as error:
-            raise DataError(f"{path} is damaged. Delete it, and run the same command again.") from error
+        except (pa.ArrowException, OSError, ValueError) as error:
+            raise _damaged(path, error) from error
 
     def refused(self) -> dict[str, tuple[tuple[str, str], ...]]:
-        """By recipe: the conditions that it could not predict, each with the reason."""
+        """The conditions that each recipe could not predict, with the reason, by recipe."""
         found = [(entry.recipe.name, self.read(entry)) for entry in self.grid.entries]
         return {name: scored.refused for name, scored in found if scored is not None and scored.refused}
+
+
+def _fingerprint(text: bytes) -> str:
+    from primeflow_core.benchmark.scores_schema import FingerprintEntry
+
+    return FingerprintEntry.read(text).fingerprint
+
+
+def _damaged(path: Path, error: Exception) -> DataError:
+    reason = str(error).split("\n", 1)[0].rstrip(".")
+    return DataError(f"{path} is damaged: {reason}. Delete it, and run the same command again.")
 
 
 def _write(path: Path, table: pd.DataFrame, about: Mapping[str, Any]) -> None:

@@ -40,7 +40,7 @@ class Duel:
 
     @property
     def gain(self) -> float:
-        """By how much the first is better, in the unit of the metric."""
+        """The lead of the first model, in the unit of the metric."""
         difference = self.own.mean - self.other.mean
         return difference if metric_named(self.metric).larger_is_better else -difference
 

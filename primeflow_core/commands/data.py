@@ -2,25 +2,28 @@
 
 import argparse
 import json
+import shlex
 from collections import Counter
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
 
-from primeflow_core.commands.reading import covariate_values, data_file, read_given, reading_choice
-from primeflow_core.commands.terminal import ProgressLine, as_typed, say
+from primeflow_core.commands.reading import covariate_values, read_given, reading_flags, reading_request
+from primeflow_core.commands.terminal import ProgressLine, as_typed, note, say
 from primeflow_core.data import datasets
-from primeflow_core.data.cells import Cells
-from primeflow_core.data.conditions import Condition, parse_perturbations
+from primeflow_core.data.data_file import data_file
+from primeflow_core.data.design import Task, predictable
+from primeflow_core.data.h5ad.inspection_text import inspection_lines
 from primeflow_core.data.h5ad.issues import Severity
 from primeflow_core.data.h5ad.reading import Examined, examine
-from primeflow_core.data.reading import Reading
-from primeflow_core.data.split_record import SplitRecord
+from primeflow_core.data.reading_request import reading_choice
+from primeflow_core.data.split_record import SplitRecord, place_of
 from primeflow_core.errors import DataError, DownloadError, SettingError
-from primeflow_core.runtime.atomic_files import check_can_write, write_with
+from primeflow_core.runtime.atomic_files import check_can_write
 
-if TYPE_CHECKING:
-    from primeflow_core.data.splits import Split
-
-SIMULATED = "simulated-screen"
+CELLS_HELD_OUT = (
+    "Cells of every condition are held out, no condition: a model is checked on how well it fits what it saw."
+)
 
 
 def datasets_command(given: argparse.Namespace) -> None:
@@ -67,116 +70,82 @@ def fetch_command(given: argparse.Namespace) -> None:
 
 def check_command(given: argparse.Namespace) -> None:
     file = data_file(given.data)
-    choice = reading_choice(file, given)
+    choice = reading_choice(file, reading_request(given), None, note)
     examined = examine(file.path, choice.wishes, choice.repair)
     found = examined.inspection
     if given.json:
-        say(json.dumps(_plain(examined), indent=1, default=str))
+        say(json.dumps(_plain(examined, given), indent=1, default=str))
     else:
-        _show(examined)
+        for line in inspection_lines(examined):
+            say(line)
+        if found.ready:
+            _show_tasks(examined.tasks, given)
     errors = [problem for problem in found.problems if problem.severity is Severity.ERROR]
     if errors:
         raise DataError(f"{found.source}: {errors[0]}")
 
 
-def _plain(examined: Examined) -> dict[str, Any]:
-    reading = examined.reading
-    return {**examined.inspection.to_json(), "reading": None if reading is None else reading.to_json()}
+def _plain(examined: Examined, given: argparse.Namespace) -> dict[str, Any]:
+    reading, found = examined.reading, examined.inspection
+    allowed = [
+        {**asdict(task), "command": _split_command(task, given) if task.possible else None}
+        for task in (examined.tasks if found.ready else ())
+    ]
+    return {**found.to_json(), "reading": None if reading is None else reading.to_json(), "tasks": allowed}
 
 
-def _show(examined: Examined) -> None:
-    found = examined.inspection
-    say(f"{found.source}: {found.cells:,} cells, {found.genes:,} genes, {found.zeros:.0%} zeros, {found.scale}")
-    if found.layout is not None:
-        layout = found.layout
-        chosen = {
-            "condition": f"{layout.condition} ({found.conditions} conditions)",
-            "covariates": ", ".join(layout.covariates) or "none",
-            "control": f"{layout.control} ({found.control_cells:,} cells)",
-            "separator": f"{layout.separator!r} ({len(found.combinations)} combinations)"
-            if layout.separator
-            else "none",
-            "dose": layout.dose or "none",
-            "kind": layout.kind or "none",
-        }
-        if examined.reading is not None:
-            chosen["values"] = _values(examined.reading)
-        for name, text in chosen.items():
-            reason = found.why.get(name, "")
-            say(f"  {name:11} {text}" + (f"  [{reason}]" if reason else ""))
-        if found.contexts:
-            say(f"  {'contexts':11} {', '.join(found.contexts)}")
-    for problem in found.problems:
-        say(f"  {problem.severity.upper()}: {problem}")
-    say(f"  {'ready to train and evaluate on' if found.ready else 'not ready'}")
+def _show_tasks(allowed: Sequence[Task], given: argparse.Namespace) -> None:
+    """What can be held out, with the command for each."""
+    say("  What can be held out:")
+    for task in allowed:
+        say(f"  {task.name:11} {task.text}" if task.possible else f"  {task.name:11} not here: {task.text}")
+        if task.possible:
+            say(f"  {'':11} {_split_command(task, given)}")
 
 
-def _values(reading: Reading) -> str:
-    repair = reading.repair
-    done = ", brought to the log scale (log1p at the median total)" if repair.normalise else ""
-    return f"{repair.matrix}, {reading.scale}{done}"
+def _split_command(task: Task, given: argparse.Namespace) -> str:
+    flags = reading_flags(argparse.Namespace(**{**vars(given), **_told_by(task)}))
+    words = ["primeflow", "split", given.data, "--task", task.name, *task.options, *flags]
+    return shlex.join([*words, "--out", "split.csv"])
+
+
+def _told_by(task: Task) -> dict[str, None]:
+    """Options that the task gives itself, so that those of the command are left out."""
+    return {option.removeprefix("--"): None for option in task.options if option == "--covariates"}
 
 
 def split_command(given: argparse.Namespace) -> None:
+    from primeflow_core.data.split_file import TRAIN
+    from primeflow_core.data.split_task import SplitTask
     from primeflow_core.data.splits import held_out
 
     if given.out.suffix not in (".csv", ".gz"):
         raise SettingError(f"--out {given.out} must end in .csv or .csv.gz.")
-    check_can_write(given.out)
+    for place in (given.out, place_of(given.out)):
+        check_can_write(place)
     file = data_file(given.data)
     cells = read_given(file, given)
-    split = _split(cells, given)
-    split.write(given.out)
-    SplitRecord(file.name, cells.sha256, cells.reading, as_typed()).write(given.out)
+    task = SplitTask(
+        given.task, given.seed, given.fraction, tuple(given.hold_out), covariate_values(given.covariate), given.context
+    )
+    split = task.split(cells, given.data)
+    SplitRecord(file.name, cells.sha256, cells.reading, as_typed()).write_with(split, given.out)
     counts = Counter(split.parts.tolist())
     say(f"{given.out}: " + ", ".join(f"{counts[part]:,} {part}" for part in ("train", "val", "test")))
-    for entry in held_out(cells, split):
+    held = held_out(cells, split)
+    if given.task == "cells":
+        say(f"  {CELLS_HELD_OUT}")
+        return
+    say(f"  {predictable([entry.condition for entry in held], split.conditions(cells, TRAIN)).sentence}")
+    for entry in held:
         singles = f", {entry.singles}" if entry.singles else ""
         say(f"  {entry.part:5} {entry.condition.label}  {entry.condition.context}  {entry.cells} cells{singles}")
-
-
-def _split(cells: Cells, given: argparse.Namespace) -> "Split":
-    from primeflow_core.data.simulated_screen import default_split
-    from primeflow_core.data.splits import TEST, combo_split, held_out_split, transfer_split
-
-    if given.task != "named" and (given.hold_out or given.covariate):
-        raise SettingError("--hold-out and --covariate belong to --task named.")
-    if given.task == "named":
-        return held_out_split(cells, dict.fromkeys(_named(cells, given), TEST), given.seed)
-    if given.task == "simulated":
-        if given.data != SIMULATED:
-            raise SettingError(
-                f"--task simulated belongs to the data set {SIMULATED}; use combo or transfer for others."
-            )
-        return default_split(cells)
-    task, usual = (combo_split, 0.7) if given.task == "combo" else (transfer_split, 0.3)
-    return task(cells, given.seed, usual if given.fraction is None else given.fraction)
-
-
-def _named(cells: Cells, given: argparse.Namespace) -> list[Condition]:
-    """The conditions that --hold-out and --covariate name."""
-    if not given.hold_out:
-        raise SettingError("--task named needs --hold-out LABEL, once for each condition to hold out.")
-    asked, found = covariate_values(given.covariate), []
-    for label in given.hold_out:
-        parts = parse_perturbations(label, separator=cells.layout.separator, control=cells.layout.control)
-        matching = [
-            condition
-            for condition in cells.conditions
-            if condition.perturbations == parts and parts and asked.items() <= dict(condition.covariates).items()
-        ]
-        if not matching:
-            where = f" with {', '.join(given.covariate)}" if asked else ""
-            raise DataError(
-                f"{cells.source} has no perturbed cells of {label!r}{where}. `primeflow check` describes it."
-            )
-        found += matching
-    return found
 
 
 def simulate_command(given: argparse.Namespace) -> None:
     from dataclasses import replace
 
+    from primeflow_core.data.h5ad.writing import write_anndata
     from primeflow_core.data.simulated_screen import SimulationConfig, simulate
 
     check_can_write(given.out)
@@ -185,5 +154,5 @@ def simulate_command(given: argparse.Namespace) -> None:
         if (value := getattr(given, name)) is not None:
             config = replace(config, **{name: value})
     adata = simulate(config)
-    write_with(given.out, lambda temporary: adata.write_h5ad(temporary, compression="gzip"))
+    write_anndata(given.out, adata)
     say(f"{given.out}: {adata.n_obs:,} simulated cells, {adata.n_vars} genes (seed {config.seed}).")

@@ -9,20 +9,20 @@ import numpy as np
 import pandas as pd
 
 from primeflow_core.commands.arguments.evaluate import PERTURBENCH, VIRTUAL_CELL
-from primeflow_core.commands.question import EvaluationInput, question
-from primeflow_core.commands.reading import data_file
+from primeflow_core.commands.reading import covariate_columns
 from primeflow_core.commands.terminal import note, say
-from primeflow_core.data.layout import SEPARATOR
+from primeflow_core.data.data_file import data_file
+from primeflow_core.data.h5ad.obs_columns import Wishes
+from primeflow_core.data.reading_request import ReadingRequest
+from primeflow_core.data.splits import TEST
 from primeflow_core.errors import SettingError
-from primeflow_core.evaluation.agreement import bounds
 from primeflow_core.evaluation.differential import differential_tables, too_few_cells
-from primeflow_core.evaluation.held_out_reference import training_profiles
+from primeflow_core.evaluation.evaluation_input import EvaluationInput, EvaluationRequest, evaluation_input
 from primeflow_core.evaluation.metrics.registry import all_metrics, metric_names
 from primeflow_core.evaluation.pair import Pair
-from primeflow_core.evaluation.scores import ScoredPair, score
-from primeflow_core.evaluation.table import table
-from primeflow_core.evaluation.virtual_cell import virtual_cell_table
-from primeflow_core.models.baselines.held_out_scores import BASELINE, BaselineTable, baseline_table
+from primeflow_core.evaluation.scores import ScoredPair
+from primeflow_core.models.baselines.held_out_scores import BASELINE, BaselineTable
+from primeflow_core.prediction.evaluation import evaluation, virtual_cell_scores
 from primeflow_core.runtime.atomic_files import check_can_write, write_text
 
 Files: TypeAlias = dict[Path, pd.DataFrame]  # written together at the end: all, or none where one cannot be made
@@ -31,7 +31,7 @@ BOUNDS = ("low", "high", "floor", "wrong", "ceiling")
 
 def evaluate_command(given: argparse.Namespace) -> None:
     _check(given)
-    asked = question(given)
+    asked = evaluation_input(_request(given), note, note)
     files: Files = {}
     if given.genes is not None:
         files[given.genes] = differential_tables(asked.pair)
@@ -42,6 +42,13 @@ def evaluate_command(given: argparse.Namespace) -> None:
         _perturbench(given, asked, files)
     for path, frame in files.items():
         write_text(path, frame.to_csv(index=False))
+
+
+def _request(given: argparse.Namespace) -> EvaluationRequest:
+    columns = covariate_columns(given.covariates)
+    wishes = Wishes(given.condition_column, columns, given.control, given.separator, given.dose)
+    reading = ReadingRequest(wishes, given.layer, given.raw, given.normalise)
+    return EvaluationRequest(given.prediction, data_file(given.truth), reading, given.split, given.part or TEST)
 
 
 def _check(given: argparse.Namespace) -> None:
@@ -62,46 +69,28 @@ def _check(given: argparse.Namespace) -> None:
 
 
 def _perturbench(given: argparse.Namespace, asked: EvaluationInput, files: Files) -> None:
-    pair = asked.pair
-    scored = score(pair, pcs=given.pcs, top_genes=given.top_genes)
-    scores = table(scored)
-    bounded = bounds(scored, asked.floor, seed=given.seed, resamples=given.resamples)
-    files[given.out] = scores
+    found = evaluation(
+        asked, pcs=given.pcs, top_genes=given.top_genes, resamples=given.resamples, seed=given.seed,
+        baselines=given.baselines is not None,
+    )  # fmt: skip
+    files[given.out] = found.scores
     if given.bounds is not None:
-        files[given.bounds] = bounded
-    baselines = None if given.baselines is None else _baselines(given, asked)
-    if baselines is not None:
-        files[given.baselines] = baselines.scores
-    _say_one_sided(pair)
-    _say_settings(given, scored)
-    say(_as_text(scores))
+        files[given.bounds] = found.bounds
+    if found.baselines is not None:
+        files[given.baselines] = found.baselines.scores
+    _say_one_sided(asked.pair)
+    _say_settings(given, found.scored)
+    say(_as_text(found.scores))
     say()
-    _show_bounds(bounded, halved=asked.floor is None)
-    if baselines is not None:
-        _show_baselines(baselines)
+    _show_bounds(found.bounds, halved=asked.floor is None)
+    if found.baselines is not None:
+        _show_baselines(found.baselines)
 
 
 def _virtual_cell(asked: EvaluationInput, files: Files, out: Path) -> None:
-    baseline = None if asked.split_path is None else training_profiles(*asked.training())
-    files[out] = virtual_cell_table(asked.pair, baseline, separator=asked.layout.separator or SEPARATOR)
+    files[out] = virtual_cell_scores(asked)
     _say_one_sided(asked.pair)
     say(_as_text(files[out]))
-
-
-def _baselines(given: argparse.Namespace, asked: EvaluationInput) -> BaselineTable:
-    """The baselines predict the scored conditions, as many cells of each as the prediction has in the middle."""
-    cells, split = asked.training()
-    scored = {(condition.label, condition.group) for condition in asked.pair.scored}
-    labels = cells.labels or tuple(condition.label for condition in cells.conditions)
-    conditions = [
-        condition
-        for condition, label in zip(cells.conditions, labels, strict=True)
-        if scored & {(text, tuple(value for _, value in condition.covariates)) for text in (label, condition.label)}
-    ]
-    count = int(np.median([condition.predicted.shape[0] for condition in asked.pair.scored]))
-    return baseline_table(
-        cells, split, asked.part, conditions, count, seed=given.seed, pcs=given.pcs, top_genes=given.top_genes
-    )
 
 
 def _say_one_sided(pair: Pair) -> None:

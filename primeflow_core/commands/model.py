@@ -4,7 +4,7 @@ import argparse
 import math
 from typing import TYPE_CHECKING
 
-from primeflow_core.commands.reading import covariate_values, data_file, read_given, training_cells
+from primeflow_core.commands.reading import covariate_values, source_file, training_cells
 from primeflow_core.commands.sampling_options import plan_of
 from primeflow_core.commands.terminal import (
     ProgressLine,
@@ -13,8 +13,9 @@ from primeflow_core.commands.terminal import (
     note,
     say,
 )
-from primeflow_core.data.conditions import Condition, parse_perturbations
-from primeflow_core.errors import ConditionError, SettingError
+from primeflow_core.data.data_file import data_file
+from primeflow_core.errors import SettingError
+from primeflow_core.model_store.asked_condition import asked_condition
 from primeflow_core.models import checkpoint
 from primeflow_core.runtime.atomic_files import check_can_write
 
@@ -23,9 +24,8 @@ if TYPE_CHECKING:
 
 
 def train_command(given: argparse.Namespace) -> None:
-    from primeflow_core.data.splits import read_split
     from primeflow_core.training.recipes.registry import adjusted, recipe_given
-    from primeflow_core.training.run import Source, prepare
+    from primeflow_core.training.run import prepare
     from primeflow_core.training.trainer import train
 
     if given.recipe == "list":
@@ -37,10 +37,7 @@ def train_command(given: argparse.Namespace) -> None:
         raise SettingError("--seed must be 0 or more and --minutes above 0.")
     settings = [*given.set, *([f"steps={given.steps}"] if given.steps is not None else [])]
     recipe = adjusted(recipe_given(given.recipe), settings)
-    file = data_file(given.data)
-    cells = read_given(file, given, given.split)
-    split = read_split(given.split, cells, unlisted=given.unlisted)
-    source = Source(cells, split, file.name, file.simulated)
+    source = source_file(given, data_file(given.data)).read(note)
     trainer = prepare(
         source, recipe, given.out, seed=given.seed, device=given.device, resume=given.resume, command=as_typed()
     )
@@ -90,7 +87,8 @@ def generate_command(given: argparse.Namespace) -> None:
         conditions = manifest.tested_on if given.held_out == "test" else manifest.validated_on
         labels = [condition.label for condition in conditions]
     else:
-        conditions, labels = (_condition(given, manifest),), [given.perturbation]
+        condition = asked_condition(manifest, given.perturbation, covariate_values(given.covariate))
+        conditions, labels = (condition,), [given.perturbation]
     plan = plan_of(given, manifest.sampling)
     predictor = checkpoint.load(given.model, given.device)
     plan = predictor.settled(plan)
@@ -99,18 +97,6 @@ def generate_command(given: argparse.Namespace) -> None:
     bar.close()
     write_generated(given.out, generated, manifest, plan)
     say(f"{given.out}: {len(generated.values):,} cells of {', '.join(labels)}, {len(manifest.genes)} genes.")
-
-
-def _condition(given: argparse.Namespace, manifest: checkpoint.Manifest) -> Condition:
-    covariates = covariate_values(given.covariate)
-    expected = [column for column, _ in manifest.vocabulary.covariates]
-    if sorted(expected) != sorted(covariates):
-        wanted = " ".join(f"--covariate {column}={values[0]}" for column, values in manifest.vocabulary.covariates)
-        raise ConditionError(f"{manifest.name} needs {wanted or 'no --covariate'}.")
-    pairs = tuple((column, covariates[column]) for column in expected)
-    separator = manifest.layout.separator
-    perturbations = parse_perturbations(given.perturbation, separator=separator, control=manifest.layout.control)
-    return Condition(perturbations, pairs)
 
 
 def card_command(given: argparse.Namespace) -> None:

@@ -3,7 +3,9 @@
 import argparse
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,20 +15,16 @@ from primeflow_core.commands.terminal import (
     note,
     say,
 )
-from primeflow_core.errors import PrimeflowError, SettingError
+from primeflow_core.errors import SettingError
 from primeflow_core.models import checkpoint
 from primeflow_core.runtime.atomic_files import check_can_write, write_with
 from primeflow_core.runtime.dask_workers import check_address
 from primeflow_core.wording import counted
 
 if TYPE_CHECKING:
-    from primeflow_core.commands.screen_question import ScreenQuestion
-    from primeflow_core.screening.reference_cells import Reference
-    from primeflow_core.screening.screen_file import Screen
+    from primeflow_core.screening.screen_run import ScreenRun
     from primeflow_core.screening.screen_spec import ScreenOrder
     from primeflow_core.screening.shards import Parts
-
-FEWEST_SEEDS, MOST_SEEDS, HIGHEST_SEED = 2, 64, 2**62
 
 
 def screen_command(given: argparse.Namespace) -> None:
@@ -36,23 +34,18 @@ def screen_command(given: argparse.Namespace) -> None:
     _check_places(given)
     _cap_workers(given)
 
-    from primeflow_core.commands.kept_screen import clear_left_behind, there, with_next
     from primeflow_core.commands.ranking_shown import show
-    from primeflow_core.commands.screen_question import asked_goal, question
+    from primeflow_core.commands.screen_options import screen_wishes
+    from primeflow_core.screening.screen_question import asked_goal, question
 
-    asked = question(given, asked_goal(given), manifest)
+    wishes = screen_wishes(given, manifest)
+    asked = question(wishes, asked_goal(wishes), manifest, note)
 
-    from primeflow_core.screening.screen_request import prepared
+    from primeflow_core.screening.screen_run import ScreenRun
 
-    order, reference = prepared(asked.request, asked.data, lambda: checkpoint.load(given.model), asked.target_cells)
     out = given.out.with_suffix(".parquet")
-    found = there(out, order, given.changes)
-    if found is None:
-        found = _screened(given, asked, order, reference, out)
-    else:
-        note(f"{out} already holds this screen; nothing was computed again.")
-        clear_left_behind(out, order)
-        found = with_next(found, given.next, out)
+    run = ScreenRun(asked, out, given.changes, given.next, given.workers, given.scheduler)
+    order, found = run.screen(partial(_progress, run), note)
     if given.out.suffix == ".csv":
         write_with(given.out, lambda temporary: found.table.to_csv(temporary, index=False))
     if given.keep_cells is not None:
@@ -73,12 +66,6 @@ def _check(given: argparse.Namespace) -> None:
         check_address(given.scheduler)
     if Path(given.candidates).resolve() in (given.out.resolve(), given.out.resolve().with_suffix(".parquet")):
         raise SettingError(f"--out {given.out} would overwrite the candidates. Choose another name.")
-    if not FEWEST_SEEDS <= given.noise_seeds <= MOST_SEEDS:
-        raise SettingError(f"--noise-seeds is {given.noise_seeds}; it must be {FEWEST_SEEDS} to {MOST_SEEDS}.")
-    if not 0 <= given.seed < HIGHEST_SEED:
-        raise SettingError(f"--seed is {given.seed}; it must be 0 or more, and below {HIGHEST_SEED:,}.")
-    if given.next < 0:
-        raise SettingError(f"--next is {given.next}; it must be 0 or more.")
 
 
 def _cap_workers(given: argparse.Namespace) -> None:
@@ -102,34 +89,17 @@ def _check_places(given: argparse.Namespace) -> None:
         check_can_write(given.keep_cells / "cells.h5ad")
 
 
-def _screened(
-    given: argparse.Namespace, asked: "ScreenQuestion", order: "ScreenOrder", reference: "Reference", out: Path
-) -> "Screen":
-    import pyarrow as pa
-
-    from primeflow_core.screening.engine import one_thread
-    from primeflow_core.screening.screen_file import write_screen
-    from primeflow_core.screening.screen_request import finished, told_trust
-    from primeflow_core.screening.shards import Parts
-
-    manifest = checkpoint.read_manifest(given.model)
-    with Parts.begun(out, order, reference) as parts:
-        _announce(given, asked, order, parts)
-        _run(given, order, parts)
-        checked = (parts.read(i) for i, shard in enumerate(order.shards) if shard.start < len(order.checked))
-        with one_thread():
-            rows = pa.concat_tables(checked) if order.checked else None
-            trust = None if rows is None else told_trust(rows, order, reference, asked.data, given.model)
-            found = finished(
-                parts.rows(), order, reference, manifest,
-                trust=trust, refused=asked.candidates.refused, changes=given.changes, count=given.next,
-            )  # fmt: skip
-        write_screen(out, found)
-        parts.remove()
-    return found
+@contextmanager
+def _progress(run: "ScreenRun", order: "ScreenOrder", parts: "Parts") -> Iterator[Callable[[int], None]]:
+    _announce(run, order, parts)
+    bar = ProgressLine("conditions", len(order.everything))
+    try:
+        yield _told(bar, order)
+    finally:
+        bar.close()
 
 
-def _announce(given: argparse.Namespace, asked: "ScreenQuestion", order: "ScreenOrder", parts: "Parts") -> None:
+def _announce(run: "ScreenRun", order: "ScreenOrder", parts: "Parts") -> None:
     from primeflow_core.screening.screen_request import foreseen_seconds
 
     beside = f" and {counted(len(order.checked), 'held-out condition')}" if order.checked else ""
@@ -141,29 +111,10 @@ def _announce(given: argparse.Namespace, asked: "ScreenQuestion", order: "Screen
     if left < len(order.shards):
         note(f"Resuming: {len(order.shards) - left} of {len(order.shards)} shards are done.")
     conditions = len(order.everything) * left // len(order.shards)
-    manifest = checkpoint.read_manifest(given.model)
-    seconds = foreseen_seconds(asked.request, manifest, conditions, given.workers or 1)
-    if given.scheduler is None and left:
+    manifest = checkpoint.read_manifest(run.model)
+    seconds = foreseen_seconds(run.asked.request, manifest, conditions, run.workers or 1)
+    if run.scheduler is None and left:
         note(f"This takes about {minutes_and_seconds(seconds)} min.")
-
-
-def _run(given: argparse.Namespace, order: "ScreenOrder", parts: "Parts") -> None:
-    from primeflow_core.screening.engine import run_here, run_on_workers
-
-    bar = ProgressLine("conditions", len(order.everything))
-    on_done = _told(bar, order)
-    try:
-        if given.workers is None and given.scheduler is None:
-            run_here(parts, given.model, on_done)
-        else:
-            run_on_workers(parts, given.model, on_done, workers=given.workers, scheduler=given.scheduler)
-    except PrimeflowError:
-        # A run that failed before its first shard may work with another option, which is another screen.
-        if not parts.present:
-            parts.remove()
-        raise
-    finally:
-        bar.close()
 
 
 def _told(bar: ProgressLine, order: "ScreenOrder") -> Callable[[int], None]:

@@ -6,18 +6,30 @@ import shlex
 import sys
 import time
 import unicodedata
+from pathlib import Path
 from typing import Any
 
 from tqdm import tqdm
 
+from primeflow_core.runtime.atomic_files import naming
+
 STEERING = ("Cc", "Cf", "Cs", "Zl", "Zp")
 """Unicode's categories of control and format characters, halves of a pair, and separators of lines."""
 UNTIMED = "{desc}: {percentage:3.0f}%|{bar:20}| {n_fmt}/{total_fmt} [{elapsed}{postfix}]"
+STANDARD_OUTPUT = Path("standard output")
 Subcommands = Any  # argparse keeps the class of its sub-parsers private
 
 
 def say(text: str = "") -> None:
-    sys.stdout.write(shown(text) + "\n")
+    """Raises StorageError where standard output leads to a full disk, BrokenPipeError where its reader has gone."""
+    with naming(STANDARD_OUTPUT):
+        sys.stdout.write(shown(text) + "\n")
+
+
+def finish_output() -> None:
+    """Send off what ``say`` was told; raises as ``say`` does."""
+    with naming(STANDARD_OUTPUT):
+        sys.stdout.flush()
 
 
 def note(text: str) -> None:

@@ -22,6 +22,7 @@ class Cells:
     ``source`` names the file for messages; ``sha256`` is the file's, empty for cells made in memory.
     ``labels``: each of ``conditions`` as the file writes it, empty for cells made in memory.
     ``label_order``: the distinct labels in the file's order, that of the categories, else sorted; empty likewise.
+    ``set_aside``: names of cells of the file that are not read, because they have no condition or context.
     """
 
     values: sp.csr_matrix | np.ndarray
@@ -35,6 +36,7 @@ class Cells:
     sha256: str = ""
     labels: tuple[str, ...] = ()
     label_order: tuple[str, ...] = ()
+    set_aside: np.ndarray = field(default_factory=lambda: np.zeros(0, dtype=str))
 
     @property
     def layout(self) -> Layout:
@@ -64,9 +66,9 @@ class Cells:
         conditions = tuple(self.conditions[i] for i in kept)
         kinds = tuple(self.kinds[i] for i in kept) if self.kinds else ()
         labels = tuple(self.labels[i] for i in kept) if self.labels else ()
-        return Cells(
-            self.values[index], self.genes, self.names[index], conditions, condition_of, kinds,
-            self.reading, self.source, self.sha256, labels, self.label_order,
+        return replace(
+            self, values=self.values[index], names=self.names[index], conditions=conditions, condition_of=condition_of,
+            kinds=kinds, labels=labels,
         )  # fmt: skip
 
     def within(self, columns: Sequence[str]) -> "Cells":

@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from primeflow_core.data.control_labels import matcher
 from primeflow_core.data.layout import CONTROL, SEPARATOR
 from primeflow_core.errors import ConditionError
 
@@ -76,16 +77,20 @@ class Condition:
 
 
 def parse_perturbations(
-    label: str, *, separator: str | None = SEPARATOR, control: str = CONTROL
+    label: str,
+    *,
+    separator: str | None = SEPARATOR,
+    control: str | tuple[str, ...] = CONTROL,
 ) -> tuple[Perturbation, ...]:
-    """Read a condition label; a part equal to ``control`` (as in GEARS' ``A+ctrl``) is left out.
+    """Read a condition label; a part that is one of ``control`` (as in GEARS' ``A+ctrl``) is left out.
 
     ``separator`` None: the whole label is one name. Raises ConditionError for an empty or repeated part.
     """
-    if label == control:
+    is_control = matcher((control,) if isinstance(control, str) else control)
+    if is_control(label):
         return ()
     texts = split_label(label, separator)
-    parts = [_parse_part(text, label) for text in texts if text != control]
+    parts = [parse_part(text, label) for text in texts if not is_control(text)]
     names = [part.name for part in parts]
     for name in names:
         if names.count(name) > 1:
@@ -112,7 +117,8 @@ def _masked(label: str) -> list[str]:
     return masked if depth == 0 else list(label)
 
 
-def _parse_part(text: str, label: str) -> Perturbation:
+def parse_part(text: str, label: str) -> Perturbation:
+    """One part of ``label``, for instance ``drug@0.1``. Raises ConditionError where it is empty."""
     if not text:
         raise ConditionError(f"The combination {label!r} has an empty part. Write it as A{SEPARATOR}B.")
     match = _DOSE.match(text)

@@ -14,12 +14,12 @@ from primeflow_core.data import simulated_screen
 from primeflow_core.data.cells import Cells
 from primeflow_core.data.download import OnProgress, Record, Remote, download, megabytes, read_record, write_record
 from primeflow_core.data.h5ad.reading import read_as
-from primeflow_core.data.h5ad.writing import sha256_of
+from primeflow_core.data.h5ad.writing import sha256_of, write_anndata
 from primeflow_core.data.layout import Layout
 from primeflow_core.data.reading import Reading
 from primeflow_core.data.repair import Repair
-from primeflow_core.errors import DataError, DownloadError, PrimeflowError
-from primeflow_core.runtime.atomic_files import replaced, write_with
+from primeflow_core.errors import DataError, DownloadError, PrimeflowError, StorageError
+from primeflow_core.runtime.atomic_files import replaced
 
 _PERTURBENCH = "https://huggingface.co/datasets/altoslabs/perturbench/resolve/main/"
 _PERTURBENCH_CITATION = "Wu et al., PerturBench (2024), arXiv:2408.10609"
@@ -249,7 +249,7 @@ def _simulated(dataset: Dataset) -> Path:
     path = cache_folder() / dataset.file_name
     if local_path(dataset.name) is None:
         adata = simulated_screen.simulate(simulated_screen.SimulationConfig())
-        write_with(path, lambda temporary: adata.write_h5ad(temporary, compression="gzip"))
+        write_anndata(path, adata)
         _check_cached(dataset.remote, path)
     return path
 
@@ -267,6 +267,8 @@ def _fetched(remote: Remote, on_progress: OnProgress | None) -> Path:
             else:
                 as_served, address = source
                 download(as_served, address, cached, on_progress)
+        except StorageError:
+            raise
         except PrimeflowError as error:
             reasons.append(str(error))
         else:

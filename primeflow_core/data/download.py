@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from primeflow_core.data.http_stream import HttpStream
 from primeflow_core.data.unpacking import Unpacker
 from primeflow_core.errors import DataError, DownloadError
-from primeflow_core.runtime.atomic_files import PARTIAL, replaced, write_json
+from primeflow_core.runtime.atomic_files import PARTIAL, replaced, storage_error, write_json
 from primeflow_core.runtime.json_text import read_text
 from primeflow_core.runtime.provenance import now
 
@@ -87,7 +87,7 @@ def download(remote: Remote, address: str, target: Path, on_progress: OnProgress
     before = read_record(target)
     arrival = _Arrival(remote, on_progress)
     with replaced(target) as temporary, _room_beside(temporary) as room:
-        Path(_retrieved(remote, address, room, arrival)).replace(temporary)
+        Path(_retrieved(remote, address, room, arrival, target)).replace(temporary)
         _check_same(remote, address, arrival.sent.hexdigest(), before)
     return write_record(
         target, address=address, sha256=arrival.stored.hexdigest(), sent_sha256=arrival.sent.hexdigest()
@@ -147,8 +147,8 @@ def _room_beside(temporary: Path) -> "TemporaryDirectory[str]":
     return TemporaryDirectory(prefix=temporary.name, suffix=PARTIAL, dir=temporary.parent)
 
 
-def _retrieved(remote: Remote, address: str, room: str, arrival: "_Arrival") -> str:
-    """Let pooch bring the file into ``room``; whatever goes wrong on the way is a DownloadError."""
+def _retrieved(remote: Remote, address: str, room: str, arrival: "_Arrival", target: Path) -> str:
+    """Let pooch bring the file into ``room``; what goes wrong on the way is a DownloadError or StorageError."""
     import pooch
     import requests
 
@@ -161,6 +161,8 @@ def _retrieved(remote: Remote, address: str, room: str, arrival: "_Arrival") -> 
     except requests.exceptions.InvalidSchema as error:
         raise DownloadError(f"{address} leads to an address that is not http or https ({error}).") from error
     except (requests.RequestException, OSError, UnicodeError) as error:
+        if isinstance(error, OSError) and (full := storage_error(error, target)) is not None:
+            raise full from error
         raise DownloadError(
             f"{address} could not be reached or broke off ({error or type(error).__name__})."
         ) from error

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from primeflow_core.data.gene_names import NameKind, current_symbol, kind_of_names
+from primeflow_core.data.gene_names import OTHER_SPECIES, NameKind, current_symbol, key_of, kind_of_names
 
 LEAST_SHARE = 0.8
 _MOST_COLUMNS = 30
@@ -35,15 +35,18 @@ class GeneMatch:
 def match_genes(names: Sequence[str], genes: Sequence[str]) -> GeneMatch:
     """Find each of ``genes`` (G,) among the ``names`` of a file: as written, in another case, by its current symbol.
 
-    The first name that fits is taken.
+    The first name that fits is taken. Names of another species than that of ``genes`` only fit as written: ``Actb``
+    is no other name of ``ACTB``.
     """
     as_written = _looked_up(names, genes, str)
     columns = as_written.copy()
-    for key in (str.casefold, _symbol):
+    kind = kind_of_names(list(names))
+    foreign = (kind in OTHER_SPECIES) is not (kind_of_names(list(genes)) in OTHER_SPECIES)
+    for key in () if foreign else (str.casefold, _symbol):
         missing = np.flatnonzero(columns < 0)
         columns[missing] = _looked_up(names, [genes[int(i)] for i in missing], key)
     translated = int(((columns >= 0) & (as_written < 0)).sum())
-    return GeneMatch(columns, translated, kind_of_names(list(names)))
+    return GeneMatch(columns, translated, kind)
 
 
 def _looked_up(names: Sequence[str], wanted: Sequence[str], key: Callable[[str], str]) -> np.ndarray:
@@ -56,7 +59,7 @@ def _looked_up(names: Sequence[str], wanted: Sequence[str], key: Callable[[str],
 
 
 def _symbol(name: str) -> str:
-    return current_symbol(name) or name.strip().casefold()
+    return current_symbol(name) or key_of(name)
 
 
 def gene_columns(var: pd.DataFrame, genes: Sequence[str]) -> Mapping[str | None, int]:

@@ -13,7 +13,9 @@ from functools import lru_cache
 from importlib.resources import files
 from typing import Literal
 
-NameKind = Literal["symbol", "ensembl", "other"]
+NameKind = Literal["symbol", "ensembl", "versioned ensembl", "mouse", "foreign ensembl", "other"]
+_HUMAN_ID = re.compile(r"(?:.+_)?ENSG\d{11}(?:\.\d+)?(?:_PAR_Y)?", re.IGNORECASE)
+_MOUSE_SYMBOL = re.compile(r"[A-Z][a-z0-9.-]*[a-z][a-z0-9.-]*(?:-ps\d*)?|mt-[A-Z]\w*|H2-\w+|\d+[A-Z]\d+Rik|Gm\d+")
 _ENSEMBL = re.compile(r"(?:.+_)?(ENS[A-Z]*G\d{11})(?:\.\d+)?", re.IGNORECASE)
 
 
@@ -49,12 +51,26 @@ def aliases_of(name: str) -> tuple[str, ...]:
 
 
 def kind_of_names(names: Collection[str]) -> NameKind:
-    """The kind of at least half of the names: Ensembl gene ids of any species, symbols (of any time), or neither."""
-    ensembl = sum(_ENSEMBL.fullmatch(name.strip()) is not None for name in names)
-    if names and 2 * ensembl >= len(names):
-        return "ensembl"
+    """The kind of at least half of the names.
+
+    ``ensembl`` and ``versioned ensembl`` ids are of human genes, ``foreign ensembl`` ids of other species; ``symbol``
+    of any time and in any case, but ``mouse`` where symbols are written as those of mouse and rat genes are: ``Actb``.
+    """
+    stripped = [name.strip() for name in names]
+    ensembl = [name for name in stripped if _ENSEMBL.fullmatch(name) or _HUMAN_ID.fullmatch(name)]
+    if names and 2 * len(ensembl) >= len(names):
+        human = sum(_HUMAN_ID.fullmatch(name) is not None for name in ensembl)
+        if 2 * human < len(ensembl):
+            return "foreign ensembl"
+        return "versioned ensembl" if 2 * sum("." in name for name in ensembl) > len(ensembl) else "ensembl"
+    if names and 2 * sum(_MOUSE_SYMBOL.fullmatch(name) is not None for name in stripped) >= len(names):
+        return "mouse"
     symbols = sum(bool(symbols_of(name)) for name in names)
     return "symbol" if names and 2 * symbols >= len(names) else "other"
+
+
+OTHER_SPECIES: tuple[NameKind, ...] = ("mouse", "foreign ensembl")
+"""Kinds of names of genes that are not human: none of them stands for a human gene."""
 
 
 @dataclass(frozen=True)

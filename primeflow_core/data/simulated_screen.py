@@ -37,7 +37,8 @@ from primeflow_core.data.simulated_biology import (
     made_world,
     response_of,
 )
-from primeflow_core.data.splits import TEST, VAL, Split, held_out_split
+from primeflow_core.data.split_file import TEST, VAL
+from primeflow_core.data.splits import Split, held_out_split
 
 VERSION = 1
 """Changes whenever the same configuration gives other cells; part of the cached file's name."""

@@ -6,11 +6,15 @@
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from primeflow_core.data.reading import Reading
 from primeflow_core.errors import DataError
-from primeflow_core.runtime.atomic_files import write_json
+from primeflow_core.runtime.atomic_files import replaced, write_json
 from primeflow_core.runtime.json_text import read_text
+
+if TYPE_CHECKING:
+    from primeflow_core.data.splits import Split
 
 
 @dataclass(frozen=True)
@@ -21,6 +25,12 @@ class SplitRecord:
     data_sha256: str
     reading: Reading
     command: Sequence[str] = ()
+
+    def write_with(self, split: "Split", path: Path) -> None:
+        """Write ``split`` to ``path`` and this beside it, or neither: each would be read wrongly with an older one."""
+        with replaced(path) as temporary:
+            temporary.write_bytes(split.stored(packed=path.suffix == ".gz"))
+            self.write(path)
 
     def write(self, split: Path) -> None:
         """Write it beside the split file ``split``."""

@@ -16,7 +16,7 @@ import gzip
 import io
 import random
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -27,13 +27,10 @@ import pandas as pd
 
 from primeflow_core.data.cells import Cells
 from primeflow_core.data.conditions import Condition
+from primeflow_core.data.split_file import LEFT_OUT, PARTS, TEST, TRAIN, VAL, listed_parts
 from primeflow_core.errors import DataError, SettingError
 from primeflow_core.runtime.atomic_files import replaced
 
-TRAIN, VAL, TEST, LEFT_OUT = "train", "val", "test", "left-out"
-PARTS = (TRAIN, VAL, TEST)
-_BLANK = ("", "nan", "none")
-_HEADERS = ("", "cell", "cells", "barcode", "cell_barcode", "index")
 _MOST_HELD_OUT = 200
 
 
@@ -69,13 +66,17 @@ class Split:
 
     def write(self, path: Path) -> None:
         """A csv with the columns cell and split; ``.gz`` packs it. The same split gives the same bytes."""
+        with replaced(path) as temporary:
+            temporary.write_bytes(self.stored(packed=path.suffix == ".gz"))
+
+    def stored(self, *, packed: bool) -> bytes:
+        """What ``write`` writes."""
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
         writer.writerow(("cell", "split"))
         writer.writerows(zip(self.names.tolist(), self.parts.tolist(), strict=True))
         data = text.getvalue().encode()
-        with replaced(path) as temporary:
-            temporary.write_bytes(gzip.compress(data, mtime=0) if path.suffix == ".gz" else data)
+        return gzip.compress(data, mtime=0) if packed else data
 
 
 def read_split(path: Path, cells: Cells, unlisted: str | None = None) -> Split:
@@ -87,7 +88,7 @@ def read_split(path: Path, cells: Cells, unlisted: str | None = None) -> Split:
     if unlisted not in (None, TRAIN, "leave-out"):
         raise SettingError(f"Cells that the split does not name can go to 'train' or 'leave-out', not {unlisted!r}.")
     listed = listed_parts(path)
-    known = pd.Index(cells.names)
+    known = pd.Index(np.concatenate([cells.names, cells.set_aside]))
     foreign = [name for name, at in zip(listed, known.get_indexer(pd.Index(list(listed))), strict=True) if at < 0]
     if foreign:
         raise DataError(
@@ -105,39 +106,6 @@ def read_split(path: Path, cells: Cells, unlisted: str | None = None) -> Split:
     return Split(cells.names, parts, path.name)
 
 
-def listed_parts(path: Path) -> dict[str, str]:
-    """Part by cell name as the file has it."""
-    listed: dict[str, str] = {}
-    for line, row in _rows(path):
-        if len(row) != 2:
-            raise DataError(f"{path.name}, line {line}: {len(row)} columns; expected two, cell and split.")
-        name, part = row[0].strip(), row[1].strip().lower()
-        if line == 1 and part not in PARTS and (name.lower() in _HEADERS or "split" in part):
-            continue
-        part = LEFT_OUT if part in _BLANK else part
-        if part not in (*PARTS, LEFT_OUT):
-            raise DataError(f"{path.name}, line {line}: {row[1]!r} is not a part of a split. Use train, val or test.")
-        if name in listed:
-            raise DataError(f"{path.name}, line {line}: the cell {name!r} is in the file twice. Keep one line.")
-        listed[name] = part
-    if not listed:
-        raise DataError(f"{path.name} names no cell. Expected two columns, cell and split.")
-    return listed
-
-
-def _rows(path: Path) -> Iterator[tuple[int, list[str]]]:
-    try:
-        data = path.read_bytes()
-        text = (gzip.decompress(data) if path.suffix == ".gz" else data).decode("utf-8-sig")
-    except FileNotFoundError:
-        raise DataError(f"There is no split file {path}. Check the name and the folder.") from None
-    except (OSError, EOFError, UnicodeDecodeError) as error:
-        raise DataError(f"{path.name} is not a csv, or is damaged. Expected two columns, cell and split.") from error
-    for line, row in enumerate(csv.reader(io.StringIO(text, newline="")), start=1):
-        if row:
-            yield line, row
-
-
 Group = tuple[str, ...]
 
 
@@ -146,6 +114,10 @@ class LabelInGroup(NamedTuple):
 
     label: str
     group: Group
+
+
+class TooFewConditionsError(DataError):
+    """PerturBench's rule needs more conditions than these cells have."""
 
 
 def combo_split(cells: Cells, seed: int = 42, fraction: float = 0.7) -> Split:
@@ -242,9 +214,10 @@ def _assigned(cells: Cells, held_out: Sequence[LabelInGroup], seed: int) -> Spli
         strata = [",".join(map(repr, pair.group)) for pair in kept]
         val, test = train_test_split(kept, stratify=strata, test_size=0.5, random_state=seed)
     except ValueError as error:
-        raise DataError(
+        raise TooFewConditionsError(
             f"{cells.source}: {len(kept)} held-out conditions in {len(set(times))} covariate groups are too few to "
-            "halve between validation and test. Raise --fraction, or use the other --task."
+            "halve between validation and test. Raise --fraction, or use another --task: `primeflow check` lists those "
+            "that this file allows."
         ) from error
     part_by_pair = {**dict.fromkeys(held_out, LEFT_OUT), **dict.fromkeys(val, VAL), **dict.fromkeys(test, TEST)}
     of_condition = np.array([part_by_pair.get(pair, TRAIN) for pair in _pairs(cells)], dtype=object)

@@ -1,8 +1,8 @@
-"""How far to trust one prediction: each metric between its floor and its ceiling.
+"""Says how far to trust one prediction: each metric between its floor and its ceiling.
 
-Floor: control cells that the reference does not use, offered as the prediction. Ceiling: one half of the measured
-cells scored against the other half. A figure is only readable between the two. Beside them stand the value that the
-prediction of another condition would have, and an interval over cells.
+Floor: control cells that the reference does not use, offered as the prediction. Ceiling: one half of the measured cells
+scored against the other half. A figure is only readable between the two. The value of the prediction of another
+condition, and an interval over cells, are computed too.
 """
 
 from collections.abc import Mapping, Sequence
@@ -117,7 +117,7 @@ def _bounded_rows(
 def _replicates(
     group: GroupScores, controls: np.ndarray, scored: ScoredPair, draw: np.random.Generator, count: int
 ) -> list[dict[str, np.ndarray]]:
-    """Of each condition the bootstrap replicates of each metric, (count,)."""
+    """The bootstrap replicates of each metric, (count,), by condition."""
     found = []
     for condition in group.conditions:
         sets = (condition.predicted.dense(), condition.measured.dense(), controls)
@@ -165,7 +165,7 @@ class _ConditionScorer:
         return {name: float(matrix[0, 0]) for name, matrix in matrices.items()}
 
     def floor(self, controls: np.ndarray, measured: CellSet) -> dict[str, float]:
-        """Empty for too few controls; a metric that is no number is left out."""
+        """The scores by metric. Empty for too few controls; a metric without a number is omitted."""
         return _numbers([self.of_prediction(InMemory(controls), measured)]) if len(controls) >= FEWEST else {}
 
     def ceiling(self, measured: np.ndarray, seed: int) -> dict[str, float]:
@@ -186,7 +186,7 @@ def _numbers(scores: Sequence[Mapping[str, float]]) -> dict[str, float]:
 
 
 def _mean(values: np.ndarray) -> float:
-    """Of the numbers among them; NaN where there is none."""
+    """The mean of the values that are numbers; NaN if there is none."""
     numbers = values[np.isfinite(values)]
     return float(numbers.mean()) if len(numbers) else float("nan")
 

@@ -1,9 +1,9 @@
 """How far a score would move with other cells: bootstrap replicates over cells.
 
-Predicted cells, measured cells and controls are each drawn again with replacement, many times. A replicate only
-weights the cells, so that all of them share one computation of the distances. Within a set, pairs of one cell with
-itself are left out and the diagonal is put back as the value has it: drawing with replacement would add such pairs
-and push every distance down.
+Predicted cells, measured cells and controls are each drawn again with replacement, many times. A replicate only weights
+the cells, so that all of them share one computation of the distances. Within a set, pairs of one cell with itself are
+omitted and the diagonal is put back as the value has it: drawing with replacement would add such pairs and push every
+distance down.
 """
 
 from collections.abc import Mapping, Sequence
@@ -62,9 +62,9 @@ def mean_within(x: CentredCells, times: np.ndarray) -> np.ndarray:
 def interval(value: float, replicates: np.ndarray, limits: tuple[float, float] = UNLIMITED) -> tuple[float, float]:
     """The interval that holds ``COVERAGE`` of the replicates, moved so that their median stands at ``value``.
 
-    Moved, since drawing cells again adds noise of its own: a distance of means grows by it, an overlap shrinks, and
-    the plain percentiles would lie beside the value. It ends at ``limits``, the smallest and largest possible
-    value. (NaN, NaN) where there is no value or no replicate.
+    Moved, since drawing cells again adds noise of its own: a distance of means grows by it, an overlap shrinks, and the
+    plain percentiles would not be around the value. It ends at ``limits``, the smallest and largest possible value.
+    (NaN, NaN) where there is no value or no replicate.
     """
     known = replicates[np.isfinite(replicates)]
     if not np.isfinite(value) or not len(known):
@@ -75,6 +75,6 @@ def interval(value: float, replicates: np.ndarray, limits: tuple[float, float] =
 
 
 def mean_replicates(of_conditions: Sequence[Mapping[str, np.ndarray]], name: str) -> np.ndarray:
-    """(B,) replicates of the mean over conditions; a condition without the metric is left out."""
+    """(B,) replicates of the mean over conditions; a condition without the metric is omitted."""
     known = [each[name] for each in of_conditions if np.isfinite(each[name]).all()]
     return np.mean(known, axis=0) if known else np.zeros(0)

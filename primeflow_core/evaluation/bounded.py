@@ -16,7 +16,8 @@ class Bounded:
 
     @property
     def tells_apart(self) -> bool:
-        """Whether the ceiling is better than the floor, so that the metric can tell a good prediction from none."""
+        """Whether the ceiling is better than the floor. If it is not, the metric cannot tell a good prediction from
+        control cells."""
         if self.floor is None or self.ceiling is None:
             return False
         return self.ceiling > self.floor if self.larger_is_better else self.ceiling < self.floor

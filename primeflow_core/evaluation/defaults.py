@@ -1,4 +1,4 @@
-"""Settings of an evaluation where nobody chooses others; free of heavy imports, so that ``--help`` can show them."""
+"""The default settings of an evaluation. No heavy imports, so that ``--help`` can show them."""
 
 PCS = 30
 """Principal components of MMD PCA, as in PerturBench."""

@@ -1,7 +1,7 @@
 """Differential expression: which genes differ between cells and control cells, by Scanpy's ``rank_genes_groups``.
 
 Scanpy, because its lists are what people compare theirs with: the same test, the same fold change and the same
-correction as in their notebooks. Added to it: genes that never vary say nothing, whatever rounding makes of them.
+correction as in their notebooks. Added to it: genes that never vary have no effect, also if rounding gives them one.
 """
 
 import threading
@@ -64,7 +64,7 @@ def differential_tables(pair: Pair) -> pd.DataFrame:
     """``differential_expression`` of every scored condition, its predicted and its measured cells alike, against the
     reference's controls of the group: condition, covariates, side (predicted or measured), then its columns.
 
-    Sides that ``too_few_cells`` names are left out. Raises DataError where nothing is left.
+    Sides that ``too_few_cells`` names are omitted. Raises DataError if none is left.
     """
     tables = []
     for group, conditions in pair.by_group().items():
@@ -83,8 +83,8 @@ def differential_tables(pair: Pair) -> pd.DataFrame:
 
 
 def too_few_cells(pair: Pair) -> tuple[str, ...]:
-    """What ``differential_tables`` leaves out, such as ``A · k562, predicted``: sides with fewer than two cells, or
-    whose group has fewer than two controls."""
+    """The sides that ``differential_tables`` omits, such as ``A · k562, predicted``: they have fewer than two cells, or
+    their group has fewer than two controls."""
     return tuple(
         f"{' · '.join((condition.label, *condition.group))}, {name}"
         for condition in pair.scored
@@ -94,7 +94,7 @@ def too_few_cells(pair: Pair) -> tuple[str, ...]:
 
 
 def contrasts(sets: Sequence[Values], controls: Values, method: Method = "t-test") -> list[DifferentialTest]:
-    """Each set of cells (n, G), n at least 2, against controls (k, G), k at least 2; genes keep their order."""
+    """Compares each set of cells (n, G), n at least 2, with controls (k, G), k at least 2. Genes keep their order."""
     if not sets:
         return []
     # In float32 Scanpy's one-pass variance of the t test has lost its digits; ranks need no more than float32.
@@ -126,7 +126,8 @@ def _testable(rows: CellRows, controls: CellRows) -> bool:
 
 
 def _stacked(blocks: Sequence[Values], dtype: type) -> Values:
-    """One block over the other, always a copy, sparse where all are: Scanpy removes stored zeros in place."""
+    """Stacks one block over the other. The result is always a copy, and sparse if all blocks are: Scanpy removes stored
+    zeros in place."""
     if not all(sp.issparse(block) for block in blocks):
         return np.vstack([block.toarray() if sp.issparse(block) else block for block in blocks]).astype(dtype)
     stacked = sp.csr_matrix(sp.vstack(blocks), dtype=dtype)
@@ -147,7 +148,7 @@ def _ranked(stacked: Values, labels: np.ndarray, method: Method) -> dict[str, np
 
 
 def _contrast(ranked: dict[str, np.ndarray], name: str, constant: np.ndarray | bool = False) -> DifferentialTest:
-    """One set of Scanpy's result, back in the order of the genes; ``constant`` genes, a mask (G,), have no effect."""
+    """The result of one set from Scanpy, in the order of the genes. ``constant`` genes, a mask (G,), have no effect."""
     order = np.argsort(ranked["names"][name].astype(np.int64))
     statistic, p = (ranked[key][name][order].astype(np.float64) for key in ("scores", "pvals"))
     statistic, p = np.where(constant, 0.0, statistic), np.where(constant, 1.0, p)

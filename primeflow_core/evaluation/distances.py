@@ -130,7 +130,8 @@ def _block(x: CentredCells, y: CentredCells, *, diagonal: bool) -> np.ndarray:
 
 
 def _exact_squares(x: CentredCells, y: CentredCells, squared: np.ndarray) -> np.ndarray:
-    """In float64, exactly 0 where cells are equal; as they are where none is close after all."""
+    """The squared distances, exactly 0 for equal cells. If any is small, all are computed again in float64; otherwise
+    they are unchanged."""
     if squared.dtype == np.float32:
         if not (squared < CANCELLED * np.add.outer(x.squares, y.squares)).any():
             return squared
@@ -196,7 +197,7 @@ def _row_sums(x: CentredCells, y: CentredCells) -> np.ndarray:
 
 
 def distances(x: np.ndarray, y: np.ndarray) -> Distances:
-    """Of cells x (n, G) and y (m, G), P = Q = 1; NaN for an empty set."""
+    """The energy distance of cells x (n, G) and y (m, G), P = Q = 1; NaN for an empty set."""
     return pairwise_distances([InMemory(x)], [InMemory(y)])
 
 
@@ -211,7 +212,8 @@ def energy_distance(x: np.ndarray, y: np.ndarray) -> float:
 
 
 def pairwise_distances(xs: Sequence[CellSet], ys: Sequence[CellSet]) -> Distances:
-    """Of every set with every other; what lies within a set is computed once. NaN where a set is empty."""
+    """The energy distance of each set to each other set. Distances within a set are computed once. NaN for an empty
+    set."""
     origin = centre(next((y for y in ys if y.shape[0]), ys[0]).dense())
     within_x, within_y = np.empty(len(xs)), np.empty(len(ys))
     between = np.empty((len(xs), len(ys)))
@@ -227,7 +229,8 @@ def pairwise_distances(xs: Sequence[CellSet], ys: Sequence[CellSet]) -> Distance
 
 
 def _between(xs: Sequence[CentredCells], ys: Sequence[CellSet], origin: np.ndarray) -> np.ndarray:
-    """(P, Q) mean distances. The sets y stand in one matrix, so that small ones do not cost a product each."""
+    """Mean distances, (P, Q). The sets y are stacked in one matrix, so that small sets do not each need a matrix
+    product."""
     sizes = np.array([y.shape[0] for y in ys])
     together = cloud(np.concatenate([y.dense() for y in ys]), origin)
     most = max(1, TILE_BYTES // (16 * max(len(together), 1)))

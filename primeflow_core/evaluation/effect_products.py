@@ -25,7 +25,8 @@ from primeflow_core.evaluation.profiles import PSEUDO, Profile, log_fold_change,
 
 @dataclass(frozen=True)
 class Measures:
-    """Of products (..., 1 + parts, 1 + parts), each (...), with a last axis of parts: ``coefficients``, ``sizes``.
+    """Measures from products (..., 1 + parts, 1 + parts), each of shape (...); ``coefficients`` and ``sizes`` have a
+    last axis of parts.
 
     A figure is NaN where the effect it is relative to is no larger than its noise. ``size`` is that of the
     combination, ``sum_square`` the squared size of the sum, ``least_cosine`` the smallest between two parts,

@@ -1,4 +1,5 @@
-"""What would falsify the model: the genes where it and the sum of single effects expect most different things.
+"""Finds an experiment that could falsify the model: the genes where the model and the sum of single effects differ
+most.
 
 Effect size is Cohen's d between the two expected means, in standard deviations of the cells. The experiment has two
 arms of n cells, the combination and unperturbed cells, and a two-sided t test of their difference; its power is exact,
@@ -83,7 +84,8 @@ def cells_per_arm(d: float, alpha: float = ALPHA, power: float = POWER) -> int |
 
 
 def power_of(d: float, cells: int, alpha: float = ALPHA) -> float:
-    """Of a two-sided t test with ``cells``, 2 or more, in each of two arms whose means differ by ``d`` deviations."""
+    """The power of a two-sided t test with ``cells``, 2 or more, in each of two arms whose means differ by ``d``
+    standard deviations."""
     from scipy.stats import nct, t
 
     freedom, shift = 2 * cells - 2, abs(d) * np.sqrt(cells / 2)

@@ -59,7 +59,7 @@ def top_genes(t: np.ndarray, genes: Sequence[str], k: int) -> frozenset[str]:
 def recalls(predicted: np.ndarray, measured: np.ndarray) -> np.ndarray:
     """Masks (P, G) and (Q, G) to (P, Q): share of the measured top genes that are predicted; NaN where there are none.
 
-    With no more genes than k all are top genes and the share is 1: it says nothing there.
+    With no more genes than k all are top genes and the share is 1: it has no meaning then.
     """
     both = predicted.astype(np.float32) @ measured.astype(np.float32).T
     some = np.asarray(predicted.any(axis=1))[:, None]

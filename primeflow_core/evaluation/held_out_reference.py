@@ -1,4 +1,4 @@
-"""What was measured of one part of a split, as the reference that predictions of its conditions are scored against."""
+"""The measured cells of one part of a split: the reference for predictions of its conditions."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -7,7 +7,8 @@ import numpy as np
 
 from primeflow_core.data.cells import Cells
 from primeflow_core.data.conditions import Condition
-from primeflow_core.data.splits import TRAIN, Split
+from primeflow_core.data.split_file import TRAIN
+from primeflow_core.data.splits import Split
 from primeflow_core.evaluation.labelled import LabelledCells, group_of, labelled, predicted_cells
 from primeflow_core.evaluation.pair import Pair, paired
 
@@ -48,9 +49,9 @@ def _training_controls(cells: Cells, split: Split) -> dict[tuple[str, ...], np.n
 
 
 def training_profiles(cells: Cells, split: Split) -> dict[tuple[str, ...], np.ndarray]:
-    """Of each covariate group the mean (G,) of the mean profiles of its training conditions, controls among them.
+    """The mean (G,) of the mean profiles of the training conditions, controls included, by covariate group.
 
-    What the Virtual Cell Challenge's baseline predicts for every condition.
+    The baseline of the Virtual Cell Challenge predicts it for every condition.
     """
     trained_on = split.indices(cells, TRAIN)
     of_cell = cells.condition_of[trained_on]

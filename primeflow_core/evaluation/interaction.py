@@ -104,7 +104,7 @@ class Interaction:
         return said.get(self.kind, str(self.kind))
 
     def summary(self) -> dict[str, str | float]:
-        """One row of a table of combinations."""
+        """The values of one combination as a row of a table."""
         return {
             "interaction": str(self.kind),
             "share": self.share,
@@ -143,7 +143,7 @@ def interaction(
 
 
 def judged(parts: Sequence[str], found: Measures, drawn: Measures) -> Interaction:
-    """Of the measures of a combination of ``parts``, (), and those of its resamples, (B,)."""
+    """The interaction of a combination of ``parts``, from its measures, (), and those of its resamples, (B,)."""
     share = float(np.mean(_kinds(drawn) == _kinds(found)))
     clear = bool(found.sum_square > 0 and np.quantile(drawn.sum_square, (1 - COVERAGE) / 2) > 0)
     return Interaction(

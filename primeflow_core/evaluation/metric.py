@@ -1,4 +1,4 @@
-"""One metric: what it asks, how it is computed, and how it is worded. Everything that shows scores reads this record.
+"""Describes one metric: its question, its computation and its names.
 
 A new metric is a file in ``evaluation/metrics`` and one row in ``evaluation/metrics/registry.py``.
 """
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Compares(StrEnum):
-    """What a metric compares. Tables of bounds list metrics of profiles first."""
+    """The kind of data that a metric compares."""
 
     PROFILES = "profiles"
     """Mean and variance of each gene."""
@@ -25,7 +25,7 @@ class Compares(StrEnum):
 
 
 class Place(StrEnum):
-    """Where a metric may be left out, because a related one says enough there."""
+    """A place that may omit a metric, because it shows a related one."""
 
     CARD = "model card"
     """The model card, and the held-out scores that pages read from it."""
@@ -38,7 +38,7 @@ class Metric:
     """``name``: the column of tables. ``score``: P predicted by Q measured conditions to (P, Q), NaN where there is
     none. ``replicates``: one condition to (B,) values, one for each bootstrap sample of cells.
 
-    ``label``: the title; ``word``: its name within a sentence or a column heading; ``page_label``: beside a figure;
+    ``label``: the title; ``word``: its name within a sentence or a column heading; ``page_label``: next to a figure;
     ``methods``: its name in a methods text; each is the label where it is empty. ``question``: what it answers, in
     plain words. ``limits``: smallest and largest possible value. ``needs_controls``: effects are measured from
     controls, so other controls give another score. ``ranked``: conditions are ranked by it, as in PerturBench's table.

@@ -84,10 +84,10 @@ def paired(
     control: str = CONTROL,
     separator: str | None = SEPARATOR,
 ) -> Pair:
-    """Match conditions and genes. The order of the parts of a label and of the genes does not matter, nor does a
-    part that names the control, as in GEARS' ``A+ctrl``. ``+`` joins parts whatever the file's ``separator``.
+    """Match conditions and genes. The order of the parts of a label and of the genes does not matter, nor does a part
+    that names the control, as in GEARS' ``A+ctrl``. ``+`` joins parts, also if the file has another ``separator``.
 
-    Raises DataError where genes are missing on either side, a group lacks controls, or no condition is common.
+    Raises DataError if genes are missing on either side, if a group has no controls, or if no condition is in both.
     """
     columns = _gene_columns(prediction, reference)
     predicted = _by_condition(prediction, control, separator)
@@ -146,7 +146,7 @@ def _some(names: Iterable[str], most: int = 3) -> str:
 
 
 def _labels(cells: LabelledCells, rows: dict[Key, np.ndarray]) -> dict[Key, str]:
-    """Each condition as its file first writes it."""
+    """Each condition with the label that its file writes first."""
     return {key: str(cells.labels[found[0]]) for key, found in rows.items()}
 
 
@@ -171,7 +171,7 @@ def _parts(label: str, control: str, separator: str | None) -> tuple[str, ...]:
 
 
 def _gene_columns(prediction: LabelledCells, reference: LabelledCells) -> np.ndarray | None:
-    """The columns of the prediction in the order of the reference's genes; None where they have it already."""
+    """The columns of the prediction in the order of the reference's genes; None if they are in that order already."""
     if prediction.genes == reference.genes:
         return None
     position = {gene: i for i, gene in enumerate(prediction.genes)}

@@ -9,7 +9,8 @@ PSEUDO = 0.1
 
 @dataclass(frozen=True)
 class Profile:
-    """Of n cells: ``mean`` (G,) and ``variance`` (G,; two passes, ddof 1, NaN below two cells), float64."""
+    """Statistics of n cells: ``mean`` (G,) and ``variance`` (G,; two passes, ddof 1, NaN for fewer than two cells),
+    float64."""
 
     mean: np.ndarray
     variance: np.ndarray
@@ -17,7 +18,7 @@ class Profile:
 
 
 def profile(cells: np.ndarray) -> Profile:
-    """Of cells (n, G)."""
+    """Computes the profile of cells (n, G)."""
     mean = mean_profile(cells)
     if len(cells) < 2:
         return Profile(mean, np.full(len(mean), np.nan), len(cells))

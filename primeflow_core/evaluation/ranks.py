@@ -1,4 +1,4 @@
-"""How well a prediction is told apart from the predictions of the other conditions of its group."""
+"""Ranks: how well a prediction can be told apart from the predictions of the other conditions of its group."""
 
 import numpy as np
 

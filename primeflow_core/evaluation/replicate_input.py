@@ -1,6 +1,6 @@
-"""What bootstrap replicates of a metric are computed from: one condition with its cells drawn again, B times.
+"""The input of a metric's bootstrap replicates: one condition whose cells are drawn B times, with replacement.
 
-Shared results, such as the distances behind MMD and energy distance, are computed once, when first asked for.
+Shared results, such as the distances behind MMD and energy distance, are computed once, at first use.
 """
 
 from dataclasses import dataclass

@@ -53,7 +53,7 @@ class Response:
 
     @property
     def agreeing(self) -> int:
-        """Of the genes expected to change, how many the experiment moves the same way; 0 when not measured."""
+        """The number of genes expected to change that the experiment moves the same way; 0 if not measured."""
         return int(self.table["agrees"].fillna(False).astype(bool).sum()) if self.measured else 0
 
     def most_changed(self, genes: int) -> pd.DataFrame:
@@ -82,7 +82,7 @@ def response(genes: tuple[str, ...], predicted: ComparedCells, measured: Compare
 
 
 def up_and_down(cloud: ComparedCells) -> tuple[int, int]:
-    """How many genes are expected to rise, and to fall."""
+    """The number of genes that are expected to rise, and to fall."""
     moved = change(cloud)
     expected = _expected(moved, adjusted_p(cloud))
     return int((expected & (moved > 0)).sum()), int((expected & (moved < 0)).sum())

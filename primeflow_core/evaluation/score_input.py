@@ -1,6 +1,6 @@
-"""What a metric is computed from: predicted and measured conditions, and what several metrics share.
+"""The input of a metric: predicted and measured conditions, and results that several metrics share.
 
-Shared results, such as the distances behind MMD and energy distance, are computed once, when first asked for.
+Shared results, such as the distances behind MMD and energy distance, are computed once, at first use.
 """
 
 from collections.abc import Sequence

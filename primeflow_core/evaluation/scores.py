@@ -1,4 +1,4 @@
-"""Every prediction of a covariate group scored against every measured condition of the group.
+"""Scores each prediction of a covariate group against each measured condition of the group.
 
 The diagonal of each matrix holds the conditions' own scores; ranks and the value of a wrong condition come from the
 rest.
@@ -57,5 +57,5 @@ def score(pair: Pair, *, pcs: int = PCS, top_genes: int = TOP_GENES) -> ScoredPa
 
 
 def matrices_of(given: ScoreInput, metrics: Iterable[Metric] | None = None) -> dict[str, np.ndarray]:
-    """Of each of ``metrics``, all of them unless they are named, the matrix (P, Q)."""
+    """The score matrix (P, Q) of each of ``metrics``; of all metrics if None."""
     return {metric.name: metric.score(given) for metric in (all_metrics() if metrics is None else metrics)}

@@ -1,4 +1,4 @@
-"""A selection drawn on a map: which cells lie inside, and which genes set them apart from other cells.
+"""A selection drawn on a map: the cells inside it, and the genes that differ from other cells.
 
 The test is Scanpy's Welch t test as in differential.py; the cells are chosen by their genes, so that p is a guide
 to genes worth looking at and no evidence that there are two kinds of cells.

@@ -18,7 +18,8 @@ def evaluate(pair: Pair, *, pcs: int = PCS, top_genes: int = TOP_GENES) -> pd.Da
 
 
 def table(scored: ScoredPair, also: Sequence[str] = ()) -> pd.DataFrame:
-    """One row a scored condition: condition, covariates, each metric and its rank; last the row ``mean``.
+    """A table with one row for each scored condition: condition, covariates, each metric and its rank; and a last row
+    ``mean``.
 
     Ranks compare the scored conditions of one covariate group; the mean skips NaN. ``also``: names of more metrics,
     without rank.

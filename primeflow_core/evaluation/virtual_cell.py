@@ -51,13 +51,13 @@ def virtual_cell_table(
     k of DES), then mae_baseline, pds_baseline, des_baseline; in the row ``mean`` also mae_score, pds_score,
     des_score and their mean ``score``; last ``baseline``, which says what the baseline was.
 
-    ``baseline``: of each covariate group one profile (G,) in the order of ``pair.genes``, offered as the prediction
-    of every condition, in as many equal cells as were measured. The organisers' is the mean over the training
-    conditions of their mean profiles. None: the mean of the reference's controls, "no change", which is not
-    theirs. ``separator`` joins the parts of a label, beside ``+``, where target genes are looked for.
+    ``baseline``: of each covariate group one profile (G,) in the order of ``pair.genes``, offered as the prediction of
+    every condition, in as many equal cells as were measured. The organisers' is the mean over the training conditions
+    of their mean profiles. None: the mean of the reference's controls, "no change", which is not theirs. To find target
+    genes, labels are split at ``separator`` and at ``+``.
 
-    N of PDS counts the scored conditions of the group. A set of fewer than two cells has no significant genes.
-    Raises DataError for a baseline that lacks a group or has another number of genes.
+    N of PDS counts the scored conditions of the group. A set of fewer than two cells has no significant genes. Raises
+    DataError for a baseline in which a group is missing or that has another number of genes.
     """
     profiles = {group: _baseline_of(group, pair, baseline) for group in pair.by_group()}
     rows = [row for group, profile in profiles.items() for row in _rows(pair, group, profile, separator)]
@@ -156,7 +156,7 @@ def _overlaps(pair: Pair, conditions: Sequence[ConditionCells], baseline: np.nda
 
 
 def _significant(sets: Sequence[sp.csr_matrix], controls: sp.csr_matrix, by_name: np.ndarray) -> list[list[int]]:
-    """Of each set the numbers of its significant genes, the largest |log2 fold change| first, ties by name."""
+    """The indices of the significant genes of each set, the largest |log2 fold change| first, ties by name."""
     tested = [min(cells.shape[0], controls.shape[0]) >= FEWEST_CELLS for cells in sets]
     chosen = [cells for cells, enough in zip(sets, tested, strict=True) if enough]
     found = iter(contrasts(chosen, controls, "wilcoxon"))

@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 
 FAR = 3.0
-"""How far beyond floor and ceiling the axis goes, in distances between them, unless it holds too few models so."""
+"""How far beyond floor and ceiling the axis reaches, in multiples of the distance between them. The axis reaches
+further if it would hold too few models."""
 HELD = 0.75
 """Share of the models that the axis holds however far they are: floor and ceiling can be next to each other."""
 MARGIN = 0.05
@@ -35,8 +36,9 @@ class AxisReach:
 
 
 def axis_reach(of_models: Sequence[np.ndarray], rows: pd.DataFrame, name: str) -> AxisReach | None:
-    """Of the values of each model's trainings, and the floor and ceiling in ``rows``. All trainings of a model whose
-    mean lies on the axis are held. None where an axis can hold all, or a bound is not known."""
+    """The range of the axis, from the values of each model's trainings and from the floor and ceiling in ``rows``. The
+    range holds all trainings of a model whose mean lies on the axis. None if all models fit on the axis, or if a bound
+    is not known."""
     if not {f"{name}_floor", f"{name}_ceiling"} <= set(rows):
         return None
     bounds = [float(rows[f"{name}_{bound}"].mean()) for bound in ("floor", "ceiling")]

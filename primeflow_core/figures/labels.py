@@ -30,10 +30,10 @@ class Label:
 
 
 def placed(points: np.ndarray, names: Sequence[str], order: Sequence[int], extent: Extent, most: int) -> list[Label]:
-    """Labels of at most ``most`` of ``points`` (n, 2), the first of ``order`` first.
+    """Places labels for at most ``most`` of ``points`` (n, 2), in the order ``order``.
 
-    Each takes the free side that covers the fewest points; one without a free side is left out, and the next of twice
-    as many candidates has its place.
+    Each takes the free side that covers the fewest points; a point without a free side gets no label, and the next
+    point gets one instead. Twice as many points as labels are tried.
     """
     low, high = np.array(extent, dtype=np.float64).T
     pixels = (points - low) / (high - low) * SMALLEST_PLOT

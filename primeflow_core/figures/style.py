@@ -26,7 +26,7 @@ BASELINE_SYMBOLS = ("x-thin", "square-open", "cross-thin", "triangle-up-open", "
 
 
 class Role(StrEnum):
-    """What a group of cells is; drawn in this order, the last on top."""
+    """The role of a group of cells. Groups are drawn in this order, the last one on top."""
 
     CONTROL = "control"
     MEASURED = "measured"
@@ -35,7 +35,7 @@ class Role(StrEnum):
 
 @dataclass(frozen=True)
 class Style:
-    """How a role is marked; ``size`` in pixels."""
+    """The mark of a role; ``size`` in pixels."""
 
     colour: str
     symbol: str
@@ -75,13 +75,13 @@ def escaped(text: str) -> str:
 
 
 def shortened(text: str, most: int) -> str:
-    """At most ``most`` characters; a cut one ends in an ellipsis."""
+    """The text in at most ``most`` characters. A shortened text ends in an ellipsis."""
     text = str(text)
     return text if len(text) <= most else f"{text[: most - 1]}…"
 
 
 def layout(*, height: int) -> dict[str, Any]:
-    """What all figures share: a transparent ground, so that the theme of the page shows through."""
+    """The layout that all figures share: a transparent background, so that the theme of the page is visible."""
     return {
         "height": height,
         "margin": {"l": 8, "r": 8, "t": 8, "b": 8},

@@ -32,7 +32,7 @@ class MatchedCondition:
 class ConditionMatch:
     """Translates conditions of a file into those of the model of ``manifest``.
 
-    ``stands_for``: covariates of the model by context of the file; cells of other contexts are left out.
+    ``stands_for``: covariates of the model by context of the file; cells of other contexts are omitted.
     """
 
     def __init__(self, manifest: Manifest, stands_for: Mapping[str, Covariates]) -> None:
@@ -44,7 +44,7 @@ class ConditionMatch:
         self._names = frozenset(names)
 
     def meant(self, condition: Condition) -> Condition | None:
-        """The condition in the model's words; None where it is left out or the model cannot predict it."""
+        """The condition in the model's words; None if it is omitted or the model cannot predict it."""
         covariates = self._stands_for.get(condition.context)
         if covariates is None:
             return None

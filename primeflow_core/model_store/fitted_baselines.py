@@ -3,7 +3,8 @@
 from pathlib import Path
 
 from primeflow_core.data.cells import Cells
-from primeflow_core.data.splits import TRAIN, read_split
+from primeflow_core.data.split_file import TRAIN
+from primeflow_core.data.splits import read_split
 from primeflow_core.models.baselines.fit import FittedBaselines, fit_baselines
 from primeflow_core.models.checkpoint import SPLIT
 

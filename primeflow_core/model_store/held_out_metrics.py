@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from primeflow_core.data.splits import TEST
+from primeflow_core.data.split_file import TEST
 from primeflow_core.errors import CheckpointError, DataError, PrimeflowError
 from primeflow_core.evaluation.bounded import Bounded
 from primeflow_core.evaluation.mean_row import MEAN
@@ -28,7 +28,7 @@ BETTER, NO_BETTER = "better than control cells", "no better than control cells, 
 class HeldOutMetrics:
     """Every metric that cards show and that was scored, by name: its mean over the scored ``conditions``.
 
-    ``seen``: training saw other cells of them. ``baselines``: the means of each baseline that was scored beside the
+    ``seen``: training saw other cells of them. ``baselines``: the means of each baseline that was scored with the
     model, by its name; None where there is no value.
     """
 
@@ -104,7 +104,7 @@ def _held_out(text: str) -> HeldOutMetrics | None:
 
 
 def _metrics_of(mean: "ScoreRow") -> list[Metric]:
-    """The metrics of a card, the headline first. A model that an earlier version scored lacks newer ones."""
+    """The metrics of a card, the headline first. A model that an earlier version scored has fewer metrics."""
     scored = mean.model_extra or {}
     found = [metric for metric in metrics_at(Place.CARD) if metric.name in scored or metric.name == HEADLINE]
     return sorted(found, key=lambda metric: metric.name != HEADLINE)

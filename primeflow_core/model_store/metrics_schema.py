@@ -1,9 +1,10 @@
 """The schema of a model's metrics.json. Imported only to read one, see runtime/file_schema.py."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, ConfigDict
+from pydantic import AfterValidator, ConfigDict, model_validator
 
+from primeflow_core.evaluation.metrics.registry import metric_names
 from primeflow_core.runtime.file_schema import FileSchema
 
 
@@ -14,6 +15,7 @@ def _figure(value: Any) -> Any:
 
 
 Figure = Annotated[Any, AfterValidator(_figure)]
+NUMBERS = tuple(f"{name}{end}" for name in metric_names() for end in ("", "_floor", "_ceiling"))
 
 
 class ScoreRow(FileSchema):
@@ -24,15 +26,19 @@ class ScoreRow(FileSchema):
     condition: str
     rival: str = ""
 
+    @model_validator(mode="after")
+    def _scores_are_numbers(self) -> Self:
+        for name in NUMBERS:
+            if isinstance(self.__pydantic_extra__.get(name), str):
+                raise ValueError(f"a row in which {name} is a number or null")
+        return self
+
     def number(self, name: str) -> float | None:
-        """The number in column ``name``. Raises ValueError, worded for a sentence, if it is missing or a text."""
+        """The number in the column ``name`` of a metric. Raises ValueError, worded for a sentence, if it is missing."""
         extra = self.__pydantic_extra__
         if name not in extra:
-            raise ValueError(f"the row of {self.condition} lacks {name}")
-        value = extra[name]
-        if isinstance(value, str):
-            raise ValueError(f"{name} of {self.condition} is {value!r}; it must be a number or null")
-        return None if value is None else float(value)
+            raise ValueError(f"the key {name} is missing in the row of {self.condition}")
+        return None if extra[name] is None else float(extra[name])
 
 
 Rows = tuple[ScoreRow, ...]

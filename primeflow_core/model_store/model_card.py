@@ -10,7 +10,8 @@ import pandas as pd
 
 from primeflow_core.data.cells import Cells
 from primeflow_core.data.conditions import Condition
-from primeflow_core.data.splits import TEST, VAL, Split, read_split
+from primeflow_core.data.split_file import TEST, VAL
+from primeflow_core.data.splits import Split, read_split
 from primeflow_core.errors import DataError
 from primeflow_core.evaluation.agreement import bounds
 from primeflow_core.evaluation.held_out_reference import truth
@@ -18,6 +19,7 @@ from primeflow_core.evaluation.mean_row import MEAN
 from primeflow_core.evaluation.pair import MOST_PREDICTED
 from primeflow_core.evaluation.scores import score
 from primeflow_core.model_store.model_card_text import card_text
+from primeflow_core.model_store.student_notes import read_student
 from primeflow_core.models import checkpoint
 from primeflow_core.models.baselines.held_out_scores import BASELINE, BaselineTable, baseline_table
 from primeflow_core.models.checkpoint import Manifest
@@ -59,6 +61,7 @@ def write_card(
         raise DataError(f"{cells.source} is not the file that {manifest.name} was trained on ({manifest.dataset}).")
     split = read_split(folder / checkpoint.SPLIT, cells)
     predictor = checkpoint.load(folder)
+    student = read_student(folder)
     if half:
         _store_half(folder, predictor)
         predictor = checkpoint.load(folder)
@@ -81,7 +84,7 @@ def write_card(
     checkpoint.write_manifest(folder, manifest)
     checkpoint.write_preview(folder, scorer.preview(manifest, seed))
     write_json(folder / checkpoint.METRICS, metrics)
-    card = card_text(manifest, metrics, checkpoint.read_weight_notes(folder), checkpoint.read_student_notes(folder))
+    card = card_text(manifest, metrics, checkpoint.read_weight_notes(folder), student)
     write_text(folder / checkpoint.CARD, card)
     return card
 

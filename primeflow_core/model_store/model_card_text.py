@@ -1,22 +1,22 @@
 """The model card in Markdown, from the manifest and the metrics of a model folder."""
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from primeflow_core.evaluation.metric import Metric, Place
 from primeflow_core.evaluation.metrics.registry import metrics_at
+from primeflow_core.model_store.student_notes import StudentNotes
 from primeflow_core.models.checkpoint import SPLIT, Manifest
 from primeflow_core.models.model_kind import is_flow, limit_of
 from primeflow_core.wording import counted
 
 
 def card_text(
-    manifest: Manifest, metrics: Mapping[str, Any], notes: Mapping[str, str], student: Mapping[str, str]
+    manifest: Manifest, metrics: Mapping[str, Any], notes: Mapping[str, str], student: StudentNotes | None
 ) -> str:
     """The card in Markdown: what the model is, its training data, its metrics, and what it must not be used for.
 
-    ``notes`` are those of the weights, ``student`` those of the student (empty if there is none).
+    ``notes`` are those of the weights, ``student`` those of the student, if there is one.
     """
     source = "SIMULATED cells" if manifest.simulated else "real cells"
     command = " ".join(str(word) for word in manifest.provenance["command"])
@@ -31,7 +31,7 @@ def card_text(
         "",
         "```",
         command,
-        *([student["command"]] if student else []),
+        *([student.command] if student else []),
         " ".join(str(word) for word in metrics["command"]),
         "```",
         "",
@@ -79,7 +79,7 @@ def _section(name: str, rows: Sequence[Mapping[str, Any]], what: str) -> list[st
 
 
 def _scored(row: Mapping[str, Any]) -> tuple[Metric, ...]:
-    """The metrics of a card that ``row`` has; a model scored by an earlier version lacks newer ones."""
+    """The metrics of a card that ``row`` has; newer metrics are missing for a model that an earlier version scored."""
     return tuple(metric for metric in metrics_at(Place.CARD) if metric.name in row)
 
 
@@ -93,15 +93,14 @@ def _figures(row: Mapping[str, Any], metrics: Sequence[Metric]) -> str:
     return " | ".join(_figure(row[metric.name]) for metric in metrics)
 
 
-def _student_section(student: Mapping[str, str]) -> list[str]:
+def _student_section(student: StudentNotes | None) -> list[str]:
     """How the student compares with its teacher; empty without a student."""
     if not student:
         return []
-    settings = json.loads(student["settings"])
     lines = [
         "## Student",
         "",
-        f"Trained in {settings['steps']} steps, seed {student['seed']} (`primeflow distill`), to make cells with one "
+        f"Trained in {student.steps} steps, seed {student.seed} (`primeflow distill`), to make cells with one "
         "evaluation of the network for guidance weights from 1 to 5. The table has the unbiased energy distance, mean "
         "over conditions and two seeds, beside that of its teacher with four evaluations. Without guidance it is the "
         "distance to measured cells. With guidance it is the distance to other cells of the teacher, because an "
@@ -110,9 +109,9 @@ def _student_section(student: Mapping[str, str]) -> list[str]:
         "| conditions | guidance weight | control cells | teacher | its seeds differ by | student |",
         "|---|---|---|---|---|---|",
     ]
-    for row in json.loads(student["judged"]):
-        figures = " | ".join(f"{row[name]:.4f}" for name in ("controls", "teacher", "spread", "student"))
-        lines.append(f"| {row['conditions']} | {row['guidance']:g} | {figures} |")
+    for row in student.judged:
+        figures = " | ".join(f"{value:.4f}" for value in (row.controls, row.teacher, row.spread, row.student))
+        lines.append(f"| {row.conditions} | {row.guidance:g} | {figures} |")
     return [*lines, ""]
 
 

@@ -27,7 +27,7 @@ def _class_of(kind: ModelKind, expected: type[Any]) -> type[Any]:
 FIELDS: MappingProxyType[str, type[FieldConfig]] = MappingProxyType(
     {kind.row: _class_of(kind, FieldConfig) for kind in kinds_of(Family.FLOW)}
 )
-"""Velocity fields; beside each stands a row ``flow``."""
+"""The velocity fields. Each of them needs a row ``flow`` too."""
 ARCHITECTURES: MappingProxyType[str, type[Architecture]] = MappingProxyType(
     {kind.row: _class_of(kind, Architecture) for kind in kinds_of(Family.BASELINE, Family.CLOSED_FORM)}
 )

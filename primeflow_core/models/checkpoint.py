@@ -1,4 +1,4 @@
-"""A model folder: weights.safetensors and config.json, with student, split, metrics, card and preview beside them.
+"""A model folder: weights.safetensors and config.json, and student, split, metrics, card and preview.
 
 Importing this module does not import torch, so that a page can describe a model before anything heavy loads.
 """
@@ -42,7 +42,7 @@ TEACHER = "teacher"
 
 @dataclass(frozen=True)
 class Manifest:
-    """What config.json says: everything about a model but its weights.
+    """The content of config.json: everything about a model but its weights.
 
     ``settings`` holds the rows ``field``, ``flow`` and ``training`` of the recipe as numbers. ``held_out``
     are the conditions of validation and test, ``trained_on`` those of the training cells. ``dataset`` is a
@@ -134,7 +134,7 @@ def read_manifest(folder: Path) -> Manifest:
 
 
 def of_model(manifest: Manifest) -> dict[str, Any]:
-    """What a prediction is, the model that made it and the data that the model learned from."""
+    """The origin of a prediction: the model that made it, and the data that the model learned from."""
     return {
         "kind": "predicted" + (", by a model of simulated data" if manifest.simulated else ""),
         "model": manifest.name,
@@ -154,41 +154,48 @@ def version_of(folder: Path) -> int:
 
 def write_weights(folder: Path, tensors: "Mapping[str, torch.Tensor]", notes: Mapping[str, str]) -> None:
     """Write contiguous tensors by name and ``notes`` (step, validation loss) into the file's header."""
-    from safetensors.torch import save_file
+    write_tensors(folder / WEIGHTS, tensors, notes)
 
-    with replaced(folder / WEIGHTS) as temporary:
-        save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, temporary, dict(notes))
+
+def write_tensors(path: Path, tensors: "Mapping[str, torch.Tensor]", notes: Mapping[str, str]) -> None:
+    """Write a safetensors file. Raises StorageError where the disk has no room."""
+    from safetensors.torch import save
+
+    # Packed in memory: the library's own writing has errors of its own kind, and they do not say the cause apart.
+    packed = save({name: tensor.contiguous() for name, tensor in tensors.items()}, dict(notes))
+    with replaced(path) as temporary:
+        temporary.write_bytes(packed)
 
 
 def read_weight_notes(folder: Path) -> dict[str, str]:
-    """The notes written with the weights."""
+    """The notes written with the weights. Raises CheckpointError."""
     return _notes(folder / WEIGHTS)
 
 
 def read_student_notes(folder: Path) -> dict[str, str]:
-    """What is known of the student; empty where there is none."""
+    """The notes written with the student; empty if there is none. Raises CheckpointError."""
     path = folder / STUDENT_WEIGHTS
     return _notes(path) if path.is_file() else {}
 
 
 def _notes(path: Path) -> dict[str, str]:
-    from safetensors import safe_open
+    from safetensors import SafetensorError, safe_open
 
-    with safe_open(path, framework="np") as stored:
-        return dict(stored.metadata() or {})
+    try:
+        with safe_open(path, framework="np") as stored:
+            return dict(stored.metadata() or {})
+    except (OSError, SafetensorError) as error:
+        raise CheckpointError(f"{path} cannot be read as weights: {error}. Copy the model again.") from error
 
 
 def write_student(folder: Path, predictor: "PRiMeFlow", student: "Student", notes: Mapping[str, str]) -> None:
     """Store the student of ``predictor`` in half precision, with ``notes`` and the teacher's fingerprint."""
-    from safetensors.torch import save_file
-
-    tensors = {name: tensor.half().contiguous() for name, tensor in student.state_dict().items()}
-    with replaced(folder / STUDENT_WEIGHTS) as temporary:
-        save_file(tensors, temporary, {**notes, TEACHER: fingerprint(predictor)})
+    tensors = {name: tensor.half() for name, tensor in student.state_dict().items()}
+    write_tensors(folder / STUDENT_WEIGHTS, tensors, {**notes, TEACHER: fingerprint(predictor)})
 
 
 def forget_student(folder: Path) -> None:
-    """Remove a student whose teacher goes on learning, and sample as before it was made."""
+    """Remove a student whose teacher continues training, and sample with the solver from before that student."""
     if not (folder / STUDENT_WEIGHTS).is_file():
         return
     manifest = read_manifest(folder)
@@ -206,7 +213,7 @@ def fingerprint(predictor: "PRiMeFlow") -> str:
 
 
 def own_weights(predictor: "Predictor") -> "dict[str, torch.Tensor]":
-    """The weights by name, without those of a student, which has a file of its own."""
+    """The weights by name, without those of a student, which are in a file of their own."""
     return {name: tensor for name, tensor in predictor.state_dict().items() if not name.startswith("student.")}
 
 
@@ -251,7 +258,7 @@ def _fill(module: "torch.nn.Module", path: Path) -> None:
 
 
 def build(manifest: Manifest, seed: int | None = None) -> "Predictor":
-    """The model that the manifest describes, with fresh weights, drawn by ``seed`` whatever other threads draw."""
+    """The model that the manifest describes, with fresh weights from ``seed``; draws of other threads do not matter."""
     from primeflow_core.models.architectures import built, rows_of
     from primeflow_core.models.torch_rng import drawing
 

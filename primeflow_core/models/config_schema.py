@@ -1,4 +1,4 @@
-"""What the config.json of a model must hold. Imported only to read one, see runtime/file_schema.py."""
+"""The schema of a model's config.json. Imported only to read one, see runtime/file_schema.py."""
 
 from datetime import datetime
 from typing import Annotated, Any
@@ -77,7 +77,7 @@ class ReadingEntry(FileSchema):
 
 
 class ProvenanceEntry(FileSchema):
-    """Where a model comes from. More may be said; what is read is of these kinds."""
+    """The origin of a model. It may have other keys; the keys that are read have these types."""
 
     model_config = ConfigDict(extra="allow")
     versions: Annotated[dict[str, str], Field(default_factory=dict)]
@@ -86,7 +86,8 @@ class ProvenanceEntry(FileSchema):
 
 
 class FieldRow(FileSchema):
-    """What is read of a velocity field before torch is loaded; all of a row is checked where its model is built."""
+    """The keys of a velocity field that are read before torch is loaded. The whole row is checked when the model is
+    built."""
 
     model_config = ConfigDict(extra="allow")
     fold: Annotated[int, Field(ge=1)] = 1
@@ -95,7 +96,7 @@ class FieldRow(FileSchema):
 
 
 class FlowRow(FileSchema):
-    """What is read of a flow before torch is loaded."""
+    """The keys of a flow that are read before torch is loaded."""
 
     model_config = ConfigDict(extra="allow")
     prob_unconditional: float = 0.0

@@ -77,7 +77,8 @@ class ControlPool(KeptRows):
         return here[torch.cat(orders)[:cells]]
 
     def distinct(self, condition: Tensor, most: int) -> int:
-        """At most ``most``, and no more than the controls of the context of a condition (1, C); FEWEST at least."""
+        """The number of cells to predict: at most ``most``, at most the controls of the context of a condition (1, C),
+        and at least FEWEST."""
         count = int((self.contexts == self.context(condition.to(self.contexts.device))).sum())
         return min(most, max(FEWEST, count))
 
@@ -90,7 +91,7 @@ class _Lot:
     cells: Tensor
 
     def winners(self, before: "_Lot | None", most: int) -> "_Lot":
-        """Of these and those ``before`` the ``most`` with the lowest tickets."""
+        """The ``most`` cells with the lowest tickets, from these cells and those ``before``."""
         lots = (before, self) if before else (self,)
         tickets, cells = torch.cat([lot.tickets for lot in lots]), torch.cat([lot.cells for lot in lots])
         chosen = tickets.argsort()[:most]

@@ -1,4 +1,4 @@
-"""What kind of model a description tells of, in words: a flow from noise or from control cells, or a baseline."""
+"""The kind of a model in words: a flow from noise or from control cells, or a baseline."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -13,17 +13,18 @@ def is_flow(manifest: Manifest) -> bool:
 
 
 def is_guided(manifest: Manifest) -> bool:
-    """Whether a guidance weight other than 1 can be asked for: of a flow that learnt without the condition too."""
+    """Whether other guidance weights than 1 are possible: only for a flow that was also trained without condition."""
     return is_flow(manifest) and bool(_flow(manifest).get("prob_unconditional", 1.0))
 
 
 def from_noise(manifest: Manifest) -> bool:
-    """Whether its cells begin as noise, and not as control cells or at their place."""
+    """Whether its cells start as noise, and not as control cells."""
     return is_flow(manifest) and _flow(manifest).get("source", "gaussian") == "gaussian"
 
 
 def way_of(manifest: Manifest) -> str:
-    """How the model makes cells, to follow "which": ``carries Gaussian noise to cells by flow matching ...``."""
+    """The way in which the model makes cells, to follow "which": ``carries Gaussian noise to cells by flow matching
+    ...``."""
     if not is_flow(manifest):
         kind = kind_of(manifest.settings)
         return kind.does if kind else "makes cells in one pass, without a flow"

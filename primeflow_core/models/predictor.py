@@ -18,7 +18,7 @@ from primeflow_core.models.sampling_plan import OnProgress, SamplingPlan
 class Batch:
     """Cells x_1 (B, G) and their encoded conditions (B, C), on the predictor's device.
 
-    ``control`` (B, G): beside each a random control cell of its context, for models that learn from such pairs.
+    ``control`` (B, G): for each a random control cell of its context, for models that learn from such pairs.
     """
 
     x_1: Tensor
@@ -36,14 +36,15 @@ class Predictor(nn.Module, ABC):
 
     @abstractmethod
     def fit_statistics(self, chunks: Callable[[], Iterable[Batch]]) -> None:
-        """Take what the model needs to know of all training cells before the first step; each call reads them anew."""
+        """Compute the statistics that the model needs from all training cells, before the first step. Each call reads
+        them again."""
 
     @abstractmethod
     def loss(self, batch: Batch, generator: torch.Generator) -> Tensor:
         """(B,) loss of each cell; every random draw comes from ``generator``."""
 
     def learning(self, step: int, epoch: float) -> "Learning":
-        """What learns in the training step ``step`` of ``epoch``: everything, from ``loss``."""
+        """The parameters that are trained in the step ``step`` of ``epoch``: by default all, from ``loss``."""
         return Learning(tuple(self.parameters()), self.loss)
 
     @abstractmethod
@@ -57,7 +58,7 @@ class Predictor(nn.Module, ABC):
         """
 
     def distinct_cells(self, condition: Condition, most: int) -> int:
-        """As many cells of ``condition``, at most ``most``, as it makes without starting twice from the same cell.
+        """The largest number of cells of ``condition``, at most ``most``, that start from different cells.
 
         Scores want no more: a control cell that comes again and again makes cells that stand too close to each other,
         and an estimate that takes them for independent reads that as an error of the model.
@@ -71,16 +72,16 @@ class Predictor(nn.Module, ABC):
 
     @property
     def pairs_with_controls(self) -> bool:
-        """Whether it learns from perturbed cells alone, each with a control cell beside it."""
+        """Whether it is trained on perturbed cells only, each paired with a control cell."""
         return False
 
     def idle(self, epochs: float) -> str:
-        """What of it learns nothing in a training of so many epochs, and why, for a message; nothing if all learns."""
+        """The part that is not trained in so many epochs, and why, for a message; empty if everything is trained."""
         return ""
 
     @property
     def interplay(self) -> bool:
-        """Whether it is to learn from composed pairs whose parts scale each other, as measured pairs show it."""
+        """Whether it is trained on composed pairs whose parts scale each other, as in measured pairs."""
         return False
 
     def encoded(self, condition: Condition) -> Tensor:

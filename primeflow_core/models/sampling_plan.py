@@ -21,12 +21,11 @@ MOST_GUIDANCE = 20.0
 class SamplingPlan:
     """Solver, its number of steps, guidance weight, seed and zero handling.
 
-    ``guidance`` w: 1 is conditional only, 0 the null condition, more exaggerates the condition's effect.
-    ``zeros``: ``clip`` sets negative values to 0; ``half-smallest`` and ``smallest`` also set to 0 whatever
-    lies below (half of) the gene's smallest non-zero training value. 100 Euler steps are the paper's
-    reference setting; the records in models/flow/solvers say what each sampler needs of the model.
-    ``precision`` of matrix products: ``auto`` is bfloat16 where the processor has instructions for it; what was
-    chosen is recorded with the cells.
+    ``guidance`` w: 1 is conditional only, 0 the null condition, more exaggerates the condition's effect. ``zeros``:
+    ``clip`` sets negative values to 0; ``half-smallest`` and ``smallest`` also set to 0 all values below (half of) the
+    gene's smallest non-zero training value. 100 Euler steps are the paper's reference setting; the records in
+    models/flow/solvers say what each sampler needs of the model. ``precision`` of matrix products: ``auto`` is bfloat16
+    where the processor has instructions for it; what was chosen is recorded with the cells.
     """
 
     sampler: str = "adams-bashforth"
@@ -52,8 +51,27 @@ class SamplingPlan:
         return solver_named(self.sampler)
 
     def by(self, sampler: str) -> "SamplingPlan":
-        """The same with another solver, in as many steps as it usually takes."""
+        """The same plan with another solver, in the usual number of steps of that solver."""
         return replace(self, sampler=sampler, steps=solver_named(sampler).usual_steps)
+
+    def with_settings(
+        self,
+        *,
+        seed: int,
+        sampler: str | None = None,
+        steps: int | None = None,
+        guidance: float | None = None,
+        zeros: str | None = None,
+        batch_size: int | None = None,
+        precision: str | None = None,
+    ) -> "SamplingPlan":
+        """With what is not None; another sampler without ``steps`` takes as many as it usually does."""
+        chosen = {
+            "sampler": sampler, "zeros": zeros, "guidance": guidance, "batch_size": batch_size, "precision": precision,
+        }  # fmt: skip
+        usual = self.steps if sampler in (None, "", self.sampler) else self.by(str(sampler)).steps
+        given = {name: value for name, value in chosen.items() if value is not None}
+        return replace(self, steps=usual if steps is None else steps, seed=seed, **given)  # type: ignore[arg-type]
 
     def __post_init__(self) -> None:
         solver = solver_named(self.sampler)

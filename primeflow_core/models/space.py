@@ -35,13 +35,13 @@ def to_expression(x_1: Tensor, smallest: Tensor, zeros: str) -> Tensor:
 
 
 class Space(nn.Module, ABC):
-    """Where x_0, x_t and x_1 of a flow live, with ``dimensions`` D."""
+    """The space of x_0, x_t and x_1 of a flow, with ``dimensions`` D."""
 
     dimensions: int
 
     @abstractmethod
     def fit(self, chunks: Chunks) -> None:
-        """Take what is needed to know of the training cells, (n, G) at a time; each call reads them anew."""
+        """Compute the statistics that are needed, from (n, G) training cells at a time. Each call reads them again."""
 
     @abstractmethod
     def inside(self, cells: Tensor) -> Tensor:
@@ -60,7 +60,7 @@ class GeneSpace(Space):
         self.dimensions = genes
 
     def fit(self, chunks: Chunks) -> None:
-        """Nothing to know."""
+        """Does nothing: this space needs no statistics."""
 
     def inside(self, cells: Tensor) -> Tensor:
         return cells
@@ -127,4 +127,4 @@ def _through_covariance(chunks: Chunks, centre: Tensor, basis: Tensor) -> Tensor
 SPACES: MappingProxyType[str, Callable[[int, int], Space]] = MappingProxyType(
     {GENES: lambda genes, _: GeneSpace(genes), COMPONENTS: ComponentSpace}
 )
-"""By name, for so many genes and principal components."""
+"""The space of that name, for so many genes and principal components."""

@@ -11,7 +11,7 @@ _stream = threading.RLock()
 
 @contextmanager
 def drawing(seed: int | None = None) -> Iterator[None]:
-    """What is drawn inside hangs on ``seed`` alone, or goes on from where the stream stands; the stream is put back."""
+    """Draws inside depend only on ``seed``, or continue the stream if it is None. The stream is restored afterwards."""
     with _stream, torch.random.fork_rng(devices=()):
         if seed is not None:
             _seed(seed)
@@ -19,8 +19,8 @@ def drawing(seed: int | None = None) -> Iterator[None]:
 
 
 def _seed(seed: int) -> None:
-    """As torch.manual_seed, which at every call notes the whole call stack for each device that is not in use, and
-    keeps it: time at every step, and memory that is never given back."""
+    """Seeds like torch.manual_seed. That function records the call stack at every call, for each device that is not in
+    use, and keeps it: this costs time at every step, and memory that is never freed."""
     torch.default_generator.manual_seed(seed)
     if torch.cuda.is_initialized():
         torch.cuda.manual_seed_all(seed)

@@ -1,4 +1,4 @@
-"""Groups of cells drawn on a map: the cells inside a polygon, whatever they are, and the rest of the map."""
+"""Groups of cells drawn on a map: all cells inside a polygon, and the rest of the map."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -55,7 +55,7 @@ def polygon_of(text: str) -> Polygon:
 
 
 def chosen(placed: Sequence[Placed], corners: Polygon) -> list[Placed]:
-    """The cells inside the polygon, by role; roles without any are left out."""
+    """The cells inside the polygon, by role; roles without cells are omitted."""
     within = [(group, inside(group.points, np.array(corners))) for group in placed]
     return [Placed(group.role, group.values[mask], group.points[mask]) for group, mask in within if mask.any()]
 

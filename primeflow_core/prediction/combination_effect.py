@@ -1,4 +1,4 @@
-"""A combination beside its parts: the interaction that the model predicts and the one that was measured."""
+"""Compares a combination with its parts: the combination effect that the model predicts, and the measured one."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from primeflow_core.evaluation.profiles import log_fold_change, mean_profile
 
 
 class PartFrom(StrEnum):
-    """Where the cells of a part come from."""
+    """The source of the cells of a part."""
 
     MEASURED = "measured"
     PREDICTED = "predicted"
@@ -108,7 +108,7 @@ def measured_side(condition: Condition, cells: Cells | None, controls: np.ndarra
 def interplay(
     predicted: CombinationCells, measured: CombinationCells | None, genes: Sequence[str], *, seed: int = 0
 ) -> Interplay:
-    """Both sides of a combination of two or three parts. Raises DataError for too few cells."""
+    """The predicted and the measured combination effect of two or three parts. Raises DataError for too few cells."""
     changes = {"gene": list(genes), "sum_change": predicted.sum_change(), "predicted_change": predicted.change()}
     if measured is not None:
         changes["measured_change"] = measured.change()

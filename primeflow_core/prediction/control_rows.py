@@ -6,7 +6,8 @@ import numpy as np
 
 from primeflow_core.data.cells import Cells
 from primeflow_core.data.conditions import Condition
-from primeflow_core.data.splits import TRAIN, read_split
+from primeflow_core.data.split_file import TRAIN
+from primeflow_core.data.splits import read_split
 from primeflow_core.errors import DataError
 from primeflow_core.evaluation.defaults import FEWEST
 from primeflow_core.evaluation.measured_condition import halved_controls

@@ -29,8 +29,8 @@ def expression_by_role(
 
 
 def expression_table(genes: Sequence[str], columns: Sequence[CellsOfRole], chosen: Sequence[str]) -> pd.DataFrame:
-    """One row a chosen gene and column: gene, condition, role, mean (log-normalised), percent (of cells above 0), and
-    change (log2 against the column's controls, NaN without them)."""
+    """A table with one row for each chosen gene and column: gene, condition, role, mean (log-normalised), percent (of
+    cells above 0), and change (log2 against the column's controls, NaN without them)."""
     position = {gene: i for i, gene in enumerate(genes)}
     index = [position[gene] for gene in chosen]
     tables = []

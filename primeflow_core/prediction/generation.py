@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from primeflow_core.data.conditions import Condition, novelty, parse_perturbations
-from primeflow_core.data.h5ad.writing import write_cells
+from primeflow_core.data.h5ad.writing import as_anndata, write_anndata
 from primeflow_core.data.layout import Layout
 from primeflow_core.data.reading import Reading
 from primeflow_core.data.repair import Repair
@@ -19,6 +19,8 @@ from primeflow_core.prediction.projection import PCAMap, enough_for_a_map
 from primeflow_core.runtime.provenance import versions
 
 if TYPE_CHECKING:
+    import anndata
+
     from primeflow_core.models.predictor import Predictor
 
 
@@ -77,7 +79,7 @@ def provenance(manifest: Manifest, plan: SamplingPlan, conditions: Sequence[Cond
 
 
 def _readings(manifest: Manifest, generated: Generated) -> dict[str, Any]:
-    """How the written cells are read, and how those that the model learned from were read."""
+    """The reading settings of the written cells, and of the cells that the model was trained on."""
     return {
         "reading": Reading(_layout(manifest, generated), Repair(normalise=False)).to_json(),
         "trained_reading": manifest.reading.to_json(),
@@ -92,7 +94,8 @@ def _layout(manifest: Manifest, generated: Generated) -> Layout:
 
     def says(layout: Layout) -> bool:
         return all(
-            parse_perturbations(label, separator=layout.separator, control=layout.control) == condition.perturbations
+            parse_perturbations(label, separator=layout.separator, control=layout.control_labels)
+            == condition.perturbations
             for label, condition in labelled.items()
         )
 
@@ -110,15 +113,21 @@ def h5ad_bytes(generated: Generated, manifest: Manifest, plan: SamplingPlan, kno
 def write_generated(
     path: Path, generated: Generated, manifest: Manifest, plan: SamplingPlan, known: np.ndarray | None = None
 ) -> None:
-    """Write an .h5ad with obs condition, covariates and origin, obsm ``X_pca`` and the provenance in uns.
+    """Write the AnnData of ``generated_anndata`` as an .h5ad."""
+    write_anndata(path, generated_anndata(generated, manifest, plan, known))
+
+
+def generated_anndata(
+    generated: Generated, manifest: Manifest, plan: SamplingPlan, known: np.ndarray | None = None
+) -> "anndata.AnnData":
+    """With obs condition, covariates and origin, obsm ``X_pca`` and the provenance in uns.
 
     The components are those of ``known`` cells (m, G), such as the measured ones of the context, else of the cells
     themselves; too few cells or genes have none.
     """
     columns = [column for column, _ in manifest.vocabulary.covariates]
     covariates = {column: [dict(c.covariates)[column] for c in generated.conditions] for column in columns}
-    write_cells(
-        path,
+    return as_anndata(
         generated.values,
         manifest.genes,
         list(generated.labels),

@@ -1,9 +1,10 @@
-"""One condition, predicted beside measured: the cells to draw, the genes that change, how far to trust it.
+"""Compares one condition as predicted and as measured: the cells to draw, the genes that change, and how far to trust
+the prediction.
 
-Predicted effects are measured from the control cells of training, measured effects from control cells that
-training did not use, so that neither side lends the other its noise. Where a file has no such split of its
-controls they are halved. Somebody's own cells are compared with their own controls, and what is predicted for them
-with controls of the model's experiment: a difference between the two experiments is not an effect.
+Predicted effects are measured from the control cells of training, measured effects from control cells that training did
+not use, so that neither side lends the other its noise. Where a file has no such split of its controls they are halved.
+A user's own cells are compared with their own controls, and their prediction with controls of the model's experiment: a
+difference between the two experiments is not an effect.
 """
 
 from collections.abc import Mapping
@@ -31,7 +32,7 @@ class Background:
     """The measured cells of one context: two disjoint sets of controls (k, G), and cells (n, G) to fit maps on.
 
     ``controls``: the unperturbed cells of the same experiment as the measured ones, to show and to compare with.
-    ``predicted_controls`` (k, G): where the measured cells are somebody's own, controls of the model's experiment that
+    ``predicted_controls`` (k, G): if the measured cells are a user's own, controls of the model's experiment that
     training did not use, to score predicted effects from; else None.
     """
 
@@ -58,7 +59,7 @@ def background(cells: Cells, genes: tuple[str, ...], condition: Condition, folde
 
 
 def background_of_own(own: Background, trained_on: Background) -> Background:
-    """A user's own cells beside those of training: the effects of each side are relative to its own controls."""
+    """A user's own cells together with those of training. Effects of each side are relative to its own controls."""
     return replace(
         own,
         training_controls=trained_on.training_controls,

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 MOST_SHOWN = 20_000
 SIZE_IN_ONE_PASS = 0.02
-"""For a model that is not a flow: its layers see a cell whole and once, where a field sees it gene by gene."""
+"""The cost of a model that is not a flow, whose layers read a cell once. A field reads it gene by gene."""
 Place = Callable[[np.ndarray], np.ndarray]
 
 
@@ -92,9 +92,10 @@ class ModelShelf:
 
 
 def evaluations(cells: int, plan: SamplingPlan) -> int:
-    """How often the network sees a cell: guidance other than 0 and 1 needs it with and without the condition.
+    """The number of times that the network reads a cell. Guidance other than 0 and 1 needs it with and without the
+    condition.
 
-    A student was taught guidance and needs it once.
+    A student was trained with guidance and needs it once.
     """
     once = plan.solver.teaches_guidance or plan.guidance in (0.0, 1.0)
     return cells * plan.steps * plan.solver.evaluations * (1 if once else 2)

@@ -23,7 +23,7 @@ HEADINGS: Mapping[str, str] = MappingProxyType(
         "agrees": "Same direction as measured",
     }
 )
-"""What the columns of the core's own tables are called before people."""
+"""The titles that readers see for the columns of the core's own tables."""
 
 
 class LabelRole(StrEnum):

@@ -1,4 +1,4 @@
-"""Where the cells of a finding come from: the model, its data, how cells were made, and what they are compared with."""
+"""The origin of a finding's cells: the model, its data, how cells were made, and the cells they are compared with."""
 
 from primeflow_core.data.conditions import Condition
 from primeflow_core.data.h5ad.writing import sha256_of

@@ -14,7 +14,7 @@ from primeflow_core.wording import day_in_words
 
 @dataclass(frozen=True)
 class Origin:
-    """One condition as one model predicted it, beside what was measured.
+    """One condition as one model predicted it, together with the measured cells.
 
     ``plan`` is None where nothing was predicted. ``split_sha256`` names the split cell by cell. ``measured_in`` is
     the user's own file where the measured cells, ``measured`` of them, are not those of the model's data set.
@@ -49,7 +49,7 @@ class Origin:
 
     @property
     def day(self) -> str:
-        """When the model was made, for instance ``21 November 2026``."""
+        """The day on which the model was made, for instance ``21 November 2026``."""
         return day_in_words(datetime.fromisoformat(self.manifest.created))
 
     def record(self) -> dict[str, Any]:

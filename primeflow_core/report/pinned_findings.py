@@ -13,7 +13,7 @@ LONGEST_TITLE, LONGEST_NOTE = 200, 4_000
 
 
 class NotebookFullError(PrimeflowError):
-    """No more findings are taken before one is removed."""
+    """Raised if a notebook is full: one finding must be removed before another is added."""
 
 
 @dataclass
@@ -30,7 +30,7 @@ class _Notebook:
 
 
 class Notebooks:
-    """Every reader's notebook, by token; safe to use from many threads.
+    """The notebook of each reader, by token; safe to use from many threads.
 
     A notebook holds ``most_findings`` at most. All together hold ``most_bytes`` and are ``most_notebooks`` at most:
     the one longest unused goes first, never the one in use.
@@ -58,13 +58,13 @@ class Notebooks:
             return token in self._books
 
     def findings(self, token: str) -> tuple[Finding, ...]:
-        """In the order of the report; empty for a token that is not known."""
+        """The findings in the order of the report; empty for an unknown token."""
         with self._lock:
             book = self._used(token)
             return tuple(book.findings.values()) if book else ()
 
     def holds(self, token: str, key: str) -> bool:
-        """Whether what was added as ``key`` is still there."""
+        """Whether the finding that was added as ``key`` is still there."""
         with self._lock:
             book = self._used(token)
             return book is not None and book.pinned.get(key) in book.findings

@@ -19,7 +19,7 @@ _DATE = (1980, 1, 1, 0, 0, 0)
 
 
 def tables_csv(findings: Sequence[Finding]) -> str:
-    """All tables one below the other, each headed by the number and title of its finding and its own name."""
+    """All tables in one text, each with the number and title of its finding and its own name as heading."""
     frames = []
     for number, finding in enumerate(findings, start=1):
         for table in finding.tables:
@@ -68,5 +68,5 @@ def provenance_json(findings: Sequence[Finding]) -> str:
 
 
 def safe_name(text: str) -> str:
-    """For a file in any system: letters, digits, ``+``, ``-`` and ``_``; never a folder, never empty."""
+    """A name for a file on any system: letters, digits, ``+``, ``-`` and ``_``; never a folder, never empty."""
     return re.sub(r"[^A-Za-z0-9+-]+", "_", text).strip("_-")[:LONGEST_NAME] or "table"

@@ -1,5 +1,6 @@
 """Atomic file writing: a reader never sees half a file, even after a kill at any moment."""
 
+import errno
 import json
 import os
 import secrets
@@ -9,38 +10,79 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from primeflow_core.errors import SettingError
+from primeflow_core.errors import SettingError, StorageError
 
 PARTIAL = ".partial"
+_ROOM = "Free space there, or choose another place, and run it again."
+_REASONS = {
+    errno.ENOSPC: ("the disk is full", _ROOM),
+    errno.EDQUOT: ("your quota of disk space is used up", _ROOM),
+    errno.EFBIG: ("the file is larger than is allowed there", "Choose another place or a smaller file."),
+    errno.EROFS: ("the disk is read-only", "Choose another place."),
+    errno.EIO: ("the disk reports an error", "Check the disk, or choose another place."),
+    errno.ENAMETOOLONG: ("the name is too long", "Choose a shorter one."),
+}
+_LONGEST_STEM = 180
+"""Bytes of a file's name that its temporary name repeats: most disks take 255 for all of it."""
+
+
+def storage_error(error: OSError, path: Path | None = None) -> StorageError | None:
+    """``error`` as the product's own, about ``path`` or the file that it names; None where no disk is at fault."""
+    if isinstance(error, StorageError):
+        return error
+    if error.errno not in _REASONS:
+        return None
+    reason, advice = _REASONS[error.errno]
+    return StorageError(error.errno, reason, str(path or error.filename or "A file"), advice)
+
+
+@contextmanager
+def naming(path: Path, temporary: Path | None = None) -> Iterator[None]:
+    """Make an OSError within name ``path``: a StorageError where the disk is at fault.
+
+    An error that names a file other than ``path`` and ``temporary`` stays as it is, unless it can only come of writing.
+    """
+    try:
+        yield
+    except OSError as error:
+        ours = error.filename is None or str(error.filename) in (str(path), str(temporary))
+        # Copying names the file that is read where the one that is written has no room.
+        if ours or error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS):
+            # Libraries that fill a disk do not say where.
+            named = OSError(error.errno, error.strerror or str(error), str(path))
+            raise storage_error(error, path) or named from error
+        raise
 
 
 @contextmanager
 def replaced(path: Path) -> Iterator[Path]:
     """Yield a temporary path beside ``path``; on success it is flushed to disk and takes its place.
 
-    Where ``path`` is a link, what it points at is replaced. What goes wrong is an OSError that names the file. Threads
-    and processes that write the same file at once each have a temporary path of their own.
+    Where ``path`` is a link, what it points at is replaced. What goes wrong is an OSError that names the file: a
+    StorageError where the disk is full, read-only or broken. Threads and processes that write the same file at once
+    each have a temporary path of their own.
     """
     path = path.resolve()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}{PARTIAL}")
-    try:
-        temporary.touch()
-        mode = temporary.stat().st_mode
-        yield temporary
-        # Some libraries make files that only their owner reads.
-        temporary.chmod(mode)
-        # Windows flushes only what is open for writing.
-        with temporary.open("r+b") as written:
-            os.fsync(written.fileno())
-        temporary.replace(path)
-    except OSError as error:
-        # Libraries that fill a disk do not say where.
-        if error.filename is None:
-            raise OSError(error.errno, error.strerror or str(error), str(path)) from error
-        raise
-    finally:
-        temporary.unlink(missing_ok=True)
+    temporary = _temporary(path)
+    with naming(path, temporary):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            temporary.touch()
+            mode = temporary.stat().st_mode
+            yield temporary
+            # Some libraries make files that only their owner reads.
+            temporary.chmod(mode)
+            # Windows flushes only what is open for writing.
+            with temporary.open("r+b") as written:
+                os.fsync(written.fileno())
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+def _temporary(path: Path) -> Path:
+    stem = os.fsencode(path.name)[:_LONGEST_STEM].decode(errors="ignore")
+    return path.with_name(f".{stem}.{os.getpid()}.{secrets.token_hex(4)}{PARTIAL}")
 
 
 def write_text(path: Path, text: str) -> None:
@@ -73,7 +115,8 @@ def check_can_write(path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise SettingError(f"{path.parent} cannot be made ({error.strerror}). Choose another place.") from error
-    what = _hindrance(path)
+    with naming(path):
+        what = _hindrance(path)
     if what:
         raise SettingError(f"{str(path)!r} {what}. Choose another file name.")
 

@@ -20,6 +20,7 @@ from typing import Literal, Protocol
 import numpy as np
 
 from primeflow_core.errors import PrimeflowError
+from primeflow_core.runtime.atomic_files import storage_error
 from primeflow_core.runtime.job_queue import FairQueue, Limits
 from primeflow_core.runtime.memory import lacks_memory
 
@@ -347,7 +348,10 @@ class JobManager:
             state, error = JobState.FAILED, str(known)
         except Exception as unknown:  # noqa: BLE001, at the edge of the thread: or the worker dies and all wait forever
             state, error = JobState.FAILED, "There was not enough memory for this. Ask for fewer cells."
-            if not lacks_memory(unknown):
+            full = storage_error(unknown) if isinstance(unknown, OSError) else None
+            if full is not None:
+                error = str(full)
+            elif not lacks_memory(unknown):
                 _log.exception("job %s failed", job.id[:6])
                 error = f"Something went wrong inside PRiMeFlow ({type(unknown).__name__}). The server's log says more."
         with self._changed:

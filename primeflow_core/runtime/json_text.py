@@ -22,6 +22,10 @@ def read_text(path: Path) -> str:
         raise DataError(f"{error.strerror or error}") from error
     if len(content) > MOST_BYTES:
         raise DataError(f"it is larger than {MOST_BYTES >> 20} MiB")
+    return _decoded(content)
+
+
+def _decoded(content: bytes) -> str:
     try:
         return content.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -37,7 +41,7 @@ def parse_json(text: str | bytes) -> Any:
     """The plain data of ``text``. Raises DataError for other text, for NaN and infinite numbers, for a key that stands
     twice in an object, and for lists in lists without end."""
     try:
-        found = json.loads(text, object_pairs_hook=_object)
+        found = json.loads(_decoded(text) if isinstance(text, bytes) else text, object_pairs_hook=_object)
         _check_numbers("it", found)
     except RecursionError as error:
         raise DataError("it is not JSON of this program: its brackets are nested too deeply") from error

@@ -3,7 +3,7 @@
 import datetime
 import platform
 from importlib import metadata
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from primeflow_core import __version__
 
@@ -18,7 +18,7 @@ def now() -> str:
     return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
 
 
-def versions() -> dict[str, Any]:
+def versions() -> dict[str, str]:
     """Versions of PRiMeFlow, Python and what computes, and the kind of machine; imports nothing heavy."""
     return {
         "primeflow": __version__,

@@ -19,7 +19,7 @@ LABEL = "perturbation"
 SEPARATED_BY = (",", ";", "\t")
 MOST_PARTS, MOST_CANDIDATES = 3, 500_000
 BESIDE = " (see the list)"
-"""What the catalogue says of the list that a page shows beside its message; beside a refusal there is none."""
+"""Ends a message of the catalogue whose list a page shows. Refusals are shown without a list and without this text."""
 _Measured = Mapping[Covariates, Mapping[str, set[float]]]
 
 
@@ -33,10 +33,10 @@ class Refusal:
 
 @dataclass(frozen=True)
 class Candidates:
-    """``conditions``, each once, in the order asked for.
+    """``conditions``, each once, in the requested order.
 
-    What all singles, pairs or triples pass over: ``unseen`` perturbations, which training never met, so that the model
-    cannot predict them, and those that training met, but ``not_alone`` in any of the contexts.
+    What all singles, pairs or triples pass over: ``unseen`` perturbations, which were not in training, so that the
+    model cannot predict them, and those that were in training, but ``not_alone`` in any of the contexts.
     """
 
     conditions: tuple[Condition, ...]
@@ -56,7 +56,7 @@ class Asked:
 def all_singles(
     manifest: Manifest, contexts: Sequence[Covariates], doses: Doses = "highest", names: Sequence[str] | None = None
 ) -> Candidates:
-    """Each perturbation that training met, in each context; ``names`` keeps to some. Raises SettingError."""
+    """Each perturbation seen in training, in each context; ``names`` selects some. Raises SettingError."""
     asking = _Asking(manifest, doses)
     found = asking.candidates(
         Condition((part,), covariates)
@@ -70,7 +70,7 @@ def all_singles(
 def all_pairs(
     manifest: Manifest, contexts: Sequence[Covariates], doses: Doses = "highest", names: Sequence[str] | None = None
 ) -> Candidates:
-    """Pairs of perturbations that training met alone in the context, or of ``names``. Raises SettingError."""
+    """Pairs of perturbations that were each seen alone in the context, or of ``names``. Raises SettingError."""
     return _combined(2, manifest, contexts, doses, names)
 
 
@@ -187,7 +187,7 @@ class _Asking:
         self._catalogue = Catalogue(manifest)
         self._doses = doses
         self._separators = tuple(dict.fromkeys((manifest.layout.separator, SEPARATOR)))
-        self._control = manifest.layout.control
+        self._control = manifest.layout.control_labels
         self._contexts = frozenset(self._catalogue.contexts())
         self._highest = dict(zip(manifest.vocabulary.perturbations, manifest.vocabulary.highest_dose, strict=True))
         met = {part.name for condition in manifest.trained_on for part in condition.perturbations}
@@ -214,7 +214,7 @@ class _Asking:
         return Candidates(tuple(kept), tuple(self._refused))
 
     def not_alone(self, contexts: Sequence[Covariates]) -> tuple[str, ...]:
-        """Perturbations that training met, but not alone in any of these contexts."""
+        """The perturbations that were seen in training, but not alone in any of these contexts."""
         alone = {name for covariates in contexts for name in self.alone.get(covariates, ())}
         return tuple(sorted(set(self.met) - alone))
 
@@ -222,7 +222,7 @@ class _Asking:
         self._refused[Refusal(label, why.replace(BESIDE, ""))] = None
 
     def named(self, names: Sequence[str] | None, otherwise: Sequence[str]) -> list[str]:
-        """``names`` as the model writes them, those that training met, sorted; ``otherwise`` where there are none."""
+        """``names`` as the model writes them, those seen in training, sorted; ``otherwise`` if there are none."""
         if names is None:
             return list(otherwise)
         known: dict[str, None] = {}
@@ -251,7 +251,7 @@ class _Asking:
         return name
 
     def parts(self, name: str, covariates: Covariates, known: _Measured) -> list[Perturbation]:
-        """The perturbation at each dose that is asked for, of those ``known`` in this context where possible."""
+        """The perturbation at each requested dose, if possible at those ``known`` in this context."""
         highest = self._highest[name]
         if highest is None:
             return [Perturbation(name)]
@@ -269,7 +269,7 @@ class _Asking:
         return [Perturbation(name, dose) for dose in self._doses if dose <= highest]
 
     def contexts(self, line: Asked, contexts: Sequence[Covariates]) -> list[Covariates]:
-        """Where a line of a list is screened."""
+        """The contexts in which a line of a list is screened."""
         stated = {name: self._value(name, value) for name, value in line.covariates}
         meant = dict.fromkeys(tuple((name, stated.get(name, value)) for name, value in one) for one in contexts)
         for covariates in meant:
@@ -280,7 +280,7 @@ class _Asking:
         return [covariates for covariates in meant if covariates in self._contexts]
 
     def _value(self, column: str, said: str) -> str:
-        """As the model writes it, whatever the case."""
+        """The name as the model writes it; upper and lower case do not matter."""
         known = {value for one in self._contexts for name, value in one if name == column}
         return said if said in known else {value.casefold(): value for value in known}.get(said.casefold(), said)
 
@@ -300,7 +300,7 @@ class _Asking:
             self._refuse(line.label, str(why))
 
     def _condition(self, parts: Sequence[Perturbation], covariates: Covariates) -> Condition:
-        """As the catalogue makes it, which is asked for each part but once."""
+        """The condition from the catalogue, which is asked only once for each part."""
         for part in parts:
             if (part, covariates) not in self._allowed:
                 self._catalogue.condition((part,), covariates)
@@ -310,7 +310,7 @@ class _Asking:
         return Condition(tuple(sorted(parts, key=lambda part: part.name)), covariates)
 
     def _parsed(self, label: str) -> tuple[Perturbation, ...]:
-        """By the separator of the model's data, or by the one that tables of PRiMeFlow are written with."""
+        """Parses a label with the separator of the model's data, or with the one in tables of PRiMeFlow."""
         refusals: list[ConditionError] = []
         for separator in self._separators:
             try:

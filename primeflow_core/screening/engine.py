@@ -37,8 +37,8 @@ OnDone = Callable[[int], None]
 def run_here(parts: Parts, model: Path, on_done: OnDone, checkpoint: Callable[[], None] = lambda: None) -> None:
     """Screen what is missing, in this process, on one thread.
 
-    ``on_done`` is told how many of all shards are there: at the start, and after each. ``checkpoint`` is called before
-    each candidate; what it raises ends the run, and finished shards stay. Raises CheckpointError and DataError.
+    ``on_done`` receives the number of finished shards at the start and after each shard. ``checkpoint`` is called
+    before each candidate; what it raises ends the run, and finished shards stay. Raises CheckpointError and DataError.
     """
     missing = parts.missing
     before = len(parts.order.shards) - len(missing)
@@ -76,8 +76,8 @@ def run_on_workers(
 ) -> None:
     """Screen what is missing on so many ``workers`` of this machine, or on those of a running Dask ``scheduler``.
 
-    ``on_done`` as in ``run_here``. Raises SettingError where the scheduler does not answer, workers have other
-    versions, do not see the folders or die again and again, and whatever screening raises on a worker.
+    ``on_done`` as in ``run_here``. Raises SettingError if the scheduler does not answer, or if workers have other
+    versions, cannot read the folders or die repeatedly. Errors of screening on a worker are raised too.
     """
     if (workers is None) == (scheduler is None):
         raise SettingError("A screen runs on a number of workers or on a scheduler: give one of the two.")
@@ -127,7 +127,7 @@ def _share_out(client: "Client", parts: Parts, model: Path, missing: Sequence[in
 def screen_shard(folder: str, model: str, shard: int) -> int:
     """A Dask task: screen ``shard`` of the screen in ``folder``, write it there, return its number.
 
-    One at a time in a process, whatever threads its worker has.
+    A process runs one at a time, also if its worker has more threads.
     """
     with _ONE_AT_A_TIME, one_thread():
         parts, bench = _kept(folder, model, fingerprint_in(Path(folder)))

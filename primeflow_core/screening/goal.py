@@ -1,4 +1,4 @@
-"""What a screen looks for: a goal of ``goals.registry`` with the state or the genes that it needs."""
+"""The goal of a screen: a goal of ``goals.registry`` with the target state or the genes that it needs."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -33,7 +33,7 @@ class Goal:
 
     @property
     def sentence(self) -> str:
-        """What is asked, as the heading of a ranking; for instance ``Which candidates raise HBG2 and lower CD34?``"""
+        """The question, as the heading of a ranking; for instance ``Which candidates raise HBG2 and lower CD34?``"""
         target = self.target.label if self.target is not None else ""
         wanted = _wanted(self.raised, self.lowered)
         return self.record.question.format(target=target, wanted=wanted, gene="".join(self.raised))

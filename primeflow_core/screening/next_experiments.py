@@ -1,4 +1,4 @@
-"""What to measure next: candidates that are promising, uncertain and different from each other.
+"""Selects the next experiments: candidates that are promising, uncertain and different from each other.
 
 Chosen one after the other, each the largest promising (1 + uncertain) different that is left. promising: share of the
 others whose interval has a worse better end. uncertain: the same of the width of the interval and of how far the sum
@@ -30,11 +30,11 @@ ALREADY = (str(Standing.TRAINED), str(Standing.HELD_OUT))
 REASONS = ("promising", "uncertain", "different")
 FACTS = ("score", "low", "high", "sum_score")
 Difference = Callable[[int], np.ndarray]
-"""Of all candidates from one of them, (n,), 0 to 1."""
+"""The difference of all candidates from one of them, (n,), 0 to 1."""
 
 
 def columns(covariates: Sequence[str]) -> tuple[str, ...]:
-    """Of the list, in their order."""
+    """The columns of the list, in their order."""
     return ("place", "perturbation", *covariates, *FACTS, *REASONS, "why")
 
 
@@ -92,7 +92,7 @@ def _of_changes(changes: np.ndarray) -> Difference:
 
 
 def _angle(cosine: np.ndarray) -> np.ndarray:
-    """As a share of a right angle."""
+    """The angle as a share of a right angle."""
     angle: np.ndarray = np.arccos(np.clip(cosine, 0.0, 1.0)) / (np.pi / 2)
     return angle
 

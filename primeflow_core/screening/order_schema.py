@@ -1,4 +1,4 @@
-"""What a screen's order.json must hold. Imported only to read one, see runtime/file_schema.py."""
+"""The schema of a screen's order.json. Imported only to read one, see runtime/file_schema.py."""
 
 from typing import Annotated
 

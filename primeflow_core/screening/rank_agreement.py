@@ -1,4 +1,4 @@
-"""How far one ranking agrees with another: Spearman's correlation and hits among the best k.
+"""The agreement of two rankings: Spearman's correlation and hits among the best k.
 
 With c the chance of a condition to stand among the best k when ties are broken at random, the hits are the sum of
 c_one c_other: whole numbers without ties, k^2 / n for a side that gives all the same score.
@@ -27,7 +27,7 @@ class GoalScores:
         return _turned(self.value, self.goal)
 
     def of(self, kept: np.ndarray) -> "GoalScores":
-        """Of some of the conditions, by a mask (n,)."""
+        """The scores of some of the conditions, by a mask (n,)."""
         return GoalScores(self.goal, self.value[kept], self.drawn[kept])
 
     def resampled(self, picks: np.ndarray) -> np.ndarray:
@@ -94,7 +94,7 @@ def rank_agreement(measured: GoalScores, predicted: GoalScores, picks: np.ndarra
 
 
 def best_of(conditions: int) -> int:
-    """How many count as the best: a quarter, one at least."""
+    """The number of conditions that count as the best: a quarter, and at least one."""
     return max(1, round(conditions / 4))
 
 
@@ -116,7 +116,7 @@ def top_hits(one: np.ndarray, other: np.ndarray, best: int) -> np.ndarray:
 
 
 def _holding(value: float, drawn: np.ndarray) -> tuple[float, float]:
-    """Where 95 % of the replicates lie, widened to hold the value; (NaN, NaN) without either."""
+    """The interval that holds 95 % of the replicates, extended to hold the value; (NaN, NaN) without either."""
     low, high = quantiles(drawn[None], ENDS)[:, 0]
     if not np.isfinite(value) or not np.isfinite(low):
         return float("nan"), float("nan")

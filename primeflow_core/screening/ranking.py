@@ -26,7 +26,7 @@ WHOLE = (*PLACES, "genes_up", "genes_down")
 
 
 def columns(covariates: Sequence[str]) -> tuple[str, ...]:
-    """Of a ranking, in their order."""
+    """The columns of a ranking, in their order."""
     return (*PLACES, PERTURBATION, *covariates, STANDING, *SCORES, *FACTS)
 
 
@@ -73,7 +73,7 @@ def with_places(
 
 
 def told_apart(table: pd.DataFrame) -> str:
-    """Which ranks of a ranking can be told apart, in a sentence or two; empty where nothing is ranked."""
+    """One or two sentences that say which ranks can be told apart; empty if nothing is ranked."""
     tiers = table["tier"].dropna().to_numpy(dtype=np.int64)
     if not len(tiers):
         return ""
@@ -89,7 +89,7 @@ def told_apart(table: pd.DataFrame) -> str:
 
 
 def without_score(table: pd.DataFrame, goal: Goal) -> str:
-    """How many candidates of a ranking have no score, and why, in a sentence; empty where all have one."""
+    """A sentence that says how many candidates have no score, and why; empty if all have one."""
     count = int(table["score"].isna().sum())
     if not count:
         return ""
@@ -136,7 +136,7 @@ def _candidates(rows: pa.Table, order: ScreenOrder) -> pa.Table:
 
 
 def _are_candidates(rows: pa.Table, order: ScreenOrder) -> np.ndarray:
-    """(rows,) bool: checked conditions that nobody asked to rank are left out."""
+    """(rows,) bool: False for checked conditions that are not candidates."""
     everything, wanted = order.everything, set(order.candidates)
     return np.array([everything[position] in wanted for position in rows["position"].to_pylist()], dtype=bool)
 

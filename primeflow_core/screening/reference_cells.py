@@ -1,7 +1,7 @@
 """The measured cells that the scores of a screen are relative to, in one file that a worker needs no data set beside.
 
 Predicted effects are measured from the controls of training; a target's own change from controls that training did not
-use (comparison.py). Where no measured cells are at hand the model's own prediction of the controls stands in.
+use (comparison.py). Without measured cells, the model's own prediction of the controls replaces them.
 """
 
 import hashlib
@@ -83,7 +83,7 @@ class Reference:
 
     @cached_property
     def sha256(self) -> str:
-        """Of its content."""
+        """The sha256 of the content."""
         found = hashlib.sha256()
         for name, array in self._arrays().items():
             found.update(f"{name} {array.dtype.str} {array.shape} ".encode())
@@ -91,7 +91,7 @@ class Reference:
         return found.hexdigest()
 
     def write(self, path: Path) -> None:
-        """One .npz."""
+        """Write the cells to one .npz file."""
         with replaced(path) as temporary, temporary.open("wb") as stream:
             np.savez_compressed(stream, allow_pickle=False, **self._arrays())
 
@@ -113,7 +113,7 @@ class Reference:
         return SumOfSingles(TrainingMeans.of(self.cells))
 
     def _arrays(self) -> dict[str, np.ndarray]:
-        """Text as UTF-8 bytes, so that it is neither padded nor needs pickle."""
+        """Encodes text as UTF-8 bytes, which needs neither padding nor pickle."""
         values = sp.csr_matrix(self.cells.values)
         said = {
             "genes": list(self.cells.genes),
@@ -140,11 +140,12 @@ def measured_reference(
     target: Condition | np.ndarray | None,
     target_controls: np.ndarray | None = None,
 ) -> Reference:
-    """Of what was measured, for a model of these ``genes`` in ``folder`` that is asked for ``conditions``.
+    """Makes the reference from measured cells, for a model of these ``genes`` in ``folder`` that predicts
+    ``conditions``.
 
-    ``target`` is a measured condition or cells (m, G), their own controls beside them where they come from another
-    experiment. Cells that the model's split does not name were not trained on: all of them count.
-    Raises DataError for other genes, and for too few controls or cells of the target.
+    ``target`` is a measured condition or cells (m, G), with their own controls if they come from another experiment.
+    Cells that the model's split does not name were not trained on: all of them count. Raises DataError for other genes,
+    and for too few controls or cells of the target.
     """
     if cells.genes != genes:
         raise DataError(
@@ -215,14 +216,14 @@ def _target(
 
 
 def _drawn(rows: np.ndarray) -> np.ndarray:
-    """At most 500, the same whatever else is drawn, in order."""
+    """At most 500 rows in order, always the same."""
     if len(rows) <= MOST_CELLS:
         return rows
     return np.sort(np.random.default_rng(0).choice(rows, MOST_CELLS, replace=False))
 
 
 def _unnamed(cells: Cells) -> Cells:
-    """As it is read back: sparse, with numbers for names and without the file's wording."""
+    """The cells as they are read from the file: sparse, with numbers as names and without the file's wording."""
     names = np.arange(len(cells)).astype(str)
     return Cells(
         sp.csr_matrix(cells.values), cells.genes, names, cells.conditions, cells.condition_of, source=cells.source

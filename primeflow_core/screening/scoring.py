@@ -121,7 +121,7 @@ class Scorer:
 
     def change_of_wanted(self, subject: Subject) -> np.ndarray:
         """(1 + B + S,) mean log2 change of the goal's genes, those to lower counted negative; genes that the candidate
-        targets are left out."""
+        targets do not count."""
         targeted = {_symbol(part.name) for part in subject.condition.perturbations}
         used = [(place, sign) for place, sign in self._wanted if self._symbols[place] not in targeted]
         if not used:

@@ -19,7 +19,7 @@ from primeflow_core.data.gene_names import current_symbol
 from primeflow_core.errors import DataError, PrimeflowError, SettingError
 from primeflow_core.models.checkpoint import Manifest, of_model
 from primeflow_core.runtime.atomic_files import replaced
-from primeflow_core.runtime.json_text import parse_json
+from primeflow_core.runtime.json_text import parse_json, shortened
 from primeflow_core.runtime.provenance import versions
 from primeflow_core.screening.goal import Goal
 from primeflow_core.screening.next_experiments import RULE, next_experiments
@@ -27,19 +27,26 @@ from primeflow_core.screening.next_experiments import columns as next_columns
 from primeflow_core.screening.ranking import TEXTS, WHOLE, columns, with_places
 from primeflow_core.screening.screen_spec import RESAMPLES, ScreenOrder
 from primeflow_core.screening.trust import Trust
+from primeflow_core.wording import counted
 
 FORMAT = 1
 SAID = b"primeflow_screen"
 UNFINISHED = "unfinished"
 """Key of ``about`` in what a cancelled screen leaves."""
 CHANGES = ("change", "change_error")
+READ_AS: Mapping[type, tuple[Any, str]] = {
+    str: (str, "a text"),
+    int: (int, "a whole number"),
+    float: (int | float | None, "a number or null"),
+}
+"""By the type of a column: what JSON has for it, and its name in messages."""
 NUMBERS_OF_ORDER = ("candidates", "checked")
 
 
 @dataclass(frozen=True)
 class Screen:
-    """``table``: ``ranking.columns``, best first; ``about``: JSON, where it comes from (``about``); ``trust``: None
-    where nothing can be told; ``next``: ``next_experiments``.
+    """``table``: ``ranking.columns``, best first; ``about``: JSON, where it comes from (``about``); ``trust``: None if
+    it is not known; ``next``: ``next_experiments``.
 
     ``changes`` and ``change_errors``: (N, G) float16, log2 change of the table's rows and its standard error by
     ``genes``; (0, 0) where they were not kept.
@@ -69,8 +76,8 @@ def about(
     refused: Iterable[tuple[str, str]],
     controls: Literal["measured", "predicted"],
 ) -> dict[str, Any]:
-    """What is needed to repeat a screen, and to read it; ``refused``: label and reason of what was not ranked;
-    ``controls``: what changes are measured from."""
+    """The description with which a screen can be repeated and read. ``refused``: label and reason of each candidate
+    that was not ranked; ``controls``: the controls that changes are measured from."""
     said = _from_json(order.to_json())
     return {
         **of_model(manifest),
@@ -121,7 +128,7 @@ def read_screen(path: Path) -> Screen:
 
 
 def moves(screen: Screen, gene: str) -> Screen:
-    """What moves ``gene``, by size, out of a screen that kept its changes; needs no model.
+    """Ranks the candidates by their change of ``gene``, from a screen that kept its changes; needs no model.
 
     Intervals are those of a normal error around each change. A candidate that targets the gene itself has no score.
     Raises SettingError for a gene that is not there, or a screen without changes.
@@ -145,7 +152,7 @@ def _asking(said: Mapping[str, Any], goal: Goal) -> dict[str, Any]:
 
 
 def _from_json(data: Mapping[str, Any]) -> dict[str, Any]:
-    """As a file gives it back, so that a screen equals the one that was read."""
+    """The data as read from a file, so that a new screen equals one that was read."""
     plain: dict[str, Any] = json.loads(json.dumps(data))
     return plain
 
@@ -197,7 +204,7 @@ def _records(table: pd.DataFrame) -> dict[str, Any]:
 
 
 def _said(read: pa.Table) -> dict[str, Any]:
-    """What the file says of itself, checked. Raises DataError."""
+    """The metadata of the file, checked. Raises DataError."""
     from primeflow_core.screening.screen_schema import ScreenFile
 
     text = (read.schema.metadata or {}).get(SAID, b"null")
@@ -212,20 +219,20 @@ def _said(read: pa.Table) -> dict[str, Any]:
 
 def _screen(read: pa.Table) -> Screen:
     said = _said(read)
+    Goal.from_json(said["about"]["order"]["goal"])
     covariates = said["about"]["covariates"]
     genes = tuple(said["genes"])
+    trust = None if said["trust"] is None else Trust.from_json(said["trust"])
+    chosen = _next(said["next"], covariates)
     table = _table(read, covariates)
     changes, errors = (_changes(read, name, len(genes)) for name in CHANGES)
-    trust = None if said["trust"] is None else Trust.from_json(said["trust"])
-    screen = Screen(table, said["about"], trust, _next(said["next"], covariates), genes, changes, errors)
-    Goal.from_json(screen.about["order"]["goal"])
-    return screen
+    return Screen(table, said["about"], trust, chosen, genes, changes, errors)
 
 
 def _table(read: pa.Table, covariates: Sequence[str]) -> pd.DataFrame:
     kinds = _kinds(covariates)
     if missing := [name for name in kinds if name not in read.column_names]:
-        raise DataError(f"it lacks the columns {', '.join(missing)}")
+        raise DataError(f"the columns {', '.join(missing)} are missing")
     if wrong := [name for name, kind in kinds.items() if read[name].type != kind]:
         raise DataError(f"the columns {', '.join(wrong)} are of another type")
     table = read.select(list(kinds)).to_pandas(ignore_metadata=True)
@@ -236,6 +243,10 @@ def _changes(read: pa.Table, name: str, genes: int) -> np.ndarray:
     if name not in read.column_names or not len(read):
         return np.zeros((0, 0), np.float16)
     values = read[name].combine_chunks().flatten().to_numpy(zero_copy_only=False)
+    if len(values) != len(read) * genes:
+        raise DataError(
+            f"the column {name} must have {counted(genes, 'number')} in each row, one for each of its genes"
+        )
     shaped: np.ndarray = values.reshape(len(read), genes).astype(np.float16, copy=False)
     return shaped
 
@@ -243,8 +254,20 @@ def _changes(read: pa.Table, name: str, genes: int) -> np.ndarray:
 def _next(said: Mapping[str, Any], covariates: Sequence[str]) -> pd.DataFrame:
     expected = next_columns(covariates)
     if tuple(said["columns"]) != expected:
-        raise DataError("its next experiments have other columns")
+        raise DataError(f"next.columns is {shortened(said['columns'])}; it must be {', '.join(expected)}")
     texts = {"perturbation", "why", *covariates}
+    kinds: dict[str, type] = {name: str if name in texts else int if name == "place" else float for name in expected}
+    for number, row in enumerate(said["rows"]):
+        _check_row(f"next.rows[{number}]", row, kinds)
     table = pd.DataFrame(said["rows"], columns=list(expected))
-    kinds = {name: object if name in texts else np.int64 if name == "place" else np.float64 for name in expected}
-    return table.astype(kinds)
+    return table.astype({name: object if kind is str else kind for name, kind in kinds.items()})
+
+
+def _check_row(where: str, row: Sequence[Any], kinds: Mapping[str, type]) -> None:
+    """Raises DataError for a value of another type than its column has. A missing number is null."""
+    if len(row) != len(kinds):
+        raise DataError(f"{where} has {counted(len(row), 'value')}; it must have {len(kinds)}, one for each column")
+    for place, (value, kind) in enumerate(zip(row, kinds.values(), strict=True)):
+        fits, words = READ_AS[kind]
+        if not isinstance(value, fits):
+            raise DataError(f"{where}[{place}] is {shortened(value)}; it must be {words}")

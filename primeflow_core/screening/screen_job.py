@@ -32,7 +32,7 @@ _SHARE_OF_RANKING, _SHORTEST_WAIT = 0.1, 1.0
 
 @dataclass(frozen=True)
 class ScreenSubject:
-    """What is asked of which weights; equal subjects have equal rankings."""
+    """The question and the weights that answer it. Equal subjects have equal rankings."""
 
     request: Request
     version: int
@@ -57,7 +57,7 @@ class RankedSoFar:
 
 
 def beside(request: Request, manifest: Manifest) -> int:
-    """How many conditions at most are screened beside the candidates: those held out, to be checked."""
+    """The largest number of held-out conditions that are screened with the candidates, to check the ranking."""
     alike = {(condition.covariates, len(condition.perturbations)) for condition in request.candidates}
     held_out = {c for c in manifest.held_out if (c.covariates, len(c.perturbations)) in alike}
     return len(held_out.difference(request.candidates))

@@ -40,8 +40,7 @@ NEXT = 8
 
 @dataclass(frozen=True)
 class Request:
-    """What is asked of the model in ``folder``. ``cells`` of each candidate for each of ``seeds`` noise seeds, which
-    are ``seed`` and the numbers after it. ``plan``: how cells are made; its seed is not used."""
+    """The request to the model in ``folder``."""
 
     folder: Path
     goal: Goal
@@ -61,8 +60,8 @@ def prepared(
     """The order, and the cells its scores are relative to. ``data``: the cells that the model was trained on.
 
     Without them control cells are predicted by the model, which ``load`` then gives, and nothing can be checked.
-    ``target_cells`` (m, G) stand for the goal's target where the data do not have it. Raises SettingError, DataError
-    for data of another model, a model folder without a readable split or a target without cells, CheckpointError.
+    ``target_cells`` (m, G) replace the goal's target if the data do not have it. Raises SettingError, DataError for
+    data of another model, a model folder without a readable split or a target without cells, CheckpointError.
     """
     import torch
 
@@ -93,7 +92,7 @@ def prepared(
 
 
 def _check_columns(manifest: Manifest) -> None:
-    """Covariates stand in tables beside columns of the ranking."""
+    """Refuses covariates with the name of a column of the ranking, because tables have both."""
     taken = {*schema(()).names, *ranking_columns(()), *next_columns(())}
     for column, _ in manifest.vocabulary.covariates:
         if column in taken:
@@ -127,7 +126,7 @@ def checked_conditions(
 ) -> tuple[Condition, ...]:
     """Held-out conditions that are like the candidates, in context and number of parts, and that ``data`` measured.
 
-    The goal's own target is left out, and what the model cannot be asked for.
+    The goal's own target and conditions that the model cannot predict are omitted.
     """
     alike = {(condition.covariates, len(condition.perturbations)) for condition in candidates}
     counts = dict(zip(data.conditions, np.bincount(data.condition_of, minlength=len(data.conditions)), strict=True))

@@ -1,4 +1,4 @@
-"""What the text in a ranking's parquet must hold. Imported only to read one, see file_schema.py."""
+"""The schema of the text in a ranking's parquet file. Imported only to read one, see runtime/file_schema.py."""
 
 from typing import Annotated, Any, Literal
 
@@ -17,7 +17,7 @@ def _entry(value: Any) -> Any:
 
 
 class AboutEntry(FileSchema):
-    """Where a ranking comes from; numbers in place of the conditions of its order."""
+    """The origin of a ranking. It has the numbers of conditions in place of the conditions themselves."""
 
     kind: str
     model: str

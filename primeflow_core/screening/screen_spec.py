@@ -25,8 +25,8 @@ enough that writing one costs little compared with screening it."""
 
 @dataclass(frozen=True)
 class ScreenOrder:
-    """``candidates`` are ranked; ``checked`` are held-out conditions that were measured, screened beside them to tell
-    how far the ranking can be trusted.
+    """``candidates`` are ranked; ``checked`` are held-out conditions that were measured, screened too, to show how far
+    the ranking can be trusted.
 
     Each is predicted as ``cells`` cells of every one of ``seeds``, the noise seeds, which all candidates share.
     ``model`` and ``weights``: name and sha256 of the weights; ``reference``: sha256 of the measured cells that scores
@@ -65,7 +65,7 @@ class ScreenOrder:
 
     @cached_property
     def shards(self) -> tuple[range, ...]:
-        """Positions in ``everything``, whatever the number of workers."""
+        """The positions of each shard in ``everything``. They do not depend on the number of workers."""
         count = len(self.everything)
         size = min(LARGEST_SHARD, -(-count // SHARDS))
         return tuple(range(first, min(first + size, count)) for first in range(0, count, size))

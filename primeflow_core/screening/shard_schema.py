@@ -15,7 +15,7 @@ LISTS = ("replicates", "by_seed", "change", "change_error")
 
 
 def schema(covariates: Sequence[str]) -> pa.Schema:
-    """Of a shard for a model with these covariate columns.
+    """The columns of a shard for a model with these covariate columns.
 
     position: in ``ScreenOrder.everything``. perturbation: the condition's label. score: that of the goal, over all
     seeds; replicates: (resamples,) of it over cells and seeds, drawn alike for all conditions, so that differences of

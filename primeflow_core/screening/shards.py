@@ -34,7 +34,7 @@ _AGAIN = "Run the same command again: it screens that shard again."
 
 
 class Parts:
-    """A screen's folder. While the one that ``begun`` returns is open, no other process can begin there.
+    """A screen's folder. While the folder that ``begun`` returns is open, no other process can use it.
 
     A context manager; closed by ``close`` and ``remove`` too. File systems without locks are not locked: two processes
     then do the same work twice and write equal files.
@@ -64,21 +64,14 @@ class Parts:
 
     @staticmethod
     def left_behind(out: Path, order: ScreenOrder) -> "Parts | None":
-        """The folder of this very screen, whose run was killed when its table stood already."""
+        """The folder of this screen, if its run was killed after the table was written."""
         folder = out.resolve().with_name(f"{out.name}.parts")
         return Parts(folder, order, locked(folder)) if fingerprint_in(folder) == order.fingerprint else None
 
     @staticmethod
     def opened(folder: Path) -> "Parts":
-        """For a worker, which shares the folder. Raises SettingError where it does not see it."""
-        try:
-            text = (folder / ORDER).read_text(encoding="utf-8")
-        except OSError as error:
-            raise SettingError(
-                f"The worker on {socket.gethostname()} cannot read {folder / ORDER} ({error.strerror}). Workers need "
-                "the folder of --out under the same path: choose an --out that all machines share."
-            ) from error
-        parts = Parts(folder, ScreenOrder.from_text(text))
+        """Opens the folder for a worker, which shares it. Raises SettingError if the worker cannot read it."""
+        parts = Parts(folder, _order_in(folder))
         parts._check_is_still_ours()
         return parts
 
@@ -107,7 +100,7 @@ class Parts:
         )
 
     def _begun_for(self) -> ScreenOrder | None:
-        """What the folder was begun for; None where that cannot be read."""
+        """The order that the folder was started for; None if it cannot be read."""
         try:
             return ScreenOrder.from_text(read_text(self.folder / ORDER))
         except PrimeflowError:
@@ -202,6 +195,22 @@ class Parts:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _order_in(folder: Path) -> ScreenOrder:
+    path = folder / ORDER
+    if not path.is_file():
+        raise SettingError(
+            f"The worker on {socket.gethostname()} cannot find {path}. Workers need the folder of --out under the same "
+            "path: choose an --out that all machines share."
+        )
+    try:
+        return ScreenOrder.from_text(read_text(path))
+    except PrimeflowError as error:
+        raise SettingError(
+            f"{path} cannot be read as the order of a screen: {str(error).rstrip('.')}. Run the command again: it "
+            "writes that file again."
+        ) from error
 
 
 def fingerprint_in(folder: Path) -> str:

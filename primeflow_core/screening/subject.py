@@ -1,4 +1,4 @@
-"""What a goal scores: the cells of one condition, resampled once for all that is asked of them."""
+"""The input of a goal's score: the cells of one condition, resampled once for all scores."""
 
 from dataclasses import dataclass
 

@@ -15,7 +15,7 @@ FEWEST_CELLS = 10
 
 
 def read_target(path: Path, genes: tuple[str, ...]) -> np.ndarray:
-    """All cells of an .h5ad, log-normalised, as float32 (m, G) in the order of ``genes``, 0 where it lacks one.
+    """All cells of an .h5ad, log-normalised, as float32 (m, G) in the order of ``genes``, 0 for missing genes.
 
     Raises DataError for too few cells or genes, and for values on another scale.
     """

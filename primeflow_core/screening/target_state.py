@@ -52,5 +52,5 @@ class TargetState:
 
 
 def _beside(rows: np.ndarray, subject: Subject) -> np.ndarray:
-    """(1 + B, ...) of the target to (1 + B + S, ...): all of it beside each seed."""
+    """Repeats values of the target, (1 + B, ...), for each seed: (1 + B + S, ...)."""
     return with_seeds(rows[: 1 + subject.replicates], subject.seeds)

@@ -1,5 +1,5 @@
-"""How far a ranking can be trusted: the same goal on held-out conditions, ranked by the model, by the baselines and by
-the experiment.
+"""Measures how far a ranking can be trusted: the same goal on held-out conditions, ranked by the model, by the
+baselines and by the experiment.
 
 Measured scores are relative to controls that training did not use, all others to training controls (comparison.py).
 """
@@ -38,7 +38,7 @@ MODEL = "model"
 
 @dataclass(frozen=True)
 class Checked:
-    """One held-out condition: its score by the experiment and by the model, in the goal's unit."""
+    """One held-out condition: its measured score and its predicted score, in the unit of the goal."""
 
     perturbation: str
     context: str
@@ -105,8 +105,8 @@ def trust_of(
     """Of the checked conditions among ``rows`` (screening.rows) that ``measured`` has cells (m, G) of.
 
     ``held_out_controls``: (k, G) of each context, which training did not use. Baselines make as many cells as the
-    model, fewer where they would have to repeat one, and are scored like it; one that scores fewer than 3 conditions is
-    left out. None for fewer than 3 conditions that the experiment and the model both have a score of.
+    model, fewer where they would have to repeat one, and are scored like it; a baseline that scores fewer than 3
+    conditions is omitted. None for fewer than 3 conditions that the experiment and the model both have a score of.
     """
     at = _places(rows, order, measured)
     judge = _GoalScorer(scorer, order, reference)

@@ -1,4 +1,4 @@
-"""One line of the trust table: how well a ranking agrees with the measured one."""
+"""One row of the trust table: how well a ranking agrees with the measured one."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING

@@ -109,7 +109,7 @@ def _range(low: float, high: float) -> str:
 
 
 def _signed(value: float) -> str:
-    """With a true minus, and no minus before a nought."""
+    """The number with a real minus sign, and without a minus before 0."""
     return f"{round(value, 2) + 0.0:.2f}".replace("-", "−")
 
 

@@ -1,7 +1,7 @@
-"""What a worker screens with: the model, loaded once, and the cells that its predictions are measured from.
+"""The context of a worker: the model, loaded once, and the cells that predicted effects are relative to.
 
-Cells are predicted, summarised in one row and discarded. A row is a function of its condition and the order alone:
-it is the same whatever shard or worker it was made in.
+Cells are predicted, summarised in one row and discarded. A row is a function of its condition and the order alone: it
+does not depend on the shard or the worker.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -73,8 +73,8 @@ class WorkerContext:
     def screened(self, positions: Iterable[int], checkpoint: Callable[[], None] = lambda: None) -> pa.Table:
         """Rows, as ``rows.schema`` says, of the conditions at these positions of ``order.everything``.
 
-        ``checkpoint`` is called before each condition; what it raises ends the work. Raises ConditionError for what
-        the model cannot be asked, DataError for a context without controls.
+        ``checkpoint`` is called before each condition; what it raises ends the work. Raises ConditionError for a
+        condition that the model cannot predict, DataError for a context without controls.
         """
         kept = schema([column for column, _ in self._predictor.vocabulary.covariates])
         columns: dict[str, list[object]] = {name: [] for name in kept.names}
@@ -113,7 +113,7 @@ class WorkerContext:
         return self._predicted(condition, [_own_seed(seed, place) for seed in self._order.seeds])
 
     def _sum_score(self, condition: Condition, controls: np.ndarray, scored: GoalScore) -> float:
-        """A combination's magnitude is told as a share of the sum, whose own is 1."""
+        """The magnitude of a combination is given as a share of the sum, whose own magnitude is 1."""
         if self._order.goal.record.share_of_sum:
             return 1.0 if np.isfinite(scored.score) else NAN
         cells = self._reference.sum_cells(condition, len(controls), SUM_SEED)

@@ -67,7 +67,7 @@ class Partners:
     """Control cells by context."""
 
     def __init__(self, cells: Cells, index: np.ndarray) -> None:
-        """``index``: of training cells, controls among them; others are left out."""
+        """``index``: of training cells, controls among them; others are omitted."""
         is_control = np.array([condition.is_control for condition in cells.conditions])
         self.cells, self.index = cells, index[is_control[cells.condition_of[index]]]
         of = cells.condition_of[self.index]
@@ -78,7 +78,7 @@ class Partners:
         self._first, self._count = np.array([place.get(c.covariates, (0, 0)) for c in cells.conditions]).T
 
     def among(self, index: np.ndarray) -> np.ndarray:
-        """Those of ``index`` that are perturbed and have partners."""
+        """The cells of ``index`` that are perturbed and have partners."""
         is_control = np.array([condition.is_control for condition in self.cells.conditions])
         chosen: np.ndarray = index[(~is_control & (self._count > 0))[self.cells.condition_of[index]]]
         return chosen

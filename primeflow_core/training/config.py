@@ -33,14 +33,14 @@ itself."""
 
 @dataclass(frozen=True)
 class TrainingConfig:
-    """Numbers of the optimisation. A step is one update of the weights, from ``accumulation`` batches.
+    """The settings of the optimisation. A step is one update of the weights, from ``accumulation`` batches.
 
     ``precision`` of the products: ``float32``, ``bfloat16`` with weights, sums and loss in float32, or ``auto``:
-    bfloat16 where the processor multiplies it faster. ``decay`` of the learning rate: ``constant``, ``cosine`` down
-    to 0 over ``steps``, or ``plateau``: to a fifth at every 16th validation without improvement. ``epochs``: at most so
+    bfloat16 where the processor multiplies it faster. ``decay`` of the learning rate: ``constant``, ``cosine`` down to
+    0 over ``steps``, or ``plateau``: to a fifth at every 16th validation without improvement. ``epochs``: at most so
     many passes over the training cells, 0 for any number. ``composed``: the share of each batch that shows composed
     cells in place of measured ones, see composition/composer.py. ``patience``: validations without improvement before
-    the training stops. ``validation_draws``: how often each validation cell is noised anew, always the same noise.
+    the training stops. ``validation_draws``: how often noise is added to each validation cell, always the same noise.
     ``cells_per_condition``: cells of one condition that come one after the other, see batch_order.py; 0: any cells.
     ``validate_every`` 0: once an epoch. ``steps`` 0: for what is known in closed form from statistics of the cells.
     ``clip``: the longest gradient, 0 for any length. ``optimizer``: with ``adam`` the weight decay is part of the

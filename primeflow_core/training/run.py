@@ -1,4 +1,4 @@
-"""One training of a recipe on a data file: what is trained on what, described in the model folder before it starts."""
+"""Trains a recipe on a data file. The model folder describes the training before it starts."""
 
 import json
 import logging
@@ -12,7 +12,8 @@ import torch
 
 from primeflow_core.data.cells import Cells
 from primeflow_core.data.conditions import Condition, Novelty, Vocabulary, novelty
-from primeflow_core.data.splits import LEFT_OUT, TRAIN, Split, read_split
+from primeflow_core.data.split_file import LEFT_OUT, TRAIN
+from primeflow_core.data.splits import Split, read_split
 from primeflow_core.errors import DataError, SettingError
 from primeflow_core.models import checkpoint
 from primeflow_core.models.checkpoint import Manifest
@@ -24,7 +25,7 @@ from primeflow_core.models.sampling_plan import DIRECT, EXPONENTIAL, SamplingPla
 from primeflow_core.runtime.provenance import now, versions
 from primeflow_core.training.batches import CellSource, Partners
 from primeflow_core.training.recipes.recipe import Recipe
-from primeflow_core.training.trainer import Trainer
+from primeflow_core.training.trainer import Trainer, telling_what_stands
 from primeflow_core.wording import counted
 
 log = logging.getLogger(__name__)
@@ -71,16 +72,17 @@ def prepare(
     validation = CellSource(source.cells, known, manifest.vocabulary, torch_device, partners) if len(known) else None
     trainer = Trainer(predictor, train, validation, recipe.training, seed)
     # Written last, when nothing can fail any more: a description that exists blocks the next attempt.
-    folder.mkdir(parents=True, exist_ok=True)
-    checkpoint.write_manifest(folder, settled)
-    source.split.write(folder / checkpoint.SPLIT)
+    with telling_what_stands(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        checkpoint.write_manifest(folder, settled)
+        source.split.write(folder / checkpoint.SPLIT)
     return trainer
 
 
 def _described(
     source: Source, recipe: Recipe, folder: Path, seed: int, command: Sequence[str]
 ) -> tuple[Source, Manifest, Predictor]:
-    """What is learnt from, its description, and the model with fresh weights."""
+    """The training cells, their description, and the model with fresh weights."""
     manifest = _describe(source, recipe, folder, seed, command)
     predictor = checkpoint.build(manifest, seed)
     alone = _without_control(source) if predictor.pairs_with_controls else ()
@@ -97,7 +99,7 @@ def _without_control(source: Source) -> tuple[Condition, ...]:
 
 
 def _leaving_out(source: Source, recipe: Recipe, alone: Sequence[Condition]) -> Source:
-    """Without the training cells of ``alone``: a model of pairs has nothing to put beside them."""
+    """The split without the training cells of ``alone``: a model of pairs has no controls for them."""
     kept = set(_conditions(source, TRAIN)) - set(alone)
     if all(condition.is_control for condition in kept):
         raise DataError(
@@ -158,7 +160,7 @@ def _describe(
 
 
 def usual_sampling(recipe: Recipe) -> SamplingPlan:
-    """What cells of the recipe are sampled with until they have a student, or zeros are chosen on validation cells."""
+    """The sampling plan of the recipe until there is a student, or until zeros are chosen on validation cells."""
     flow = recipe.rows.get(FLOW)
     if not isinstance(flow, FlowConfig):
         kind = kind_of(recipe.rows)
@@ -185,7 +187,7 @@ def _first_view(tested_on: Sequence[Condition], trained_on: Sequence[Condition])
 
 
 def _known(source: Source, manifest: Manifest) -> np.ndarray:
-    """Validation cells whose condition the vocabulary can express: a part that training never met has no input."""
+    """The validation cells whose condition the vocabulary has. A part that was not in training has no input."""
     index = source.split.indices(source.cells, "val")
     can_be_asked = np.array([manifest.vocabulary.knows(c) for c in source.cells.conditions])
     return index[can_be_asked[source.cells.condition_of[index]]]
@@ -229,7 +231,8 @@ def _check_same(folder: Path, before: Manifest, asked: Manifest, source: Source)
 
 
 def _same_split(path: Path, source: Source) -> bool:
-    """Whether each cell has the part that it had; a training killed before it wrote that down had not begun."""
+    """Whether each cell is in the same part as before. A training that was killed before it stored the parts had not
+    started."""
     if not path.is_file():
         return True
     before = read_split(path, source.cells, unlisted="leave-out")

@@ -5,44 +5,38 @@ was killed and resumed from its last saved state takes the same steps as one tha
 """
 
 import copy
-import json
 import math
 import time
-from collections.abc import Callable
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from textwrap import shorten
 
 import numpy as np
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 
-from primeflow_core.errors import CheckpointError, UnfitSettingsError
+from primeflow_core.errors import CheckpointError, DataError, StorageError, UnfitSettingsError
 from primeflow_core.models import checkpoint
 from primeflow_core.models.composed_cells.composer import Composer, composer
 from primeflow_core.models.precision import products
 from primeflow_core.models.predictor import Batch, Predictor
 from primeflow_core.models.torch_rng import drawing
-from primeflow_core.runtime.atomic_files import remove_partial, replaced, write_text
+from primeflow_core.runtime.atomic_files import remove_partial
 from primeflow_core.training.batches import CellSource, shuffled
 from primeflow_core.training.config import OPTIMIZERS, PLATEAU, PLATEAU_FACTOR, TrainingConfig, in_steps
+from primeflow_core.training.training_log import append_line, trim_log
+from primeflow_core.training.training_progress import TrainingProgress, progress_of, progress_text
 
 STATE = "training/state.safetensors"
 LOG = "training/log.jsonl"
+LONGEST_REASON = 200
+MOMENTS = ("step", "exp_avg", "exp_avg_sq")
+"""What Adam and AdamW keep for each parameter."""
 ORDER, DRAWS, DROPOUT, VALIDATION, COMPOSED, PARTNERS = range(6)
-
-
-@dataclass
-class TrainingProgress:
-    """Where a training stands; saved with its state."""
-
-    step: int = 0
-    seconds: float = 0.0
-    best: float = math.inf
-    best_step: int = 0
-    validations_since_best: int = 0
-    plateaus: int = 0
 
 
 @dataclass(frozen=True)
@@ -197,7 +191,8 @@ class Trainer:
     def note(self, validation_loss: float | None, *, due: bool = True) -> bool:
         """Take a validation into account; True when these averaged weights are the ones to keep.
 
-        One that is not ``due``, at a step where somebody ended the training, takes nothing from the patience.
+        A validation that is not ``due``, because the training was ended at this step, does not count against the
+        patience.
         """
         if validation_loss is None or validation_loss < self.progress.best:
             self.progress.best = math.inf if validation_loss is None else validation_loss
@@ -219,34 +214,49 @@ class Trainer:
         tensors |= {f"averaged.{name}": tensor for name, tensor in self.averaged.state_dict().items()}
         for i, moments in self.optimizer.state_dict()["state"].items():
             tensors |= {f"optimizer.{i}.{name}": tensor for name, tensor in moments.items()}
-        with replaced(folder / STATE) as temporary:
-            save_file(
-                {name: tensor.contiguous() for name, tensor in tensors.items()},
-                temporary,
-                {"progress": json.dumps(asdict(self.progress))},
-            )
+        checkpoint.write_tensors(folder / STATE, tensors, {"progress": progress_text(self.progress)})
 
     def restore(self, folder: Path) -> None:
-        """Take up what ``save`` wrote. Raises CheckpointError when the file does not fit this model."""
+        """Resume from what ``save`` wrote. Raises CheckpointError when the file does not fit this model."""
         groups: dict[str, dict[str, Tensor]] = {"model": {}, "averaged": {}, "optimizer": {}}
         try:
             with safe_open(folder / STATE, framework="pt", device=str(self.predictor.device)) as stored:
                 for key in stored.keys():  # noqa: SIM118 (no mapping: it has no iterator)
-                    group, name = key.split(".", 1)
+                    group, _, name = key.partition(".")
+                    if group not in groups:
+                        raise DataError(f"it has the tensor {key}, which no training state has")
                     groups[group][name] = stored.get_tensor(key)
-                self.progress = TrainingProgress(**json.loads(stored.metadata()["progress"]))
+                self.progress = progress_of((stored.metadata() or {}).get("progress", "{}"))
             self.predictor.load_state_dict(groups["model"])
             self.averaged.load_state_dict(groups["averaged"])
-        except (SafetensorError, RuntimeError, KeyError, TypeError, ValueError) as error:
-            reason = str(error).splitlines()[0]
+            self._restore_optimizer(groups["optimizer"])
+        except (SafetensorError, DataError, OSError, RuntimeError) as error:
             raise CheckpointError(
-                f"{folder / STATE} does not fit this model: {reason} Start anew without it."
+                f"{folder / STATE} does not fit this model: {_reason(error)}. Delete that file, and the training "
+                "starts from the beginning."
             ) from error
-        state = self.optimizer.state_dict()
-        for key, tensor in groups["optimizer"].items():
-            number, name = key.split(".", 1)
-            state["state"].setdefault(int(number), {})[name] = tensor
-        self.optimizer.load_state_dict(state)
+
+    def _restore_optimizer(self, tensors: Mapping[str, Tensor]) -> None:
+        """``tensors``: the moments of each parameter by number and name. Raises DataError if they do not fit."""
+        parameters = [each for group in self.optimizer.param_groups for each in group["params"]]
+        found: dict[int, dict[str, Tensor]] = defaultdict(dict)
+        for key, tensor in tensors.items():
+            number, _, name = key.partition(".")
+            if not (number.isdecimal() and int(number) < len(parameters) and name in MOMENTS):
+                raise DataError(f"it has the tensor optimizer.{key}, which the optimizer of this model does not have")
+            if name != "step" and tensor.shape != parameters[int(number)].shape:
+                raise DataError(f"the tensor optimizer.{key} has the shape {tuple(tensor.shape)} of another model")
+            found[int(number)][name] = tensor
+        for place, moments in found.items():
+            if missing := [name for name in MOMENTS if name not in moments]:
+                raise DataError(f"the tensor optimizer.{place}.{missing[0]} is missing")
+        self.optimizer.load_state_dict({**self.optimizer.state_dict(), "state": found})
+
+
+def _reason(error: Exception) -> str:
+    """One line. torch heads a list of what is wrong with a line that says nothing."""
+    lines = str(error).splitlines()
+    return shorten(lines[min(1, len(lines) - 1)], LONGEST_REASON).rstrip(".: ")
 
 
 @dataclass
@@ -270,12 +280,45 @@ def train(
     on_log: OnLog | None = None,
     asked_to_end: AskedToEnd | None = None,
 ) -> TrainingProgress:
-    """Train until the steps, the minutes or the patience are used up, going on from ``folder`` if it has a state.
+    """Train until the steps, the minutes or the patience are used up. Resumes from ``folder`` if it has a state.
 
     Keeps the best averaged weights in ``folder``/weights.safetensors, the state to resume from and one JSON
     line a log step beside them. Every file is replaced as a whole. ``asked_to_end`` is asked after every step: True
-    ends the training there as its last minute would; what it raises ends it with nothing more written.
+    ends the training there as its last minute would; what it raises ends it with nothing more written. Raises
+    StorageError on a full disk, with what is left in ``folder``.
     """
+    with telling_what_stands(folder):
+        _train(trainer, folder, minutes * 60, on_log, asked_to_end)
+    return trainer.progress
+
+
+@contextmanager
+def telling_what_stands(folder: Path) -> Iterator[None]:
+    """Make a StorageError say whether ``folder`` can be resumed; a description of what has no weights goes."""
+    try:
+        yield
+    except StorageError as error:
+        if (folder / STATE).is_file():
+            stands = f"What was saved in {folder} stands: free space, then run the same command with --resume."
+        elif (folder / checkpoint.WEIGHTS).is_file():
+            stands = f"The best weights so far stand in {folder}: free space; --resume begins from the first step."
+        else:
+            _clear_beginning(folder)
+            stands = "No weights were kept and the folder is as before: free space, then run the same command again."
+        raise StorageError(error.errno or 0, error.strerror or "", error.filename, stands) from error
+
+
+def _clear_beginning(folder: Path) -> None:
+    for name in (checkpoint.CONFIG, checkpoint.SPLIT, LOG):
+        (folder / name).unlink(missing_ok=True)
+    for emptied in ((folder / LOG).parent, folder):
+        if emptied.is_dir() and not any(emptied.iterdir()):
+            emptied.rmdir()
+
+
+def _train(
+    trainer: Trainer, folder: Path, seconds: float, on_log: OnLog | None, asked_to_end: AskedToEnd | None
+) -> None:
     (folder / STATE).parent.mkdir(parents=True, exist_ok=True)
     remove_partial(folder)
     remove_partial((folder / STATE).parent)
@@ -286,10 +329,9 @@ def train(
         trainer.averaged.load_state_dict(trainer.predictor.state_dict())
         if not trainer.config.steps:
             _keep_weights(trainer, folder, None)
-    _trim_log(folder / LOG, trainer.progress.step)
+    trim_log(folder / LOG, trainer.progress.step)
     with torch.random.fork_rng():
-        _loop(trainer, folder, minutes * 60, on_log, asked_to_end)
-    return trainer.progress
+        _loop(trainer, folder, seconds, on_log, asked_to_end)
 
 
 def _loop(
@@ -314,7 +356,7 @@ def _loop(
                 _keep_weights(trainer, folder, validation_loss)
         if progress.step % config.log_every == 0 or validation_loss is not None or last:
             line = _log_line(trainer, window, norm, validation_loss, seconds)
-            _append_log(folder / LOG, line)
+            append_line(folder / LOG, asdict(line))
             window = _Window(time.monotonic())
             if on_log is not None:
                 on_log(line)
@@ -351,22 +393,3 @@ def _log_line(
         seconds=round(progress.seconds, 1),
         seconds_left=round(max(0.0, min(left, seconds - progress.seconds)), 1),
     )
-
-
-def _append_log(path: Path, line: LogLine) -> None:
-    with path.open("a", encoding="utf-8") as stream:
-        stream.write(json.dumps(asdict(line)) + "\n")
-
-
-def _trim_log(path: Path, step: int) -> None:
-    """Drop lines after ``step``, and a last line that a kill cut short: they will be written again."""
-    if not path.exists():
-        return
-    kept = []
-    for text in path.read_text(encoding="utf-8").splitlines():
-        try:
-            if json.loads(text)["step"] <= step:
-                kept.append(text + "\n")
-        except ValueError:
-            break
-    write_text(path, "".join(kept))

@@ -1,7 +1,7 @@
 """The checklist of a user's file: what must be fixed before a model can use its cells, one row per question."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -9,7 +9,8 @@ from primeflow_core.data.conditions import Condition
 from primeflow_core.data.gene_matching import LEAST_SHARE, GeneMatch, gene_columns, match_genes
 from primeflow_core.data.h5ad.fixes import repaired_wishes
 from primeflow_core.data.h5ad.issues import Problem, Severity
-from primeflow_core.data.h5ad.obs_columns import COVARIATE_COLUMNS, column, condition_column
+from primeflow_core.data.h5ad.obs_columns import COVARIATE_COLUMNS, condition_column
+from primeflow_core.data.h5ad.obs_values import column
 from primeflow_core.data.h5ad.reading import Examined, Inspection, examine
 from primeflow_core.data.h5ad.scale import Scale
 from primeflow_core.data.h5ad.writing import is_simulated
@@ -25,9 +26,33 @@ from primeflow_core.user_data.user_cells import Fixes
 FEWEST_CONTROLS = 2 * FEWEST
 MOST_CONTEXTS = 12
 MOST_LABELS = 2_000
-_KINDS = {"ensembl": "your names look like Ensembl ids", "symbol": "your names look like symbols"}
+_KINDS = {
+    "ensembl": "your names look like Ensembl ids",
+    "versioned ensembl": "your names look like Ensembl ids with versions",
+    "symbol": "your names look like symbols",
+    "mouse": "these look like mouse genes",
+    "foreign ensembl": "these look like Ensembl ids of another species than human",
+}
+_SUBJECTS = {
+    "set-aside": "Perturbations", "separator": "Perturbations", "guides": "Perturbations", "few-cells": "Perturbations",
+    "repeated-parts": "Perturbations", "mixed-kinds": "Perturbations", "two-columns": "Perturbations",
+    "unlike-units": "Perturbations", "dose-without-unit": "Perturbations", "joined-controls": "Control",
+    "several-controls": "Control", "unsure-control": "Control", "control-not-there": "Control",
+    "control-in-label": "Control", "spellings": "Perturbations",
+    "context-without-control": "Context", "normalised-already": "Values", "log2": "Values", "scaled": "Values",
+    "scale-unclear": "Values",
+}  # fmt: skip
+"""The row that each warning about a file belongs to."""
 _VALUES = ("not-a-number", "all-zero", "scaled", "normalised-already", "counts", "linear")
-_CONDITIONS = ("unknown-column", "no-condition", "one-condition", "missing-value", "condition", "dose")
+_CONDITIONS = (
+    "unknown-column",
+    "no-condition",
+    "one-condition",
+    "missing-value",
+    "condition",
+    "dose",
+    "no-control-cells",
+)
 
 
 @dataclass(frozen=True)
@@ -98,9 +123,22 @@ class _Reading:
             *self._control_and_context(chosen, without, conditions),
         ]  # fmt: skip
         return Checklist(
-            tuple(rows), self.found, columns, self._labels(), self.found.contexts,
+            tuple(self._warned(rows)), self.found, columns, self._labels(), self.found.contexts,
             tuple((name, chosen[name]) for name in chosen if name not in without), conditions, self.simulated,
         )  # fmt: skip
+
+    def _warned(self, rows: list[Row]) -> list[Row]:
+        """The rows with the warnings of the inspection: each joins its row, or stands by itself where that is bad."""
+        warnings = [problem for problem in self.found.problems if problem.severity is Severity.WARNING]
+        for problem in warnings:
+            subject = _SUBJECTS.get(problem.code, "Readable")
+            at = next((i for i, row in enumerate(rows) if row.subject == subject), None)
+            if at is None or rows[at].mark is CheckMark.BAD:
+                rows.append(Row(subject, CheckMark.DOUBT, f"{problem.text} {_on_page(problem)}".strip()))
+            else:
+                text = f"{rows[at].text} {problem.text} {_on_page(problem)}".strip()
+                rows[at] = replace(rows[at], mark=CheckMark.DOUBT, text=text)
+        return rows
 
     def _size(self) -> Row:
         found = self.found
@@ -267,6 +305,11 @@ class _Reading:
     def _labels(self) -> tuple[str, ...]:
         name = self._condition_column()
         return () if name is None else column(self.examined.obs, name).values[:MOST_LABELS]
+
+
+def _on_page(problem: Problem) -> str:
+    """The remedy, unless it names an option of the command line."""
+    return "" if "--" in problem.remedy else problem.remedy
 
 
 def _no_perturbations(wrong: Problem) -> Row:

@@ -15,7 +15,8 @@ import numpy as np
 
 from primeflow_core.data.cells import Cells
 from primeflow_core.data.conditions import Condition
-from primeflow_core.data.splits import LEFT_OUT, TEST, TRAIN, VAL, Split
+from primeflow_core.data.split_file import LEFT_OUT, TEST, TRAIN, VAL
+from primeflow_core.data.splits import Split
 from primeflow_core.errors import DataError
 
 FEWEST_CELLS = 8

@@ -15,7 +15,8 @@ from primeflow_core.benchmark.grid import Grid
 from primeflow_core.benchmark.outcome import outcome
 from primeflow_core.benchmark.run import run_entries
 from primeflow_core.benchmark.store import BenchmarkStore
-from primeflow_core.data.splits import TEST, held_out_split
+from primeflow_core.data.split_file import TEST
+from primeflow_core.data.splits import held_out_split
 from primeflow_core.errors import DataError, SettingError
 from primeflow_core.prediction.projection import PCAMap
 from primeflow_core.training.recipes.registry import recipe_named

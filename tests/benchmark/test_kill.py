@@ -18,7 +18,8 @@ from primeflow_core.benchmark.grid import Grid
 from primeflow_core.benchmark.store import BenchmarkStore
 from primeflow_core.data.h5ad.reading import read_cells
 from primeflow_core.data.h5ad.writing import write_cells
-from primeflow_core.data.splits import TEST, held_out_split
+from primeflow_core.data.split_file import TEST
+from primeflow_core.data.splits import held_out_split
 from primeflow_core.runtime import dask_workers
 from primeflow_core.runtime.atomic_files import PARTIAL
 from primeflow_core.training.recipes.registry import recipe_named

@@ -21,7 +21,8 @@ from primeflow_core.benchmark.scored_entry import ScoredEntry, scored_entry
 from primeflow_core.benchmark.store import BenchmarkStore
 from primeflow_core.data.h5ad.reading import read_cells
 from primeflow_core.data.h5ad.writing import write_cells
-from primeflow_core.data.splits import TEST, TRAIN, held_out_split
+from primeflow_core.data.split_file import TEST, TRAIN
+from primeflow_core.data.splits import held_out_split
 from primeflow_core.errors import DataError, SettingError
 from primeflow_core.figures.svg_check import check_svg
 from primeflow_core.model_store.model_card import write_card
@@ -216,6 +217,7 @@ def on_disk(tmp_path):
     return tmp_path
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_a_model_too_large_for_the_memory_is_told_and_the_others_go_on(tmp_path):
     large = adjusted(recipe_named("mlp-tiny"), [f"hidden={10**6}"])

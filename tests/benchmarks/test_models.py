@@ -8,7 +8,8 @@ import pytest
 from benchmarks import models, models_page
 from primeflow_core.benchmark.leaderboard import UNRANKED
 from primeflow_core.data import datasets
-from primeflow_core.data.splits import TEST, TRAIN, held_out_split
+from primeflow_core.data.split_file import TEST, TRAIN
+from primeflow_core.data.splits import held_out_split
 from primeflow_core.training.recipes.registry import SMALL_RECIPES, recipe_named
 from tests.tiny import cells, condition
 

@@ -546,6 +546,7 @@ def test_triples_need_their_parts(place, tmp_path, capsys):
     assert "needs --parts" in capsys.readouterr().err
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_the_command_on_workers_says_no_more_than_the_command_here(place, tmp_path):
     asked = ["--data", str(place / "screen.h5ad"), "--covariates", "cell_type", *FEW, *PARTS]

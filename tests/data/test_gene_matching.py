@@ -44,3 +44,18 @@ def test_four_fifths_of_the_genes_are_enough(found, enough):
 def test_columns_of_names_are_ordered_by_what_they_find():
     var = pd.DataFrame({"n": range(10), "symbol": GENES, "same": ["x"] * 10}, index=[f"p{i}" for i in range(10)])
     assert list(gene_columns(var, GENES).items()) == [("symbol", 10), (None, 0)]
+
+
+def test_mouse_genes_stand_for_no_human_gene_and_the_other_way_round():
+    mouse = tuple(name.capitalize() for name in GENES)
+    for names, genes in ((mouse, GENES), (GENES, mouse), (("ENSMUSG00000029580",) * 10, GENES)):
+        assert match_genes(names, genes).found == 0
+    assert match_genes(mouse, GENES).kind == "mouse"
+    assert match_genes(mouse, mouse).found == 10
+
+
+def test_ids_with_versions_are_found_whatever_the_version():
+    ids = [f"{name.split('.')[0]}.{i}" for i, name in enumerate(ENSEMBL)]
+    assert match_genes(ids, GENES).found == 10
+    assert match_genes(ids, ["ENSG00000141510", "ENSG00000105610.99"]).found == 2
+    assert match_genes(["ENSG00009999999.1"], ["ENSG00009999999"]).found == 1

@@ -81,7 +81,11 @@ def test_aliases_leave_the_name_itself_out():
     [
         (["KLF1", "mkk6", "what"], "symbol"),
         (["ENSG00000108984", "ENSG00000105610.7", "KLF1"], "ensembl"),
-        (["ENSMUSG00000020623"], "ensembl"),
+        (["ENSG00000108984.14", "ENSG00000105610.7", "KLF1"], "versioned ensembl"),
+        (["ENSG00000182378.15_PAR_Y", "ENSG00000105610.7"], "versioned ensembl"),
+        (["ENSMUSG00000020623", "ENSMUSG00000029580.14"], "foreign ensembl"),
+        (["Actb", "Gapdh", "Xist", "mt-Co1", "H2-K1", "1700001O22Rik", "Gm10076"], "mouse"),
+        (["C1orf112", "ACTB", "HLA-A", "MT-CO1"], "symbol"),
         (["gene_1", "gene_2", "KLF1"], "other"),
         ([], "other"),
     ],

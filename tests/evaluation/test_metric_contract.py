@@ -17,7 +17,8 @@ from primeflow_core.benchmark.scored_entry import scored_entry
 from primeflow_core.benchmark.shipped import read_results
 from primeflow_core.benchmark.summary_text import mean_places, verdict
 from primeflow_core.data.h5ad.writing import write_cells
-from primeflow_core.data.splits import TEST, VAL, held_out_split
+from primeflow_core.data.split_file import TEST, VAL
+from primeflow_core.data.splits import held_out_split
 from primeflow_core.errors import SettingError
 from primeflow_core.evaluation.agreement import FEWEST, agreement
 from primeflow_core.evaluation.distances import pairwise_distances

@@ -7,7 +7,7 @@ import scipy.sparse as sp
 from scipy.spatial.distance import cdist
 
 from primeflow_core.data.datasets import open_cells
-from primeflow_core.data.splits import listed_parts
+from primeflow_core.data.split_file import listed_parts
 from primeflow_core.evaluation.agreement import bounds
 from primeflow_core.evaluation.distances import energy_distance, mmd
 from primeflow_core.evaluation.genes import top_genes

@@ -297,6 +297,7 @@ def test_a_baseline_that_does_not_fit_is_named(baseline, message):
         scored(screen(), screen(), baseline)
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_real_cells_have_the_naive_metrics(mirror):
     truth = labelled(open_cells("perturbench-devel").within(["cell_type"]))

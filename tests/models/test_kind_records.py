@@ -135,7 +135,8 @@ def tiny_split(cells):
     """All cells train but every fifth, which validates."""
     import numpy as np
 
-    from primeflow_core.data.splits import TRAIN, Split
+    from primeflow_core.data.split_file import TRAIN
+    from primeflow_core.data.splits import Split
 
     parts = np.where(np.arange(len(cells)) % 5 == 0, "val", TRAIN)
     return Split(cells.names, parts, "made up")
@@ -166,7 +167,7 @@ def _told(folder: Path) -> dict[str, object]:
         "labels": list(labels([("guess", 1.0), ("guess-big", 1.0)]).values()),
         "facts": dict(facts_of(Model(folder / "model", of, 1))),
         "methods": methods_paragraph([finding(origins=(replace(origin(), manifest=of, plan=of.sampling),))]),
-        "card": card_text(of, metrics, {}, {}),
+        "card": card_text(of, metrics, {}, None),
     }
 
 

@@ -1,11 +1,13 @@
 """Writing files: whole or not at all."""
 
+import errno
 import os
+import pickle
 from pathlib import Path
 
 import pytest
 
-from primeflow_core.errors import SettingError
+from primeflow_core.errors import SettingError, StorageError
 from primeflow_core.runtime.atomic_files import (
     check_can_write,
     remove_partial,
@@ -79,12 +81,22 @@ def test_a_link_stays_and_what_it_points_at_is_replaced(tmp_path):
     assert [path.name for path in (tmp_path / "elsewhere").iterdir()] == ["real.csv"]
 
 
-@pytest.mark.parametrize("error", [OSError(28, "No space left on device"), OSError("Can't write data")])
-def test_what_fails_while_writing_names_the_file(tmp_path, error):
+@pytest.mark.parametrize(
+    ("error", "says"),
+    [
+        (OSError(errno.ENOSPC, "No space left on device"), "the disk is full. Free space there"),
+        (OSError(errno.EDQUOT, "Disk quota exceeded"), "your quota of disk space is used up"),
+        (OSError(errno.EFBIG, "File too large"), "the file is larger than is allowed there"),
+        (OSError(errno.EROFS, "Read-only file system", "another"), "the disk is read-only"),
+        (OSError(errno.EIO, "Input/output error"), "the disk reports an error"),
+        (OSError("Can't write data"), "Can't write data"),
+    ],
+)
+def test_what_fails_while_writing_names_the_file(tmp_path, error, says):
     def full(temporary):
         raise error
 
-    with pytest.raises(OSError, match=str(error.args[-1])) as told:
+    with pytest.raises(OSError, match=says) as told:
         write_with(tmp_path / "a.h5ad", full)
     assert told.value.filename == str(tmp_path / "a.h5ad")
     assert told.value.errno == error.errno
@@ -94,3 +106,31 @@ def test_an_error_that_names_another_file_stays_as_it_is(tmp_path):
     with pytest.raises(FileNotFoundError) as told:
         write_with(tmp_path / "a.txt", lambda temporary: temporary.write_bytes((tmp_path / "none").read_bytes()))
     assert told.value.filename == str(tmp_path / "none")
+
+
+def test_an_error_of_reading_is_not_blamed_on_the_file_that_is_written(tmp_path):
+    def unread(temporary):
+        raise OSError(errno.EIO, "Input/output error", "source.csv")
+
+    with pytest.raises(OSError, match="Input/output error") as told:
+        write_with(tmp_path / "a.txt", unread)
+    assert not isinstance(told.value, StorageError)
+    assert told.value.filename == "source.csv"
+
+
+def test_a_worker_process_hands_the_error_on_whole():
+    error = StorageError(errno.ENOSPC, "the disk is full", "a.csv", "Free space.")
+    handed = pickle.loads(pickle.dumps(error))  # noqa: S301, our own bytes
+    assert str(handed) == str(error) == "a.csv could not be written: the disk is full. Free space."
+    assert handed.errno == errno.ENOSPC
+
+
+@pytest.mark.parametrize("name", ["x" * 255, "条" * 85, "🧬" * 63])
+def test_a_name_as_long_as_the_disk_takes_is_written(tmp_path, name):
+    write_text(tmp_path / name, "x")
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+def test_a_name_longer_than_the_disk_takes_is_refused_early(tmp_path):
+    with pytest.raises(StorageError, match="the name is too long"):
+        check_can_write(tmp_path / ("x" * 256))

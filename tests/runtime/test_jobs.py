@@ -1,5 +1,6 @@
 """Jobs: order, fairness, cancelling, progress, failures, and what is kept."""
 
+import errno
 import logging
 import subprocess
 import sys
@@ -397,3 +398,13 @@ def test_an_active_job_is_found_by_its_subject_and_belongs_to_who_asked(manager)
     gate.open.set()
     ended(manager, mine)
     assert manager.active("question") is None
+
+
+def test_a_full_disk_is_told_in_plain_words_and_the_next_job_runs(manager):
+    def work(context: JobContext) -> np.ndarray:
+        raise OSError(errno.ENOSPC, "No space left on device", "/cache/trained")
+
+    status = ended(manager, manager.submit("me", work))
+    assert status.state is JobState.FAILED
+    assert status.error.startswith("/cache/trained could not be written: the disk is full. Free space there")
+    assert ended(manager, manager.submit("me", lambda context: np.zeros(1))).state is JobState.DONE

@@ -110,15 +110,15 @@ def said_with(read: pa.Table, **changed) -> pa.Table:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda read: read.drop_columns(["score", "tier"]), "it lacks the columns tier, score"),
+        (lambda read: read.drop_columns(["score", "tier"]), "the columns tier, score are missing"),
         (lambda read: read.set_column(0, "rank", pa.array(["1"] * 4)), "the columns rank are of another type"),
         (lambda read: read.replace_schema_metadata(None), "it does not describe a screen"),
         (lambda read: read.replace_schema_metadata({SAID: b"{"}), "Expecting property name"),
         (lambda read: said_with(read, format=9), "format 9 and this version of PRiMeFlow reads format 1"),
         (lambda read: said_with(read, about={}), "the key about.kind is missing"),
-        (lambda read: said_with(read, genes=["only one"]), "cannot reshape"),
+        (lambda read: said_with(read, genes=["only one"]), "must have 1 number in each row"),
         (lambda read: said_with(read, trust={"rows": []}), "the key trust.what is missing"),
-        (lambda read: said_with(read, next={"columns": ["place"], "rows": []}), "other columns"),
+        (lambda read: said_with(read, next={"columns": ["place"], "rows": []}), "it must be place, perturbation"),
     ],
 )
 def test_a_file_that_no_screen_wrote_is_refused_with_its_name_and_what_to_do(file, change, message):

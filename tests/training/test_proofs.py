@@ -15,7 +15,8 @@ from primeflow_core.data.cells import Cells
 from primeflow_core.data.h5ad.reading import read_cells
 from primeflow_core.data.simulated_biology import CONTROL_KIND, UP, SimulationConfig
 from primeflow_core.data.simulated_screen import simulate
-from primeflow_core.data.splits import TEST, TRAIN, Split
+from primeflow_core.data.split_file import TEST, TRAIN
+from primeflow_core.data.splits import Split
 from primeflow_core.models.baselines.cpa import CPAConfig
 from primeflow_core.models.baselines.sams_vae import SamsVaeConfig
 from primeflow_core.models.flow import objective
@@ -75,6 +76,7 @@ def read_from_z_basal(model, cells, seed):
     return fresh.score(z[asked], cells.condition_of[asked])
 
 
+@pytest.mark.long
 @pytest.mark.slow
 @pytest.mark.usefixtures("one_thread")
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -95,6 +97,7 @@ def test_the_adversary_of_cpa_hides_perturbations_from_a_classifier_that_comes_l
     assert max(told[True]) < chance + 3 * one_error, "with it no more than how many cells each has"
 
 
+@pytest.mark.long
 @pytest.mark.slow
 @pytest.mark.usefixtures("one_thread")
 def test_the_mask_of_sams_vae_becomes_sparse_by_its_prior(cells):
@@ -161,6 +164,7 @@ def test_a_share_of_the_training_cells_leaves_what_is_held_out_and_lies_within_t
     assert small.split.conditions(small.cells, TRAIN) == whole.split.conditions(whole.cells, TRAIN)
 
 
+@pytest.mark.long
 @pytest.mark.slow
 @pytest.mark.usefixtures("one_thread")
 def test_more_cells_bring_errors_down_and_the_table_ranks_sensibly(study, tmp_path):

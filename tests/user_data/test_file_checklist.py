@@ -3,9 +3,11 @@ import re
 from dataclasses import replace
 
 import h5py
+import numpy as np
 import pytest
 
 from primeflow_core.data.conditions import Vocabulary
+from primeflow_core.data.h5ad.issues import Severity
 from primeflow_core.data.h5ad.obs_columns import Wishes
 from primeflow_core.data.h5ad.writing import sha256_of
 from primeflow_core.data.layout import Layout
@@ -31,7 +33,9 @@ def row(found, subject):
 def test_a_good_file_is_ready_and_says_what_is_in_it(tmp_path):
     found = looked_at(brought(tmp_path))
     assert found.ready
-    assert [entry.mark for entry in found.rows] == [CheckMark.GOOD] * 6 + [CheckMark.DOUBT]
+    doubtful = [entry.subject for entry in found.rows if entry.mark is CheckMark.DOUBT]
+    assert doubtful == ["Perturbations", "Known"]
+    assert "4 of 5 conditions have fewer than 10 cells" in row(found, "Perturbations").text
     assert row(found, "Genes").text == "10 of 10 model genes are in your file."
     assert row(found, "Control").text == "12 cells labelled 'control'."
     assert row(found, "Context").text == "Used: all cells as k562."
@@ -199,3 +203,34 @@ def test_a_context_of_two_covariates_is_found_by_its_whole_name_or_by_both_parts
     by_one = brought(tmp_path, obs=table(labels, treatment=["ifnb"] * 20 + ["none"] * 20))
     stands_for = dict(looked_at(by_one, Fixes(wishes=Wishes(covariates=("treatment",))), model=model).stands_for)
     assert stands_for["ifnb"] == covariates
+
+
+DOUBTS = {
+    "spellings of control": ({"obs": table([*LABELS[1:], "CONTROL"])}, "Control", r"control \(11\), CONTROL \(1\)"),
+    "cells without a label": ({"obs": table([*LABELS[:-1], "unassigned"])}, "Perturbations", "'unassigned' 1"),
+    "two kinds of one gene": (
+        {"obs": table(perturbation_type=["CRISPRi"] * 15 + ["CRISPRa"] * 25)}, "Perturbations", "differ in obs column",
+    ),
+    "an unclear scale": ({"x": np.sqrt(counts())}, "Values", "nothing in them shows it"),
+    "a context without control": (
+        {"obs": table(cell_type=["K562"] * 12 + ["K562", "RPE1"] * 14)}, "Context", "No control cells for RPE1",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", DOUBTS)
+def test_each_warning_of_the_inspection_stands_in_a_row(tmp_path, name):
+    contents, subject, text = DOUBTS[name]
+    found = looked_at(brought(tmp_path, **contents))
+    assert any(entry.subject == subject and re.search(text, entry.text) for entry in found.rows), found.rows
+    said = " ".join(entry.text for entry in found.rows if entry.mark is not CheckMark.GOOD)
+    warnings = [problem for problem in found.inspection.problems if problem.severity is Severity.WARNING]
+    assert warnings
+    assert all(problem.text in said for problem in warnings)
+    assert "--" not in said
+
+
+def test_mouse_genes_are_named_and_none_is_offered(tmp_path):
+    genes = row(looked_at(brought(tmp_path, names=tuple(name.capitalize() for name in GENES))), "Genes")
+    assert genes.mark is CheckMark.BAD
+    assert genes.text.startswith("0 of 10 model genes are in your file (these look like mouse genes).")

@@ -3,7 +3,6 @@
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from math import isfinite
 from typing import Any
 
 import numpy as np
@@ -16,7 +15,7 @@ from pages.parts.shared.cell_map import Drawn, drawn_map
 from pages.parts.shared.explore_sidebar import LEAST_CELLS, MOST_CELLS
 from pages.parts.shared.view import View, look_up
 from primeflow_core.data.conditions import Condition, Perturbation
-from primeflow_core.errors import ConditionError, PrimeflowError, SettingError
+from primeflow_core.errors import ConditionError, DataError, PrimeflowError, SettingError
 from primeflow_core.figures.style import Role
 from primeflow_core.model_store.available_conditions import Catalogue
 from primeflow_core.model_store.local_models import Library, Model
@@ -24,6 +23,7 @@ from primeflow_core.models.model_kind import is_guided
 from primeflow_core.prediction.cell_groups import Placed, chosen, polygon_of
 from primeflow_core.prediction.gene_expression import CellsOfRole
 from primeflow_core.prediction.prediction_job import PredictionRequest
+from primeflow_core.runtime.json_text import parse_json, shortened
 
 ENTRIES, NOTHING = "entries", "[]"
 FEWEST, MOST, MOST_PARTS = 2, 6, 3
@@ -99,12 +99,16 @@ def restored(library: Library) -> tuple[list[Entry], list[str]]:
         return first, []
     found: list[Entry] = []
     problems: list[str] = []
-    for one in _listed(said) or ["nothing that can be read"]:
+    try:
+        listed = listed_in(said)
+    except PrimeflowError as error:
+        return [], [str(error)]
+    for one in listed:
         try:
             found.append(entry_of(library, one))
         except PrimeflowError as error:
             problems.append(str(error))
-    return found[:MOST], problems if said != NOTHING else []
+    return found[:MOST], problems
 
 
 def held_out_of(model: Model) -> list[Entry]:
@@ -123,50 +127,48 @@ def held_out_of(model: Model) -> list[Entry]:
 
 def entry_of(library: Library, said: Any) -> Entry:
     """Read an entry that ``to_json`` wrote. Raises PrimeflowError if it cannot be read or predicted."""
+    from pages.parts.shared.entry_schema import EntryText
+
     try:
-        name, parts, values, weight, cells, seed, *outline = said
-        pairs: list[tuple[str, float | None]] = [
-            (part, None) if isinstance(part, str) else (str(part[0]), float(part[1])) for part in parts
-        ]
-        covariates = [str(value) for value in values]
-        numbers = float(weight), int(cells), int(seed)
-    except (ValueError, TypeError, IndexError, KeyError, OverflowError) as error:
-        raise SettingError("An entry of this link to a comparison cannot be read. Add the response again.") from error
-    model = library.models.get(str(name))
+        read = EntryText.of(said)
+    except DataError as error:
+        raise SettingError(
+            f"An entry of this link to a comparison cannot be read: {error}. Add the response again."
+        ) from error
+    model = library.models.get(read.model)
     if model is None:
-        raise SettingError(f"The model {name} of this link is not on this machine.")
-    condition = _condition(model, pairs, covariates)
-    weight = _within(numbers[0], WEIGHTS) if is_guided(model.manifest) else 1.0
-    plan = replace(model.manifest.sampling, guidance=weight, seed=int(_within(numbers[2], SEEDS)))
-    count = int(_within(numbers[1], (LEAST_CELLS, MOST_CELLS)))
-    return Entry(model.key, PredictionRequest(model.folder, model.version, condition, count, plan), _outline(outline))
+        raise SettingError(f"The model {read.model} of this link is not on this machine.")
+    condition = _condition(model, read.perturbations, read.covariates)
+    weight = _within(read.weight, WEIGHTS) if is_guided(model.manifest) else 1.0
+    plan = replace(model.manifest.sampling, guidance=weight, seed=int(_within(read.seed, SEEDS)))
+    count = int(_within(read.cells, (LEAST_CELLS, MOST_CELLS)))
+    request = PredictionRequest(model.folder, model.version, condition, count, plan)
+    return Entry(model.key, request, _outline(read.outline))
 
 
-def _condition(model: Model, parts: list[tuple[str, float | None]], values: list[str]) -> Condition:
+def _condition(model: Model, parts: Sequence[tuple[str, float | None]], values: Sequence[str]) -> Condition:
     """The condition as Explore would make it. Raises ConditionError."""
     columns = [column for column, _ in model.manifest.vocabulary.covariates]
     if len(values) != len(columns) or len(parts) > MOST_PARTS:
         raise ConditionError(f"An entry of this link does not fit the model {model.key}. Add the response again.")
-    if not all(dose is None or isfinite(dose) for _, dose in parts):
-        raise ConditionError("A dose in this link is not a number. Add the response again.")
     perturbations = [Perturbation(*part) for part in parts]
     return Catalogue(model.manifest).condition(perturbations, tuple(zip(columns, values, strict=True)))
 
 
 def _within(value: float, limits: tuple[float, float]) -> float:
-    """The value, moved into the limits. Not a number becomes the lower limit."""
-    return min(max(value, limits[0]), limits[1]) if isfinite(value) else limits[0]
+    """The value, moved into the limits."""
+    return min(max(value, limits[0]), limits[1])
 
 
-def _outline(said: list[Any]) -> str:
+def _outline(said: str) -> str:
     """Raises SettingError for a text that is not a group."""
-    if not said or not said[0]:
+    if not said:
         return ""
-    kind, _, corners = str(said[0]).partition(":")
+    kind, _, corners = said.partition(":")
     if kind.partition("-")[0] not in MAPS:
         raise SettingError("A group of cells in this link names no map. Draw it again on Explore.")
     polygon_of(corners)
-    return str(said[0])
+    return said
 
 
 def text_of(entries: Sequence[Entry]) -> str:
@@ -200,15 +202,21 @@ def add(entry: Entry) -> None:
 
 def _said() -> list[Any]:
     """The entries in the address; none if the link cannot be read, which Compare reports."""
-    return _listed(address.carried(ENTRIES))
-
-
-def _listed(said: str) -> list[Any]:
     try:
-        found = json.loads(said or NOTHING)
-    except (ValueError, RecursionError):
+        return listed_in(address.carried(ENTRIES) or NOTHING)
+    except PrimeflowError:
         return []
-    return found if isinstance(found, list) else []
+
+
+def listed_in(said: str) -> list[Any]:
+    """The entries in the text of a link, not yet read. Raises SettingError if it is not a list."""
+    try:
+        found = parse_json(said)
+        if not isinstance(found, list):
+            raise DataError(f"it is {shortened(found)}; it must be a list [ ]")
+    except DataError as error:
+        raise SettingError(f"This link to a comparison cannot be read: {error}. Add the responses again.") from error
+    return found
 
 
 def shown(library: Library, entries: Sequence[Entry]) -> list[Shown]:

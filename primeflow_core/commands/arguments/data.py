@@ -57,10 +57,10 @@ def _add_split(commands: Subcommands) -> None:
     parser.add_argument("data", help=".h5ad file, or the name of a data set in the cache")
     parser.add_argument(
         "--task",
-        choices=("combo", "transfer", "named", "simulated"),
+        choices=("combo", "transfer", "named", "cells", "simulated"),
         required=True,
-        help="unseen combinations, unseen contexts, the conditions that --hold-out names (all for test), or the "
-        "split that belongs to the simulated-screen data set",
+        help="unseen combinations, unseen contexts, the conditions that --hold-out names (all for test), a share of "
+        "the cells of every condition, or the split that belongs to the simulated-screen data set",
     )
     parser.add_argument(
         "--hold-out", action="append", default=[], metavar="LABEL", help="for --task named: A, A+B, ...; repeatable"
@@ -69,7 +69,13 @@ def _add_split(commands: Subcommands) -> None:
         "--covariate", action="append", default=[], metavar="NAME=VALUE",
         help="for --task named: only in these contexts (default: in all)",
     )  # fmt: skip
-    parser.add_argument("--fraction", type=float, help="share held out (default: 0.7 for combo, 0.3 for transfer)")
+    parser.add_argument(
+        "--context",
+        help="for --task transfer: hold out in this one (default: by PerturBench's rule, else one is drawn)",
+    )
+    parser.add_argument(
+        "--fraction", type=float, help="share held out (default: 0.7 for combo, 0.3 for transfer, 0.2 for cells)"
+    )
     parser.add_argument("--seed", type=int, default=42)
     parser.add_argument("--out", type=Path, required=True, help="csv to write; .csv.gz packs it")
     add_reading_options(parser)

@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from primeflow_core.commands.arguments.reading import add_value_options
+from primeflow_core.commands.arguments.reading import add_guide_option, add_value_options
 from primeflow_core.commands.terminal import Subcommands, add_command
 from primeflow_core.evaluation.defaults import PCS, RESAMPLES, TOP_GENES
 from primeflow_core.evaluation.metrics.registry import all_metrics
@@ -34,7 +34,13 @@ def add_commands(commands: Subcommands) -> None:
     parser.add_argument("--genes", type=Path, help="csv to write with the differential expression of each condition")
     parser.add_argument("--condition-column", help="obs column of both files (default: that of the truth)")
     parser.add_argument("--covariates", metavar="COLUMN[,COLUMN]", help="obs columns of both files with the context")
-    parser.add_argument("--control", help="label of control cells in the truth (default: found)")
+    parser.add_argument(
+        "--control",
+        action="append",
+        metavar="LABEL",
+        help="label of control cells in the truth, or a pattern; repeatable (default: found)",
+    )
+    add_guide_option(parser)
     parser.add_argument("--separator", metavar="TEXT", help="joins the parts of a combination, `none` for none")
     parser.add_argument("--dose", metavar="COLUMN", help="obs column with the dose, `none` for none (default: found)")
     add_value_options(parser.add_argument_group("how the values of the truth are read (default: as found)"))

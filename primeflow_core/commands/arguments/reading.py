@@ -10,13 +10,29 @@ def add_reading_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--covariates", metavar="COLUMN[,COLUMN]", help="obs columns with the context; an empty text for none"
     )
-    group.add_argument("--control", metavar="LABEL", help="label of unperturbed cells")
+    group.add_argument(
+        "--control",
+        metavar="LABEL",
+        action="append",
+        help="label of unperturbed cells, or a pattern with * and ?; repeat it for several",
+    )
     group.add_argument(
         "--separator", metavar="TEXT", help="joins the parts of a combination; `none` for no combinations"
     )
     group.add_argument("--dose", metavar="COLUMN", help="obs column with the dose of each cell")
     group.add_argument("--kind", metavar="COLUMN", help="obs column with the kind of perturbation (CRISPRa, drug, ...)")
+    add_guide_option(group)
     add_value_options(group)
+
+
+def add_guide_option(group: argparse._ActionsContainer) -> None:
+    """Whether labels of single guides are read as their genes."""
+    group.add_argument(
+        "--merge-guides",
+        action="store_true",
+        default=None,
+        help="read guides such as ZAP70_1 and sgZAP70-2 as their gene, ZAP70",
+    )
 
 
 def add_value_options(group: argparse._ArgumentGroup) -> None:
@@ -35,4 +51,5 @@ def accept_reading_options(parser: argparse.ArgumentParser) -> None:
     """Options of earlier versions: the command reads its file as the model's training did."""
     for name in ("--condition", "--covariates", "--control", "--separator", "--dose", "--kind"):
         parser.add_argument(name, help=argparse.SUPPRESS)
+    parser.add_argument("--merge-guides", action="store_true", default=None, help=argparse.SUPPRESS)
     parser.add_argument("--normalise", action="store_true", default=None, help=argparse.SUPPRESS)

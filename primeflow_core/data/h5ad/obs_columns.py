@@ -4,14 +4,21 @@ Sources: PerturBench, scPerturb, GEARS, Virtual Cell Challenge, Replogle, Tahoe-
 only proposed where the parts of the labels are themselves known, and the proposal is always shown.
 """
 
-import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 
+from primeflow_core.data.conditions import split_label
+from primeflow_core.data.control_labels import matcher
+from primeflow_core.data.h5ad.condition_parsing import condition_column_of
+from primeflow_core.data.h5ad.controls import controls_in_parts, find_controls, holds_control
+from primeflow_core.data.h5ad.covariates import PossibleContext, chosen_covariates, left_out, possible_contexts
+from primeflow_core.data.h5ad.doses import DoseError, amount_of, commonest, converted
+from primeflow_core.data.h5ad.guides import guides_seen
 from primeflow_core.data.h5ad.issues import Problem, Severity, error
+from primeflow_core.data.h5ad.obs_values import ObsColumn, column, shown, shown_counts
 from primeflow_core.data.h5ad.separator import propose_separator
 from primeflow_core.data.layout import Layout
 
@@ -23,74 +30,58 @@ COVARIATE_COLUMNS = (
     "cell_type", "celltype", "cell_line", "cluster_id", "treatment", "perturbation_2", "donor_id",
     "sample_id", "batch", "gem_group",
 )  # fmt: skip
-DOSE_COLUMNS = ("dose", "dose_value", "dose_val", "concentration", "conc")
-KIND_COLUMNS = ("perturbation_type", "perturbation_kind", "kind")
-CONTROL_LABELS = (
-    "control", "ctrl", "non-targeting", "nt", "dmso", "dmso-tf", "c[s+](c)[o-]", "vehicle", "untreated",
-    "unstimulated", "unstim", "unperturbed", "mock", "pbs", "scramble", "scrambled", "safe-targeting",
-    "negative-control", "neg-ctrl", "no-treatment",
-)  # fmt: skip
+DOSE_COLUMNS = ("dose", "dose_value", "dose_val", "concentration", "conc", "pert_dose", "drug_dose", "dosage")
+UNIT_COLUMNS = ("dose_unit", "dose_units", "concentration_unit", "conc_unit", "unit", "units")
+KIND_COLUMNS = ("perturbation_type", "perturbation_kind", "kind", "crispr_type", "crispr", "modality", "pert_type")
+_NAMES_TREATED = ("perturbation", "target_gene", "gene", "drug", "smiles")
 NONE = "none"
-_LIST_AS_TEXT = re.compile(r"^\[\(['\"](?P<name>[^'\"]+)['\"]")
 
 
 @dataclass(frozen=True)
 class Wishes:
-    """What the user says about a file; None: find it. The word ``none`` for separator, dose or kind: there is none."""
+    """What the user says about a file; None: find it. The word ``none`` for separator, dose or kind: there is none.
+
+    ``control``: a label or a pattern, or several. ``unit`` and its column are only given with a known layout.
+    """
 
     condition: str | None = None
     covariates: Sequence[str] | None = None
-    control: str | None = None
+    control: str | Sequence[str] | None = None
     separator: str | None = None
     dose: str | None = None
     kind: str | None = None
+    merge_guides: bool | None = None
+    unit_column: str | None = None
+    unit: str | None = None
+
+    @property
+    def controls(self) -> tuple[str, ...]:
+        """The labels and patterns that are told."""
+        if self.control is None:
+            return ()
+        return (self.control,) if isinstance(self.control, str) else tuple(self.control)
 
     @staticmethod
     def exactly(layout: Layout) -> "Wishes":
         """Nothing is left to find."""
         return Wishes(
-            layout.condition, layout.covariates, layout.control,
-            layout.separator or NONE, layout.dose or NONE, layout.kind or NONE,
+            layout.condition, layout.covariates, layout.control_labels if layout.controls else layout.control,
+            layout.separator or NONE, layout.dose or NONE, layout.kind or NONE, layout.guides,
+            layout.unit_column or NONE, layout.unit,
         )  # fmt: skip
 
 
 @dataclass(frozen=True)
-class ObsColumn:
-    """An obs column as text: its values in order of appearance, and for each cell the index of its value (-1: none)."""
-
-    name: str
-    values: tuple[str, ...]
-    codes: np.ndarray
-
-    @property
-    def labels(self) -> np.ndarray:
-        """(N,) text; empty where the cell has no value."""
-        return np.array([*self.values, ""], dtype=object)[self.codes]
-
-
-def column(obs: pd.DataFrame, name: str) -> ObsColumn:
-    """Categories, text and numbers alike; missing and blank values get code -1, whole floats lose their ``.0``."""
-    raw, distinct = pd.factorize(obs[name])
-    texts = [_text(value) for value in distinct]
-    values = tuple(dict.fromkeys(text for text in texts if text))
-    position = {text: i for i, text in enumerate(values)}
-    lookup = np.array([*(position.get(text, -1) for text in texts), -1], dtype=np.int64)
-    return ObsColumn(name, values, lookup[raw])
-
-
-def _text(value: object) -> str:
-    if isinstance(value, (float, np.floating)) and float(value).is_integer():
-        return str(int(value))
-    return str(value).strip()
-
-
-@dataclass(frozen=True)
 class FoundLayout:
-    """The layout found (None: no condition column or no control), why, and the problems that must be fixed."""
+    """The layout found (None: no condition column or no control), why, and the problems that must be fixed.
+
+    ``possible``: columns that are left out though they tell cells of one condition apart.
+    """
 
     layout: Layout | None
     why: dict[str, str]
     problems: tuple[Problem, ...]
+    possible: tuple[PossibleContext, ...] = ()
 
 
 def find_layout(obs: pd.DataFrame, wishes: Wishes) -> FoundLayout:
@@ -103,21 +94,41 @@ def find_layout(obs: pd.DataFrame, wishes: Wishes) -> FoundLayout:
     if name is None:
         problems.append(_no_condition(obs))
         return FoundLayout(None, why, tuple(problems))
-    conditions = column(obs, name)
-    control = _control(conditions, wishes, why, problems)
-    if control is None:
+    controls = find_controls(column(obs, name), wishes.controls, why, problems)
+    if controls is None:
         return FoundLayout(None, why, tuple(problems))
-    separator = _separator(conditions, control, wishes, why, problems)
-    is_control = conditions.codes == conditions.values.index(control)
-    covariates = _covariates(obs, name, is_control, wishes, why)
-    dose = _dose(obs, is_control, wishes, why)
+    layout = Layout(name, control=controls.label, controls=controls.others, guides=bool(wishes.merge_guides))
+    return _completed(obs, layout, wishes, why, problems)
+
+
+def _completed(
+    obs: pd.DataFrame, layout: Layout, wishes: Wishes, why: dict[str, str], problems: list[Problem]
+) -> FoundLayout:
+    """The other columns, once the conditions and their control are known."""
+    conditions, _ = condition_column_of(obs, layout)
+    separator = _separator(conditions, layout, wishes, why, problems)
+    layout = replace(layout, controls=(*layout.controls, *controls_in_parts(conditions, layout, separator, problems)))
+    if not layout.guides and separator is None:
+        problems += guides_seen(conditions.values, matcher(layout.control_labels))
+    is_control = _is_control(conditions, layout.control_labels, separator)
+    perturbed = (conditions.codes >= 0) & ~is_control
     kind = _kind(obs, wishes, why)
-    return FoundLayout(Layout(name, covariates, control, separator, dose, kind), why, tuple(problems))
-
-
-def _shown(names: Sequence[str], most: int = 12) -> str:
-    listed = ", ".join(str(name) for name in names[:most])
-    return listed if len(names) <= most else f"{listed} and {len(names) - most} more"
+    passed = _passed_over(obs, layout.condition, wishes)
+    usual = [name for name in dict.fromkeys((*present(obs, COVARIATE_COLUMNS), *passed)) if name != layout.condition]
+    apart = [kind] if kind and _mixed(conditions, column(obs, kind), perturbed) else []
+    covariates = chosen_covariates(obs, usual, apart, is_control, perturbed, wishes.covariates, why)
+    dose, unit_column, unit = _dose(obs, perturbed, wishes, why)
+    taken = {layout.condition, *covariates, dose, unit_column, kind}
+    problems += _two_columns(obs, passed, covariates, layout.condition)
+    possible = possible_contexts(
+        obs, [n for n in usual if n not in taken], taken, conditions, covariates, dose, is_control
+    )
+    problems += left_out(possible)
+    found = Layout(
+        layout.condition, covariates, layout.control, separator, dose, kind, layout.controls, layout.guides,
+        unit_column, unit,
+    )  # fmt: skip
+    return FoundLayout(found, why, tuple(problems), possible)
 
 
 def _unknown_columns(obs: pd.DataFrame, wishes: Wishes) -> list[Problem]:
@@ -125,7 +136,7 @@ def _unknown_columns(obs: pd.DataFrame, wishes: Wishes) -> list[Problem]:
     asked += [(flag, name) for flag, name in (("--dose", wishes.dose), ("--kind", wishes.kind)) if name != NONE]
     known = [str(name) for name in obs.columns]
     return [
-        error("unknown-column", f"There is no obs column {name!r}.", f"{flag} can be one of: {_shown(known, 40)}.")
+        error("unknown-column", f"There is no obs column {name!r}.", f"{flag} can be one of: {shown(known, 40)}.")
         for flag, name in asked
         if name is not None and name not in known
     ]
@@ -144,8 +155,7 @@ def condition_column(obs: pd.DataFrame, wishes: Wishes, why: dict[str, str]) -> 
         return wishes.condition
     usual = present(obs, CONDITION_COLUMNS)
     varied = [name for name in usual if len(column(obs, name).values) > 1]
-    labels = CONTROL_LABELS if wishes.control is None else (wishes.control,)
-    with_control = [n for n in varied if any(_key(v) in labels or v in labels for v in column(obs, n).values)]
+    with_control = _with_control(obs, varied, wishes)
     for found, reason in (
         (with_control, "a usual name, and it holds a control label"),
         (varied, "a usual name, and its values differ"),
@@ -157,101 +167,128 @@ def condition_column(obs: pd.DataFrame, wishes: Wishes, why: dict[str, str]) -> 
     return None
 
 
+def _with_control(obs: pd.DataFrame, varied: Sequence[str], wishes: Wishes) -> list[str]:
+    """Columns with a control label: in the usual order, but one called after what was perturbed before one that
+    says how cells were kept, where both split the cells."""
+    found = [name for name in varied if holds_control(column(obs, name).values, wishes.controls)]
+    if len(found) < 2:
+        return found
+    first = column(obs, found[0])
+    for name in found[1:]:
+        other = column(obs, name)
+        named = name.lower() in _NAMES_TREATED and found[0].lower() not in _NAMES_TREATED
+        if named and _crossed(first, other) and len(other.values) >= len(first.values):
+            return [name, *(one for one in found if one != name)]
+    return found
+
+
+def _crossed(one: ObsColumn, other: ObsColumn) -> bool:
+    """Whether neither column can be told from the other."""
+    pairs = len(np.unique(np.column_stack([one.codes, other.codes]), axis=0))
+    return pairs > max(len(np.unique(one.codes)), len(np.unique(other.codes)))
+
+
+def _passed_over(obs: pd.DataFrame, condition: str, wishes: Wishes) -> list[str]:
+    """Other columns that could name the conditions, and split them."""
+    if wishes.condition is not None:
+        return []
+    chosen = column(obs, condition)
+    usual = [name for name in present(obs, CONDITION_COLUMNS) if name != condition]
+    varied = [name for name in usual if len(column(obs, name).values) > 1]
+    return [
+        n for n in varied if holds_control(column(obs, n).values, wishes.controls) and _crossed(chosen, column(obs, n))
+    ]
+
+
+def _two_columns(obs: pd.DataFrame, passed: Sequence[str], covariates: Sequence[str], condition: str) -> list[Problem]:
+    problems = []
+    for name in passed:
+        use = "it is used as a covariate" if name in covariates else "it is not used"
+        text = (
+            f"{condition!r} is read as the perturbation; obs column {name!r} could be it too "
+            f"({shown_counts(column(obs, name).counts)}), and {use}."
+        )
+        problems.append(Problem(Severity.WARNING, "two-columns", text, f"Choose with --condition {name}."))
+    return problems
+
+
 def _no_condition(obs: pd.DataFrame) -> Problem:
     return error(
         "no-condition",
         "No obs column says which perturbation a cell met.",
-        f"Name it with --condition; there are: {_shown([str(name) for name in obs.columns], 40) or 'none'}.",
+        f"Name it with --condition; there are: {shown([str(name) for name in obs.columns], 40) or 'none'}.",
     )
 
 
-def _key(label: str) -> str:
-    """A label without case, blanks and underscores; of a list written as text, its first name."""
-    match = _LIST_AS_TEXT.match(label)
-    return (match["name"] if match else label).lower().replace("_", "-").replace(" ", "-")
-
-
-def _control(conditions: ObsColumn, wishes: Wishes, why: dict[str, str], problems: list[Problem]) -> str | None:
-    seen = _shown(conditions.values)
-    if wishes.control is not None:
-        why["control"] = "named by you"
-        if wishes.control in conditions.values:
-            return wishes.control
-        text = f"No cell of obs column {conditions.name!r} is labelled {wishes.control!r}."
-        problems.append(error("no-control", text, f"--control can be one of: {seen}."))
-        return None
-    found = {_key(value): value for value in reversed(conditions.values) if _key(value) in CONTROL_LABELS}
-    if not found:
-        text = f"No control label in obs column {conditions.name!r}; labels seen: {seen or 'none'}."
-        problems.append(error("no-control", text, "Name the unperturbed cells with --control."))
-        return None
-    chosen = min(found, key=CONTROL_LABELS.index)
-    why["control"] = "a usual label of unperturbed cells"
-    others = [value for key, value in found.items() if key != chosen]
-    if others:
-        text = f"{found[chosen]!r} is taken as the control; {_shown(others)} could be one too."
-        problems.append(Problem(Severity.WARNING, "several-controls", text, "Choose with --control."))
-    return found[chosen]
-
-
 def _separator(
-    conditions: ObsColumn, control: str, wishes: Wishes, why: dict[str, str], problems: list[Problem]
+    conditions: ObsColumn, layout: Layout, wishes: Wishes, why: dict[str, str], problems: list[Problem]
 ) -> str | None:
     if wishes.separator is not None:
         why["separator"] = "given by you"
         return None if wishes.separator == NONE else wishes.separator
-    return propose_separator(conditions.values, control, why, problems)
+    return propose_separator(conditions.values, layout.control_labels, why, problems)
 
 
-def _covariates(
-    obs: pd.DataFrame, condition: str, is_control: np.ndarray, wishes: Wishes, why: dict[str, str]
-) -> tuple[str, ...]:
-    if wishes.covariates is not None:
-        why["covariates"] = "named by you"
-        return tuple(wishes.covariates)
-    chosen: list[ObsColumn] = []
-    reasons: list[str] = []
-    for name in present(obs, COVARIATE_COLUMNS):
-        if name == condition:
-            continue
-        candidate = column(obs, name)
-        against = _against(candidate, is_control, chosen)
-        reasons.append(f"{name}: {against or f'{len(candidate.values)} values'}")
-        if not against:
-            chosen.append(candidate)
-    why["covariates"] = "; ".join(reasons) or "no column with a usual name"
-    return tuple(found.name for found in chosen)
+def _is_control(conditions: ObsColumn, controls: tuple[str, ...], separator: str | None) -> np.ndarray:
+    """(N,) whether each cell is a control: its label is one, or every part of it."""
+    matches = matcher(controls)
+    of_value = [matches(label) or all(map(matches, split_label(label, separator))) for label in conditions.values]
+    return np.array([*of_value, False])[conditions.codes]
 
 
-def _against(candidate: ObsColumn, is_control: np.ndarray, chosen: Sequence[ObsColumn]) -> str:
-    """Why a column is not a covariate; empty if it is one."""
-    if len(candidate.values) < 2:
-        return "left out, the same in all cells"
-    if (candidate.codes < 0).any():
-        return "left out, some cells have no value"
-    both = np.intersect1d(candidate.codes[is_control], candidate.codes[~is_control])
-    if not len(both):
-        return "left out, no value has both control and perturbed cells"
-    for known in chosen:
-        pairs = len(np.unique(known.codes * len(candidate.values) + candidate.codes))
-        if pairs == len(known.values):
-            return f"left out, given by {known.name}"
-    return ""
+def _mixed(conditions: ObsColumn, kinds: ObsColumn, perturbed: np.ndarray) -> bool:
+    """Whether perturbed cells of one label are of several kinds."""
+    used = perturbed & (kinds.codes >= 0)
+    pairs = np.unique(np.column_stack([conditions.codes[used], kinds.codes[used]]), axis=0)
+    return len(pairs) > len(np.unique(pairs[:, 0]))
 
 
-def _dose(obs: pd.DataFrame, is_control: np.ndarray, wishes: Wishes, why: dict[str, str]) -> str | None:
+def _dose(
+    obs: pd.DataFrame, perturbed: np.ndarray, wishes: Wishes, why: dict[str, str]
+) -> tuple[str | None, str | None, str | None]:
+    """The columns of doses and of their units, and the unit that most perturbed cells have."""
     if wishes.dose is not None:
         why["dose"] = "given by you"
-        return None if wishes.dose == NONE else wishes.dose
-    for name in present(obs, DOSE_COLUMNS):
-        found = column(obs, name)
-        used = {found.values[code] for code in np.unique(found.codes[~is_control]) if code >= 0}
-        amounts = {part.strip() for text in used for part in text.split("+")}
-        if len(amounts) > 1:
-            why["dose"] = f"{len(amounts)} doses"
-            return name
-        why["dose"] = f"{name}: left out, always the same"
-    return None
+        if wishes.dose == NONE:
+            return None, None, None
+    for name in present(obs, DOSE_COLUMNS) if wishes.dose is None else [wishes.dose]:
+        unit_column = _unit_column(obs, name, wishes)
+        amounts, unit = _amounts(obs, name, unit_column, perturbed, wishes.unit)
+        if wishes.dose is None and len(amounts) < 2:
+            why["dose"] = f"{name}: left out, always the same"
+            continue
+        if wishes.dose is None:
+            why["dose"] = f"{len(amounts)} doses" + (f", in {unit}" if unit else "")
+        return name, unit_column, unit
+    return None, None, None
+
+
+def _unit_column(obs: pd.DataFrame, dose: str, wishes: Wishes) -> str | None:
+    if wishes.unit_column is not None:
+        return None if wishes.unit_column == NONE else wishes.unit_column
+    return next(iter(present(obs, (f"{dose.lower()}_unit", f"{dose.lower()}_units", *UNIT_COLUMNS))), None)
+
+
+def _amounts(
+    obs: pd.DataFrame, dose: str, unit_column: str | None, perturbed: np.ndarray, unit: str | None
+) -> tuple[set[object], str | None]:
+    """The distinct doses of perturbed cells, as text where they cannot be read, and their commonest unit."""
+    found = column(obs, dose)
+    units = column(obs, unit_column) if unit_column else ObsColumn("", (), np.full(len(obs), -1))
+    used = perturbed & (found.codes >= 0)
+    pairs, cells = np.unique(np.column_stack([found.codes[used], units.codes[used]]), axis=0, return_counts=True)
+    read, unread = [], set()
+    for (code, unit_code), number in zip(pairs, cells.tolist(), strict=True):
+        for text in found.values[code].split("+"):
+            try:
+                amount = amount_of(text, units.values[unit_code] if unit_code >= 0 else "")
+            except DoseError:
+                unread.add(text)
+                continue
+            if amount is not None:
+                read.append((amount, number))
+    unit = unit or commonest([amount.unit for amount, _ in read], [number for _, number in read])
+    return {*unread, *(converted(amount, unit or "") for amount, _ in read)}, unit
 
 
 def _kind(obs: pd.DataFrame, wishes: Wishes, why: dict[str, str]) -> str | None:

@@ -14,12 +14,15 @@ import numpy as np
 import pandas as pd
 
 from primeflow_core.data.cells import Cells
+from primeflow_core.data.design import Task, tasks
 from primeflow_core.data.h5ad import storage
 from primeflow_core.data.h5ad.condition_parsing import ConditionTable, condition_table
+from primeflow_core.data.h5ad.covariates import PossibleContext
 from primeflow_core.data.h5ad.fixes import gene_names, gene_positions, repaired_obs, repaired_wishes
 from primeflow_core.data.h5ad.issues import Problem, Severity, error
+from primeflow_core.data.h5ad.missing_values import SetAside
 from primeflow_core.data.h5ad.obs_columns import FoundLayout, Wishes, find_layout
-from primeflow_core.data.h5ad.scale import Scale, _scale, log_normalised, median_total
+from primeflow_core.data.h5ad.scale import Scale, log_normalised, median_total, scale_of, value_problems
 from primeflow_core.data.h5ad.survey import Survey, survey
 from primeflow_core.data.h5ad.writing import sha256_of
 from primeflow_core.data.layout import Layout
@@ -29,7 +32,7 @@ from primeflow_core.errors import DataError
 
 OF_MEASURED_CELLS = (
     "one-condition", "context-without-control", "few-cells", "several-controls", "all-zero", "scaled", "linear",
-    "counts",
+    "counts", "scale-unclear", "mixed-kinds", "no-control-cells",
 )  # fmt: skip
 """Problems that predicted cells may have."""
 
@@ -55,6 +58,8 @@ class Inspection:
     combinations: tuple[str, ...]
     contexts: tuple[str, ...]
     problems: tuple[Problem, ...]
+    set_aside: tuple[SetAside, ...] = ()
+    possible_contexts: tuple[PossibleContext, ...] = ()
 
     @property
     def ready(self) -> bool:
@@ -69,7 +74,7 @@ def inspect(
     *,
     condition: str | None = None,
     covariates: Sequence[str] | None = None,
-    control: str | None = None,
+    control: str | Sequence[str] | None = None,
     separator: str | None = None,
     dose: str | None = None,
     kind: str | None = None,
@@ -90,7 +95,7 @@ def read_cells(
     *,
     condition: str | None = None,
     covariates: Sequence[str] | None = None,
-    control: str | None = None,
+    control: str | Sequence[str] | None = None,
     separator: str | None = None,
     dose: str | None = None,
     kind: str | None = None,
@@ -121,14 +126,16 @@ def values_of(path: Path, found: "Examined") -> Cells:
         raise DataError(f"{path.name}: the condition of the cells is not known. Name the column with --condition.")
     with storage.opened(path) as file:
         values = storage.read_values(file, path, reading.repair.matrix)
+    if len(table.rows) < values.shape[0]:
+        values = values[table.rows]
     if reading.repair.normalise:
         reading = replace(reading, repair=replace(reading.repair, total=reading.repair.total or median_total(values)))
         values = log_normalised(values, reading.repair.total)
     if len(found.genes) < values.shape[1]:
         values = values[:, found.columns]
     return Cells(
-        values, found.genes, found.names, table.conditions, table.condition_of, table.kinds,
-        reading, path.name, sha256_of(path), table.labels, table.label_order,
+        values, found.genes, found.names[table.rows], table.conditions, table.condition_of, table.kinds,
+        reading, path.name, sha256_of(path), table.labels, table.label_order, np.delete(found.names, table.rows),
     )  # fmt: skip
 
 
@@ -147,6 +154,15 @@ class Examined:
     table: ConditionTable | None
     obs: pd.DataFrame
     var: pd.DataFrame
+
+    @property
+    def tasks(self) -> tuple[Task, ...]:
+        """What can be held out of the file; empty where its conditions are not known."""
+        if self.table is None:
+            return ()
+        counts = np.bincount(self.table.condition_of, minlength=len(self.table.conditions)).tolist()
+        others = [one.name for one in self.inspection.possible_contexts if one.with_controls == len(one.values)]
+        return tasks(dict(zip(self.table.conditions, counts, strict=True)), others)
 
 
 def read_predicted(path: Path, reading: Reading) -> Cells:
@@ -167,11 +183,11 @@ def examined(surveyed: Survey, wishes: Wishes, repair: Repair, found: FoundLayou
     obs, names = repaired_obs(surveyed.obs, repair), gene_names(surveyed.var, repair)
     found = found or find_layout(obs, repaired_wishes(wishes, repair))
     values = surveyed.values
-    scale = _scale(values)
+    scale, told = scale_of(values), repair.normalise
     if repair.normalise is None:
         repair = replace(repair, normalise=scale is Scale.COUNTS)
     problems = [*found.problems, *([] if repair.distinct else _repeated(obs.index, names))]
-    problems += _value_problems(values, scale, bool(repair.normalise), obs.index, names)
+    problems += value_problems(values, scale, told, bool(repair.normalise), obs.index, names)
     table = condition_table(obs, found.layout, problems) if found.layout else None
     problems = [problem for problem in problems if problem.code not in repair.accepted]
     problems.sort(key=lambda problem: list(Severity).index(problem.severity))
@@ -179,7 +195,8 @@ def examined(surveyed: Survey, wishes: Wishes, repair: Repair, found: FoundLayou
         source=surveyed.source, size=surveyed.size, cells=cells, genes=genes,
         obs_columns=tuple(str(name) for name in obs.columns), layout=found.layout, why=found.why,
         scale=scale, lowest=values.lowest, highest=values.highest, zeros=1 - values.nonzero / (cells * genes),
-        problems=tuple(problems), **_condition_facts(table),
+        problems=tuple(problems), set_aside=table.set_aside if table else (), possible_contexts=found.possible,
+        **_condition_facts(table),
     )  # fmt: skip
     columns = gene_positions(names, repair)
     reading = Reading(found.layout, repair, str(scale)) if found.layout else None
@@ -203,37 +220,6 @@ def _condition_facts(table: ConditionTable | None) -> dict[str, Any]:
         "combinations": tuple(dict.fromkeys(c.label for c in perturbed if len(c.perturbations) > 1)),
         "contexts": tuple(dict.fromkeys(c.context for c in table.conditions)),
     }
-
-
-def _value_problems(
-    values: storage.ValueRange, scale: Scale, normalise: bool, cells: pd.Index, genes: pd.Index
-) -> list[Problem]:
-    """The one thing that keeps X from being used as it is, or nothing."""
-    if values.bad is not None:
-        cell, gene = values.bad
-        text = (
-            f"X holds a value that is not a number (NaN or infinite), first in cell {cells[cell]}, gene {genes[gene]}."
-        )
-        return [error("not-a-number", text, "Replace or remove it before saving.")]
-    if values.nonzero == 0:
-        return [error("all-zero", "All values are zero.", "Check which matrix was saved as X.")]
-    if scale is Scale.SCALED:
-        text = f"Values are negative, down to {values.lowest:.4g}: the data are scaled."
-        return [error("scaled", text, "Save the values before scaling as X.")]
-    if scale is Scale.LOG and normalise:
-        text = f"Values look log-normalised already (up to {values.highest:.4g})."
-        return [error("normalised-already", text, "Leave out --normalise.")]
-    if scale is Scale.COUNTS and normalise:
-        text = f"Values are whole numbers up to {values.highest:,.0f}: counts."
-        done = "They are converted to the log scale when they are read: log1p at the median total of the cells."
-        return [Problem(Severity.NOTE, "counts", text, done)]
-    if scale is Scale.COUNTS:
-        text = f"Values are whole numbers up to {values.highest:,.0f}: counts."
-        return [error("counts", text, "Leave out --no-normalise, so that they are converted to the log scale.")]
-    if scale is Scale.LINEAR and not normalise:
-        text = f"Values go up to {values.highest:,.6g} with fractions: normalised but not on the log scale."
-        return [error("linear", text, "Pass --normalise to convert them to the log scale.")]
-    return []
 
 
 def _repeated(cells: pd.Index, genes: pd.Index) -> list[Problem]:

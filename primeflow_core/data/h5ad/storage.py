@@ -1,12 +1,10 @@
 """AnnData files as stored on disk: opened with h5py, and checked before their contents are used.
 
-Every failure is a DataError that says what the file looks like and what to do. The range of the values is
-read in blocks, so a file larger than memory can be checked.
+Every failure is a DataError that says what the file looks like and what to do.
 """
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -37,17 +35,6 @@ DAMAGE = (
     SystemError,
 )  # fmt: skip
 """What h5py and AnnData raise for a damaged file."""
-
-
-@dataclass(frozen=True)
-class ValueRange:
-    """Extremes of X, zeros included; ``whole``: no fractions; ``bad``: (cell, gene) of the first NaN or infinity."""
-
-    lowest: float
-    highest: float
-    whole: bool
-    nonzero: int
-    bad: tuple[int, int] | None
 
 
 @contextmanager
@@ -237,7 +224,10 @@ def read_values(file: h5py.File, path: Path, matrix: str = X) -> sp.csr_matrix:
 def _sparse(dense: h5py.Dataset) -> sp.csr_matrix:
     """A block at a time, since most values are zero and a dense matrix of them may not fit into memory."""
     width = int(dense.shape[1])
-    blocks = [sp.csr_matrix(block.reshape(-1, width), dtype=np.float32) for _, block in _blocks(dense)]
+    height = max(BLOCK // max(width, 1), 1)
+    blocks = [
+        sp.csr_matrix(dense[first : first + height], dtype=np.float32) for first in range(0, dense.shape[0], height)
+    ]
     return sp.csr_matrix(sp.vstack(blocks, format="csr"))
 
 
@@ -249,55 +239,3 @@ def _check_indices(x: sp.csr_matrix | sp.csc_matrix, path: Path, matrix: str) ->
         raise DataError(
             f"{path.name} is damaged: {matrix} points outside the matrix ({error}). Write it again."
         ) from error
-
-
-def value_range(file: h5py.File, path: Path, matrix: str = X) -> ValueRange:
-    """Look at every stored value of a matrix once, a block at a time."""
-    rows, columns = shape(file, path, matrix)
-    x = file[matrix]
-    numbers = _numbers(x)
-    lowest, highest, whole, nonzero = np.inf, -np.inf, True, 0
-    bad: tuple[int, int] | None = None
-    with named_damage(path, matrix):
-        for start, block in _blocks(numbers):
-            finite = np.isfinite(block)
-            if bad is None and not finite.all():
-                bad = _place(x, start, int(np.argmin(finite)))
-                if not (0 <= bad[0] < rows and 0 <= bad[1] < columns):
-                    raise DataError(f"{path.name} is damaged: {matrix} points outside the matrix. Write it again.")
-            kept = block if bad is None else block[finite]
-            if kept.size:
-                lowest, highest = min(lowest, float(kept.min())), max(highest, float(kept.max()))
-                whole = whole and bool((kept == np.rint(kept)).all())
-                nonzero += int(np.count_nonzero(kept))
-    if nonzero < rows * columns:
-        lowest, highest = min(lowest, 0.0), max(highest, 0.0)
-    return ValueRange(lowest, highest, whole, nonzero, bad)
-
-
-def read_through(file: h5py.File, path: Path, matrix: str) -> None:
-    """Read the positions of a sparse matrix and drop them: what is read here can be read again."""
-    if isinstance(file[matrix], h5py.Group):
-        with named_damage(path, matrix):
-            for name in ("indices", "indptr"):
-                for _ in _blocks(file[matrix][name]):
-                    pass
-
-
-def _blocks(numbers: h5py.Dataset) -> Iterator[tuple[int, np.ndarray]]:
-    """(flat position of the first value, flat values) of each block."""
-    width = int(numbers.shape[1]) if numbers.ndim == 2 else 1
-    rows = max(BLOCK // max(width, 1), 1)
-    for first in range(0, numbers.shape[0], rows):
-        yield first * width, numbers[first : first + rows].ravel()
-
-
-def _place(x: h5py.Group | h5py.Dataset, start: int, offset: int) -> tuple[int, int]:
-    """(cell, gene) of a stored value."""
-    position = start + offset
-    if isinstance(x, h5py.Dataset):
-        row, column = divmod(position, int(x.shape[1]))
-        return row, column
-    major = int(np.searchsorted(x["indptr"][:], position, side="right")) - 1
-    minor = int(x["indices"][position])
-    return (minor, major) if "csc" in str(x.attrs.get("encoding-type", "")) else (major, minor)

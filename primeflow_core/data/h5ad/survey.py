@@ -14,6 +14,7 @@ import h5py
 import pandas as pd
 
 from primeflow_core.data.h5ad import reading_cost, storage
+from primeflow_core.data.h5ad.value_range import ValueRange, value_range
 from primeflow_core.data.repair import RAW, X
 from primeflow_core.errors import DataError
 from primeflow_core.runtime.bounded_child import Bounds
@@ -52,7 +53,7 @@ class Survey:
     matrix: str
     obs: pd.DataFrame
     var: pd.DataFrame
-    values: storage.ValueRange
+    values: ValueRange
     facts: Facts
     cost: int
 
@@ -111,8 +112,7 @@ def surveyed(path: Path, matrix: str, most: int) -> Survey:
                 f"{path.name} is damaged: {matrix} is {cells} × {genes}, obs has {len(obs)} rows and var {len(var)}. "
                 "Write it again from where it came."
             )
-        values = storage.value_range(file, path, matrix)
-        storage.read_through(file, path, matrix)
+        values = value_range(file, path, matrix)
         cost += reading_cost.of_matrix(file[matrix], values.nonzero) - reading_cost.of_matrix(file[matrix], 0)
         reading_cost.check(cost, most, path)
         return Survey(path.name, path.stat().st_size, matrix, obs, var, values, _facts(file, path), cost)

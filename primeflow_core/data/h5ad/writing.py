@@ -1,10 +1,11 @@
 """Writes .h5ad files, and reads what a file says about itself: its provenance, its hash, whether it is simulated."""
 
 import hashlib
+import io
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -12,8 +13,11 @@ import scipy.sparse as sp
 
 from primeflow_core.data.h5ad.survey import PROVENANCE, facts_of
 from primeflow_core.errors import DataError
-from primeflow_core.runtime.atomic_files import write_with
+from primeflow_core.runtime.atomic_files import replaced
 from primeflow_core.runtime.json_text import parse_json
+
+if TYPE_CHECKING:
+    import anndata
 
 
 def sha256_of(path: Path) -> str:
@@ -21,8 +25,7 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(opened_file, "sha256").hexdigest()
 
 
-def write_cells(
-    path: Path,
+def as_anndata(
     values: sp.csr_matrix | np.ndarray,
     genes: Sequence[str],
     conditions: Sequence[str],
@@ -32,8 +35,8 @@ def write_cells(
     names: Sequence[str] | None = None,
     extra_obs: Mapping[str, Sequence[Any]] | None = None,
     places: Mapping[str, np.ndarray] | None = None,
-) -> None:
-    """Write an .h5ad that Scanpy and CELLxGENE open; it appears under ``path`` only when complete.
+) -> "anndata.AnnData":
+    """Cells as an AnnData that Scanpy and CELLxGENE know.
 
     ``values``: (N, G); ``conditions``: (N,) labels, kept as given, in obs column ``condition``; ``covariates``:
     (N,) values a column; ``places``: (N, k) coordinates by name in obsm. ``provenance`` is stored as one JSON text
@@ -55,7 +58,41 @@ def write_cells(
     for name, coordinates in (places or {}).items():
         adata.obsm[name] = np.asarray(coordinates, dtype=np.float32)
     adata.uns[PROVENANCE] = json.dumps(provenance, sort_keys=True)
-    write_with(path, lambda temporary: adata.write_h5ad(temporary, compression="gzip"))
+    return adata
+
+
+def write_anndata(path: Path, adata: "anndata.AnnData") -> None:
+    """Write what ``adata.write_h5ad`` writes, packed; it appears under ``path`` only when complete.
+
+    Raises StorageError where the disk has no room. HDF5 is given memory to write to, which takes less than ``adata``
+    does: it ends the process with a segmentation fault where it cannot flush a file that it closes.
+    """
+    # Slow to import, and most commands write no cells.
+    import h5py
+    from anndata.io import write_elem
+
+    adata.strings_to_categoricals()
+    packed = io.BytesIO()
+    with h5py.File(packed, "w") as file:
+        write_elem(file, "/", adata, dataset_kwargs={"compression": "gzip"})
+    with replaced(path) as temporary:
+        temporary.write_bytes(packed.getbuffer())
+
+
+def write_cells(
+    path: Path,
+    values: sp.csr_matrix | np.ndarray,
+    genes: Sequence[str],
+    conditions: Sequence[str],
+    covariates: Mapping[str, Sequence[str]],
+    provenance: Mapping[str, Any],
+    *,
+    names: Sequence[str] | None = None,
+    extra_obs: Mapping[str, Sequence[Any]] | None = None,
+) -> None:
+    """Write the cells of ``as_anndata`` as an .h5ad."""
+    adata = as_anndata(values, genes, conditions, covariates, provenance, names=names, extra_obs=extra_obs)
+    write_anndata(path, adata)
 
 
 def is_simulated(path: Path) -> bool:

@@ -27,7 +27,7 @@ def metric_names() -> tuple[str, ...]:
 
 
 def ranked_metrics() -> tuple[Metric, ...]:
-    """Those that conditions are ranked by: the metrics of PerturBench's table."""
+    """The metrics that conditions are ranked by: those of PerturBench's table."""
     return tuple(metric for metric in all_metrics() if metric.ranked)
 
 
@@ -36,7 +36,7 @@ def rank_columns() -> tuple[str, ...]:
 
 
 def metrics_at(place: Place) -> tuple[Metric, ...]:
-    """Those that are shown at ``place``."""
+    """The metrics that are shown at ``place``."""
     return tuple(metric for metric in all_metrics() if place not in metric.left_out_of)
 
 

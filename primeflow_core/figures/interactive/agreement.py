@@ -1,4 +1,4 @@
-"""How far to trust a prediction: each measure between its floor and its ceiling."""
+"""Draws how far to trust a prediction: each metric between its floor and its ceiling."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ NO_PLACE = "Here the floor is as good as the ceiling"
 
 @dataclass(frozen=True)
 class BoundedMeasure:
-    """One measure: its value, the value of no prediction at all (floor) and of a second experiment (ceiling).
+    """One metric: its value, the value of control cells (floor) and of a second experiment (ceiling).
 
     ``tells_apart`` False: the floor is as good as the ceiling, so a position between them has no meaning.
     ``baselines``: names and values of simpler ways to predict the same.
@@ -45,21 +45,21 @@ class BoundedMeasure:
         return self.place(self.value)
 
     def beaten_by(self, baseline: str) -> bool:
-        """Whether a baseline of that name lies further towards the ceiling."""
+        """Whether the baseline of that name lies closer to the ceiling."""
         reached = dict(self.baselines).get(baseline)
         place = None if reached is None else self.place(reached)
         return place is not None and self.position is not None and place > self.position
 
     def place(self, value: float) -> float | None:
-        """As ``position``, of any value of this measure."""
+        """Like ``position``, for any value of this metric."""
         if not self.tells_apart or self.floor == self.ceiling:
             return None
         return (value - self.floor) / (self.ceiling - self.floor)
 
 
 def agreement_ranges(ranges: Sequence[BoundedMeasure], *, row: int = 62) -> go.Figure:
-    """Every measure in a row of its own, ``row`` pixels high: a diamond between floor (left) and ceiling (right), and
-    baselines in grey."""
+    """Draws each metric in its own row, ``row`` pixels high: a diamond between floor (left) and ceiling (right), and
+    the baselines in grey."""
     figure = go.Figure()
     symbols = baseline_symbols(ranges)
     for place, entry in enumerate(ranges):
@@ -133,7 +133,7 @@ def measures(entries: Sequence[tuple[str, Sequence[BoundedMeasure]]]) -> list[st
 
 
 def placed_ranges(ranges: Sequence[BoundedMeasure]) -> list[BoundedMeasure]:
-    """Those with a place between floor and ceiling."""
+    """The metrics that have a position between floor and ceiling."""
     return [entry for entry in ranges if entry.position is not None]
 
 
@@ -163,7 +163,7 @@ def clipped(position: float) -> float:
 
 
 def told(position: float) -> str:
-    """The place in words; an arrow says that the mark stands further in than the value does."""
+    """The position in words. An arrow says that the mark is drawn closer to the range than the value lies."""
     arrow = " ◀" if position < FAR[0] else " ▶" if position > FAR[1] else ""
     return f"{position:.0%} of the way from floor to ceiling{arrow}"
 
@@ -227,7 +227,7 @@ def _baseline(row: int, entry: BoundedMeasure, name: str, value: float, symbol: 
 
 
 def _legend(symbols: Mapping[str, str]) -> list[go.Scatter]:
-    """Marks without a place, so that each name stands in the legend once."""
+    """Traces without a position, so that each name appears once in the legend."""
     if not symbols:
         return []
     predicted = {"symbol": "diamond", "size": 11, "color": STYLES[Role.PREDICTED].colour}

@@ -17,9 +17,9 @@ BESIDE = 64
 
 
 def metric_of_models(rows: pd.DataFrame, name: str, title: str, *, simulated: bool) -> go.Figure:
-    """``rows`` one a condition (columns model, guidance, seed, ``name``, its floor and ceiling); models from the first
-    of them downwards. The mark of a training is the mean over its conditions. What lies far beyond floor and ceiling is
-    told beside the axis by its mean; the whole axis comes with a double click."""
+    """``rows`` has one row for each condition (columns model, guidance, seed, ``name``, its floor and ceiling); models
+    from the first of them downwards. The mark of a training is the mean over its conditions. Models far beyond floor
+    and ceiling have their mean written beside the axis. A double click shows the whole axis."""
     by_model = list(rows.groupby(["model", "guidance"], sort=False))
     of_seeds = [group.groupby("seed")[name].mean().to_numpy(np.float64) for _, group in by_model]
     names = [escaped(shortened(str(model), LONGEST_NAME)) for (model, _), _ in by_model]
@@ -44,7 +44,7 @@ def metric_of_models(rows: pd.DataFrame, name: str, title: str, *, simulated: bo
 
 
 def _limit(figure: go.Figure, reach: AxisReach) -> None:
-    """Beside the axis, where no mark can lie on the numbers."""
+    """Sets the range of the axis. Writes the means outside it beside the axis, where no mark can cover them."""
     figure.update_xaxes(range=[reach.low, reach.high])
     figure.update_layout(margin_r=BESIDE)
     for model in reach.beyond:

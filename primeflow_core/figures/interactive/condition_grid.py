@@ -13,12 +13,12 @@ FLOOR, CEILING = "Floor", "Ceiling"
 LONGEST_NAME, FEW_CONDITIONS = 26, 24
 ROW = 22
 BEYOND = 0.5
-"""How far beyond floor and ceiling the colours reach, as a share of the way between them."""
+"""How far the colours reach beyond floor and ceiling, as a share of the distance between them."""
 
 
 @dataclass(frozen=True)
 class ConditionGrid:
-    """One metric: ``values`` (m, c) of ``models`` by ``conditions``, means over trainings, NaN where there is none;
+    """One metric: ``values`` (m, c) of ``models`` by ``conditions``, means over trainings, NaN if there is no value;
     ``floor`` and ``ceiling`` (c,). ``title`` names the metric."""
 
     models: tuple[str, ...]
@@ -54,13 +54,13 @@ class ConditionGrid:
 
 
 def height_of(grid: ConditionGrid) -> int:
-    """In pixels."""
+    """The height of the figure in pixels."""
     return ROW * len(grid.rows) + 190
 
 
 def condition_heat_map(grid: ConditionGrid) -> go.Figure:
     """Bright is better, whichever way the metric runs. Each field has a point of the trace ``fields`` that can be
-    clicked, whose ``customdata`` begins with the number of the condition."""
+    clicked, whose first ``customdata`` is the number of the condition."""
     low, high = grid.colours
     across, upwards = list(range(len(grid.conditions))), list(range(len(grid.rows)))
     figure = go.Figure(

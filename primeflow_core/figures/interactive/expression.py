@@ -81,7 +81,7 @@ def violin_columns(genes: int) -> int:
 
 
 def violins(expression: Mapping[str, Mapping[Role, np.ndarray]], *, simulated: bool, height: int = 250) -> go.Figure:
-    """One to six genes, each with its cells by role; ``height`` of a row in pixels, values log-normalised.
+    """Draws one to six genes, each with its cells by role. ``height``: of a row, in pixels; values are log-normalised.
 
     Below each violin: the share of cells above 0.
     """
@@ -159,12 +159,12 @@ def columns_of(table: pd.DataFrame) -> list[tuple[str, Role]]:
 
 
 def column_title(condition: str, role: Role, *, simulated: bool) -> str:
-    """What stands under a column of a dot plot."""
+    """The label below a column of a dot plot."""
     return f"{shortened(condition, LONGEST_NAME)} · {name_of(role, simulated=simulated).lower()}"
 
 
 def colour_ends(values: pd.Series, value: Literal["mean", "change"]) -> tuple[float, float]:
-    """The values of the first and the last colour: viridis begins at 0, blue to orange is even around 0."""
+    """The values of the first and the last colour: viridis starts at 0, blue to orange is even around 0."""
     finite = np.abs(values.to_numpy(np.float64))
     most = float(finite[np.isfinite(finite)].max(initial=0.0)) or 1.0
     return (0.0 if value == "mean" else -most), most
@@ -199,7 +199,7 @@ def _scaled(shape: Violin, factor: float) -> Violin:
 
 
 def _drawn(shape: Violin, place: int, gene: str, name: str) -> list[go.Scatter]:
-    """Outline, dots, bar at 0 and mean of one violin around x = ``place``; only the dots stand in the legend."""
+    """The outline, dots, bar at 0 and mean of one violin at x = ``place``. Only the dots appear in the legend."""
     style = STYLES[shape.role]
     outline = np.concatenate([place - shape.width, (place + shape.width)[::-1]])
     told = (

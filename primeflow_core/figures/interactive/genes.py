@@ -63,8 +63,8 @@ def from_up_to_down(table: pd.DataFrame) -> pd.DataFrame:
 
 @dataclass(frozen=True)
 class Volcano:
-    """Genes by log2 change (across) and −log10 adjusted p (upwards), ``points`` (n, 2), and which change
-    clearly, ``clear`` (n,); the range of both axes, and the names of those that stand out."""
+    """The data of a volcano plot: each gene by log2 change (x) and −log10 adjusted p (y), ``points`` (n, 2), and
+    whether it changes clearly, ``clear`` (n,); the range of both axes, and the names of the labelled genes."""
 
     genes: tuple[str, ...]
     points: np.ndarray
@@ -74,7 +74,7 @@ class Volcano:
 
 
 def volcano_of(table: pd.DataFrame, side: Side, least_change: float, largest_p: float) -> Volcano:
-    """What a volcano of one side shows; genes without a change or a p are left out.
+    """Selects what a volcano plot of one side shows. Genes without a change or a p are omitted.
 
     Clear: |log2 change| of ``least_change`` or more and p below ``largest_p``. Labels go to the clear genes whose
     change times −log10 p is the largest.
@@ -101,7 +101,7 @@ def clear_name(drawn: Volcano, role: Role, *, simulated: bool) -> str:
 def volcano(
     table: pd.DataFrame, side: Side, *, simulated: bool, least_change: float, largest_p: float, height: int = 420
 ) -> go.Figure:
-    """Every gene by its change and how sure it is; those that do not pass both dashed thresholds are grey.
+    """Draws each gene by its change and its adjusted p. Genes that do not pass both dashed thresholds are grey.
 
     Columns: gene, and of ``side`` its change (log2) and p (adjusted), as ``evaluation.response`` names them.
     """

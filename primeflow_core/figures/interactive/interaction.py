@@ -27,7 +27,8 @@ class Against:
 
 
 def against_sum(genes: Sequence[str], sum_change: np.ndarray, double_change: np.ndarray, labels: int) -> Against:
-    """What the scatter shows, with at most ``labels`` names; genes without a number for either change are left out."""
+    """Selects what the scatter plot shows, with at most ``labels`` names. Genes without a number for either change are
+    omitted."""
     points = np.column_stack([sum_change, double_change]).astype(np.float64)
     known = np.logical_and.reduce(np.isfinite(points), axis=1)
     points, names = points[known], tuple(str(gene) for gene, take in zip(genes, known, strict=True) if take)
@@ -38,7 +39,7 @@ def against_sum(genes: Sequence[str], sum_change: np.ndarray, double_change: np.
 
 
 def combination_axis(role: Role, *, simulated: bool) -> str:
-    """What goes upwards, in words that say whether it was predicted."""
+    """The title of the y axis, which says whether the change was predicted."""
     return f"Combination, {name_of(role, simulated=simulated).lower()} (log2 change)"
 
 
@@ -52,7 +53,8 @@ def interaction_scatter(
     labels: int = LABELLED,
     height: int = 420,
 ) -> go.Figure:
-    """Each gene (n,) by what the single effects add up to and by the combination's change, both log2 against control.
+    """Draws each gene (n,) by the sum of the single effects and by the change in the combination, both as log2 against
+    control.
 
     ``role``: whether the combination is predicted or measured.
     """

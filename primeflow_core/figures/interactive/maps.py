@@ -40,7 +40,7 @@ class Outline:
 
     @property
     def closed(self) -> np.ndarray:
-        """The corners with the first once more at the end, (k + 1, 2)."""
+        """The corners with the first one repeated at the end, (k + 1, 2)."""
         return np.concatenate([self.corners, self.corners[:1]])
 
 
@@ -141,24 +141,25 @@ def live_map(groups: Sequence[Group], axes: tuple[str, str], extent: Extent, *, 
 
 
 def map_columns(maps: int) -> int:
-    """How many maps stand side by side."""
+    """The number of maps in one row."""
     return maps if maps <= 3 else 2 if maps == 4 else 3
 
 
 def numbered(titles: Sequence[str], numbers: Sequence[int] | None = None) -> list[tuple[int, str]]:
-    """Entries of a comparison, each with the number it has in every figure, which its title begins with."""
+    """Entries of a comparison, each with the number that it has in all figures; its title starts with that number."""
     return [(i, f"{i}  {title}") for i, title in zip(numbers or range(1, len(titles) + 1), titles, strict=True)]
 
 
 def thinned(points: np.ndarray) -> np.ndarray:
-    """At most MOST_DRAWN of the points, evenly taken."""
+    """Selects at most MOST_DRAWN of the points, evenly."""
     if len(points) <= MOST_DRAWN:
         return points
     return points[np.linspace(0, len(points) - 1, MOST_DRAWN).astype(int)]
 
 
 def _cells(group: Group, name: str, smaller: float = 0.0) -> go.Scatter | go.Scattergl:
-    """As elements of the page while they are few: they stay sharp, and browsers have few WebGL contexts to give."""
+    """The trace of a group of cells. Few points are SVG elements: they stay sharp, and browsers allow few WebGL
+    contexts."""
     points = thinned(group.points)
     kind = go.Scatter if len(points) <= MOST_ELEMENTS else go.Scattergl
     return kind(

@@ -24,8 +24,8 @@ LEAST_REACH = 0.25
 
 @dataclass(frozen=True)
 class PairGrid:
-    """``names`` (n,) in the order of their best pair; ``values`` (n, n) symmetric, NaN where there is none;
-    ``measured`` (n, n); ``left_out``: how many names there were beside."""
+    """``names`` (n,) in the order of their best pair; ``values`` (n, n) symmetric, NaN if there is no value;
+    ``measured`` (n, n); ``left_out``: the number of names that are not shown."""
 
     names: tuple[str, ...]
     values: np.ndarray
@@ -41,7 +41,7 @@ class PairGrid:
 def pair_grid(
     pairs: Sequence[tuple[str, str]], values: Sequence[float], measured: Sequence[bool], most: int = MOST_NAMES
 ) -> PairGrid:
-    """Of ``pairs`` in the order of their ranking; the names of the first ones, ``most`` at most."""
+    """The grid of ``pairs``, which come in the order of their ranking; at most the first ``most`` names."""
     every = list(dict.fromkeys(name for pair in pairs for name in pair))
     names = every[:most]
     place = {name: i for i, name in enumerate(names)}
@@ -70,7 +70,7 @@ def colours_of(grid: PairGrid, scale: Scale) -> tuple[float, float]:
 
 
 def height_of(grid: PairGrid) -> int:
-    """In pixels: a name has 24 of them while that fits, never fewer than 13."""
+    """The height of the figure in pixels. Each name takes 24 pixels if all names fit, and at least 13."""
     count = len(grid.names)
     return max(13 * count, min(24 * count, 480)) + 170
 
@@ -116,7 +116,7 @@ def tick_names(grid: PairGrid) -> list[str]:
 
 
 def ring_size(grid: PairGrid) -> float:
-    """In pixels: within a cell of the grid."""
+    """The size of a mark inside a cell of the grid, in pixels."""
     return float(np.clip(330 / max(1, len(grid.names)), 4.0, 11.0))
 
 
@@ -125,7 +125,7 @@ def ring_name(*, simulated: bool) -> str:
 
 
 def _rings(grid: PairGrid, names: Sequence[str], simulated: bool) -> go.Scatter:
-    """White with a blue edge, which stands out on every colour of both scales."""
+    """The marks are white with a blue edge, which is visible on every colour of both scales."""
     rows, columns = np.nonzero(grid.measured)
     return go.Scatter(
         x=[names[j] for j in columns.tolist()], y=[names[i] for i in rows.tolist()], mode="markers",

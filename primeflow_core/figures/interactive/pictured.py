@@ -33,7 +33,8 @@ OPACITY = {Role.CONTROL: 0.6, Role.MEASURED: 0.9, Role.PREDICTED: 0.5}
 
 @dataclass(frozen=True)
 class Scene:
-    """What all panels share: places (n, 2) of measured cells, ``others`` those of other conditions, and the axes."""
+    """The data that all panels share: positions (n, 2) of measured cells, ``others`` those of other conditions, and the
+    axes."""
 
     others: np.ndarray
     control: np.ndarray
@@ -56,7 +57,7 @@ class Scene:
 
 
 def panel_columns(panels: int) -> int:
-    """How many panels stand side by side."""
+    """The number of panels in one row."""
     return panels if panels <= 2 else 2 if panels == 4 else 3
 
 

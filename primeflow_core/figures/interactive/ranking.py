@@ -1,5 +1,5 @@
-"""The first of a ranking: the predicted score of each candidate with its interval, beside the sum of its parts and,
-where it was held out, the measured one."""
+"""Draws the first candidates of a ranking: the predicted score of each candidate with its interval, beside the sum of
+its parts and, where it was held out, the measured one."""
 
 import numpy as np
 import pandas as pd
@@ -34,8 +34,8 @@ def measured_of(rows: pd.DataFrame, measured: pd.Series | None) -> np.ndarray:
 def ranked_scores(
     table: pd.DataFrame, unit: str, measured: pd.Series | None = None, *, simulated: bool = False
 ) -> go.Figure:
-    """The first ``DRAWN`` rows of a ranked table (columns rank, perturbation, score, low, high, sum_score), beside the
-    ``measured`` scores of the same index."""
+    """Draws the first ``DRAWN`` rows of a ranked table (columns rank, perturbation, score, low, high, sum_score) and
+    the ``measured`` scores of the same index."""
     rows = first_rows(table)
     places = list(range(len(rows)))
     score = rows["score"].to_numpy(np.float64)

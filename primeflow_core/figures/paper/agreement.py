@@ -26,7 +26,7 @@ PREDICTED = STYLES[Role.PREDICTED].colour
 
 
 def agreement_ranges(ranges: Sequence[BoundedMeasure]) -> "Figure":
-    """Every measure in a row of its own, as ``figures.agreement.agreement_ranges`` draws it."""
+    """Draws each metric in its own row, like ``figures.interactive.agreement.agreement_ranges``."""
     symbols = baseline_symbols(ranges)
     figure = sheet(0.55 * len(ranges) + 0.4 + 0.3 * bool(symbols))
     plot = figure.add_subplot()

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 SEED, MEAN = "one training", "mean over trainings"
 _MEAN: dict[str, Any] = {"linestyle": "none", "marker": "|", "markersize": 12, "markeredgewidth": 2.2, "color": INK}
 BESIDE = 1.01
-"""Of the width of the axis: where the means that lie outside are written, and no mark can lie."""
+"""Where means outside the axis are written, as a share of its width. No mark can lie there."""
 _LINES = {
     "floor": ("control cells (floor)", QUIET, "--"),
     "ceiling": ("half of the {truth} cells (ceiling)", STYLES[Role.MEASURED].colour, "-"),

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def condition_heat_map(grid: ConditionGrid) -> "Figure":
-    """As ``figures.condition_grid.condition_heat_map`` draws it."""
+    """Draws the same as ``figures.interactive.condition_grid.condition_heat_map``."""
     low, high = grid.colours
     across, upwards = len(grid.conditions), len(grid.rows)
     figure = sheet(0.2 * upwards + 1.8, max(5.2, 0.18 * across + 2.6))

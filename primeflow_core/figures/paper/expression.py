@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 
 
 def violins(expression: Mapping[str, Mapping[Role, np.ndarray]], *, simulated: bool) -> "Figure":
-    """One to six genes, each with its cells by role, as ``figures.expression.violins`` draws them."""
+    """Draws one to six genes, each with its cells by role, like ``figures.interactive.expression.violins``."""
     columns = violin_columns(len(expression))
     rows = -(-len(expression) // columns)
     figure = sheet(2.6 * rows + 0.6, max(2.4 * columns, 3.6))

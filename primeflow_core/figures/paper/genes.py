@@ -37,7 +37,7 @@ def ranked_bars(table: pd.DataFrame, *, simulated: bool) -> "Figure":
 
 
 def volcano(table: pd.DataFrame, side: Side, *, simulated: bool, least_change: float, largest_p: float) -> "Figure":
-    """Every gene by its change and how sure it is, as ``figures.genes.volcano`` draws them."""
+    """Draws each gene by its change and its adjusted p, like ``figures.interactive.genes.volcano``."""
     drawn = volcano_of(table, side, least_change, largest_p)
     role = Role(side)
     figure = sheet(4.4)

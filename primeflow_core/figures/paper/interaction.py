@@ -22,7 +22,7 @@ def interaction_scatter(
     simulated: bool,
     labels: int = LABELLED,
 ) -> "Figure":
-    """Each gene by sum and combination, as ``figures.interaction.interaction_scatter`` draws it."""
+    """Draws each gene by sum and combination, like ``figures.interactive.interaction.interaction_scatter``."""
     drawn = against_sum(genes, sum_change, double_change, labels)
     name = f"{name_of(role, simulated=simulated)} · {len(drawn.points):,} genes"
     figure = sheet(5.2)

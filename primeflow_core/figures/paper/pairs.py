@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 def heat_map(grid: PairGrid, title: str, scale: Scale, *, simulated: bool, smaller_is_better: bool = False) -> "Figure":
-    """Each name against each other one, as ``figures.pairs.heat_map`` draws them."""
+    """Draws each name against each other name, like ``figures.interactive.pairs.heat_map``."""
     low, high = colours_of(grid, scale)
     count = len(grid.names)
     side = max(3.6, 0.13 * count + 1.4)

@@ -1,6 +1,6 @@
 """Printed figures with Matplotlib, saved as SVG or PNG: the same figure gives the same bytes.
 
-Figures are made without pyplot, whose figures are global and outlive the session that asked for them.
+Figures are made without pyplot, whose figures are global and outlive the session that made them.
 """
 
 from collections.abc import Sequence
@@ -81,7 +81,7 @@ def literal(text: str) -> str:
 
 
 def mark(symbol: str, size: float, colour: str) -> dict[str, Any]:
-    """How ``Axes.plot`` draws marks of a shape, ``size`` in pixels as on the screen."""
+    """The arguments of ``Axes.plot`` for marks of a shape; ``size`` in pixels as on the screen."""
     hollow = symbol.endswith("-open")
     return {
         "linestyle": "none",
@@ -133,7 +133,7 @@ def key(name: str, look: dict[str, Any]) -> "Artist":
 
 
 def draw_labels(axes: "Axes", labels: Sequence[Label]) -> None:
-    """Names beside their points."""
+    """Writes names beside their points."""
     for label in labels:
         across = {"right": 1, "left": -1}.get(label.side, 0)
         upwards = {"above": 1, "below": -1}.get(label.side, 0)

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
 
 def pictured_models(scene: Scene, panels: Sequence[tuple[str, np.ndarray]]) -> "Figure":
-    """As ``figures.pictured.pictured_models`` draws it; cells are embedded as a picture, they are many."""
+    """Draws the same as ``figures.interactive.pictured.pictured_models``. Cells are embedded as a picture, because
+    there are many."""
     columns = panel_columns(len(panels))
     rows = -(-len(panels) // columns)
     figure = sheet(2.7 * rows + 0.7, 2.7 * columns)

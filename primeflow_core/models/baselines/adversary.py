@@ -13,8 +13,8 @@ from primeflow_core.models.baselines.layers import MLP
 class Adversary(nn.Module):
     """Guesses of z_basal (B, L): each single perturbation there or not, and the value of each covariate.
 
-    A combination has several perturbations and control none, so each perturbation is a guess of its own, whatever its
-    dose; the sum of these binary cross-entropies is about as large as that of a choice of one among them.
+    A combination has several perturbations and control none, so each perturbation is a guess of its own, at any dose;
+    the sum of these binary cross-entropies is about as large as that of a choice of one among them.
     """
 
     def __init__(self, latent: int, width: int, layers: int, parts: ConditionParts) -> None:

@@ -27,7 +27,7 @@ class FittedBaseline(ABC):
 
     @abstractmethod
     def distinct(self, condition: Condition) -> int:
-        """How many cells can be drawn before one repeats. Raises as ``predict``.
+        """The number of cells that can be drawn before one repeats. Raises the same errors as ``predict``.
 
         Repeated cells stand too close to each other: a distance between sets then reads as an error of the baseline.
         """
@@ -35,9 +35,9 @@ class FittedBaseline(ABC):
     def predict(self, condition: Condition, cells: int, seed: int) -> np.ndarray:
         """(cells, G) float32, at least 0; the same seed gives the same cells.
 
-        Cells are drawn with replacement only where more are asked for than were measured. Raises DataError where
-        training lacks control cells that are needed, ConditionError for a part it cannot predict, SettingError for
-        fewer than one cell.
+        Cells are drawn with replacement only if more are requested than were measured. Raises DataError if training has
+        no control cells that are needed, ConditionError for a part it cannot predict, SettingError for fewer than one
+        cell.
         """
         if cells < 1:
             raise SettingError(f"{cells} cells cannot be predicted; ask for 1 or more.")
@@ -76,7 +76,7 @@ class MovedControls(FittedBaseline):
 class Baseline:
     """``name`` in commands and tables, ``label`` for readers, ``describe`` one plain sentence.
 
-    ``fit``: from what was measured in training. ``beside_model``: shown beside a model on pages and in its card's
+    ``fit``: from what was measured in training. ``beside_model``: shown with a model on pages and in its card's
     summary; False for a variant of one that is. ``recipe``: the recipe that trains the same as a saved model, empty
     where there is none; one that gives MovedControls can have one. ``is_floor``: it predicts control cells, which
     benchmarks show as the floor already.

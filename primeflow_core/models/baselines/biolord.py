@@ -80,7 +80,7 @@ class Biolord(FromControls):
         return F.softplus(self.decoder(torch.cat([encoded, moved, *known], dim=1)))
 
     def made(self, drawn: Tensor, condition: Tensor) -> Tensor:
-        """The noise is there to learn with, and is left out here, as dropout is."""
+        """The noise is only for training. It is omitted here, like dropout."""
         return self._decoded(self.encoder(drawn), condition, self._embedded(condition))
 
 

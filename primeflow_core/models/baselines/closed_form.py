@@ -1,7 +1,7 @@
 """Saved models that are known in closed form from statistics of the training cells: nothing is learnt in steps.
 
-What a baseline predicts stands in its own file (no_change.py, additive.py, ridge.py); here is only how a model keeps
-what the baseline is fitted from, and control cells to start from, with its weights.
+The prediction of a baseline is in its own file (no_change.py, additive.py, ridge.py). This file only says how a model
+keeps what the baseline is fitted from, and control cells to start from, with its weights.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -60,7 +60,7 @@ class RidgeConfig(Architecture):
 
 @dataclass(frozen=True)
 class BaselineConfig(Architecture):
-    """Any baseline that moves control cells, by its name. Raises SettingError for one that cannot be saved."""
+    """The baseline of that name, which moves control cells. Raises SettingError for one that cannot be saved."""
 
     baseline: str = SUM_OF_SINGLES.name
 
@@ -75,7 +75,7 @@ class BaselineConfig(Architecture):
 
 
 class Mean(DirectPredictor):
-    """Every cell of every condition is the mean of all training cells, controls among them."""
+    """Predicts the mean of all training cells, controls included, for each cell of each condition."""
 
     mean: Tensor
 

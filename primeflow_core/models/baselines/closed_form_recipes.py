@@ -40,7 +40,7 @@ OWN_ROW = tuple(recipe.name for parts in (NO_CHANGE, MEAN, ADDITIVE, RIDGE) for 
 
 
 def rows_of_baselines() -> tuple[RecipeRow, ...]:
-    """The recipe of every baseline that can be a model and has no row of its own."""
+    """A recipe for each baseline that can be a saved model and has no row of its own."""
     return tuple(
         RecipeRow(baseline.recipe, baseline.describe, {"baseline": BaselineConfig(baseline.name)}, CLOSED)
         for baseline in baselines_with_recipe()

@@ -17,7 +17,7 @@ from primeflow_core.models.kept_rows import KeptRows
 from primeflow_core.models.predictor import Batch
 
 UNIT = 2**23
-"""As fine as float32 near 1, and still a whole number in float32."""
+"""As precise as float32 near 1, and still a whole number in float32."""
 
 
 class ConditionMeans(KeptRows):

@@ -1,4 +1,4 @@
-"""The baselines beside the model on one condition, by the same metrics against the same measured cells."""
+"""Scores the baselines on one condition with the same metrics and the same measured cells as the model."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -31,7 +31,7 @@ class BaselineAgreement:
 def baselines_beside(
     fitted: FittedBaselines, condition: Condition, truth: MeasuredCondition, cells: int, seed: int, top: int = TOP_GENES
 ) -> tuple[BaselineAgreement, ...]:
-    """The baselines that are shown beside a model, ``fitted`` to training cells, on the condition of ``truth``.
+    """Scores the baselines that are shown with a model, ``fitted`` to training cells, on the condition of ``truth``.
 
     Each makes ``cells`` cells, fewer where it would have to repeat one. Raises SettingError for fewer than one cell.
     """
@@ -61,7 +61,7 @@ def sum_mean(fitted: FittedBaselines, condition: Condition) -> np.ndarray:
     """(G,) the mean that the sum of single effects expects, log-normalised.
 
     The mean, since its cells are clipped at 0 one by one and lie above it where a gene is rare. Raises ConditionError
-    for a part never measured alone, DataError where training lacks control cells of the context.
+    for a part never measured alone, DataError if training has no control cells of the context.
     """
     return fitted[SUM_OF_SINGLES.name].predict_mean(condition)
 

@@ -156,7 +156,7 @@ class CPA(FromControls):
         return means
 
     def drawn(self, condition: Tensor, cells: int, generator: torch.Generator) -> Tensor:
-        """(cells, G + L): control cells, and beside each the noise of its z_basal."""
+        """(cells, G + L): control cells, each followed by the noise of its z_basal."""
         control = super().drawn(condition, cells, generator)
         return torch.cat([control, standard_normal(cells, self.config.latent, generator)], dim=1)
 

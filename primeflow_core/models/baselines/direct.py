@@ -1,4 +1,4 @@
-"""What the paper's baselines share: cells in one pass, without steps and without guidance."""
+"""The base of the paper's baselines: they make cells in one pass, without steps and without guidance."""
 
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Sequence
@@ -58,7 +58,7 @@ class DirectPredictor(Predictor):
 
     @abstractmethod
     def drawn(self, condition: Tensor, cells: int, generator: torch.Generator) -> Tensor:
-        """What ``made`` starts from, a row for each of ``cells``, for a condition (1, C): control cells, or noise.
+        """The input of ``made``, one row for each of ``cells``, for a condition (1, C): control cells, or noise.
 
         Drawn on the CPU from ``generator`` at once, so that the size of batches changes nothing.
         """

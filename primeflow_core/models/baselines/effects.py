@@ -1,4 +1,4 @@
-"""What each perturbation adds to a cell's latent state in SAMS-VAE (Bereket and Karaletsos 2023)."""
+"""The effect of each perturbation on a cell's latent state in SAMS-VAE (Bereket and Karaletsos 2023)."""
 
 from abc import abstractmethod
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from primeflow_core.models.baselines.layers import MLP
 from primeflow_core.models.baselines.posterior import Posterior, PosteriorNet, standard_normal
 
 FIRST_LOGIT = -1.0
-"""Where PerturBench starts the masks: 27 % on."""
+"""The initial value of the masks, as in PerturBench: 27 % are on."""
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class EffectDraw:
 
 
 class Effects(nn.Module):
-    """What single perturbations, by their number t, add. Learning and predicting draw it alike.
+    """The effects of single perturbations, by their number t. Training and prediction draw them in the same way.
 
     ``random``: how many random numbers R a draw takes.
     """
@@ -36,7 +36,7 @@ class Effects(nn.Module):
 
     @abstractmethod
     def drawn(self, t: Tensor, chance: Tensor) -> EffectDraw:
-        """Of each of t (n,) a draw of its own, from its row of ``chance`` (n, R)."""
+        """One independent draw for each of t (n,), from its row of ``chance`` (n, R)."""
 
 
 class SparseEffects(Effects):
@@ -60,7 +60,7 @@ class SparseEffects(Effects):
         return self.logits.sigmoid()
 
     def chance(self, draws: int, generator: torch.Generator) -> Tensor:
-        """(draws, 2 L): uniform numbers for the masks beside normal ones for the effects."""
+        """(draws, 2 L): uniform numbers for the masks, then normal ones for the effects."""
         latent = self.logits.shape[1]
         uniform = torch.rand(draws, latent, generator=generator, device=generator.device)
         return torch.cat([uniform, standard_normal(draws, latent, generator)], dim=1)

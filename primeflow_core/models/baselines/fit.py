@@ -1,4 +1,4 @@
-"""All baselines, fitted at once to the same training cells."""
+"""Fits all baselines to the same training cells."""
 
 from collections.abc import Mapping
 
@@ -11,6 +11,6 @@ FittedBaselines = Mapping[str, FittedBaseline]
 
 
 def fit_baselines(training: Cells) -> dict[str, FittedBaseline]:
-    """Every baseline by name, in the order of the registry; ``training`` holds training cells only."""
+    """The baselines by name, in the order of the registry. ``training`` holds training cells only."""
     measured = TrainingMeans.of(training)
     return {baseline.name: baseline.fit(measured) for baseline in all_baselines()}

@@ -1,4 +1,4 @@
-"""The baselines on held-out conditions: fitted to the training cells of a split, scored like any prediction."""
+"""Scores the baselines on held-out conditions, fitted to the training cells of a split."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,9 +8,11 @@ import pandas as pd
 
 from primeflow_core.data.cells import Cells
 from primeflow_core.data.conditions import Condition
-from primeflow_core.data.splits import TRAIN, Split
+from primeflow_core.data.split_file import TRAIN
+from primeflow_core.data.splits import Split
 from primeflow_core.errors import ConditionError, DataError
 from primeflow_core.evaluation.defaults import PCS, TOP_GENES
+from primeflow_core.evaluation.evaluation_input import EvaluationInput
 from primeflow_core.evaluation.held_out_reference import Truth, truth
 from primeflow_core.evaluation.metrics.registry import all_metrics
 from primeflow_core.evaluation.scores import score
@@ -55,6 +57,25 @@ def baseline_table(
             scores.insert(0, BASELINE, name)
             tables.append(scores)
     return BaselineTable(pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(), tuple(refused))
+
+
+def baselines_beside(
+    asked: EvaluationInput, *, seed: int = 0, pcs: int = PCS, top_genes: int = TOP_GENES
+) -> BaselineTable:
+    """The baselines predict the scored conditions, as many cells of each as the prediction has in the middle.
+
+    Raises SettingError where the evaluation has no split.
+    """
+    cells, split = asked.training()
+    scored = {(condition.label, condition.group) for condition in asked.pair.scored}
+    labels = cells.labels or tuple(condition.label for condition in cells.conditions)
+    conditions = [
+        condition
+        for condition, label in zip(cells.conditions, labels, strict=True)
+        if scored & {(text, tuple(value for _, value in condition.covariates)) for text in (label, condition.label)}
+    ]
+    count = int(np.median([condition.predicted.shape[0] for condition in asked.pair.scored]))
+    return baseline_table(cells, split, asked.part, conditions, count, seed=seed, pcs=pcs, top_genes=top_genes)
 
 
 def _scored(

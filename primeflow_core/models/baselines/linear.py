@@ -40,7 +40,7 @@ class LinearConfig(Architecture):
 
 
 class LinearAdditive(PairedWithControls):
-    """What the perturbations add is the same for every control cell."""
+    """The perturbations add the same to every control cell."""
 
     def __init__(self, genes: Sequence[str], vocabulary: Vocabulary, config: LinearConfig) -> None:
         super().__init__(genes, vocabulary)

@@ -1,4 +1,4 @@
-"""What was measured in training: mean profiles, mean shifts and random cells of its conditions.
+"""The measurements of training: mean profiles, mean shifts and random cells of its conditions.
 
 The mean shift of a condition is the mean of its cells minus the mean of the control cells of the same context.
 """
@@ -60,14 +60,15 @@ class TrainingMeans:
 
     @cached_property
     def ridge(self) -> RidgeFit:
-        """The regression of these shifts on the parts, fitted when it is first asked for."""
+        """The regression of these shifts on the parts, fitted at first use."""
         conditions = self.with_shift()
         shifts = np.array([self.shift(c) for c in conditions]).reshape(len(conditions), len(self.cells.genes))
         counts = np.array([self.number(c) for c in conditions])
         return fit_ridge(conditions, shifts, counts)
 
     def alone(self, part: Condition) -> tuple[Condition, ...]:
-        """Where a single was measured: itself if it was; else in every other context that has control cells.
+        """The contexts in which a single was measured: this one if possible, otherwise every other context with control
+        cells.
 
         Raises ConditionError where it was not measured alone at all.
         """
@@ -92,7 +93,7 @@ class TrainingMeans:
         return ", ".join(sorted(labels))
 
     def number(self, condition: Condition) -> int:
-        """How many cells a measured condition has."""
+        """The number of cells of a measured condition."""
         return int(self.counts[self.position[condition]])
 
     def draw(self, condition: Condition, cells: int, rng: np.random.Generator) -> np.ndarray:

@@ -21,12 +21,12 @@ def all_baselines() -> tuple[Baseline, ...]:
 
 
 def baselines_beside_model() -> tuple[Baseline, ...]:
-    """Those that are shown beside a model."""
+    """The baselines that are shown with a model."""
     return tuple(baseline for baseline in all_baselines() if baseline.beside_model)
 
 
 def baselines_with_recipe() -> tuple[Baseline, ...]:
-    """Those that can be trained, saved and benchmarked as models."""
+    """The baselines that can be trained, saved and benchmarked as models."""
     return tuple(baseline for baseline in all_baselines() if baseline.recipe)
 
 

@@ -22,7 +22,7 @@ class Ridge(MovedControls):
 
 @dataclass(frozen=True)
 class RidgeCells(Ridge):
-    """predicted mean + (cell - mean of its condition), cells of the conditions nearest to the one asked for."""
+    """predicted mean + (cell - mean of its condition), cells of the conditions nearest to the requested one."""
 
     def _draw(self, condition: Condition, cells: int, rng: np.random.Generator) -> np.ndarray:
         drawn = from_each(self.nearest(condition), cells, rng, lambda c, n: self._residuals(c, n, rng))

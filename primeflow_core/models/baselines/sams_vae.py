@@ -121,7 +121,7 @@ class SamsVae(DirectPredictor):
         return error + posterior.divergence() + divergence
 
     def _draws(self, condition: Tensor) -> int:
-        """How many perturbations all of the cells have together."""
+        """The number of perturbations, summed over the cells."""
         return int(self._parts.split(condition)[0].count_nonzero())
 
     def _moved(self, condition: Tensor, chance: Tensor) -> tuple[Tensor, Tensor]:

@@ -1,7 +1,7 @@
 """Training cells for conditions that were never measured: pairs of singles, and singles in other contexts.
 
 A sum of single effects is hard to beat on an unseen pair, as the effect in the nearest context is on an unseen context,
-and a network finds neither by itself. So a share of each batch shows it such cells, with the condition asked for.
+and a network finds neither by itself. So a share of each batch shows it such cells, with the condition they stand for.
 Conditions that training holds are never composed: their cells say what really happens.
 """
 
@@ -21,7 +21,7 @@ from primeflow_core.models.composed_cells.transfer import transferred_singles
 
 
 class CellPool(Protocol):
-    """What cells of a condition can be drawn from."""
+    """A source that cells of a condition can be drawn from."""
 
     def drawn(self, draw: np.random.Generator) -> np.ndarray: ...
 
@@ -54,10 +54,12 @@ class Composer:
 
 
 def composer(training: Cells, seed: int, *, scaled: bool = False) -> Composer:
-    """All pairs of singles of one context that ``training`` does not hold, and all singles that a context lacks.
+    """All pairs of singles of one context that ``training`` does not hold, and all singles that are missing in a
+    context.
 
-    Either needs controls of the context. Singles with fewer than 4 cells are left out, and pairs of one perturbation
-    with itself at another dose. ``scaled``: parts of a pair do what similar measured pairs show, else they add up.
+    Either needs controls of the context. Singles with fewer than 4 cells are omitted, and so are pairs of one
+    perturbation with itself at another dose. ``scaled``: parts of a pair do what similar measured pairs show, else they
+    add up.
     """
     controls = [condition for condition in training.conditions if condition.is_control]
     factors = Factors.of(training) if scaled else Factors.none()

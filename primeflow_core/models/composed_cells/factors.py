@@ -1,4 +1,4 @@
-"""How strongly perturbations of a training set act together, as a share of how they act alone (scaling.py)."""
+"""The strength of perturbations of a training set in combinations, as a share of their strength alone (scaling.py)."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -27,11 +27,11 @@ class Factors:
 
     @staticmethod
     def none() -> "Factors":
-        """All add up."""
+        """No scaling: all perturbations add up."""
         return Factors({}, np.zeros((0, 0)))
 
     def of_parts(self, one: Condition, other: Condition) -> tuple[float, float]:
-        """What each of two singles does beside the other, as a share of what it does alone; at least 0."""
+        """The effect of each of two singles in combination, as a share of its effect alone; at least 0."""
         if not self.place:
             return 1.0, 1.0
         a, b = (self.place[single.perturbations[0].name] for single in (one, other))

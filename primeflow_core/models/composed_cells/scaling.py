@@ -20,7 +20,7 @@ FEWEST_PAIRS = 4
 POWERS = (2.0, 4.0, 8.0)
 PENALTIES = (0.03, 0.1, 0.3, 1.0)
 MOST = 1.0
-"""What a part does is at most doubled: a larger factor is told by a small and noisy single."""
+"""The effect of a part is at most doubled. A larger factor comes from a small and noisy single."""
 
 
 @dataclass(frozen=True)
@@ -141,7 +141,7 @@ def _carried_over(contexts: Sequence[_Context], power: float) -> tuple[np.ndarra
 
 
 def _left_out(contexts: Sequence[_Context], power: float, penalty: float) -> np.ndarray:
-    """(pairs,) squared errors of each measured pair, foreseen from all others: its own share is taken off the sums."""
+    """The squared error (pairs,) of each measured pair, predicted from all other pairs: its own share is subtracted."""
     total, weights = _carried_over(contexts, power)
     errors = []
     for context in contexts:

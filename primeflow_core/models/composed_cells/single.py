@@ -32,7 +32,7 @@ class Single:
         return np.sort(self.cells, axis=0)
 
     def ranks(self, values: np.ndarray, genes: np.ndarray, draw: np.random.Generator) -> np.ndarray:
-        """In [0, 1), of one cell's ``values`` (g,) in ``genes`` (g,) among these cells; ties at random."""
+        """The rank, in [0, 1), of one cell's ``values`` (g,) in ``genes`` (g,) among these cells; ties at random."""
         among = self.cells[:, genes]
         below, equal = (among < values).sum(axis=0), (among == values).sum(axis=0)
         return np.minimum((below + draw.random(len(genes)) * equal) / len(among), np.nextafter(1, 0))
@@ -64,7 +64,7 @@ def unmoved(controls: np.ndarray) -> Single:
 
 
 def measured(cells: np.ndarray, controls: np.ndarray) -> Single:
-    """What ``cells`` (n, G) show of their condition beside ``controls`` (k, G)."""
+    """The single perturbation that ``cells`` (n, G) show, compared with ``controls`` (k, G)."""
     shift, error = shift_and_error(cells, controls)
     return Single(cells, moving(shift, error), shift.astype(np.float32))
 

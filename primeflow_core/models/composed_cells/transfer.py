@@ -1,9 +1,9 @@
 """Cells of a single in a context where it was never measured, from the contexts where it was.
 
-Half of the cells met the perturbation elsewhere and keep their ranks: in every gene such a cell takes the value that a
-control cell of this context has at that rank. The other half are control cells of this context. To either is added what
-the perturbation does elsewhere at the cell's rank, the difference between perturbed and control cells there, averaged
-over those contexts. The former have the correlations of the response, the latter those of the context.
+Half of the cells were perturbed in another context and keep their ranks: in every gene such a cell takes the value that
+a control cell of this context has at that rank. The other half are control cells of this context. To either is added
+what the perturbation does elsewhere at the cell's rank, the difference between perturbed and control cells there,
+averaged over those contexts. The former have the correlations of the response, the latter those of the context.
 
 The contexts are weighed as in the synthetic control method (Abadie, Diamond & Hainmueller 2010): at least 0, adding up
 to 1, and so that the means of their control cells, weighed, come nearest to the mean of this context's: a lymphocyte
@@ -21,14 +21,14 @@ from primeflow_core.data.conditions import Condition, Perturbation
 from primeflow_core.models.composed_cells.single import FEWEST_CELLS, Single, moving, shift_and_error, unmoved
 
 MADE = 200
-"""Cells made of each single and context, once."""
+"""The number of cells made for each single and context, once."""
 TOGETHER = 1e3
-"""How strictly weights add up to 1, in units of expression."""
+"""The precision with which weights add up to 1, in units of expression."""
 
 
 @dataclass(frozen=True)
 class Elsewhere:
-    """One context where the single was measured, beside that context's controls."""
+    """A context in which the single was measured, with the controls of that context."""
 
     cells: Single
     controls: Single
@@ -36,7 +36,8 @@ class Elsewhere:
 
 
 def transferred_singles(training: Cells, control: Condition, seed: int) -> Mapping[Condition, Single]:
-    """What the singles of other contexts would be in that of ``control``, by measured cells; none for those it has."""
+    """The singles of other contexts, transferred to the context of ``control``, by measured cells. Singles that the
+    context has are omitted."""
     here = training.dense(training.where(control))
     if len(here) < FEWEST_CELLS:
         return {}

@@ -51,13 +51,13 @@ Coupling = Callable[[Tensor, Tensor, Tensor, Transport, torch.Generator], Pairs]
 
 
 def independent(x_0: Tensor, x_1: Tensor, condition: Tensor, transport: Transport, generator: torch.Generator) -> Pairs:
-    """As they come."""
+    """Pairs each cell with the source in the same row."""
     rows = torch.arange(len(x_1), device=x_1.device)
     return Pairs(rows, rows)
 
 
 def optimal(x_0: Tensor, x_1: Tensor, condition: Tensor, transport: Transport, generator: torch.Generator) -> Pairs:
-    """As many pairs as cells (B, D) of each of ``condition`` (B, C), drawn from its plan with replacement."""
+    """Draws as many pairs as cells (B, D) of each of ``condition`` (B, C) from its plan, with replacement."""
     source = torch.empty(len(x_1), dtype=torch.int64, device=x_1.device)
     cell = torch.empty_like(source)
     distinct, group = torch.unique(condition, dim=0, return_inverse=True)

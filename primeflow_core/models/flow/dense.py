@@ -1,4 +1,4 @@
-"""A path over all genes at once, beside the U-Net.
+"""A path over all genes at once, in addition to the U-Net.
 
 Convolutions along an arbitrary order of genes find sums over all genes late, and a condition reaches a single gene
 only through features that many genes share. This path reads every gene into one vector, and gives each gene a scale

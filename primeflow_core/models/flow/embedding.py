@@ -41,7 +41,7 @@ def sinusoids(values: Tensor, frequencies: Tensor) -> Tensor:
 class GeneTokens(nn.Module):
     """Each gene's value through sinusoids and a small MLP, joined with a learnable gene embedding.
 
-    ``join`` "add": one sum of d features; "concat": d / 2 features of the value beside d / 2 of the gene.
+    ``join`` "add": one sum of d features; "concat": d / 2 features of the value and d / 2 of the gene.
     """
 
     frequencies: Tensor

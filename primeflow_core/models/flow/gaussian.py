@@ -72,7 +72,7 @@ class GaussianVelocity(nn.Module):
         self._fit_directions(within)
 
     def _fit_effects(self, condition: Tensor, means: Tensor, count: Tensor) -> None:
-        """After ``spread``, which says how noisy the means are."""
+        """Call it after ``spread`` is known, which gives the noise of the means."""
         if self.scalings is not None:
             variance = float(self.spread.square().sum()) / count.double().cpu().numpy()
             found = scalings(measured_effects(condition, means, variance, len(self.scalings)))
@@ -82,7 +82,7 @@ class GaussianVelocity(nn.Module):
         self.effects.copy_(effects)
 
     def strengths(self, condition: Tensor) -> Tensor:
-        """Conditions (B, C) with each perturbation scaled by those beside it, at least 0."""
+        """Conditions (B, C) in which each perturbation is scaled by the others, at least 0."""
         if self.scalings is None:
             return condition
         parts = condition[:, : len(self.scalings)]
@@ -172,7 +172,8 @@ def condition_means(chunks: Iterable[tuple[Tensor, Tensor]]) -> tuple[Tensor, Te
 
 
 def measured_effects(condition: Tensor, means: Tensor, variance: np.ndarray, perturbations: int) -> MeasuredEffects:
-    """Of conditions (n, C) with means (n, G) of a summed ``variance`` (n,), those whose context has controls."""
+    """The measured effects of conditions (n, C) with means (n, G) and a summed ``variance`` (n,), for those whose
+    context has controls."""
     channels, profiles = condition.cpu().numpy(), means.double().cpu().numpy()
     present = channels[:, :perturbations] > 0
     _, context = np.unique(channels[:, perturbations:], axis=0, return_inverse=True)

@@ -19,7 +19,7 @@ SOURCES = (GAUSSIAN, CONTROL)
 
 @dataclass(frozen=True)
 class FlowConfig:
-    """What the field is trained towards: path, its width sigma, and how often the condition is dropped.
+    """The training objective of the field: path, its width sigma, and how often the condition is dropped.
 
     ``factors``: 0 where the network is the whole field (the paper); else the network corrects the velocity of a
     Gaussian with so many factors, see velocity/gaussian.py. ``interplay``: whether its mean has perturbations that
@@ -78,8 +78,8 @@ def flow_matching_loss(
 ) -> Tensor:
     """Squared error of the velocity, mean over the D dimensions: (B,) for cells x_1 (B, D) and conditions (B, C).
 
-    x_0 is ``control`` (B, D), a cell beside each, or noise N(0, I). Draws it, the coupling, t ~ U(0, 1) and the
-    dropped conditions from ``generator``.
+    x_0 is ``control`` (B, D), one cell for each, or noise N(0, I). Draws it, the coupling, t ~ U(0, 1) and the dropped
+    conditions from ``generator``.
     """
     device = x_1.device
     x_0 = torch.randn(x_1.shape, generator=generator, device=device) if control is None else control

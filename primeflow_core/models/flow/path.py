@@ -22,7 +22,7 @@ class PathSample:
 
 @dataclass(frozen=True)
 class Weights:
-    """What source and cell weigh in x_t, and the derivatives by t; each the shape of t."""
+    """The weights of source and cell in x_t, and their derivatives by t; each with the shape of t."""
 
     source: Tensor
     cell: Tensor

@@ -83,7 +83,7 @@ class PRiMeFlow(Predictor):
         return flow_matching_loss(self.velocity, x_1, batch.condition, self.flow, generator, control)
 
     def _control(self, batch: Batch) -> Tensor | None:
-        """What the flow starts from in training, (B, D); None: noise."""
+        """The start of the flow in training, (B, D); None: noise."""
         if self.controls is None:
             return None
         if batch.control is None:
@@ -134,7 +134,7 @@ class PRiMeFlow(Predictor):
         return self.space.inside(self.controls.drawn(condition, cells, generator).to(self.device)).cpu()
 
     def solved(self, x_0: Tensor, condition: Tensor, plan: SamplingPlan, report: OnStep) -> Tensor:
-        """Source x_0 (B, D) carried to t = 1 as the plan says, for one condition (1, C)."""
+        """Integrates source x_0 (B, D) to t = 1 as the plan says, for one condition (1, C)."""
         solver = plan.solver
         if solver.solve is None:
             raise SettingError(

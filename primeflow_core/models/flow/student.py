@@ -2,8 +2,8 @@
 
 The exponential midpoint rule carries noise along the Gaussian's velocity, which costs nothing, to a time HALFWAY,
 evaluates what the network adds there, and takes that for the whole way from t = 0 to t = 1. The student starts as the
-field used in this way and learns what the right average is (distillation.py). It is told the guidance weight, which
-the field needs two evaluations for.
+field used in this way and learns what the right average is (distillation.py). The guidance weight is one of its inputs.
+The field needs two evaluations for guidance.
 """
 
 import torch
@@ -13,13 +13,13 @@ from primeflow_core.models.flow.gaussian import GaussianVelocity
 from primeflow_core.models.flow.unet import UNetConfig, UNetField
 
 HALFWAY = 0.6
-"""Of .3 to .9 the time at which the untaught rule is best (docs/experiments.md)."""
+"""The best of the times .3 to .9 for the rule before training (docs/experiments.md)."""
 HIGHEST_GUIDANCE = 5.0
 GUIDANCE_CHANNELS = 2
 
 
 class Student(nn.Module):
-    """One evaluation of a field with two channels more, for the guidance weight."""
+    """A velocity field with two more input channels, for the guidance weight. One evaluation makes the cells."""
 
     def __init__(self, config: UNetConfig, genes: int, condition_channels: int) -> None:
         super().__init__()

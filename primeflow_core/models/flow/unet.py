@@ -270,8 +270,8 @@ class UNetField(nn.Module):
     def forward(self, x_t: Tensor, t: Tensor, condition: Tensor, null: Tensor) -> Tensor:
         """Velocity of every gene.
 
-        x_t (B, G) float; t (B,) in [0, 1]; condition (B, C); null (B,) bool, True where the condition is
-        left out. These three may be one row for all cells. Returns (B, G).
+        x_t (B, G) float; t (B,) in [0, 1]; condition (B, C); null (B,) bool, True where the condition is omitted. These
+        three may be one row for all cells. Returns (B, G).
         """
         modulation = self.modulation(t, condition, null)  # (B, M)
         tokens = self.tokens(x_t)  # (B, G, d)
@@ -281,7 +281,7 @@ class UNetField(nn.Module):
         return velocity if self.dense is None else velocity + self.dense(x_t, modulation)
 
     def _folded(self, tokens: Tensor) -> Tensor:
-        """(B, G, d) to (B, fold d, L). Padding comes after the embedding, so it is zeros whatever the genes hold."""
+        """(B, G, d) to (B, fold d, L). Padding comes after the embedding, so it is always zeros."""
         tokens = F.pad(tokens, (0, 0, 0, self.padded - self.genes))
         folded = tokens.reshape(len(tokens), self.padded // self.config.fold, -1)
         return folded.transpose(1, 2)

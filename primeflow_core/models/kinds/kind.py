@@ -1,4 +1,4 @@
-"""What a kind of model is: what is said of it, and with it its configuration, recipes and ranges. Torch-free.
+"""Describes a kind of model: its words, configuration, recipes and ranges. Torch-free.
 
 Recipes and ranges are plain numbers here, since a model knows nothing of the package that trains it. training/recipes
 and training/tuning read them.
@@ -13,7 +13,7 @@ from primeflow_core.models.kinds.search_space import SearchSpace
 
 
 class Family(Enum):
-    """How a model comes to its cells."""
+    """The way in which a model makes its cells."""
 
     FLOW = "a flow: a velocity field, beside which stands a row `flow`"
     BASELINE = "a baseline that is trained in steps"
@@ -36,11 +36,11 @@ class RecipeRow:
 
 @dataclass(frozen=True)
 class ModelParts:
-    """What only a training or a prediction needs of a kind, and what imports torch.
+    """The parts of a kind that only training or prediction need. They import torch.
 
     ``config``: the dataclass of its row (Architecture or FieldConfig), each number with a default. ``recipes`` of
-    models of one row; those of flows, which join a field and a row `flow`, stand in training/recipes. ``search`` is
-    None where nothing is trained.
+    models of one row; those of flows, which join a field and a row `flow`, are in training/recipes. ``search`` is None
+    where nothing is trained.
     """
 
     config: type[Any]
@@ -52,7 +52,7 @@ class ModelParts:
 class ModelKind:
     """One kind of model, a row of registry.py.
 
-    ``row``: its name in config.json. ``labels`` for tables and figures, by the beginning of a recipe's name.
+    ``row``: its name in config.json. ``labels`` for tables and figures, by the first letters of a recipe's name.
     ``does`` follows "It" and ``cannot`` follows "It cannot". ``sampler``: how its cells are made, until the model says
     otherwise. ``parts`` imports the model's own file.
     """

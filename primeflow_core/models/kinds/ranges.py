@@ -1,24 +1,36 @@
 """The ranges that a setting is searched in, free of the library that searches them."""
 
 import json
+import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Any
 
 Value = bool | int | float | str | tuple[int, ...]
 Point = dict[str, "int | float | str"]
-"""Of each setting where it lies in its range, as the search sees it."""
+"""The position of each setting in its range, as the search uses it."""
+CLOSE = 1e-8
+"""Numbers this close on a grid are the same."""
 DIGITS = 10
-"""Of a value on a grid: 0.3 and not 0.30000000000000004."""
+"""The decimal places of a value on a grid: 0.3 and not 0.30000000000000004."""
 
 
 @dataclass(frozen=True)
 class SettingRange(ABC):
-    """What a setting may be."""
+    """The values that a setting may have."""
+
+    @property
+    @abstractmethod
+    def words(self) -> str:
+        """Its places for a sentence, for instance ``a number from 0.1 to 1``."""
+
+    @abstractmethod
+    def has(self, place: object) -> bool:
+        """Whether ``place`` lies in the range."""
 
     @abstractmethod
     def place(self, value: Value) -> int | float | str:
-        """Where ``value`` lies, moved into the range if it is outside."""
+        """The position of ``value``, moved into the range if it is outside."""
 
     @abstractmethod
     def value(self, place: Any) -> Value:
@@ -33,6 +45,16 @@ class Real(SettingRange):
     high: float
     log: bool = False
     step: float | None = None
+
+    @property
+    def words(self) -> str:
+        grid = "" if self.step is None else f" in steps of {self.step:g}"
+        return f"a number from {self.low:g} to {self.high:g}{grid}"
+
+    def has(self, place: object) -> bool:
+        if isinstance(place, bool) or not isinstance(place, int | float) or not self.low <= place <= self.high:
+            return False
+        return math.isclose(self.value(place), place, rel_tol=0.0, abs_tol=CLOSE)
 
     def place(self, value: Any) -> float:
         inside = min(max(float(value), self.low), self.high)
@@ -54,6 +76,16 @@ class Whole(SettingRange):
     step: int = 1
     log: bool = False
 
+    @property
+    def words(self) -> str:
+        grid = "" if self.step == 1 else f" in steps of {self.step}"
+        return f"a whole number from {self.low} to {self.high}{grid}"
+
+    def has(self, place: object) -> bool:
+        if isinstance(place, bool) or not isinstance(place, int):
+            return False
+        return self.low <= place <= self.high and (place - self.low) % self.step == 0
+
     def place(self, value: Any) -> int:
         inside = min(max(value, self.low), self.high)
         return self.low + round((inside - self.low) / self.step) * self.step
@@ -71,6 +103,13 @@ class OptionRange(SettingRange):
     @property
     def names(self) -> tuple[str, ...]:
         return tuple(map(_name, self.options))
+
+    @property
+    def words(self) -> str:
+        return f"one of {', '.join(json.dumps(name) for name in self.names)}"
+
+    def has(self, place: object) -> bool:
+        return isinstance(place, str) and place in self.names
 
     def place(self, value: Any) -> str:
         return _name(min(self.options, key=lambda option: _distance(option, value)))

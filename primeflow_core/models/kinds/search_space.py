@@ -1,8 +1,9 @@
-"""What `tune` searches of a model's settings: ranges for a CPU, and others for models of the paper's size. Torch-free.
+"""The settings of a model that `tune` searches: ranges for a CPU, and others for models of the paper's size.
+Torch-free.
 
 The large ranges are those of PerturBench's own searches (Wu et al. 2024), widened where its best rows, or the paper's
-(Appendix E), lie outside; the small ones stand about the small recipes. What makes a step dearer without an end, such
-as the batch, the steps and the fold of the genes, is not searched: trials are to cost about the same.
+(Appendix E), lie outside; the small ones surround the small recipes. Settings that make a step ever more expensive,
+such as the batch, the steps and the fold of the genes, are not searched: trials are to cost about the same.
 """
 
 from collections.abc import Mapping

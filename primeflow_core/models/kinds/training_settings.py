@@ -5,14 +5,14 @@ from types import MappingProxyType
 from typing import Any
 
 UNLIMITED = 1e9
-"""As a bound of gradients, or of steps where epochs end the training."""
+"""No limit, for gradients, and for steps if epochs end the training."""
 PERTURBENCH: Mapping[str, Any] = MappingProxyType(
     {
         "batch_size": 4000, "optimizer": "adam", "clip": 0.0, "ema": 0.0, "warmup": 0, "decay": "plateau",
         "steps": 10**9, "epochs": 500, "validate_every": 0, "validation_draws": 1, "patience": 50, "save_every": 1000,
     }
 )  # fmt: skip
-"""As PerturBench trains all baselines; passes over the cells end it, not steps."""
+"""The settings with which PerturBench trains all baselines. Passes over the cells end the training, not steps."""
 JIANG: Mapping[str, Any] = MappingProxyType({**PERTURBENCH, "batch_size": 2000, "epochs": 400})
 CPU: Mapping[str, Any] = MappingProxyType(
     {
@@ -20,14 +20,15 @@ CPU: Mapping[str, Any] = MappingProxyType(
         "validate_every": 50, "patience": 1000,
     }
 )  # fmt: skip
-"""As many steps whatever the number of cells: 60 passes over 800 cells are 200 steps, too few for any of them."""
+"""A fixed number of steps for any number of cells: 60 passes over 800 cells are 200 steps, which is too few for all of
+them."""
 VARIATIONAL_CPU: Mapping[str, Any] = MappingProxyType(
     {
         "batch_size": 128, "learning_rate": 3e-3, "clip": UNLIMITED, "ema": 0.99, "decay": "cosine", "steps": 2000,
         "validate_every": 100, "validation_draws": 1, "patience": 1000, "save_every": 1000,
     }
 )  # fmt: skip
-"""As many steps whatever the number of cells, since a rate that falls to 0 ends where it should."""
+"""A fixed number of steps for any number of cells, so that the learning rate falls to 0 at the end."""
 CLOSED: Mapping[str, Any] = MappingProxyType({"steps": 0})
 ON_A_CPU = "small; for a CPU and a few thousand cells"
 NORMAN, SRIVATSAN, JIANG_DATA = "Norman19", "Srivatsan20", "Jiang24"

@@ -1,6 +1,6 @@
 """The goal genes: mean log2 change of genes to raise and, counted negative, of genes to lower.
 
-Genes that a candidate targets itself are left out of its score.
+Genes that a candidate targets itself do not count in its score.
 """
 
 from typing import TYPE_CHECKING

@@ -1,4 +1,4 @@
-"""What a goal of a screen is: one record that screening, the Rank page and ``screen --help`` read."""
+"""Describes a goal of a screen: one record that screening, the Rank page and ``screen --help`` read."""
 
 import math
 from collections.abc import Callable
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class Need(Enum):
-    """What a goal must be given besides its name."""
+    """The input that a goal needs in addition to its name."""
 
     NOTHING = auto()
     TARGET = auto()
@@ -23,7 +23,7 @@ class Need(Enum):
 
 
 class ScoringContext(Protocol):
-    """What a goal can score a candidate with; ``scoring.Scorer`` is one."""
+    """The context in which a goal scores a candidate; ``scoring.Scorer`` is one."""
 
     @property
     def target(self) -> "TargetState":
@@ -68,7 +68,7 @@ class GoalRecord:
     from_changes: bool = False
     """Whether the changes that another screen kept answer it too."""
     control_refused: str = ""
-    """Why unperturbed cells cannot be the target; empty where they can."""
+    """The reason why unperturbed cells cannot be the target; empty if they can."""
     aliases: tuple[str, ...] = ()
     """Other names on the command line."""
     listed_under: str = ""

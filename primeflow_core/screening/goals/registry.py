@@ -1,4 +1,4 @@
-"""Every goal that a screen can rank by; a new one is a file beside this and a row here."""
+"""All goals that a screen can rank by. A new goal is a file in this folder and a row here."""
 
 from primeflow_core.errors import SettingError
 from primeflow_core.screening.goals.direction import DIRECTION
@@ -11,7 +11,7 @@ from primeflow_core.screening.goals.synergy import SYNERGY
 from primeflow_core.screening.goals.target import TARGET
 
 GOALS: tuple[GoalRecord, ...] = (EFFECT, TARGET, DIRECTION, GENES, SYNERGY, SUPPRESSION, MOVES)
-"""In the order of the page."""
+"""The goals in the order of the page."""
 
 
 def goal_records() -> tuple[GoalRecord, ...]:
@@ -19,7 +19,7 @@ def goal_records() -> tuple[GoalRecord, ...]:
 
 
 def goal_record(name: str) -> GoalRecord:
-    """By its name or another one of the command line. Raises SettingError for an unknown name."""
+    """The goal of that name, or of its other name on the command line. Raises SettingError for an unknown name."""
     for record in goal_records():
         if name == record.name or name in record.aliases:
             return record

@@ -6,7 +6,8 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from primeflow_core.data.cells import Cells
-from primeflow_core.data.splits import TRAIN, read_split
+from primeflow_core.data.split_file import TRAIN
+from primeflow_core.data.splits import read_split
 from primeflow_core.errors import DataError, SettingError
 from primeflow_core.models import checkpoint
 from primeflow_core.models.flow.primeflow import PRiMeFlow
@@ -18,7 +19,7 @@ from primeflow_core.training.distillation.verdict import Judged, judge
 
 @dataclass(frozen=True)
 class StudentComparison:
-    """How the student compares with its teacher; ``default``: whether it now makes the model's cells."""
+    """The comparison of a student with its teacher. ``default``: whether the student now makes the model's cells."""
 
     judged: tuple[Judged, ...]
 

@@ -12,7 +12,7 @@ MET_IN_TRAINING = 0.4
 UNGUIDED = 0.25
 PARTS = (1, 2, 3)
 PARTS_SHARE = (0.2, 0.6, 0.2)
-"""How often a condition that training did not meet has so many parts; the app asks for one to three."""
+"""The share of each number of parts, for conditions that training did not see. The app asks for one to three."""
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class GuidedCondition:
 
 
 def question(trained_on: Sequence[Condition], draw: np.random.Generator) -> GuidedCondition:
-    """A random question about what ``trained_on`` is made of."""
+    """A random question about the perturbations and contexts of ``trained_on``."""
     met = draw.random() < MET_IN_TRAINING
     condition = trained_on[int(draw.integers(len(trained_on)))] if met else _combination(trained_on, draw)
     guidance = 1.0 if draw.random() < UNGUIDED else float(draw.uniform(1, HIGHEST_GUIDANCE))

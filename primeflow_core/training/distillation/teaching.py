@@ -36,8 +36,8 @@ class DistillationConfig:
     """Numbers of the distillation. A step takes ``groups`` lessons of ``cells`` cells, each of one condition.
 
     ``known``: the share of lessons from measured or composed cells, ``composed`` those among them about conditions
-    never measured. ``questions``: how many conditions and guidance weights the teacher answers, with
-    ``answers`` cells each. ``pairing`` weighs the squared error beside the energy score.
+    never measured. ``questions``: how many conditions and guidance weights the teacher answers, with ``answers`` cells
+    each. ``pairing`` is the weight of the squared error relative to the energy score.
     """
 
     steps: int = 1200

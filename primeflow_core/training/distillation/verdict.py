@@ -1,7 +1,7 @@
-"""Whether a student may stand in for its teacher: both sampled with two seeds, beside what they should look like.
+"""Decides whether a student can replace its teacher. Both are sampled with two seeds and compared with reference cells.
 
 Without guidance that is the measured cells. With more there is no truth: an exaggerated response was never measured,
-and the student is to make the cells that its teacher makes; so it is beside other cells of the teacher.
+and the student is to make the cells that its teacher makes; so it is compared with other cells of the teacher.
 """
 
 from collections.abc import Callable, Sequence
@@ -11,7 +11,8 @@ import numpy as np
 
 from primeflow_core.data.cells import Cells
 from primeflow_core.data.conditions import Condition
-from primeflow_core.data.splits import TEST, TRAIN, VAL, Split
+from primeflow_core.data.split_file import TEST, TRAIN, VAL
+from primeflow_core.data.splits import Split
 from primeflow_core.evaluation.distances import energy_distance
 from primeflow_core.models.flow.primeflow import PRiMeFlow
 from primeflow_core.models.sampling_plan import STUDENT, SamplingPlan
@@ -21,7 +22,7 @@ CELLS = 200
 MOST_CONDITIONS = 6
 GUIDANCES = (1.0, 3.0)
 ALLOWED_LOSS = 0.01
-"""Of the energy distance from control cells to the truth."""
+"""As a share of the energy distance from control cells to the reference cells."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,8 @@ class Judged:
 
     @property
     def good(self) -> bool:
-        """Not farther than the teacher by more than its seeds differ or 1 % of the controls' distance."""
+        """Whether the student's distance exceeds the teacher's by no more than the teacher's seeds differ, or by no
+        more than 1 % of the controls' distance."""
         return self.student - self.teacher <= max(self.spread, ALLOWED_LOSS * self.controls)
 
     def __str__(self) -> str:
@@ -58,10 +60,11 @@ class Judged:
 def judge(
     predictor: PRiMeFlow, cells: Cells, split: Split, plan: SamplingPlan, on_step: Callable[[str, int, int], None]
 ) -> tuple[Judged, ...]:
-    """The student of ``predictor`` beside ``plan`` of its teacher: on conditions seen in training and on held-out ones.
+    """Compares the student of ``predictor`` with its teacher under ``plan``, on conditions seen in training and on
+    held-out ones.
 
-    Held out are those of validation, of test where there is none; conditions that the model cannot be asked for are
-    left out, and a kind without any has no row.
+    Held-out conditions are those of validation, or of test if there are none. Conditions that the model cannot predict
+    are omitted, and a kind without conditions has no row.
     """
     knows = predictor.vocabulary.knows
     kinds = {

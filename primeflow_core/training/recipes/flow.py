@@ -21,7 +21,7 @@ CPU_TRAINING = TrainingConfig(
     batch_size=64, precision="auto", learning_rate=2e-3, clip=0.2, decay="cosine", composed=0.25, steps=3000,
     patience=1000,
 )  # fmt: skip
-"""Of flows of genes, at the U-Net's pace."""
+"""The training settings of flows of genes on a CPU, the U-Net among them."""
 COMPONENTS_ON_A_CPU = TrainingConfig(
     batch_size=256, learning_rate=1e-3, decay="cosine", steps=2000, validate_every=100, patience=1000
 )

@@ -23,12 +23,13 @@ class Recipe:
         return {name: asdict(row) for name, row in (*self.rows.items(), (TRAINING, self.training))}
 
     def values(self) -> dict[str, Any]:
-        """Every setting by its own name, which no two rows of a recipe share."""
+        """Each setting by its own name, which no two rows of a recipe share."""
         rows = (*self.rows.values(), self.training)
         return {entry.name: getattr(row, entry.name) for row in rows for entry in fields(row)}
 
     def with_values(self, values: Mapping[str, Any]) -> "Recipe":
-        """With some settings changed, all of a row at once, since a row is checked as a whole.
+        """The recipe with some settings changed. All settings of a row are changed at once, because a row is checked as
+        a whole.
 
         Raises SettingError for a setting that no row has, and for values that do not go together.
         """

@@ -2,7 +2,7 @@
 
     {"format": 1, "name": ..., "summary": ..., "settings": {row: {setting: value}}, "provenance": {...}}
 
-``settings`` are the rows as config.json of a model holds them; a setting that is left out has its usual value.
+``settings`` are the rows as config.json of a model holds them; a missing setting has its usual value.
 """
 
 from collections.abc import Mapping
@@ -25,7 +25,7 @@ KINDS: Mapping[str, type[Row | TrainingConfig]] = MappingProxyType(
     {FLOW: FlowConfig, **FIELDS, **ARCHITECTURES, TRAINING: TrainingConfig}
 )
 MOST = 2**53
-"""No setting is larger, and beyond it numbers are no longer whole."""
+"""The largest possible number. Larger numbers are not exact whole numbers."""
 
 
 def write_recipe(path: Path, recipe: Recipe, provenance: Mapping[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""What a recipe file must hold. Imported only to read one, see runtime/file_schema.py."""
+"""The schema of a recipe file. Imported only to read one, see runtime/file_schema.py."""
 
 import re
 from typing import Annotated, Any

@@ -77,7 +77,7 @@ FLOWS_FOR_A_CPU = ("unet-tiny", "mlp-tiny", "fm-tiny", "fm-ot-tiny")
 SMALL_RECIPES = (
     *(recipe for recipe in PRIMEFLOW if recipe.name in FLOWS_FOR_A_CPU), *SMALL_BASELINES
 )  # fmt: skip
-"""One of every model, to be compared on a CPU."""
+"""One recipe of each model, to be compared on a CPU."""
 
 
 def recipe_named(name: str) -> Recipe:
@@ -104,7 +104,7 @@ def recipe_given(text: str) -> Recipe:
 
 
 def changed(recipe: Recipe, assignments: Sequence[str]) -> Recipe:
-    """As ``adjusted``, but what is known in closed form keeps its numbers of training: it learns in no step."""
+    """Like ``adjusted``, but models in closed form keep their training settings: they have no training steps."""
     if recipe.training.steps:
         return adjusted(recipe, assignments)
     of_training = {field.name for field in fields(TrainingConfig)}

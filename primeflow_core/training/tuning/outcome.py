@@ -36,7 +36,7 @@ def _plain(value: Value) -> Value:
 
 
 def best_recipe(question: SearchSpec, best: Trial) -> Recipe:
-    """The recipe of the best trial, under a name of its own."""
+    """The recipe of the best trial, with a name of its own."""
     base = question.recipe
     name = base.name if base.name.endswith(TUNED) else base.name + TUNED
     return replace(at(base, question.space, best.point), name=name, summary=f"{base.name} with searched settings")
@@ -59,8 +59,8 @@ def write_best(path: Path, store: TrialStore) -> Trial:
 
 
 def summary(store: TrialStore) -> str:
-    """The best few trials with their settings, beside them the recipe as it was given, and how much each setting
-    mattered; a column a trial."""
+    """The best trials with their settings, the original recipe, and how much each setting mattered. Each trial is a
+    column."""
     question, trials = store.question, store.trials()
     columns = [
         _heads(question),

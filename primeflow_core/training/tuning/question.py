@@ -21,8 +21,9 @@ CELLS, FEWEST_CELLS, SHARE_ON_THE_WAY = 200, 8, 4
 
 @dataclass(frozen=True)
 class SearchSpec:
-    """Which settings of ``recipe``, but those ``fixed``, give the best mean ``metric`` of up to ``cells`` generated
-    cells over the validation conditions; on the way of a quarter of them.
+    """The question of a search: which settings of ``recipe``, except those ``fixed``, give the best mean ``metric``
+    over the validation conditions. Each is scored with up to ``cells`` generated cells, during training with a quarter
+    of them.
 
     ``data_sha256`` and ``split_sha256`` of the files, ``reading``: how the cells were read, plain data.
     Raises SettingError for an unknown metric, too few cells, a seed below 0 and a recipe with nothing to search.
@@ -63,7 +64,7 @@ class SearchSpec:
         return Search(self.space, point_of(self.recipe, self.space), self.larger_is_better, self.seed)
 
     def told(self) -> dict[str, Any]:
-        """All of it as plain data, as study.json holds it; trials of another question are never among its own."""
+        """The question as plain data, as study.json stores it. A folder only holds trials of one question."""
         said = {
             "version of PRiMeFlow": __version__, "version of Optuna": metadata.version("optuna"),
             "data file": self.data_sha256, "split": self.split_sha256, "way of reading the data": dict(self.reading),

@@ -1,4 +1,4 @@
-"""A search from where it stands to so many trials, one after the other.
+"""Continues a search until it has a number of trials, one after the other.
 
 Each trial is proposed from all before it, so trials side by side would be others, whose order is chance.
 """

@@ -1,8 +1,8 @@
-"""The search of a space by Optuna: what to try next, what is not worth finishing, and which settings mattered.
+"""Searches a space with Optuna: which trial is next, which trial to stop early, and which settings mattered.
 
 The sampler is the tree-structured Parzen estimator (Bergstra et al. 2011), in Optuna's multivariate form. Its random
 draws for a trial come from (seed, number of the trial) alone and from the trials before it, never from what ran in this
-process; so a search that was killed and goes on proposes what one that was not would have.
+process; so a search that was killed and resumed proposes the same trials as one that was not.
 
 The pruner is the median: with a few checkpoints and some ten trials, hyperband would share the trials out among
 brackets each too small to learn from, and the median asks for no budget to be chosen.
@@ -32,21 +32,21 @@ ENOUGH_FOR_IMPORTANCE = 20
 
 
 class Proposal:
-    """A trial to be run: a ``point`` of the space, told of its scores on the way."""
+    """A trial to run: a ``point`` of the space. It receives its scores during training."""
 
     def __init__(self, trial: optuna.Trial) -> None:
         self._trial = trial
         self.point: Point = dict(trial.params)
 
     def told(self, checkpoint: int, score: float) -> bool:
-        """Whether, with this score at the ``checkpoint`` (from 0), it is not worth going on."""
+        """Whether to stop the trial early, given this score at the ``checkpoint`` (from 0)."""
         self._trial.report(score, checkpoint)
         return self._trial.should_prune()
 
 
 @dataclass(frozen=True)
 class Search:
-    """Of ``space``, beginning at the point ``start``."""
+    """The search of ``space``, which starts at the point ``start``."""
 
     space: Mapping[str, SettingRange]
     start: Point

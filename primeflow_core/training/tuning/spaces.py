@@ -1,4 +1,4 @@
-"""What `tune` searches about a recipe: the ranges that its model kind and its training bring with them.
+"""The search space of a recipe: the ranges of its model kind and of its training.
 
 The ranges of a model stand in its own file (models/kinds/search_space.py says what a range is).
 """
@@ -25,7 +25,7 @@ FLOW_SPACE = SearchSpace(
         "entropy": both(Real(0.01, 0.5, log=True), unless=("coupling", "independent")),
     }
 )
-"""Of the row `flow`, whatever field stands beside it."""
+"""The ranges of the row `flow`, for any velocity field."""
 TRAININGS: MappingProxyType[str, Searched] = MappingProxyType(
     {
         RATE: Searched(Real(1e-4, 1e-2, log=True), Real(5e-6, 5e-3, log=True)),
@@ -62,7 +62,7 @@ def space_of(recipe: Recipe, fixed: Collection[str] = ()) -> dict[str, SettingRa
 
 
 def _space(name: str) -> SearchSpace | None:
-    """What is searched of the row ``name``; None for what is computed in closed form."""
+    """The ranges of the row ``name``; None for a model in closed form."""
     if name == FLOW:
         return FLOW_SPACE
     kind = kind_of([name])
@@ -84,7 +84,7 @@ def _searched(name: str, recipe: Recipe) -> Mapping[str, Searched]:
 
 
 def point_of(recipe: Recipe, space: Mapping[str, SettingRange]) -> Point:
-    """Where ``recipe`` itself lies, its settings moved into their ranges."""
+    """The point of ``recipe`` itself, with its settings moved into their ranges."""
     values = recipe.values()
     return {key: one.place(values[key]) for key, one in space.items()}
 

@@ -1,21 +1,23 @@
-"""The folder of a search: what it is about, a file for each finished trial, and the models that are still needed.
+"""The folder of a search: its question, a file for each finished trial, and the models that are still needed.
 
     DIR/study.json             the question
     DIR/trials/0007.json       a finished trial; it appears under its name when it is whole
     DIR/models/0007/           of the trial that runs, and of the best one: what `train` makes, and early.json
 
-There is no data base that a kill could leave locked or half written: the search is rebuilt from these files. A trial
-that a kill stopped has no file, is proposed anew with the same settings, and its training goes on from its last state.
+There is no data base that a kill could leave locked or half written: the search is rebuilt from these files. A killed
+trial has no file. It is proposed again with the same settings, and its training resumes from its last state.
 """
 
 import shutil
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from primeflow_core.errors import DataError, SettingError
+from primeflow_core.models.kinds.ranges import Point, SettingRange
 from primeflow_core.runtime.atomic_files import remove_partial, write_json
-from primeflow_core.runtime.json_text import read_json
+from primeflow_core.runtime.json_text import read_json, shortened
 from primeflow_core.training.tuning.question import SearchSpec
 from primeflow_core.training.tuning.trial import Trial, ranked
 
@@ -30,7 +32,7 @@ class TrialStore:
     question: SearchSpec
 
     def open(self) -> None:
-        """Begin, or go on. Raises SettingError where ``folder`` holds another search or something else."""
+        """Start or resume the search. Raises SettingError if ``folder`` holds another search or something else."""
         path, asked = self.folder / STUDY, self.question.told()
         if path.is_file():
             self._check_same(_json(path, "Choose another folder."), asked)
@@ -60,7 +62,7 @@ class TrialStore:
         return self.folder / TRIALS / f"{number:04d}.json"
 
     def trials(self) -> tuple[Trial, ...]:
-        """All finished ones. Raises DataError where one is damaged, or missing before others."""
+        """All finished trials. Raises DataError if one is damaged, or if an earlier one is missing."""
         count = sum(1 for _ in (self.folder / TRIALS).glob("[0-9]*.json"))
         return tuple(self._read(number) for number in range(count))
 
@@ -70,8 +72,9 @@ class TrialStore:
         plain = _json(path, mend)
         try:
             found = Trial.from_json(plain)
-            if found.number != number or set(found.point) != set(self.question.space):
-                raise ValueError("another trial")
+            if found.number != number:
+                raise DataError(f"number is {found.number}; it must be {number}, as in the name of the file")
+            _check_point(found.point, self.question.space)
         except (DataError, ValueError) as error:
             raise DataError(f"{path} is damaged: {error}. {mend}") from error
         return found
@@ -88,7 +91,7 @@ class TrialStore:
                 shutil.rmtree(self.model(trial.number))
 
     def early(self, number: int) -> tuple[float, ...]:
-        """Scores on the way of the trial that runs; where they cannot be read, it begins anew."""
+        """The scores of the running trial during training. If they cannot be read, the trial starts again."""
         path = self.model(number) / EARLY
         try:
             return tuple(map(float, read_json(path))) if path.is_file() else ()
@@ -100,8 +103,20 @@ class TrialStore:
         write_json(self.model(number) / EARLY, list(scores))
 
 
+def _check_point(point: Point, space: Mapping[str, SettingRange]) -> None:
+    """Raises DataError for a point that does not lie in ``space``."""
+    if missing := [name for name in space if name not in point]:
+        raise DataError(f"the key point.{missing[0]} is missing")
+    if strange := [name for name in point if name not in space]:
+        raise DataError(f"it has the key point.{strange[0]}, which this search does not have")
+    for name, place in point.items():
+        if not space[name].has(place):
+            raise DataError(f"point.{name} is {shortened(place)}; it must be {space[name].words}")
+
+
 def _difference(there: Any, asked: Any) -> str:
-    """Where two pieces of plain data differ first, such as ``settings: training: steps``; empty where nowhere."""
+    """The first key at which two pieces of plain data differ, such as ``settings: training: steps``; empty if they are
+    equal."""
     if not isinstance(there, dict) or not isinstance(asked, dict):
         return "" if there == asked else "all of it"
     for name in {**asked, **there}:

@@ -43,13 +43,13 @@ class Trial:
 
 
 def ranked(trials: Sequence[Trial], *, larger_is_better: bool) -> list[Trial]:
-    """The scored ones, the best first; of equals the earlier."""
+    """The scored trials, the best first. Of equal trials the earlier one is first."""
     return [one for one in standing(trials, larger_is_better=larger_is_better) if one.state == SCORED]
 
 
 def standing(trials: Sequence[Trial], *, larger_is_better: bool) -> list[Trial]:
-    """All but the failed, the best first: the scored, then the pruned, those first that came farther and among them by
-    their last early score, then the diverged; of equals the earlier."""
+    """All trials except failed ones, the best first: scored, then pruned (those that ran longer first, then by their
+    last early score), then diverged. Of equal trials the earlier one is first."""
     sign = -1.0 if larger_is_better else 1.0
 
     def place(trial: Trial) -> tuple[float, ...]:

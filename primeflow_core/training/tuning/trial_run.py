@@ -19,17 +19,17 @@ from primeflow_core.training.tuning.trial import DIVERGED, FAILED, PRUNED, SCORE
 from primeflow_core.training.tuning.validation import DivergedError, TrialValidation
 
 CHECKPOINTS = (0.25, 0.5, 0.75)
-"""Of the steps, where a training is scored on its way."""
+"""When a training is scored, as shares of its steps."""
 TOO_LARGE = "The memory of the device does not hold it."
 
 
 class PrunedError(Exception):
-    """A training is not worth finishing."""
+    """Raised to stop a training that is not worth finishing."""
 
 
 @dataclass(frozen=True)
 class FinishedTrial:
-    """How a training came out; ``score`` where ``state`` is ``scored``."""
+    """The result of a training; ``score`` if ``state`` is ``scored``."""
 
     state: str
     score: float | None = None
@@ -38,7 +38,7 @@ class FinishedTrial:
 
 @dataclass(frozen=True)
 class TrialContext:
-    """What all trials of a search share; ``command`` for the record."""
+    """The data that all trials of a search share; ``command`` for the record."""
 
     store: TrialStore
     source: Source
@@ -93,7 +93,7 @@ class TrialRun:
 
     @property
     def seconds(self) -> float:
-        """Of training, with its earlier parts and checkpoints, and of the last scoring."""
+        """The seconds of training, its earlier parts and checkpoints included, and of the last scoring."""
         return self.trainer.progress.seconds + self._scoring
 
     def to_its_end(self) -> FinishedTrial:
@@ -112,8 +112,8 @@ class TrialRun:
             return FinishedTrial(FAILED, why=TOO_LARGE)
 
     def _watch(self) -> bool:
-        """Asked after every step, and before its state is saved: so what is known of a checkpoint is never lost, and
-        where a training goes on from an earlier step it meets its own scores again."""
+        """Called after every step, before its state is saved. So the score of a checkpoint is never lost, and a
+        training that resumes from an earlier step finds its own scores."""
         while len(self.scores) < len(self._steps) and self._steps[len(self.scores)] <= self.trainer.progress.step:
             if self._proposal.told(len(self.scores), self._at_checkpoint()):
                 raise PrunedError
@@ -133,7 +133,7 @@ class TrialRun:
         return self.scores[-1]
 
     def _scored(self) -> FinishedTrial:
-        """By the weights that the training kept, its best by validation loss, which is comparable within a trial."""
+        """Scores the weights that the training kept: those with the best validation loss, comparable within a trial."""
         began, question = time.monotonic(), self._bench.store.question
         if not (self._folder / WEIGHTS).is_file():
             raise DivergedError

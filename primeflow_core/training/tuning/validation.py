@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from primeflow_core.data.conditions import Condition, Vocabulary
-from primeflow_core.data.splits import TRAIN, VAL
+from primeflow_core.data.split_file import TRAIN, VAL
 from primeflow_core.errors import ConditionError, DataError
 from primeflow_core.evaluation.held_out_reference import truth
 from primeflow_core.evaluation.scores import score
@@ -18,7 +18,7 @@ from primeflow_core.training.run import Source
 
 
 class DivergedError(Exception):
-    """What the model makes is not a number."""
+    """Raised if the model's cells are not numbers."""
 
 
 class TrialValidation:

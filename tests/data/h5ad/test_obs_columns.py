@@ -3,7 +3,8 @@ import pytest
 
 from primeflow_core.data.h5ad.condition_parsing import condition_table
 from primeflow_core.data.h5ad.issues import Severity
-from primeflow_core.data.h5ad.obs_columns import Wishes, column, find_layout
+from primeflow_core.data.h5ad.obs_columns import Wishes, find_layout
+from primeflow_core.data.h5ad.obs_values import column
 from primeflow_core.data.layout import Layout
 
 
@@ -236,8 +237,9 @@ def test_contexts_without_control_and_tiny_conditions_are_warned_of():
     assert "No control cells for y." in str(problems[0])
 
 
-def test_missing_labels_are_counted():
+def test_cells_without_a_label_are_set_aside_and_counted():
     obs = table(condition=["control", "A", None])
     _, read, problems = perturbations_of(obs)
-    assert read is None
-    assert "1 cell has no value in obs column 'condition'" in str(problems[0])
+    assert read.rows.tolist() == [0, 1]
+    assert "1 cell has no value in obs column 'condition' (empty 1) and is set aside." in str(problems[0])
+    assert problems[0].severity is Severity.WARNING

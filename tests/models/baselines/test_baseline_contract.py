@@ -15,7 +15,8 @@ from primeflow_core.benchmark.leaderboard import leaderboard
 from primeflow_core.benchmark.scored_entry import scored_entry
 from primeflow_core.benchmark.summary_text import compared_baselines, verdict
 from primeflow_core.data.h5ad.writing import write_cells
-from primeflow_core.data.splits import TEST, held_out_split
+from primeflow_core.data.split_file import TEST
+from primeflow_core.data.splits import held_out_split
 from primeflow_core.errors import SettingError
 from primeflow_core.model_store.local_models import read_library
 from primeflow_core.model_store.model_card import write_card

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from primeflow_core.data.splits import LEFT_OUT, TEST, TRAIN, Split
+from primeflow_core.data.split_file import LEFT_OUT, TEST, TRAIN
+from primeflow_core.data.splits import Split
 from primeflow_core.errors import DataError
 from primeflow_core.evaluation.distances import energy_distance, mmd
 from primeflow_core.evaluation.held_out_reference import training_profiles, truth

@@ -49,7 +49,7 @@ def test_the_exponential_sampler_is_refused_by_a_model_without_a_gaussian_part()
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("weight", [0.0, 1.0, 3.0])
+@pytest.mark.parametrize("weight", [*(pytest.param(w, marks=pytest.mark.long) for w in (0.0, 1.0)), 3.0])
 def test_samplers_agree_when_steps_are_many(predictor, weight):
     known = samplers_of(predictor) - {"euler"}
     plans = [replace(PLAN, sampler=name, steps=100, guidance=weight) for name in sorted(known)]

@@ -107,7 +107,7 @@ def test_texts_cards_and_files_tell_of_it(made_up, tmp_path):
         "command": [], "cells_per_condition": 5, "sampling": {"seed": 0}, "scored": {}, "zeros_tried_on_val": {}
     }  # fmt: skip
     told = replace(of, provenance={**of.provenance, "command": ["primeflow", "train"]})
-    assert "Sampling: leap, 3 steps" in card_text(told, metrics, {}, {})
+    assert "Sampling: leap, 3 steps" in card_text(told, metrics, {}, None)
     assert provenance(of, plan, of.trained_on[:1])["sampling"]["sampler"] == "leap"
     checkpoint.write_manifest(tmp_path, of)
     assert checkpoint.read_manifest(tmp_path).sampling == plan

@@ -128,21 +128,21 @@ def test_a_group_of_cells_is_an_entry(models, first):
 @pytest.mark.parametrize(
     ("entries", "answer"),
     [
-        ("nonsense", "An entry of this link to a comparison cannot be read."),
-        ('{"a":1}', "An entry of this link to a comparison cannot be read."),
-        ("[" * 100_000, "An entry of this link to a comparison cannot be read."),
-        (f'[["{NAME}",[{{}}],["sim-A"],1,50,0]]', "An entry of this link to a comparison cannot be read."),
-        (f'[["{NAME}",["SIMG185"],["sim-A"],1,1e400,0]]', "An entry of this link to a comparison cannot be read."),
+        ("nonsense", "This link to a comparison cannot be read: it is not JSON"),
+        ('{"a":1}', "This link to a comparison cannot be read: it is {"),
+        ("[" * 100_000, "This link to a comparison cannot be read: it is not JSON"),
+        (f'[["{NAME}",[{{}}],["sim-A"],1,50,0]]', "cannot be read: perturbations"),
+        (f'[["{NAME}",["SIMG185"],["sim-A"],1,1e400,0]]', "cannot be read: it is Infinity"),
         (f'[["{NAME}",["SIMG185","SIMG185"],["sim-A"],1,50,0]]', "You chose SIMG185 twice."),
         (f'[["{NAME}",["SIMG185"],["sim-A","x"],1,50,0]]', "does not fit the model"),
-        (f'[["{NAME}",[["simdrug_03",NaN]],["sim-A"],1,50,0]]', "A dose in this link is not a number."),
+        (f'[["{NAME}",[["simdrug_03",NaN]],["sim-A"],1,50,0]]', "cannot be read: it is NaN"),
         (f'[["{NAME}",["SIMG185"],["sim-A"],1,50,0,"globe:1,1;2,2;3,1"]]', "names no map"),
         ('[["nowhere",["A"],[],1,50,0],["nowhere",["A"],[],1,50,0]]', "The model nowhere of this link is not on"),
         (
             f'[["{NAME}",["[x](http://e.example)"],["sim-A"],1,50,0]]',
             "was never measured. The model cannot predict it.",
         ),
-        (f'[["{NAME}"]]', "An entry of this link to a comparison cannot be read."),
+        (f'[["{NAME}"]]', "An entry of this link to a comparison cannot be read: it is "),
     ],
 )
 def test_a_broken_link_is_answered_in_words(models, entries, answer):

@@ -18,7 +18,7 @@ from streamlit.testing.v1 import AppTest
 import pages
 from pages.parts.rank import answer
 from primeflow_core.__main__ import parser
-from primeflow_core.commands.screen_question import asked_goal, question
+from primeflow_core.commands.screen_options import screen_wishes
 from primeflow_core.data.cells import Cells
 from primeflow_core.data.conditions import Condition, Perturbation
 from primeflow_core.data.datasets import open_cells
@@ -30,6 +30,7 @@ from primeflow_core.report.methods_text import methods_paragraph
 from primeflow_core.runtime.jobs import BusyError, JobManager
 from primeflow_core.screening import screen_file
 from primeflow_core.screening.goal import Goal
+from primeflow_core.screening.screen_question import asked_goal, question
 from primeflow_core.screening.screen_request import Request
 from primeflow_core.screening.trust import Checked
 from tests.app import ROOT, drawn, labels, opened, page, table_with, text_of, until_done
@@ -442,8 +443,8 @@ def test_the_command_asks_for_the_same(ranked, tmp_path, monkeypatch, wanted):
     app.button(key="rank").click().run()
     (request,) = asked_for
     answer.list_of(request).to_csv("LIST.csv", index=False)
-    given = parser().parse_args(shlex.split(said)[1:])
-    said_there = question(given, asked_goal(given), manifest).request
+    wishes = screen_wishes(parser().parse_args(shlex.split(said)[1:]), manifest)
+    said_there = question(wishes, asked_goal(wishes), manifest, lambda _: None).request
     # A screen has noise seeds of its own.
     assert replace(said_there, plan=replace(said_there.plan, seed=request.plan.seed)) == request
 

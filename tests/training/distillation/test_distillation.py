@@ -88,6 +88,7 @@ def test_teaching_brings_the_student_to_its_teacher_over_all_guidance_weights():
     assert sum(after) < 0.75 * sum(before)
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_measured_cells_teach_what_the_teacher_gets_wrong():
     predictor, cells = teacher(), training()

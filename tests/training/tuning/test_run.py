@@ -14,7 +14,8 @@ import torch
 from primeflow_core.__main__ import main
 from primeflow_core.data.h5ad.reading import read_cells
 from primeflow_core.data.h5ad.writing import write_cells
-from primeflow_core.data.splits import TEST, VAL, held_out_split
+from primeflow_core.data.split_file import TEST, VAL
+from primeflow_core.data.splits import held_out_split
 from primeflow_core.errors import DataError, SettingError
 from primeflow_core.models import checkpoint
 from primeflow_core.runtime.folder_lock import alone_in
@@ -264,6 +265,7 @@ def test_settings_that_cannot_be_learnt_with_together_fail_alone(source, tmp_pat
     assert all("the adversary, whose warm-up" in trial.why for trial in failed)
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_a_model_too_large_for_the_memory_fails_alone(source, tmp_path, monkeypatch):
     kept = trial_run.at

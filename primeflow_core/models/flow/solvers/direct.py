@@ -1,4 +1,4 @@
-"""For models that are not flows: they make their cells in one pass, without steps and without guidance."""
+"""The solver of models that are not flows: they make cells in one pass, without steps and without guidance."""
 
 from primeflow_core.models.flow.solvers.solver import Needs, Solver
 

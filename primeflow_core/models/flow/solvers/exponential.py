@@ -28,7 +28,7 @@ class HalfSolved:
 
 
 def exponential(field: HalfSolved, x_0: "Tensor", steps: int, on_step: OnStep) -> "Tensor":
-    """One evaluation a step, none for the part in closed form.
+    """Takes one evaluation for each step, and none for the part in closed form.
 
     The remaining part is extrapolated from the previous evaluation; the first step takes it as constant.
     """

@@ -1,4 +1,4 @@
-"""What a solver is: the function that carries noise to cells, and what is said of it. Torch-free."""
+"""Describes a solver: the function that integrates from noise to cells, and its words. Torch-free."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ Solve = Callable[[Any, "Tensor", int, OnStep], "Tensor"]
 
 
 class Needs(Enum):
-    """What of the model a solver is given as its first argument."""
+    """The part of the model that a solver receives as its first argument."""
 
     VELOCITY = "the guided velocity (Velocity)"
     GAUSSIAN = "a velocity whose Gaussian part is solved in closed form (HalfSolved)"
@@ -47,5 +47,5 @@ class Solver:
 
     @property
     def of_a_flow(self) -> bool:
-        """Whether it carries noise to cells in steps."""
+        """Whether it integrates from noise to cells in steps."""
         return self.needs is not Needs.NO_FLOW

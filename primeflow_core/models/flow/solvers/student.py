@@ -13,7 +13,7 @@ Taught = Callable[["Tensor"], "Tensor"]
 
 
 def at_once(taught: Taught, x_0: "Tensor", steps: int, on_step: OnStep) -> "Tensor":
-    """In one evaluation, guidance included; ``steps`` is 1."""
+    """Makes cells in one evaluation, guidance included; ``steps`` is 1."""
     x_1 = taught(x_0)
     on_step(1, x_1)
     return x_1

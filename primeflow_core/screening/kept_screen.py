@@ -1,9 +1,9 @@
-"""Handles a table that already exists where the command screen is to write one."""
+"""Handles a table that already exists where a screen is to write one."""
 
 from dataclasses import replace
 from pathlib import Path
 
-from primeflow_core.commands.terminal import note
+from primeflow_core.data.reading_request import Report
 from primeflow_core.errors import DataError, SettingError
 from primeflow_core.screening.next_experiments import next_experiments
 from primeflow_core.screening.screen_file import UNFINISHED, Screen, read_screen, write_screen
@@ -40,13 +40,13 @@ def clear_left_behind(out: Path, order: ScreenOrder) -> None:
         parts.remove()
 
 
-def with_next(found: Screen, count: int, out: Path) -> Screen:
+def with_next(found: Screen, count: int, out: Path, report: Report) -> Screen:
     """With ``count`` experiments to measure next, where the table in ``out`` kept what choosing them needs."""
     chosen = next_experiments(found.table, found.changes, count, found.goal)
     if len(chosen) == len(found.next):
         return found
     if not len(found.changes):
-        note(
+        report(
             f"It names {counted(len(found.next), 'experiment')} to measure next, not {len(chosen)}: choosing again "
             "needs the change of every gene. Add --changes, or choose another --out."
         )

@@ -1,22 +1,21 @@
-"""The input of `screen`: which candidates of which model are ranked by which goal, and the measured cells to use."""
+"""The input of a screen: which candidates of which model are ranked by which goal, and the measured cells to use."""
 
-import argparse
 import errno
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
-from primeflow_core.commands.reading import covariate_values, found_training_file, training_cells
-from primeflow_core.commands.sampling_options import plan_of
-from primeflow_core.commands.terminal import note
 from primeflow_core.data.cells import Cells
 from primeflow_core.data.conditions import Condition, Perturbation, parse_perturbations
 from primeflow_core.data.gene_search import NameSearch, found_genes
+from primeflow_core.data.reading_request import Report
 from primeflow_core.errors import ConditionError, DataError, SettingError
 from primeflow_core.model_store.available_conditions import Catalogue, Covariates
+from primeflow_core.model_store.training_file import found_training_file, training_cells
 from primeflow_core.models.checkpoint import Manifest
+from primeflow_core.models.sampling_plan import SamplingPlan
 from primeflow_core.screening.candidates import (
     Asked,
     Candidates,
@@ -37,6 +36,39 @@ from primeflow_core.wording import counted
 ALL_SINGLES, ALL_PAIRS, ALL_TRIPLES = "all-singles", "all-pairs", "all-triples"
 ALL = "all"
 MOST_REFUSED, MOST_NAMED = 8, 5
+FEWEST_SEEDS, MOST_SEEDS, HIGHEST_SEED = 2, 64, 2**62
+
+
+@dataclass(frozen=True)
+class ScreenWishes:
+    """What the user asks for, in the words of the options of `screen`.
+
+    ``candidates``: all-singles, all-pairs, all-triples or a file. ``parts``, ``raised`` and ``lowered``: names joined
+    by commas, or a file. ``contexts``: wanted values by covariate. ``data``: the training file, None to find it.
+    """
+
+    model: Path
+    plan: SamplingPlan
+    candidates: str
+    parts: str | None = None
+    contexts: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    doses: str = "highest"
+    goal: str = "effect"
+    target: str | None = None
+    target_data: Path | None = None
+    raised: str | None = None
+    lowered: str | None = None
+    gene: str | None = None
+    cells: int = 200
+    noise_seeds: int = 2
+    seed: int = 0
+    data: Path | None = None
+
+    def __post_init__(self) -> None:
+        if not FEWEST_SEEDS <= self.noise_seeds <= MOST_SEEDS:
+            raise SettingError(f"--noise-seeds is {self.noise_seeds}; it must be {FEWEST_SEEDS} to {MOST_SEEDS}.")
+        if not 0 <= self.seed < HIGHEST_SEED:
+            raise SettingError(f"--seed is {self.seed}; it must be 0 or more, and below {HIGHEST_SEED:,}.")
 
 
 @dataclass(frozen=True)
@@ -52,7 +84,7 @@ class ScreenQuestion:
     target_cells: np.ndarray | None
 
 
-def asked_goal(given: argparse.Namespace) -> GoalRecord:
+def asked_goal(given: ScreenWishes) -> GoalRecord:
     """Raises SettingError where the goal lacks an option that it needs, or has one that is another's."""
     goal = goal_record(given.goal)
     needs = {
@@ -70,37 +102,38 @@ def asked_goal(given: argparse.Namespace) -> GoalRecord:
     return goal
 
 
-def question(given: argparse.Namespace, record: GoalRecord, manifest: Manifest) -> ScreenQuestion:
-    """Read what the options name, and report on standard error what was chosen and what is left out."""
-    plan = plan_of(given, manifest.sampling)
-    contexts = _contexts(given.covariate, manifest)
+def question(given: ScreenWishes, record: GoalRecord, manifest: Manifest, report: Report) -> ScreenQuestion:
+    """Read what is named. ``report`` hears what was chosen and what is left out."""
+    contexts = _contexts(given.contexts, manifest, report)
     candidates = _candidates(given, manifest, contexts)
-    _tell_refused(candidates)
-    raised, lowered, moved = (_genes(text, manifest.genes) for text in (given.raised, given.lowered, given.gene))
+    _tell_refused(candidates, report)
+    raised, lowered, moved = (
+        _genes(text, manifest.genes, report) for text in (given.raised, given.lowered, given.gene)
+    )
     target_cells = read_target(given.target_data, manifest.genes) if given.target_data else None
-    data = _measured_cells(given, manifest)
+    data = _measured_cells(given, manifest, report)
     target = _target(given, manifest, data, contexts[0])
     if target is not None and len(contexts) > 1:
-        note(f"The target is {target.label} in {target.context}, for all contexts.")
+        report(f"The target is {target.label} in {target.context}, for all contexts.")
     goal = Goal(record.name, (*raised, *moved), lowered, target)
-    request = Request(given.model, goal, candidates.conditions, plan, given.cells, given.noise_seeds, given.seed)
+    request = Request(given.model, goal, candidates.conditions, given.plan, given.cells, given.noise_seeds, given.seed)
     return ScreenQuestion(request, candidates, data, target_cells)
 
 
-def _tell_refused(candidates: Candidates) -> None:
+def _tell_refused(candidates: Candidates, report: Report) -> None:
     for refusal in candidates.refused[:MOST_REFUSED]:
-        note(" ".join(f"Left out {refusal.label}: {refusal.why}".split()))
+        report(" ".join(f"Left out {refusal.label}: {refusal.why}".split()))
     if len(candidates.refused) > MOST_REFUSED:
         more = f"Left out {len(candidates.refused) - MOST_REFUSED:,} more"
-        note(
+        report(
             f"{more}; the file of --out names them all, under about, refused." if candidates.conditions else f"{more}."
         )
     if candidates.unseen:
         count = counted(len(candidates.unseen), "perturbation")
-        note(f"Left out {count} not in training, which the model cannot predict: {_first(candidates.unseen)}.")
+        report(f"Left out {count} not in training, which the model cannot predict: {_first(candidates.unseen)}.")
     if candidates.not_alone:
         count = counted(len(candidates.not_alone), "perturbation")
-        note(
+        report(
             f"Not combined: {count} without a measurement alone in this context: {_first(candidates.not_alone)}. "
             "--parts takes any by name."
         )
@@ -113,13 +146,10 @@ def _first(names: Sequence[str]) -> str:
     return ", ".join(names[:MOST_NAMED]) + more
 
 
-def _contexts(texts: Sequence[str], manifest: Manifest) -> tuple[Covariates, ...]:
-    """The model's contexts that --covariate names; a column that it does not name is as in the model's first view."""
+def _contexts(asked: Mapping[str, Sequence[str]], manifest: Manifest, report: Report) -> tuple[Covariates, ...]:
+    """The model's contexts that are asked for; a column without a value is as in the model's first view."""
     known = Catalogue(manifest).contexts()
-    wanted: dict[str, set[str]] = {}
-    for text in texts:
-        for name, value in covariate_values([text]).items():
-            wanted.setdefault(name, set()).add(value.casefold())
+    wanted = {name: {value.casefold() for value in values} for name, values in asked.items()}
     columns = dict(manifest.vocabulary.covariates)
     for name, values in wanted.items():
         if name not in columns:
@@ -132,13 +162,15 @@ def _contexts(texts: Sequence[str], manifest: Manifest) -> tuple[Covariates, ...
     if not found:
         listing = ", ".join(Condition((), one).context for one in known)
         raise ConditionError(f"{manifest.name} knows no cells of these covariates together. It knows: {listing}.")
-    if not texts and len(known) > 1:
+    if not asked and len(known) > 1:
         name = found[0][0][0]
-        note(f"In {Condition((), found[0]).context}; --covariate {name}=VALUE chooses another, {name}={ALL} takes all.")
+        report(
+            f"In {Condition((), found[0]).context}; --covariate {name}=VALUE chooses another, {name}={ALL} takes all."
+        )
     return found
 
 
-def _candidates(given: argparse.Namespace, manifest: Manifest, contexts: Sequence[Covariates]) -> Candidates:
+def _candidates(given: ScreenWishes, manifest: Manifest, contexts: Sequence[Covariates]) -> Candidates:
     doses, names = _doses(given.doses), _names(given.parts)
     if given.candidates == ALL_TRIPLES:
         if names is None:
@@ -185,7 +217,7 @@ def _of_file(text: str) -> str | None:
         raise DataError(f"{text} is not text in UTF-8. Save the names as plain text, one a line.") from error
 
 
-def _genes(text: str | None, genes: Sequence[str]) -> tuple[str, ...]:
+def _genes(text: str | None, genes: Sequence[str], report: Report) -> tuple[str, ...]:
     """Genes of the model from a list or a file of any of their names; unknown ones are told of and left out."""
     if text is None:
         return ()
@@ -201,23 +233,21 @@ def _genes(text: str | None, genes: Sequence[str]) -> tuple[str, ...]:
     if not found.matched:
         raise DataError(f"None of these genes is among the {len(genes):,} of the model: {', '.join(said) or text}.")
     if said:
-        note(f"Left out, not among the {len(genes):,} genes of the model: {', '.join(said)}")
+        report(f"Left out, not among the {len(genes):,} genes of the model: {', '.join(said)}")
     return found.matched
 
 
-def _measured_cells(given: argparse.Namespace, manifest: Manifest) -> Cells | None:
+def _measured_cells(given: ScreenWishes, manifest: Manifest, report: Report) -> Cells | None:
     if given.data is None and found_training_file(given.model, manifest) is None:
-        note(
+        report(
             f"The measured cells of {manifest.dataset} are not on this machine: changes are measured from "
             "predicted control cells, and we cannot say how far to trust the ranking. --data names their file."
         )
         return None
-    return training_cells(given, manifest)
+    return training_cells(given.model, manifest, given.data)
 
 
-def _target(
-    given: argparse.Namespace, manifest: Manifest, data: Cells | None, covariates: Covariates
-) -> Condition | None:
+def _target(given: ScreenWishes, manifest: Manifest, data: Cells | None, covariates: Covariates) -> Condition | None:
     """The target by name; a file of cells is called by its own."""
     if given.target_data:
         return Condition((Perturbation(given.target_data.stem),), covariates)
@@ -225,7 +255,7 @@ def _target(
         return None
     layout = manifest.layout
     as_typed = Condition(
-        parse_perturbations(given.target, separator=layout.separator, control=layout.control), covariates
+        parse_perturbations(given.target, separator=layout.separator, control=layout.control_labels), covariates
     )
     if data is not None and len(data.where(as_typed)):
         return as_typed

@@ -1,6 +1,5 @@
 """How predicted cells are read: as their file says itself, else in the columns that it shares with the truth."""
 
-import argparse
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -8,22 +7,16 @@ from typing import Any
 
 import pandas as pd
 
-from primeflow_core.commands.terminal import note
 from primeflow_core.data.cells import Cells
 from primeflow_core.data.conditions import Condition, parse_perturbations, split_label
-from primeflow_core.data.h5ad.obs_columns import (
-    COVARIATE_COLUMNS,
-    DOSE_COLUMNS,
-    Wishes,
-    column,
-    condition_column,
-    present,
-)
+from primeflow_core.data.h5ad.obs_columns import COVARIATE_COLUMNS, DOSE_COLUMNS, Wishes, condition_column, present
+from primeflow_core.data.h5ad.obs_values import column
 from primeflow_core.data.h5ad.reading import read_predicted
 from primeflow_core.data.h5ad.survey import Survey, survey
 from primeflow_core.data.h5ad.writing import read_provenance
 from primeflow_core.data.layout import SEPARATOR, Layout
 from primeflow_core.data.reading import Reading
+from primeflow_core.data.reading_request import ReadingRequest, Report
 from primeflow_core.data.repair import Repair
 from primeflow_core.errors import ConditionError, DataError
 
@@ -100,16 +93,16 @@ def _differs(obs: pd.DataFrame, name: str) -> bool:
     return name in obs.columns and len(column(obs, name).values) > 1
 
 
-def read_prediction(prediction: PredictedFile, told: argparse.Namespace, truth: Cells) -> Cells:
+def read_prediction(prediction: PredictedFile, told: ReadingRequest, truth: Cells, report: Report) -> Cells:
     """The predicted cells, log-normalised; covariates are called as those of the truth. Raises DataError."""
     own = prediction.own_reading
     if own is not None:
         return read_predicted(prediction.path, own)
     surveyed = prediction.surveyed
     renamed = _renamed_covariates(surveyed, truth)
-    repair = Repair(normalise=_normalised(surveyed, told, truth), total=truth.reading.repair.total)
+    repair = Repair(normalise=_normalised(surveyed, told, truth, report), total=truth.reading.repair.total)
     reading = Reading(_layout(surveyed, told, truth, tuple(renamed)), repair)
-    return _called_as_in_truth(read_predicted(prediction.path, reading), renamed)
+    return _called_as_in_truth(read_predicted(prediction.path, reading), renamed, report)
 
 
 def _renamed_covariates(surveyed: Survey, truth: Cells) -> dict[str, str]:
@@ -128,10 +121,10 @@ def _with_values(obs: pd.DataFrame, values: set[str]) -> str | None:
     return next((name for name in present(obs, COVARIATE_COLUMNS) if set(column(obs, name).values) <= values), None)
 
 
-def _layout(surveyed: Survey, told: argparse.Namespace, truth: Cells, covariates: tuple[str, ...]) -> Layout:
+def _layout(surveyed: Survey, told: ReadingRequest, truth: Cells, covariates: tuple[str, ...]) -> Layout:
     layout, obs = truth.layout, surveyed.obs
     condition = layout.condition
-    if condition not in obs.columns and told.condition is None:
+    if condition not in obs.columns and told.wishes.condition is None:
         condition = condition_column(obs, Wishes(), {}) or condition
     if condition not in obs.columns:
         raise DataError(
@@ -152,7 +145,8 @@ def _separator(labels: Sequence[str], layout: Layout, truth: Cells) -> str | Non
     def matching(separator: str | None) -> int:
         try:
             return sum(
-                parse_perturbations(one, separator=separator, control=layout.control) in measured for one in labels
+                parse_perturbations(one, separator=separator, control=layout.control_labels) in measured
+                for one in labels
             )
         except ConditionError:
             return 0
@@ -160,7 +154,7 @@ def _separator(labels: Sequence[str], layout: Layout, truth: Cells) -> str | Non
     return max(dict.fromkeys((layout.separator, SEPARATOR)), key=matching)
 
 
-def _normalised(surveyed: Survey, told: argparse.Namespace, truth: Cells) -> bool:
+def _normalised(surveyed: Survey, told: ReadingRequest, truth: Cells, report: Report) -> bool:
     """Whether the prediction holds counts that are to be brought to the log scale."""
     values = surveyed.values
     counts = values.whole and values.lowest >= 0 and values.highest > FEWEST_COUNT
@@ -171,11 +165,11 @@ def _normalised(surveyed: Survey, told: argparse.Namespace, truth: Cells) -> boo
             "predict log-normalised values."
         )
     if counts:
-        note(f"{surveyed.source} holds counts: brought to the log scale, as you say.")
+        report(f"{surveyed.source} holds counts: brought to the log scale, as you say.")
     return counts
 
 
-def _called_as_in_truth(cells: Cells, renamed: Mapping[str, str]) -> Cells:
+def _called_as_in_truth(cells: Cells, renamed: Mapping[str, str], report: Report) -> Cells:
     conditions = tuple(
         Condition(c.perturbations, tuple((renamed[name], value) for name, value in c.covariates))
         for c in cells.conditions
@@ -183,17 +177,17 @@ def _called_as_in_truth(cells: Cells, renamed: Mapping[str, str]) -> Cells:
     layout = replace(cells.layout, covariates=tuple(renamed.values()))
     for own, name in renamed.items():
         if own != name:
-            note(f"{cells.source}: its obs column {own!r} is compared with {name!r} of the truth.")
+            report(f"{cells.source}: its obs column {own!r} is compared with {name!r} of the truth.")
     return replace(cells, conditions=conditions, reading=replace(cells.reading, layout=layout))
 
 
-def common_covariates(truth: Cells, prediction: Cells, told: argparse.Namespace) -> tuple[str, ...]:
+def common_covariates(truth: Cells, prediction: Cells, told: ReadingRequest, report: Report) -> tuple[str, ...]:
     """The covariates of both; it is said which other ones are left out, and so which contexts are put together.
 
     Raises DataError where the prediction lacks one that the user named.
     """
     lacking = [name for name in truth.layout.covariates if name not in prediction.layout.covariates]
-    if lacking and told.covariates is not None:
+    if lacking and told.wishes.covariates is not None:
         raise DataError(
             f"{prediction.source} has no obs column {lacking[0]!r}. Add it, or name the covariates to score within: "
             "--covariates COLUMN[,COLUMN], an empty text for none."
@@ -204,7 +198,7 @@ def common_covariates(truth: Cells, prediction: Cells, told: argparse.Namespace)
             values = list(dict.fromkeys(dict(condition.covariates)[name] for condition in cells.conditions))
             if name not in both and len(values) > 1:
                 some = ", ".join(values[:MOST_SHOWN]) + (" …" if len(values) > MOST_SHOWN else "")
-                note(
+                report(
                     f"WARNING: {name!r} ({len(values)} values: {some}) is in {cells.source} and not in {other.source}. "
                     "Its cells are scored together, whatever their value."
                 )

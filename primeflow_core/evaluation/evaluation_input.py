@@ -1,12 +1,28 @@
-"""The input of `evaluate`: which cells of which files are scored, how each is read, in which part of a split."""
+"""The input of an evaluation: which cells of which files are scored, how each is read, in which part of a split."""
 
-import argparse
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
-from primeflow_core.commands.prediction_reading import (
+from primeflow_core.data import known_files
+from primeflow_core.data.cells import Cells
+from primeflow_core.data.conditions import Condition
+from primeflow_core.data.data_file import DataFile
+from primeflow_core.data.h5ad.obs_columns import NONE
+from primeflow_core.data.h5ad.reading import examine, values_of
+from primeflow_core.data.h5ad.scale import Scale
+from primeflow_core.data.h5ad.writing import sha256_of
+from primeflow_core.data.layout import Layout
+from primeflow_core.data.reading import Reading
+from primeflow_core.data.reading_request import ReadingRequest, Report, reading_choice, report_doubts
+from primeflow_core.data.split_file import LEFT_OUT, TEST, TRAIN, listed_parts
+from primeflow_core.data.splits import Split, read_split
+from primeflow_core.errors import DataError, SettingError
+from primeflow_core.evaluation.labelled import group_of, labelled
+from primeflow_core.evaluation.metrics.registry import metric_names
+from primeflow_core.evaluation.pair import Pair, paired
+from primeflow_core.evaluation.prediction_reading import (
     PredictedFile,
     common_covariates,
     opened_prediction,
@@ -14,25 +30,20 @@ from primeflow_core.commands.prediction_reading import (
     shared_covariates,
     shared_separator,
 )
-from primeflow_core.commands.reading import DataFile, data_file, reading_choice
-from primeflow_core.commands.terminal import note
-from primeflow_core.data import known_files
-from primeflow_core.data.cells import Cells
-from primeflow_core.data.conditions import Condition
-from primeflow_core.data.h5ad.obs_columns import NONE
-from primeflow_core.data.h5ad.reading import examine, values_of
-from primeflow_core.data.h5ad.scale import Scale
-from primeflow_core.data.h5ad.writing import sha256_of
-from primeflow_core.data.layout import Layout
-from primeflow_core.data.reading import Reading
-from primeflow_core.data.splits import LEFT_OUT, TEST, TRAIN, Split, listed_parts, read_split
-from primeflow_core.errors import DataError, SettingError
-from primeflow_core.evaluation.labelled import group_of, labelled
-from primeflow_core.evaluation.metrics.registry import metric_names
-from primeflow_core.evaluation.pair import Pair, paired
 
 RESERVED = ("condition", "baseline", "side", "cells")
 Floor = dict[tuple[str, ...], np.ndarray]
+
+
+@dataclass(frozen=True)
+class EvaluationRequest:
+    """Two files to compare. ``reading``: how both are read; ``part`` of the ``split``: the cells to score against."""
+
+    prediction: Path
+    truth: DataFile
+    reading: ReadingRequest
+    split: Path | None = None
+    part: str = TEST
 
 
 @dataclass(frozen=True)
@@ -57,39 +68,40 @@ class EvaluationInput:
         return self.truth, read_split(self.split_path, self.truth, unlisted="leave-out")
 
 
-def question(given: argparse.Namespace) -> EvaluationInput:
-    """Read both files, and say on standard error how, and what looks wrong."""
-    told = argparse.Namespace(**{**vars(given), "condition": given.condition_column, "kind": None})
-    opened = opened_prediction(given.prediction)
-    truth = _truth(told, data_file(given.truth), opened)
+def evaluation_input(request: EvaluationRequest, describe: Report, report: Report) -> EvaluationInput:
+    """Read both files. ``describe`` hears how each is read, ``report`` what looks wrong."""
+    opened = opened_prediction(request.prediction)
+    truth = _truth(request, opened, report)
     _check_names(truth)
-    prediction = read_prediction(opened, told, truth)
+    prediction = read_prediction(opened, request.reading, truth, report)
     for cells in (truth, prediction):
-        note(f"{cells.source}: {_described(cells)}")
-    columns = common_covariates(truth, prediction, told)
+        describe(f"{cells.source}: {_described(cells)}")
+    columns = common_covariates(truth, prediction, request.reading, report)
     truth, prediction = truth.within(columns), prediction.within(columns)
-    part = given.part or TEST
-    reference, floor = (truth, None) if given.split is None else _part(truth, given.split, part)
+    split, part = request.split, request.part
+    reference, floor = (truth, None) if split is None else _part(truth, split, part, report)
     pair = paired(labelled(prediction), labelled(reference), columns, truth.layout.control, truth.layout.separator)
-    return EvaluationInput(pair, truth, part, floor, given.split)
+    return EvaluationInput(pair, truth, part, floor, split)
 
 
-def _truth(told: argparse.Namespace, file: DataFile, prediction: PredictedFile) -> Cells:
-    """The measured cells: as the options say, as the model of the prediction read them, or as is found."""
+def _truth(request: EvaluationRequest, prediction: PredictedFile, report: Report) -> Cells:
+    """The measured cells: as the request says, as the model of the prediction read them, or as is found."""
+    file, told = request.truth, request.reading
     trained = prediction.trained_reading
     same_file = trained is not None and prediction.provenance.get("data_sha256") == sha256_of(file.path)
-    choice = reading_choice(file, told, told.split, trained if same_file else None)
+    choice = reading_choice(file, told, request.split, report, trained if same_file else None)
     found = examine(file.path, choice.wishes, choice.repair)
     wishes, repair = choice.wishes, choice.repair
     if told.normalise is None and not same_file and file.dataset is None and _holds_counts(found.reading):
-        repair = replace(repair, normalise=True, total=_total(file, trained))
-    if told.covariates is None and found.reading is not None:
+        repair = replace(repair, normalise=True, total=_total(file, trained, report))
+    if told.wishes.covariates is None and found.reading is not None:
         wishes = replace(wishes, covariates=shared_covariates(prediction, found.obs, found.reading.layout))
-    if told.separator is None and found.reading is not None:
+    if told.wishes.separator is None and found.reading is not None:
         wishes = replace(wishes, separator=shared_separator(prediction, found.obs, found.reading.layout) or NONE)
     if (wishes, repair) != (choice.wishes, choice.repair):
         found = examine(file.path, wishes, repair)
     cells = values_of(file.path, found)
+    report_doubts(file.name, found, report)
     known_files.remember(file.path, cells.sha256)
     return cells
 
@@ -98,7 +110,7 @@ def _holds_counts(reading: Reading | None) -> bool:
     return reading is not None and reading.scale == Scale.COUNTS
 
 
-def _total(file: DataFile, trained: Reading | None) -> float:
+def _total(file: DataFile, trained: Reading | None, report: Report) -> float:
     """The total at which the model of the prediction saw counts. Raises DataError where that is not known."""
     total = None if trained is None else trained.repair.total
     if total is None:
@@ -106,7 +118,7 @@ def _total(file: DataFile, trained: Reading | None) -> float:
             f"{file.name} holds counts and the prediction does not say how counts were brought to its scale. Pass "
             "--normalise if it was log1p at the median total of the cells of this file, or give log-normalised values."
         )
-    note(f"{file.name} holds counts: read as the prediction's model read its own, log1p at a total of {total:,.6g}.")
+    report(f"{file.name} holds counts: read as the prediction's model read its own, log1p at a total of {total:,.6g}.")
     return total
 
 
@@ -129,9 +141,9 @@ def _described(cells: Cells) -> str:
     )
 
 
-def _part(truth: Cells, path: Path, part: str) -> tuple[Cells, Floor]:
+def _part(truth: Cells, path: Path, part: str, report: Report) -> tuple[Cells, Floor]:
     """The reference, and controls for the floor: those of training, or those of the rest where training is scored."""
-    parts = _parts(truth, path)
+    parts = _parts(truth, path, report)
     rows = np.flatnonzero(parts == part)
     is_control = np.array([condition.is_control for condition in truth.conditions])[truth.condition_of]
     if not len(rows):
@@ -141,7 +153,7 @@ def _part(truth: Cells, path: Path, part: str) -> tuple[Cells, Floor]:
             f"{path.name} puts none of the {is_control.sum():,} control cells of {truth.source} "
             f"({truth.layout.control!r}) into {part}; effects are measured from them. Put some there."
         )
-    _warn_of_leaks(truth, rows, np.flatnonzero((parts == TRAIN) & ~is_control), part)
+    _warn_of_leaks(truth, rows, np.flatnonzero((parts == TRAIN) & ~is_control), part, report)
     outside = parts == TRAIN if part != TRAIN else ~np.isin(parts, (TRAIN, LEFT_OUT))
     floor: Floor = {group_of(condition): np.zeros((0, len(truth.genes)), np.float32) for condition in truth.conditions}
     for i in np.unique(truth.condition_of[is_control & outside]).tolist():
@@ -149,12 +161,13 @@ def _part(truth: Cells, path: Path, part: str) -> tuple[Cells, Floor]:
     return truth.subset(rows), floor
 
 
-def _parts(truth: Cells, path: Path) -> np.ndarray:
+def _parts(truth: Cells, path: Path, report: Report) -> np.ndarray:
     """(N,) the part of each cell. Raises DataError where the names do not belong together."""
     part_of = listed_parts(path)
     names = truth.names.tolist()
     matched = sum(name in part_of for name in names)
-    unknown = next((name for name in part_of if name not in set(names)), None) if matched < len(part_of) else None
+    known = {*names, *truth.set_aside.tolist()}
+    unknown = next((name for name in part_of if name not in known), None)
     unlisted = next((name for name in names if name not in part_of), None)
     counts = (
         f"{matched:,} names are in {path.name} ({len(part_of):,} names) and in {truth.source} ({len(names):,} cells)"
@@ -165,11 +178,11 @@ def _parts(truth: Cells, path: Path) -> np.ndarray:
             "this file, with the names as they are in it."
         )
     if unknown is not None or unlisted is not None:
-        note(f"{counts}. Cells that only one of them has are not scored.")
+        report(f"{counts}. Cells that only one of them has are not scored.")
     return np.array([part_of.get(name, LEFT_OUT) for name in names])
 
 
-def _warn_of_leaks(truth: Cells, rows: np.ndarray, trained_on: np.ndarray, part: str) -> None:
+def _warn_of_leaks(truth: Cells, rows: np.ndarray, trained_on: np.ndarray, part: str, report: Report) -> None:
     def conditions(index: np.ndarray) -> list[Condition]:
         return [truth.conditions[i] for i in dict.fromkeys(truth.condition_of[index].tolist())]
 
@@ -177,7 +190,7 @@ def _warn_of_leaks(truth: Cells, rows: np.ndarray, trained_on: np.ndarray, part:
     leaks = [_named(condition) for condition in conditions(rows) if condition in trained]
     if leaks and part != TRAIN:
         some = ", ".join(leaks[:8])
-        note(f"{len(leaks)} conditions of {part} have training cells too, so they are not held out: {some}")
+        report(f"{len(leaks)} conditions of {part} have training cells too, so they are not held out: {some}")
 
 
 def _named(condition: Condition) -> str:

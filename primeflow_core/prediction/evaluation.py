@@ -1,0 +1,48 @@
+"""One evaluation of predicted cells: the table, how far to trust each number of it, and simple baselines beside it."""
+
+from dataclasses import dataclass
+
+import pandas as pd
+
+from primeflow_core.data.layout import SEPARATOR
+from primeflow_core.evaluation.agreement import bounds
+from primeflow_core.evaluation.defaults import PCS, RESAMPLES, TOP_GENES
+from primeflow_core.evaluation.evaluation_input import EvaluationInput
+from primeflow_core.evaluation.held_out_reference import training_profiles
+from primeflow_core.evaluation.scores import ScoredPair, score
+from primeflow_core.evaluation.table import table
+from primeflow_core.evaluation.virtual_cell import virtual_cell_table
+from primeflow_core.models.baselines.held_out_scores import BaselineTable, baselines_beside
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """``scores``: a row for each condition, then their mean. ``bounds``: the same with floor, ceiling, the prediction
+    of another condition and an interval. ``baselines``: None where they were not asked for."""
+
+    scored: ScoredPair
+    scores: pd.DataFrame
+    bounds: pd.DataFrame
+    baselines: BaselineTable | None
+
+
+def evaluation(
+    asked: EvaluationInput,
+    *,
+    pcs: int = PCS,
+    top_genes: int = TOP_GENES,
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+    baselines: bool = False,
+) -> Evaluation:
+    """PerturBench's metrics. Raises SettingError for ``baselines`` without a split."""
+    scored = score(asked.pair, pcs=pcs, top_genes=top_genes)
+    bounded = bounds(scored, asked.floor, seed=seed, resamples=resamples)
+    beside = baselines_beside(asked, seed=seed, pcs=pcs, top_genes=top_genes) if baselines else None
+    return Evaluation(scored, table(scored), bounded, beside)
+
+
+def virtual_cell_scores(asked: EvaluationInput) -> pd.DataFrame:
+    """The metrics of the Virtual Cell Challenge; with a split beside the mean of the training cells."""
+    baseline = None if asked.split_path is None else training_profiles(*asked.training())
+    return virtual_cell_table(asked.pair, baseline, separator=asked.layout.separator or SEPARATOR)
