@@ -68,6 +68,11 @@ class Manifest:
     provenance: Mapping[str, Any]
 
     @property
+    def saw_combinations(self) -> bool:
+        """Whether a combination of perturbations was among the training cells."""
+        return any(len(condition.perturbations) > 1 for condition in self.trained_on)
+
+    @property
     def reading(self) -> Reading:
         """How the training file was read."""
         stored = self.provenance.get("reading") or {}

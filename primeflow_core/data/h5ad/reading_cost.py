@@ -20,6 +20,7 @@ TWICE = 2
 OF_AN_ENTRY = 8
 """Bytes of a value of a sparse float32 matrix, with its index."""
 OF_A_LETTER = 4
+MOST_LETTERS = 1_000
 BLOCK = 8_000_000
 
 
@@ -43,10 +44,20 @@ def of_table(file: h5py.File, name: str, most: int) -> int:
             texts = _texts(column, most)
             total += TWICE * texts.total
             if path == index:
+                _check_names(file, name, texts.widest)
                 total += TWICE * OF_A_LETTER * texts.widest * int(column.size or 0)
         else:
             total += TWICE * int(column.size or 0) * int(column.dtype.itemsize)
     return total
+
+
+def _check_names(file: h5py.File, name: str, widest: int) -> None:
+    """Names stand in one table that is as wide as the widest, so one long name takes gigabytes."""
+    if widest > MOST_LETTERS:
+        raise DataError(
+            f"{Path(file.filename).name}: a name in {name} has {widest:,} letters; {MOST_LETTERS:,} is the most. Give "
+            f"the {'cells' if name == 'obs' else 'genes'} shorter names."
+        )
 
 
 def of_matrix(x: h5py.Group | h5py.Dataset, nonzero: int) -> int:

@@ -59,9 +59,7 @@ def named_damage(path: Path, part: str) -> Iterator[None]:
     try:
         yield
     except DAMAGE as error:
-        raise DataError(
-            f"{path.name} is damaged: {part} cannot be read ({_reason(error)}). {_write_hint(path)}"
-        ) from error
+        raise _damaged(path, part, error) from error
 
 
 def check_contents(path: Path) -> None:
@@ -144,16 +142,19 @@ def _element(file: h5py.File, name: str, path: Path) -> Any:
     from anndata.io import read_elem
 
     try:
-        with named_damage(path, name):
-            return read_elem(file[name])
-    except DataError as error:
-        if not isinstance(error.__cause__, IORegistryError | NotImplementedError):
-            raise
+        return read_elem(file[name])
+    except (IORegistryError, NotImplementedError) as error:
         raise DataError(
             f"{path.name} was written by a newer AnnData than the one here: {name} has a part of a kind that this one "
-            f"does not know ({_reason(error.__cause__)}). Update AnnData here (pip install --upgrade anndata), or "
-            f"leave out that part, or turn it into plain text or numbers, and write the file again. {_write_hint(path)}"
-        ) from error.__cause__
+            f"does not know ({_reason(error)}). Update AnnData here (pip install --upgrade anndata), or leave out that "
+            f"part, or turn it into plain text or numbers, and write the file again. {_write_hint(path)}"
+        ) from error
+    except DAMAGE as error:
+        raise _damaged(path, name, error) from error
+
+
+def _damaged(path: Path, part: str, error: Exception) -> DataError:
+    return DataError(f"{path.name} is damaged: {part} cannot be read ({_reason(error)}). {_write_hint(path)}")
 
 
 def _reason(error: Exception) -> str:

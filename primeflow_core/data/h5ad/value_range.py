@@ -142,7 +142,8 @@ class _Tally:
         self.highest = max(self.highest, float(block.values.max()))
         self.whole = self.whole and bool((block.values == np.rint(block.values)).all())
         self.nonzero += int(np.count_nonzero(block.values))
-        if self.lowest >= 0 and not (self.whole and self.highest > _HIGHEST):
+        fractions = block.values.dtype.kind not in "iub" and not (self.whole and self.highest > _HIGHEST)
+        if self.lowest >= 0 and fractions:
             self._measure(block)
 
     def _measure(self, block: _Block) -> None:
