@@ -18,9 +18,9 @@ from primeflow_core.data.reading import Reading
 from primeflow_core.data.repair import Repair
 from primeflow_core.errors import CheckpointError, PrimeflowError
 from primeflow_core.models.sampling_plan import EXPONENTIAL, STUDENT, SamplingPlan
+from primeflow_core.runtime.array_file import read_arrays
 from primeflow_core.runtime.atomic_files import replaced, write_json
 from primeflow_core.runtime.json_text import parse_json, read_text, shortened
-from primeflow_core.runtime.npz_file import read_arrays
 
 if TYPE_CHECKING:
     import torch

@@ -24,9 +24,9 @@ from primeflow_core.models.baselines.additive import SumOfSingles
 from primeflow_core.models.baselines.measured import TrainingMeans
 from primeflow_core.models.sampling_plan import SamplingPlan
 from primeflow_core.prediction.control_rows import control_rows, in_training
+from primeflow_core.runtime.array_file import read_arrays
 from primeflow_core.runtime.atomic_files import replaced
 from primeflow_core.runtime.json_text import parse_json
-from primeflow_core.runtime.npz_file import read_arrays
 
 if TYPE_CHECKING:
     from primeflow_core.model_store.available_conditions import Covariates
