@@ -279,20 +279,28 @@ def write_preview(folder: Path, predicted: Mapping[Condition, np.ndarray]) -> No
         np.savez_compressed(stream, allow_pickle=False, conditions=np.array(listed), **arrays)
 
 
-def _cells(stored: np.ndarray) -> np.ndarray:
-    if stored.ndim != 2 or stored.dtype.kind != "f":
-        raise ValueError("cells are not a table of numbers")
-    return stored.astype(np.float32)
-
-
 def read_preview(folder: Path) -> dict[Condition, np.ndarray]:
-    """Shipped predicted cells, (n, G) float32 a condition; empty when the model ships none."""
+    """Shipped predicted cells, (n, G) float32 a condition; empty when the model ships none.
+
+    Raises CheckpointError for a file that is damaged or of another model.
+    """
     path = folder / PREVIEW
     if not path.is_file():
         return {}
+    genes = len(read_manifest(folder).genes)
     try:
         stored = read_arrays(path)
         conditions = [Condition.from_json(entry) for entry in parse_json(str(stored["conditions"]))]
-        return {condition: _cells(stored[str(i)]) for i, condition in enumerate(conditions)}
-    except (KeyError, TypeError, ValueError, PrimeflowError) as error:
-        raise CheckpointError(f"{path} is damaged: {error}. Delete it, or copy the model again.") from error
+        found = {condition: stored[str(i)] for i, condition in enumerate(conditions)}
+    except (KeyError, TypeError, ValueError, AttributeError, PrimeflowError) as error:
+        raise _damaged_preview(path, str(error)) from error
+    for condition, values in found.items():
+        if values.dtype.kind != "f" or values.ndim != 2 or values.shape[1] != genes:
+            raise _damaged_preview(path, f"{condition.label} is {values.dtype} of shape {values.shape}")
+        if not (len(values) and np.isfinite(values).all()):
+            raise _damaged_preview(path, f"{condition.label} has no cells, or a value that is not a number")
+    return {condition: values.astype(np.float32) for condition, values in found.items()}
+
+
+def _damaged_preview(path: Path, reason: str) -> CheckpointError:
+    return CheckpointError(f"{path} is damaged: {reason.rstrip('.')}. Delete it, or copy the model again.")
