@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from primeflow_core.data.datasets import cache_folder
+from primeflow_core.data.cache import cache_folder
 from primeflow_core.data.h5ad import storage
 from primeflow_core.data.h5ad.writing import sha256_of
 from primeflow_core.errors import DataError
