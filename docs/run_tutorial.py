@@ -25,10 +25,14 @@ def run_cells(notebook: dict[str, Any], names: dict[str, Any]) -> list[str]:
 
 def _run(source: str, names: dict[str, Any]) -> str:
     tree = ast.parse(source)
-    last = tree.body.pop() if tree.body and isinstance(tree.body[-1], ast.Expr) else None
+    last = tree.body.pop()
+    shown = None
     with contextlib.redirect_stdout(io.StringIO()) as printed:
         exec(compile(tree, "tutorial", "exec"), names)
-        shown = None if last is None else eval(compile(ast.Expression(last.value), "tutorial", "eval"), names)
+        if isinstance(last, ast.Expr):
+            shown = eval(compile(ast.Expression(last.value), "tutorial", "eval"), names)
+        else:
+            exec(compile(ast.Module([last], []), "tutorial", "exec"), names)
     return printed.getvalue() + ("" if shown is None else f"{shown!r}\n")
 
 

@@ -25,12 +25,12 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import pandas as pd
 
-from primeflow_core.data.h5ad.obs_columns import Wishes
+from primeflow_core.data.h5ad.wishes import Wishes
 from primeflow_core.data.reading_request import ReadingRequest
 from primeflow_core.errors import SettingError
 from primeflow_core.evaluation.defaults import PCS, RESAMPLES, TOP_GENES
-from primeflow_core.notebook.dataset import Dataset, HeldFile, Report, examined_file, held_file, read_dataset
-from primeflow_core.notebook.model import Model
+from primeflow_core.notebook.dataset import CellData, HeldFile, Report, examined_file, held_file, read_dataset
+from primeflow_core.notebook.model import TrainedModel
 from primeflow_core.notebook.progress import progress_bar, unheard, warn
 from primeflow_core.notebook.temporary_files import SplitParts, recorded, split_file_in
 
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from primeflow_core.training.recipes.recipe import Recipe
     from primeflow_core.training.trainer import LogLine
 
-Data: TypeAlias = "str | Path | AnnData | Dataset"
+Data: TypeAlias = "str | Path | AnnData | CellData"
 """A path, the name of a data set, an AnnData in memory, or what ``read`` gave."""
 
 
@@ -89,7 +89,7 @@ def check(
     Raises DataError only for what is not a data file at all: problems are in the report.
     """
     request = _request(condition, covariates, control, separator, dose, kind, merge_guides, layer, raw, normalise)
-    if isinstance(data, Dataset):
+    if isinstance(data, CellData):
         _check_reads_nothing(request)
         return data.report
     return examined_file(held_file(data), request)
@@ -108,7 +108,7 @@ def read(
     layer: str | None = None,
     raw: bool = False,
     normalise: bool | None = None,
-) -> Dataset:
+) -> CellData:
     """Read cells once; how they are read is part of the data set that it returns. What is not given is found.
 
     Raises DataError for the first problem that must be mended, as ``check`` lists them.
@@ -122,9 +122,9 @@ def _check_reads_nothing(request: ReadingRequest) -> None:
         raise SettingError("How these data are read was said to read(), and is not said again.")
 
 
-def _dataset(data: Data, split: Path | None = None) -> Dataset:
+def _dataset(data: Data, split: Path | None = None) -> CellData:
     """As it was read, as the record beside ``split`` says, or as is found."""
-    return data if isinstance(data, Dataset) else read_dataset(held_file(data), ReadingRequest(), split)
+    return data if isinstance(data, CellData) else read_dataset(held_file(data), ReadingRequest(), split)
 
 
 def split(
@@ -135,6 +135,7 @@ def split(
     fraction: float | None = None,
     hold_out: str | Iterable[str] = (),
     covariates: Mapping[str, str] | None = None,
+    context: str | None = None,
     out: str | Path | None = None,
 ) -> pd.Series:
     """The part of each cell (train, val, test or left-out), by the names of the cells, as a column of obs.
@@ -147,14 +148,13 @@ def split(
     from primeflow_core.data.splits import held_out
 
     found = _dataset(data)
-    asked = SplitTask(task, seed, fraction, _several(hold_out), covariates or {})
+    asked = SplitTask(task, seed, fraction, _several(hold_out), covariates or {}, context)
     parts = asked.split(found.cells, found.name)
     if out is not None:
-        path = Path(out)
+        path, command = Path(out), recorded("split", task=task, seed=seed)
         if path.suffix not in (".csv", ".gz"):
             raise SettingError(f"out is {out}; it must end in .csv or .csv.gz.")
-        parts.write(path)
-        SplitRecord(found.name, found.sha256, found.reading, recorded("split", task=task, seed=seed)).write(path)
+        SplitRecord(found.name, found.sha256, found.reading, command).write_with(parts, path)
     series = pd.Series(parts.parts, index=pd.Index(parts.names, name="cell"), name="split")
     series.attrs["held_out"] = [
         {"perturbation": one.condition.label, "context": one.condition.context, "part": one.part, "cells": one.cells}
@@ -185,7 +185,7 @@ def train(
     resume: bool = False,
     unlisted: str | None = None,
     progress: bool = True,
-) -> Model:
+) -> TrainedModel:
     """Train a model into the folder ``out``. ``split``: what ``split`` gives, a table or a file.
 
     ``settings``: numbers of the recipe to change, such as ``{"batch_size": 32}``. Raises DataError and SettingError.
@@ -209,7 +209,7 @@ def train(
             done(line.step)
 
         trained(trainer, folder, minutes=minutes, on_log=on_log)
-    return Model(folder, data=found)
+    return TrainedModel(folder, data=found)
 
 
 def _recipe(recipe: "str | Recipe", settings: Mapping[str, object]) -> "Recipe":
@@ -224,9 +224,9 @@ def _assignments(settings: Mapping[str, object]) -> list[str]:
     return [f"{name}={value if isinstance(value, str) else json.dumps(value)}" for name, value in settings.items()]
 
 
-def load(folder: str | Path, *, device: str = "cpu") -> Model:
+def load(folder: str | Path, *, device: str = "cpu") -> TrainedModel:
     """A model that was trained or that ships. Raises CheckpointError for what is no model."""
-    model = Model(Path(folder), device)
+    model = TrainedModel(Path(folder), device)
     _ = model.manifest
     return model
 
@@ -247,6 +247,7 @@ def evaluate(
     control: str | Iterable[str] | None = None,
     separator: str | None = None,
     dose: str | None = None,
+    merge_guides: bool | None = None,
     layer: str | None = None,
     raw: bool = False,
     normalise: bool | None = None,
@@ -258,8 +259,8 @@ def evaluate(
     from primeflow_core.evaluation.evaluation_input import EvaluationRequest, evaluation_input
     from primeflow_core.prediction.evaluation import evaluation
 
-    request = _request(condition, covariates, control, separator, dose, None, None, layer, raw, normalise)
-    if isinstance(truth, Dataset):
+    request = _request(condition, covariates, control, separator, dose, None, merge_guides, layer, raw, normalise)
+    if isinstance(truth, CellData):
         _check_reads_nothing(request)
         request = truth.request
     predicted, measured = held_file(prediction, "prediction.h5ad"), _held(truth)
@@ -271,11 +272,11 @@ def evaluate(
 
 
 def _held(data: Data) -> HeldFile:
-    return data.held if isinstance(data, Dataset) else held_file(data)
+    return data.held if isinstance(data, CellData) else held_file(data)
 
 
-generate = Model.generate
-screen = Model.screen
+generate = TrainedModel.generate
+screen = TrainedModel.screen
 
 
 def benchmark(
@@ -307,7 +308,7 @@ def benchmark(
     from primeflow_core.training.source_file import SourceFile
 
     held = _held(data)
-    reading = data.request if isinstance(data, Dataset) else ReadingRequest()
+    reading = data.request if isinstance(data, CellData) else ReadingRequest()
     chosen = _recipes(recipes, settings or {})
     with _split_path(split, "benchmark") as path:
         request = BenchmarkRequest(

@@ -9,6 +9,10 @@ class DataError(PrimeflowError):
     """A data file, or a column or value in it, is not what is needed."""
 
 
+class OverrunError(DataError):
+    """Reading a file took more memory or time than it may, or ended the process that read it."""
+
+
 class ConditionError(PrimeflowError):
     """A perturbation, combination, dose or covariate cannot be used as asked."""
 

@@ -4,8 +4,10 @@ import json
 import os
 import pickle
 import random
+import shutil
 import subprocess
 import sys
+import tempfile
 import warnings
 
 import anndata
@@ -18,7 +20,14 @@ import torch
 import primeflow_core.api as pf
 from primeflow_core.__main__ import main
 from primeflow_core.data.h5ad.writing import sha256_of
-from primeflow_core.errors import CheckpointError, ConditionError, DataError, PrimeflowWarning, SettingError
+from primeflow_core.errors import (
+    CheckpointError,
+    ConditionError,
+    DataError,
+    PrimeflowWarning,
+    SettingError,
+    StorageError,
+)
 from primeflow_core.screening.screen_file import read_screen
 
 GENES = 14
@@ -123,7 +132,10 @@ def test_a_backed_anndata_is_read(place):
 def test_what_the_command_says_the_report_says(adata, place, capsys):
     assert main(["check", str(place / "adata.h5ad")]) == 0
     report = pf.check(adata)
-    assert str(report) == capsys.readouterr().out.rstrip("\n")
+    said, _, tasks = capsys.readouterr().out.partition("  What can be held out:\n")
+    assert str(report) == said.rstrip("\n")
+    assert [task.text for task in report.tasks if task.text not in tasks] == []
+    assert [task.name for task in report.tasks if task.possible] == ["combo", "transfer", "named"]
     assert report.ready
     frame = report.to_frame()
     assert list(frame.columns) == ["severity", "code", "text", "remedy"]
@@ -165,6 +177,14 @@ def test_what_is_no_data_is_refused(tmp_path):
         pf.read(strange)
 
 
+def test_no_room_for_an_anndata_is_said_before_anything_is_written(adata, monkeypatch, tmp_path):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(10, 9, 1000))
+    with pytest.raises(StorageError, match="TMPDIR"):
+        pf.read(adata)
+    assert list(tmp_path.rglob("*.h5ad")) == []
+
+
 def test_the_read_cells_are_an_anndata_again(adata):
     found = pf.read(adata)
     back = found.to_anndata()
@@ -175,11 +195,13 @@ def test_the_read_cells_are_an_anndata_again(adata):
     np.testing.assert_array_equal(again.cells.dense(), found.cells.dense())
 
 
-@pytest.mark.parametrize("task", ["combo", "named"])
-def test_a_split_is_the_commands_byte_by_byte(adata, place, tmp_path, task):
+@pytest.mark.parametrize("task", ["combo", "named", "transfer", "cells"])
+def test_a_split_is_the_commands_byte_by_byte(tmp_path, task):
+    adata = screen_of_counts(240 if task == "cells" else 40)
+    adata.copy().write_h5ad(tmp_path / "adata.h5ad")
     hold_out = HELD_OUT if task == "named" else ()
     words = [word for label in hold_out for word in ("--hold-out", label)]
-    asked = ["split", str(place / "adata.h5ad"), "--task", task, "--seed", "7", *words]
+    asked = ["split", str(tmp_path / "adata.h5ad"), "--task", task, "--seed", "7", *words]
     assert main([*asked, "--out", str(tmp_path / "theirs.csv")]) == 0
     series = pf.split(adata, task, seed=7, hold_out=hold_out, out=tmp_path / "ours.csv")
     assert (tmp_path / "ours.csv").read_bytes() == (tmp_path / "theirs.csv").read_bytes()
@@ -192,6 +214,8 @@ def test_a_split_is_the_commands_byte_by_byte(adata, place, tmp_path, task):
 def test_a_split_says_what_it_cannot_do(adata, tmp_path):
     with pytest.raises(SettingError, match="--hold-out"):
         pf.split(adata, "named")
+    with pytest.raises(SettingError, match="not a task of a split"):
+        pf.split(adata, "random")
     with pytest.raises(DataError, match="no perturbed cells of 'Z'"):
         pf.split(adata, "named", hold_out="Z")
     with pytest.raises(SettingError, match="csv"):

@@ -4,22 +4,24 @@ from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from primeflow_core.benchmark.about import About
 from primeflow_core.benchmark.grid import UNGUIDED, Grid
-from primeflow_core.benchmark.outcome import outcome
-from primeflow_core.benchmark.output_files import BenchmarkOutcome
 from primeflow_core.benchmark.run import FinishedEntry, OnRunning, run_entries
 from primeflow_core.benchmark.scored_entry import check_scorable
 from primeflow_core.benchmark.store import BenchmarkStore
 from primeflow_core.data.reading_request import Report, read_requested
-from primeflow_core.data.splits import TEST
+from primeflow_core.data.split_file import TEST
 from primeflow_core.errors import SettingError
 from primeflow_core.runtime.atomic_files import check_can_write
 from primeflow_core.runtime.provenance import now, versions
 from primeflow_core.training.recipes.recipe import Recipe
 from primeflow_core.training.source_file import SourceFile
 from primeflow_core.wording import counted
+
+if TYPE_CHECKING:
+    from primeflow_core.benchmark.output_files import BenchmarkOutcome
 
 MOST_SEEDS = 100
 
@@ -83,8 +85,10 @@ def run(
 
 def tables(
     request: BenchmarkRequest, store: BenchmarkStore, failed: dict[str, str], report: Report
-) -> BenchmarkOutcome:
+) -> "BenchmarkOutcome":
     """Write the tables of what is finished. Raises SettingError where nothing is."""
+    from primeflow_core.benchmark.outcome import outcome
+
     source = request.source
     cells = read_requested(source.file, source.reading, source.split, report)
     found = outcome(_about(request, store.grid, failed), [store], cells)

@@ -12,7 +12,7 @@ from primeflow_core.commands.reading import covariate_values, read_given, readin
 from primeflow_core.commands.terminal import ProgressLine, as_typed, note, say
 from primeflow_core.data import datasets
 from primeflow_core.data.data_file import data_file
-from primeflow_core.data.design import Task, predictable
+from primeflow_core.data.design import Task, predictable, tasks_of
 from primeflow_core.data.h5ad.inspection_text import inspection_lines
 from primeflow_core.data.h5ad.issues import Severity
 from primeflow_core.data.h5ad.reading import Examined, examine
@@ -79,7 +79,7 @@ def check_command(given: argparse.Namespace) -> None:
         for line in inspection_lines(examined):
             say(line)
         if found.ready:
-            _show_tasks(examined.tasks, given)
+            _show_tasks(tasks_of(examined), given)
     errors = [problem for problem in found.problems if problem.severity is Severity.ERROR]
     if errors:
         raise DataError(f"{found.source}: {errors[0]}")
@@ -89,7 +89,7 @@ def _plain(examined: Examined, given: argparse.Namespace) -> dict[str, Any]:
     reading, found = examined.reading, examined.inspection
     allowed = [
         {**asdict(task), "command": _split_command(task, given) if task.possible else None}
-        for task in (examined.tasks if found.ready else ())
+        for task in (tasks_of(examined) if found.ready else ())
     ]
     return {**found.to_json(), "reading": None if reading is None else reading.to_json(), "tasks": allowed}
 

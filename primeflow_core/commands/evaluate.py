@@ -12,9 +12,9 @@ from primeflow_core.commands.arguments.evaluate import PERTURBENCH, VIRTUAL_CELL
 from primeflow_core.commands.reading import covariate_columns
 from primeflow_core.commands.terminal import note, say
 from primeflow_core.data.data_file import data_file
-from primeflow_core.data.h5ad.obs_columns import Wishes
-from primeflow_core.data.reading_request import ReadingRequest
-from primeflow_core.data.splits import TEST
+from primeflow_core.data.h5ad.wishes import Wishes
+from primeflow_core.data.reading_request import ReadingRequest, one_or_several
+from primeflow_core.data.split_file import TEST
 from primeflow_core.errors import SettingError
 from primeflow_core.evaluation.differential import differential_tables, too_few_cells
 from primeflow_core.evaluation.evaluation_input import EvaluationInput, EvaluationRequest, evaluation_input
@@ -46,7 +46,14 @@ def evaluate_command(given: argparse.Namespace) -> None:
 
 def _request(given: argparse.Namespace) -> EvaluationRequest:
     columns = covariate_columns(given.covariates)
-    wishes = Wishes(given.condition_column, columns, given.control, given.separator, given.dose)
+    wishes = Wishes(
+        given.condition_column,
+        columns,
+        one_or_several(given.control),
+        given.separator,
+        given.dose,
+        merge_guides=given.merge_guides,
+    )
     reading = ReadingRequest(wishes, given.layer, given.raw, given.normalise)
     return EvaluationRequest(given.prediction, data_file(given.truth), reading, given.split, given.part or TEST)
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from primeflow_core.commands.terminal import note
 from primeflow_core.data.cells import Cells
 from primeflow_core.data.data_file import DataFile, data_file
-from primeflow_core.data.h5ad.obs_columns import Wishes
-from primeflow_core.data.reading_request import COLUMNS, ReadingRequest, read_requested
+from primeflow_core.data.h5ad.wishes import Wishes
+from primeflow_core.data.reading_request import COLUMNS, ReadingRequest, one_or_several, read_requested
 from primeflow_core.errors import SettingError
 from primeflow_core.model_store import training_file
 from primeflow_core.models.checkpoint import Manifest
@@ -52,19 +52,12 @@ def wishes_of(given: argparse.Namespace) -> Wishes:
     return Wishes(
         condition=given.condition,
         covariates=covariate_columns(given.covariates),
-        control=_control(given.control),
+        control=one_or_several(given.control),
         separator=given.separator,
         dose=given.dose,
         kind=given.kind,
         merge_guides=given.merge_guides,
     )
-
-
-def _control(labels: Sequence[str] | None) -> str | tuple[str, ...] | None:
-    """One label as a text, so that it equals one that was found."""
-    if labels is None or isinstance(labels, str):
-        return labels
-    return labels[0] if len(labels) == 1 else tuple(labels)
 
 
 def source_file(given: argparse.Namespace, file: DataFile) -> "SourceFile":

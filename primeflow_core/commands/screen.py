@@ -54,6 +54,8 @@ def screen_command(given: argparse.Namespace) -> None:
 
 
 def _check(given: argparse.Namespace) -> None:
+    from primeflow_core.screening.screen_question import check_seeds
+
     if given.out.suffix not in (".parquet", ".csv"):
         raise SettingError(f"--out {given.out} must end in .parquet or .csv.")
     if given.workers is not None and given.scheduler is not None:
@@ -66,6 +68,7 @@ def _check(given: argparse.Namespace) -> None:
         check_address(given.scheduler)
     if Path(given.candidates).resolve() in (given.out.resolve(), given.out.resolve().with_suffix(".parquet")):
         raise SettingError(f"--out {given.out} would overwrite the candidates. Choose another name.")
+    check_seeds(given.noise_seeds, given.seed)
 
 
 def _cap_workers(given: argparse.Namespace) -> None:

@@ -1,16 +1,21 @@
 """The options of `screen`, as what the user asks for."""
 
 import argparse
+from typing import TYPE_CHECKING
 
 from primeflow_core.commands.reading import covariate_values, note_unused
 from primeflow_core.commands.sampling_options import plan_of
 from primeflow_core.data.data_file import data_file
 from primeflow_core.models.checkpoint import Manifest
-from primeflow_core.screening.screen_question import ScreenWishes
+
+if TYPE_CHECKING:
+    from primeflow_core.screening.screen_question import ScreenWishes
 
 
-def screen_wishes(given: argparse.Namespace, manifest: Manifest) -> ScreenWishes:
+def screen_wishes(given: argparse.Namespace, manifest: Manifest) -> "ScreenWishes":
     """Raises SettingError for a --covariate that is not NAME=VALUE, DataError for a --data that is not there."""
+    from primeflow_core.screening.screen_question import ScreenWishes
+
     note_unused(given, manifest)
     contexts: dict[str, list[str]] = {}
     for text in given.covariate:

@@ -5,8 +5,11 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from primeflow_core.data.conditions import Condition, Vocabulary
 from primeflow_core.data.context_split import FEWEST_CELLS, TEST_SHARE, VAL_SHARE, transferable_contexts
+from primeflow_core.data.h5ad.reading import Examined
 from primeflow_core.wording import counted
 
 COMBO_FRACTION = 0.7
@@ -35,6 +38,16 @@ def tasks(cells_of: Mapping[Condition, int], other_contexts: Sequence[str] = ())
         _named(tuple(perturbed)),
         _cells(perturbed),
     )
+
+
+def tasks_of(examined: Examined) -> tuple[Task, ...]:
+    """What can be held out of a file; empty where its conditions are not known."""
+    table = examined.table
+    if table is None:
+        return ()
+    counts = np.bincount(table.condition_of, minlength=len(table.conditions)).tolist()
+    others = [one.name for one in examined.inspection.possible_contexts if one.with_controls == len(one.values)]
+    return tasks(dict(zip(table.conditions, counts, strict=True)), others)
 
 
 def _combo(perturbed: Sequence[Condition]) -> Task:

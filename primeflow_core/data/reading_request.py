@@ -1,6 +1,6 @@
 """What the user says about how a file is read, completed by what is known of the file."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
@@ -8,8 +8,8 @@ from primeflow_core.data import known_files
 from primeflow_core.data.cells import Cells
 from primeflow_core.data.data_file import DataFile
 from primeflow_core.data.h5ad.issues import Severity
-from primeflow_core.data.h5ad.obs_columns import Wishes
 from primeflow_core.data.h5ad.reading import Examined, examine, values_of
+from primeflow_core.data.h5ad.wishes import Wishes
 from primeflow_core.data.h5ad.writing import sha256_of
 from primeflow_core.data.reading import Reading
 from primeflow_core.data.repair import RAW, Repair, X
@@ -84,6 +84,14 @@ def report_doubts(name: str, found: Examined, report: Report) -> None:
     for problem in found.inspection.problems:
         if problem.severity is Severity.WARNING:
             report(f"{name}: WARNING: {problem}")
+
+
+def one_or_several(labels: str | Iterable[str] | None) -> str | tuple[str, ...] | None:
+    """One label as a text, so that it equals one that was found."""
+    if labels is None or isinstance(labels, str):
+        return labels
+    several = tuple(labels)
+    return several[0] if len(several) == 1 else several
 
 
 def _exactly(reading: Reading) -> ReadingChoice:

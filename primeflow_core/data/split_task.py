@@ -12,15 +12,14 @@ from primeflow_core.data.splits import Split, combo_split, held_out_split
 from primeflow_core.errors import DataError, SettingError
 
 SIMULATED = "simulated-screen"
-TRANSFER_FRACTION = 0.3
+USUAL_FRACTION = {"combo": COMBO_FRACTION, "transfer": 0.3, "cells": TEST_SHARE}
 
 
 @dataclass(frozen=True)
 class SplitTask:
     """``hold_out``: labels for the task ``named``, in the contexts with these ``covariates`` only.
 
-    ``fraction``: the share that is held out, None for that of the task. ``context``: where the task ``transfer`` holds
-    out.
+    ``fraction``: the share that is held out, None for that of the task. ``context``: where ``transfer`` holds out.
     """
 
     task: str
@@ -46,11 +45,17 @@ class SplitTask:
                     f"--task simulated belongs to the data set {SIMULATED}; use combo or transfer for others."
                 )
             return default_split(cells)
+        return self._drawn(cells)
+
+    def _drawn(self, cells: Cells) -> Split:
+        """Of a task that holds out a share."""
+        if self.task not in USUAL_FRACTION:
+            tasks = ", ".join((*USUAL_FRACTION, "named", "simulated"))
+            raise SettingError(f"{self.task!r} is not a task of a split. Tasks: {tasks}.")
+        fraction = USUAL_FRACTION[self.task] if self.fraction is None else self.fraction
         if self.task == "transfer":
-            fraction = TRANSFER_FRACTION if self.fraction is None else self.fraction
             return transfer(cells, self.seed, fraction, self.context)
-        task, usual = (combo_split, COMBO_FRACTION) if self.task == "combo" else (cells_split, TEST_SHARE)
-        return task(cells, self.seed, usual if self.fraction is None else self.fraction)
+        return (combo_split if self.task == "combo" else cells_split)(cells, self.seed, fraction)
 
     def _named(self, cells: Cells) -> list[Condition]:
         """The conditions that ``hold_out`` and ``covariates`` name."""

@@ -9,9 +9,9 @@ from primeflow_core.data import known_files
 from primeflow_core.data.cells import Cells
 from primeflow_core.data.conditions import Condition
 from primeflow_core.data.data_file import DataFile
-from primeflow_core.data.h5ad.obs_columns import NONE
 from primeflow_core.data.h5ad.reading import examine, values_of
 from primeflow_core.data.h5ad.scale import Scale
+from primeflow_core.data.h5ad.wishes import NONE
 from primeflow_core.data.h5ad.writing import sha256_of
 from primeflow_core.data.layout import Layout
 from primeflow_core.data.reading import Reading

@@ -3,22 +3,25 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from primeflow_core.data.cells import Cells
 from primeflow_core.data.conditions import Condition, parse_perturbations, split_label
-from primeflow_core.data.h5ad.obs_columns import COVARIATE_COLUMNS, DOSE_COLUMNS, Wishes, condition_column, present
+from primeflow_core.data.h5ad.obs_columns import COVARIATE_COLUMNS, DOSE_COLUMNS, condition_column, present
 from primeflow_core.data.h5ad.obs_values import column
 from primeflow_core.data.h5ad.reading import read_predicted
 from primeflow_core.data.h5ad.survey import Survey, survey
+from primeflow_core.data.h5ad.wishes import Wishes
 from primeflow_core.data.h5ad.writing import read_provenance
 from primeflow_core.data.layout import SEPARATOR, Layout
 from primeflow_core.data.reading import Reading
-from primeflow_core.data.reading_request import ReadingRequest, Report
 from primeflow_core.data.repair import Repair
 from primeflow_core.errors import ConditionError, DataError
+
+if TYPE_CHECKING:
+    from primeflow_core.data.reading_request import ReadingRequest, Report
 
 MOST_SHOWN = 6
 FEWEST_COUNT = 2.0
@@ -93,7 +96,7 @@ def _differs(obs: pd.DataFrame, name: str) -> bool:
     return name in obs.columns and len(column(obs, name).values) > 1
 
 
-def read_prediction(prediction: PredictedFile, told: ReadingRequest, truth: Cells, report: Report) -> Cells:
+def read_prediction(prediction: PredictedFile, told: "ReadingRequest", truth: Cells, report: "Report") -> Cells:
     """The predicted cells, log-normalised; covariates are called as those of the truth. Raises DataError."""
     own = prediction.own_reading
     if own is not None:
@@ -121,7 +124,7 @@ def _with_values(obs: pd.DataFrame, values: set[str]) -> str | None:
     return next((name for name in present(obs, COVARIATE_COLUMNS) if set(column(obs, name).values) <= values), None)
 
 
-def _layout(surveyed: Survey, told: ReadingRequest, truth: Cells, covariates: tuple[str, ...]) -> Layout:
+def _layout(surveyed: Survey, told: "ReadingRequest", truth: Cells, covariates: tuple[str, ...]) -> Layout:
     layout, obs = truth.layout, surveyed.obs
     condition = layout.condition
     if condition not in obs.columns and told.wishes.condition is None:
@@ -154,7 +157,7 @@ def _separator(labels: Sequence[str], layout: Layout, truth: Cells) -> str | Non
     return max(dict.fromkeys((layout.separator, SEPARATOR)), key=matching)
 
 
-def _normalised(surveyed: Survey, told: ReadingRequest, truth: Cells, report: Report) -> bool:
+def _normalised(surveyed: Survey, told: "ReadingRequest", truth: Cells, report: "Report") -> bool:
     """Whether the prediction holds counts that are to be brought to the log scale."""
     values = surveyed.values
     counts = values.whole and values.lowest >= 0 and values.highest > FEWEST_COUNT
@@ -169,7 +172,7 @@ def _normalised(surveyed: Survey, told: ReadingRequest, truth: Cells, report: Re
     return counts
 
 
-def _called_as_in_truth(cells: Cells, renamed: Mapping[str, str], report: Report) -> Cells:
+def _called_as_in_truth(cells: Cells, renamed: Mapping[str, str], report: "Report") -> Cells:
     conditions = tuple(
         Condition(c.perturbations, tuple((renamed[name], value) for name, value in c.covariates))
         for c in cells.conditions
@@ -181,7 +184,7 @@ def _called_as_in_truth(cells: Cells, renamed: Mapping[str, str], report: Report
     return replace(cells, conditions=conditions, reading=replace(cells.reading, layout=layout))
 
 
-def common_covariates(truth: Cells, prediction: Cells, told: ReadingRequest, report: Report) -> tuple[str, ...]:
+def common_covariates(truth: Cells, prediction: Cells, told: "ReadingRequest", report: "Report") -> tuple[str, ...]:
     """The covariates of both; it is said which other ones are left out, and so which contexts are put together.
 
     Raises DataError where the prediction lacks one that the user named.

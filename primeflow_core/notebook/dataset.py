@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from primeflow_core.data.data_file import DataFile, data_file
-from primeflow_core.data.reading_request import ReadingRequest, reading_choice
+from primeflow_core.data.reading_request import ReadingRequest, reading_choice, report_doubts
 from primeflow_core.notebook.progress import warn
 from primeflow_core.notebook.temporary_files import data_file_in
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from anndata import AnnData
 
     from primeflow_core.data.cells import Cells
+    from primeflow_core.data.design import Task
     from primeflow_core.data.h5ad.issues import Problem
     from primeflow_core.data.h5ad.reading import Examined
     from primeflow_core.data.reading import Reading
@@ -72,6 +73,13 @@ class Report:
         return self.examined.inspection.problems
 
     @property
+    def tasks(self) -> "tuple[Task, ...]":
+        """What can be held out by ``split``, and what cannot; empty where the file is not ready."""
+        from primeflow_core.data.design import tasks_of
+
+        return tasks_of(self.examined) if self.ready else ()
+
+    @property
     def reading(self) -> "Reading | None":
         """How the file is read; None where no condition or control was found."""
         return self.examined.reading
@@ -90,7 +98,7 @@ class Report:
 
 
 @dataclass(frozen=True, repr=False)
-class Dataset:
+class CellData:
     """Cells as they were read, log-normalised, with how they were read. Nothing in it changes.
 
     ``cells`` are what training and splitting use; ``report`` is what `primeflow check` says.
@@ -154,7 +162,7 @@ class Dataset:
         return as_anndata(cells.values.copy(), cells.genes, labels, covariates, said, names=cells.names.tolist())
 
     def __repr__(self) -> str:
-        return f"Dataset {self.report}"
+        return f"CellData {self.report}"
 
 
 def examined_file(held: HeldFile, request: ReadingRequest, split: Path | None = None) -> Report:
@@ -165,17 +173,14 @@ def examined_file(held: HeldFile, request: ReadingRequest, split: Path | None = 
     return Report(examine(held.file.path, choice.wishes, choice.repair))
 
 
-def read_dataset(held: HeldFile, request: ReadingRequest, split: Path | None = None) -> Dataset:
+def read_dataset(held: HeldFile, request: ReadingRequest, split: Path | None = None) -> CellData:
     """Warnings of the file are given as Python warnings. Raises DataError for the first error."""
     from primeflow_core.data import known_files
-    from primeflow_core.data.h5ad.issues import Severity
     from primeflow_core.data.h5ad.reading import values_of
 
     report = examined_file(held, request, split)
     cells = values_of(held.file.path, report.examined)
-    for problem in report.problems:
-        if problem.severity is Severity.WARNING:
-            warn(f"{held.file.name}: {problem}")
+    report_doubts(held.file.name, report.examined, warn)
     if not held.in_memory:
         known_files.remember(held.file.path, cells.sha256)
-    return Dataset(held, request, cells, report)
+    return CellData(held, request, cells, report)

@@ -13,7 +13,6 @@ import pandas as pd
 from primeflow_core.errors import SettingError
 from primeflow_core.models import checkpoint
 from primeflow_core.models.checkpoint import Manifest
-from primeflow_core.notebook.dataset import Dataset, HeldFile, held_file
 from primeflow_core.notebook.progress import progress_bar, unheard, warn
 from primeflow_core.notebook.temporary_files import (
     Candidates,
@@ -29,6 +28,7 @@ if TYPE_CHECKING:
     from anndata import AnnData
 
     from primeflow_core.models.predictor import Predictor
+    from primeflow_core.notebook.dataset import CellData, HeldFile
     from primeflow_core.screening.screen_file import Screen
     from primeflow_core.screening.screen_spec import ScreenOrder
 
@@ -36,12 +36,12 @@ HELD_OUT = ("val", "test")
 
 
 @dataclass(frozen=True, repr=False)
-class Model:
+class TrainedModel:
     """A trained model in ``folder``. ``data``: what it learned from, where that is at hand."""
 
     folder: Path
     device: str = "cpu"
-    data: Dataset | None = field(default=None, compare=False)
+    data: "CellData | None" = field(default=None, compare=False)
 
     @property
     def manifest(self) -> Manifest:
@@ -123,7 +123,7 @@ class Model:
 
     def card(
         self,
-        data: "str | Path | AnnData | Dataset | None" = None,
+        data: "str | Path | AnnData | CellData | None" = None,
         *,
         cells: int = 500,
         seed: int = 0,
@@ -140,12 +140,14 @@ class Model:
         measured = training_cells(self.folder, self.manifest, None if held is None else held.file.path)
         return write_card(
             self.folder, measured, cells_per_condition=cells, seed=seed, half=half,
-            command=recorded("Model.card", cells=cells, seed=seed, half=half), report=unheard,
+            command=recorded("TrainedModel.card", cells=cells, seed=seed, half=half), report=unheard,
         )  # fmt: skip
 
-    def _training_file(self, data: "str | Path | AnnData | Dataset | None") -> HeldFile | None:
+    def _training_file(self, data: "str | Path | AnnData | CellData | None") -> "HeldFile | None":
+        from primeflow_core.notebook.dataset import CellData, held_file
+
         given = self.data if data is None else data
-        return given.held if isinstance(given, Dataset) else None if given is None else held_file(given)
+        return given.held if isinstance(given, CellData) else None if given is None else held_file(given)
 
     def screen(
         self,
@@ -165,7 +167,7 @@ class Model:
         guidance: float | None = None,
         sampler: str | None = None,
         steps: int | None = None,
-        data: "str | Path | AnnData | Dataset | None" = None,
+        data: "str | Path | AnnData | CellData | None" = None,
         out: str | Path | None = None,
         changes: bool = False,
         suggest: int = 8,
@@ -178,9 +180,10 @@ class Model:
         ``target``: the label of a measured condition, or cells of the target state. ``out``: a .parquet to keep, with
         which a killed screen resumes; None keeps nothing.
         """
-        from primeflow_core.screening.screen_question import ScreenWishes, asked_goal, question
+        from primeflow_core.screening.screen_question import ScreenWishes, asked_goal, check_seeds, question
         from primeflow_core.screening.screen_run import ScreenRun
 
+        check_seeds(noise_seeds, seed)
         with tempfile.TemporaryDirectory(prefix="primeflow-") as place:
             folder = Path(place)
             plan = self.manifest.sampling.with_settings(seed=seed, guidance=guidance, sampler=sampler, steps=steps)
@@ -201,7 +204,7 @@ class Model:
     def __repr__(self) -> str:
         manifest = self.manifest
         return (
-            f"Model {manifest.name!r}: recipe {manifest.recipe}, {len(manifest.genes):,} genes, trained on "
+            f"TrainedModel {manifest.name!r}: recipe {manifest.recipe}, {len(manifest.genes):,} genes, trained on "
             f"{len(manifest.trained_on):,} conditions of {manifest.dataset}, in {self.folder}"
         )
 

@@ -4,6 +4,8 @@ The file of an AnnData is the one that its ``write_h5ad`` writes, byte for byte.
 file, and a model that learned from the object finds the file, and the other way round.
 """
 
+import errno
+import shutil
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
@@ -12,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from primeflow_core.data.splits import Split
-from primeflow_core.errors import DataError, SettingError
+from primeflow_core.errors import DataError, SettingError, StorageError
 from primeflow_core.screening.candidates import LABEL
 
 if TYPE_CHECKING:
@@ -50,6 +52,7 @@ def _write(adata: "AnnData", path: Path) -> None:
         layers=dict(adata.layers), obsp=dict(adata.obsp), varp=dict(adata.varp),
         raw=None if raw is None else {"X": raw.X, "var": raw.var.copy(), "varm": dict(raw.varm)},
     )  # fmt: skip
+    _check_room(shallow, path.parent)
     try:
         shallow.write_h5ad(path)
     except (IORegistryError, TypeError, ValueError, KeyError, NotImplementedError) as error:
@@ -57,6 +60,18 @@ def _write(adata: "AnnData", path: Path) -> None:
         raise DataError(
             f"The AnnData cannot be written as .h5ad ({reason}). Remove or convert that part of it, in a copy."
         ) from error
+
+
+def _check_room(adata: "AnnData", folder: Path) -> None:
+    """HDF5 ends the process where the disk is full, so it is not begun there. Raises StorageError."""
+    matrices = (adata.X, *adata.layers.values(), None if adata.raw is None else adata.raw.X)
+    numbers = sum(getattr(getattr(one, "data", one), "nbytes", 0) for one in matrices)
+    needed = 2 * numbers + int(adata.obs.memory_usage(deep=True).sum())  # positions of sparse values take as much
+    free = shutil.disk_usage(folder).free
+    if needed > free:
+        reason = f"an AnnData of {needed / 1e9:.1f} GB does not fit into {free / 1e9:.1f} GB"
+        advice = "Set TMPDIR to a folder with more room, or save the AnnData as .h5ad and give its path."
+        raise StorageError(errno.ENOSPC, reason, str(folder), advice)
 
 
 def split_file_in(folder: Path, given: SplitParts) -> Path:

@@ -1,18 +1,21 @@
 """One evaluation of predicted cells: the table, how far to trust each number of it, and simple baselines beside it."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from primeflow_core.data.layout import SEPARATOR
 from primeflow_core.evaluation.agreement import bounds
 from primeflow_core.evaluation.defaults import PCS, RESAMPLES, TOP_GENES
-from primeflow_core.evaluation.evaluation_input import EvaluationInput
 from primeflow_core.evaluation.held_out_reference import training_profiles
 from primeflow_core.evaluation.scores import ScoredPair, score
 from primeflow_core.evaluation.table import table
 from primeflow_core.evaluation.virtual_cell import virtual_cell_table
 from primeflow_core.models.baselines.held_out_scores import BaselineTable, baselines_beside
+
+if TYPE_CHECKING:
+    from primeflow_core.evaluation.evaluation_input import EvaluationInput
 
 
 @dataclass(frozen=True)
@@ -27,7 +30,7 @@ class Evaluation:
 
 
 def evaluation(
-    asked: EvaluationInput,
+    asked: "EvaluationInput",
     *,
     pcs: int = PCS,
     top_genes: int = TOP_GENES,
@@ -42,7 +45,7 @@ def evaluation(
     return Evaluation(scored, table(scored), bounded, beside)
 
 
-def virtual_cell_scores(asked: EvaluationInput) -> pd.DataFrame:
+def virtual_cell_scores(asked: "EvaluationInput") -> pd.DataFrame:
     """The metrics of the Virtual Cell Challenge; with a split beside the mean of the training cells."""
     baseline = None if asked.split_path is None else training_profiles(*asked.training())
     return virtual_cell_table(asked.pair, baseline, separator=asked.layout.separator or SEPARATOR)

@@ -64,12 +64,6 @@ class ScreenWishes:
     seed: int = 0
     data: Path | None = None
 
-    def __post_init__(self) -> None:
-        if not FEWEST_SEEDS <= self.noise_seeds <= MOST_SEEDS:
-            raise SettingError(f"--noise-seeds is {self.noise_seeds}; it must be {FEWEST_SEEDS} to {MOST_SEEDS}.")
-        if not 0 <= self.seed < HIGHEST_SEED:
-            raise SettingError(f"--seed is {self.seed}; it must be 0 or more, and below {HIGHEST_SEED:,}.")
-
 
 @dataclass(frozen=True)
 class ScreenQuestion:
@@ -82,6 +76,14 @@ class ScreenQuestion:
     candidates: Candidates
     data: Cells | None
     target_cells: np.ndarray | None
+
+
+def check_seeds(noise_seeds: int, seed: int) -> None:
+    """Raises SettingError for a number of noise seeds, or a first one, that is not possible."""
+    if not FEWEST_SEEDS <= noise_seeds <= MOST_SEEDS:
+        raise SettingError(f"--noise-seeds is {noise_seeds}; it must be {FEWEST_SEEDS} to {MOST_SEEDS}.")
+    if not 0 <= seed < HIGHEST_SEED:
+        raise SettingError(f"--seed is {seed}; it must be 0 or more, and below {HIGHEST_SEED:,}.")
 
 
 def asked_goal(given: ScreenWishes) -> GoalRecord:

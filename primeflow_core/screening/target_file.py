@@ -8,7 +8,7 @@ import scipy.sparse as sp
 from primeflow_core.data.gene_matching import LEAST_SHARE, match_genes
 from primeflow_core.data.h5ad import storage
 from primeflow_core.data.h5ad.scale import HIGHEST_LOG
-from primeflow_core.data.h5ad.value_range import value_range
+from primeflow_core.data.h5ad.survey import survey
 from primeflow_core.errors import DataError
 
 FEWEST_CELLS = 10
@@ -19,9 +19,9 @@ def read_target(path: Path, genes: tuple[str, ...]) -> np.ndarray:
 
     Raises DataError for too few cells or genes, and for values on another scale.
     """
+    surveyed = survey(path)
+    names, scale = list(surveyed.var.index), surveyed.values
     with storage.opened(path) as file:
-        names = list(storage.read_table(file, "var", path).index)
-        scale = value_range(file, path)
         values = storage.read_values(file, path)
     if scale.bad is not None or scale.lowest < 0 or scale.highest > HIGHEST_LOG or scale.whole:
         raise DataError(

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from primeflow_core.data.h5ad.obs_columns import NONE
+from primeflow_core.data.h5ad.wishes import NONE
 from primeflow_core.user_data.user_cells import Fixes
 
 

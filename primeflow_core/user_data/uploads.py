@@ -15,10 +15,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from primeflow_core.data.cache import cache_folder
-from primeflow_core.data.h5ad import storage
+from primeflow_core.data.h5ad import survey
 from primeflow_core.data.h5ad.writing import sha256_of
 from primeflow_core.errors import DataError
 from primeflow_core.runtime.atomic_files import replaced
+from primeflow_core.runtime.memory import most_for_a_file
 
 MOST_BYTES = 500_000_000
 MOST_BYTES_KEPT = 2_000_000_000
@@ -52,9 +53,10 @@ def keep(content: io.BytesIO, name: str, most_kept: int = MOST_BYTES_KEPT) -> Br
     path = upload_folder() / f"{sha256}{_ENDING}"
     try:
         with _WRITING:
-            if not path.is_file():
+            if path.is_file():
+                os.utime(path)
+            else:
                 _write(content, path, name)
-            os.utime(path)
             _let_oldest_go(path, most_kept)
     except OSError as error:
         raise DataError(
@@ -72,13 +74,8 @@ def _write(content: io.BytesIO, path: Path, name: str) -> None:
 
 def check(path: Path, name: str) -> None:
     """Raises DataError, in terms of ``name``, unless the file is AnnData of a size that fits into memory."""
-    with speaking_of(path, name), storage.opened(path) as file:
-        unpacked = storage.unpacked_bytes(file)
-    if unpacked > MOST_BYTES_UNPACKED:
-        raise DataError(
-            f"{name} takes {_gigabytes(unpacked)} of memory when it is read; {_gigabytes(MOST_BYTES_UNPACKED)} is the "
-            "most. Keep fewer cells: your controls and the perturbations you ask about are enough."
-        )
+    with speaking_of(path, name):
+        survey.check(path, min(MOST_BYTES_UNPACKED, most_for_a_file()))
 
 
 def check_size(size: int, name: str) -> None:

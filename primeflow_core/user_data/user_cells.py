@@ -22,8 +22,8 @@ from primeflow_core.data.cells import Cells
 from primeflow_core.data.conditions import Condition
 from primeflow_core.data.datasets import DATASETS
 from primeflow_core.data.gene_matching import LEAST_SHARE, match_genes
-from primeflow_core.data.h5ad.obs_columns import Wishes
 from primeflow_core.data.h5ad.reading import read_as, read_mended
+from primeflow_core.data.h5ad.wishes import Wishes
 from primeflow_core.data.layout import Layout
 from primeflow_core.data.reading import Reading
 from primeflow_core.data.repair import Repair

@@ -24,7 +24,7 @@ from primeflow_core.data.splits import Split
 from primeflow_core.errors import SettingError
 from primeflow_core.models import checkpoint
 from primeflow_core.prediction.control_rows import control_rows, in_training
-from primeflow_core.screening import engine
+from primeflow_core.screening import engine, screen_run
 from primeflow_core.screening import worker_context as screening_bench
 from primeflow_core.screening.goal import Goal
 from primeflow_core.screening.screen_file import UNFINISHED, moves, read_screen, write_screen
@@ -409,7 +409,7 @@ def test_no_more_workers_start_than_there_are_cores(place, tmp_path, capsys, mon
         engine.run_here(parts, model, on_done)
 
     monkeypatch.setattr(os, "cpu_count", lambda: 2)
-    monkeypatch.setattr(engine, "run_on_workers", here)
+    monkeypatch.setattr(screen_run, "run_on_workers", here)
     assert screen(place, tmp_path / "a.parquet", *PARTS, "--workers", "2") == 0
     assert "cores" not in capsys.readouterr().err
     assert screen(place, tmp_path / "b.parquet", *PARTS, "--workers", "64") == 0

@@ -8,7 +8,7 @@ import pytest
 
 from primeflow_core.data.conditions import Vocabulary
 from primeflow_core.data.h5ad.issues import Severity
-from primeflow_core.data.h5ad.obs_columns import Wishes
+from primeflow_core.data.h5ad.wishes import Wishes
 from primeflow_core.data.h5ad.writing import sha256_of
 from primeflow_core.data.layout import Layout
 from primeflow_core.data.repair import Repair

@@ -19,7 +19,7 @@ from primeflow_core.user_data.uploads import (
     speaking_of,
     upload_folder,
 )
-from tests.own_files import brought, counts, sent
+from tests.own_files import brought, counts, sent, table
 
 
 @pytest.fixture(autouse=True)
@@ -71,13 +71,14 @@ def test_what_is_too_large_is_refused(tmp_path, monkeypatch):
 
 
 def test_a_small_file_that_unpacks_to_much_is_refused(tmp_path, monkeypatch):
-    path = brought(tmp_path)
+    names = tuple(f"g{i}" for i in range(25_000))
+    path = brought(tmp_path, np.zeros((400, len(names)), np.float32), table(["control"] * 400), names)
     with h5py.File(path, "a") as file:
         del file["X"]
-        file.create_dataset("X", (40_000, 1_000), "f4", chunks=(1_000, 1_000), compression="gzip", fillvalue=0)
-    assert path.stat().st_size < 100_000
+        file.create_dataset("X", data=np.ones((400, len(names)), "i1"), compression="gzip")
+    assert path.stat().st_size < 2_000_000
     monkeypatch.setattr(uploads, "MOST_BYTES_UNPACKED", 100_000_000)
-    with pytest.raises(DataError, match=r"takes 0\.2 GB of memory when it is read; 0\.1 GB is the most"):
+    with pytest.raises(DataError, match=r"takes 0\.2 GB of memory or more when it is read; 0\.1 GB is the most"):
         keep(sent(path), "cells.h5ad")
     assert stored() == []
 

@@ -6,8 +6,8 @@ import pytest
 
 from primeflow_core.data.conditions import Condition, Perturbation, Vocabulary
 from primeflow_core.data.datasets import dataset_named
-from primeflow_core.data.h5ad.obs_columns import Wishes
 from primeflow_core.data.h5ad.scale import log_normalised
+from primeflow_core.data.h5ad.wishes import Wishes
 from primeflow_core.data.h5ad.writing import sha256_of
 from primeflow_core.data.repair import Repair
 from primeflow_core.errors import DataError

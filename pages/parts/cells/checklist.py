@@ -10,8 +10,8 @@ import pages
 from pages import plain
 from pages.parts.shared import chosen_file
 from primeflow_core.data.conditions import Condition
-from primeflow_core.data.h5ad.obs_columns import NONE, Wishes
 from primeflow_core.data.h5ad.separator import SEPARATORS
+from primeflow_core.data.h5ad.wishes import NONE, Wishes
 from primeflow_core.data.layout import Layout
 from primeflow_core.model_store.available_conditions import Catalogue
 from primeflow_core.models.checkpoint import Manifest

@@ -6,7 +6,6 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pandas as pd
-from anndata.io import read_elem
 
 from primeflow_core.data.formats.compression import unpacked_text
 from primeflow_core.data.formats.h5ad_writer import write_table
@@ -27,6 +26,11 @@ def tables_beside(folder: Path, stem: str) -> list[Path]:
     names = [*(name.format(stem) for name in NAMED_AFTER), *GENERAL]
     found = (folder / f"{name}{ending}{packed}" for name in names for ending in ENDINGS for packed in PACKED)
     return [path for path in found if path.is_file()]
+
+
+def is_general(table: Path) -> bool:
+    """Whether its name does not say what it describes."""
+    return table.name.split(".")[0] in GENERAL
 
 
 @dataclass(frozen=True)
@@ -96,6 +100,8 @@ def _numbers(column: pd.Series) -> pd.Series:
 
 def join_into(h5ad: Path, table: Path, source: str) -> Problem:
     """Join a table to the obs of an .h5ad, in place. Raises DataError where fewer than half of the names match."""
+    from anndata.io import read_elem  # slow to import
+
     with h5py.File(h5ad, "r+") as file:
         obs = read_elem(file["obs"])
         obs = obs.set_axis(obs.index.astype(str), axis=0)

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from anndata.utils import make_index_unique
 
 from primeflow_core.data.h5ad.issues import Problem, Severity
 from primeflow_core.errors import DataError
@@ -24,6 +23,8 @@ class Features:
 
     def table(self) -> pd.DataFrame:
         """A var table, by names that are made distinct as Scanpy does."""
+        from anndata.utils import make_index_unique  # slow to import
+
         return pd.DataFrame({"gene_ids": self.ids}, index=make_index_unique(pd.Index(self.names.astype(str))))
 
 

@@ -12,13 +12,14 @@ class Source:
     """What is converted: ``path`` as it lies on the disk, perhaps unpacked, and ``name``, as its owner calls it.
 
     ``modality``: the part of a .h5mu to take, None to choose it; ``metadata``: the table of the cells, where there is
-    one.
+    one; ``beside``: a table beside the file, which describes the cells if nothing in the file does.
     """
 
     path: Path
     name: str
     modality: str | None = None
     metadata: Path | None = None
+    beside: Path | None = None
 
 
 @dataclass(frozen=True)

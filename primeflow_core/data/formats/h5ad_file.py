@@ -3,8 +3,6 @@
 import shutil
 from pathlib import Path
 
-import anndata
-
 from primeflow_core.data.formats.file_format import Converted, FileFormat, Source
 from primeflow_core.data.formats.hdf5_parts import groups, is_hdf5
 from primeflow_core.data.h5ad.issues import Problem, Severity
@@ -22,6 +20,8 @@ def is_old(path: Path) -> bool:
 
 def convert_old(source: Source, target: Path) -> Converted:
     """By AnnData's reader, which takes all that AnnData ever wrote."""
+    import anndata  # slow to import
+
     try:
         adata = anndata.read_h5ad(source.path)
     except (OSError, KeyError, ValueError, TypeError, IndexError, AttributeError) as error:

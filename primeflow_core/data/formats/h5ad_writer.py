@@ -6,7 +6,6 @@ import h5py
 import numpy as np
 import pandas as pd
 import scipy.sparse as sp
-from anndata.io import write_elem
 
 PACKED = {"compression": "lzf"}
 CHUNK = 65_536
@@ -23,6 +22,8 @@ def write_tables(file: h5py.File, obs: pd.DataFrame, var: pd.DataFrame) -> None:
 
 def write_table(file: h5py.File, name: str, table: pd.DataFrame) -> None:
     """``obs`` or ``var``; what is there of that name is replaced."""
+    from anndata.io import write_elem  # slow to import
+
     if name in file:
         del file[name]
     table = table.set_axis(table.index.astype(str), axis=0).rename_axis(None, axis=0)

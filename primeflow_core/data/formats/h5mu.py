@@ -8,7 +8,6 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pandas as pd
-from anndata.io import read_elem
 
 from primeflow_core.data.formats.file_format import Converted, FileFormat, Source
 from primeflow_core.data.formats.h5ad_writer import write_table
@@ -69,6 +68,8 @@ def _copy(modality: h5py.Group, written: h5py.File) -> None:
 
 def _add_columns_of_all(file: h5py.File, name: str, written: h5py.File) -> None:
     """MuData keeps what holds for all modalities in a table of its own, and there the others as ``modality:column``."""
+    from anndata.io import read_elem  # slow to import
+
     of_all, obs = read_elem(file["obs"]), read_elem(written["obs"])
     mapping = file.get(f"obsmap/{name}")
     new = [column for column in of_all.columns if ":" not in str(column) and column not in obs.columns]

@@ -5,10 +5,10 @@ import io
 from pathlib import Path
 from typing import IO, cast
 
+import h5py
 import numpy as np
 import pandas as pd
 import scipy.sparse as sp
-from scipy.io import mmread
 
 from primeflow_core.data.formats.features import Features, kept_features
 from primeflow_core.data.formats.file_format import Converted, FileFormat, Source
@@ -58,8 +58,6 @@ def _table(matrix: Path, kind: str) -> Path | None:
 
 
 def convert(source: Source, target: Path) -> Converted:
-    import h5py
-
     matrix = source.path if source.path.is_file() else matrix_of(source.path)
     assert matrix is not None
     values = _values(matrix, source.name)
@@ -83,6 +81,8 @@ def convert(source: Source, target: Path) -> Converted:
 
 
 def _values(matrix: Path, name: str) -> sp.coo_matrix:
+    from scipy.io import mmread  # slow to import
+
     try:
         with _opened(matrix) as file:
             return sp.coo_matrix(mmread(file))

@@ -10,8 +10,3 @@ from primeflow_core.data.formats.text_matrix import TEXT
 from primeflow_core.data.formats.zarr_store import ZARR
 
 FORMATS: tuple[FileFormat, ...] = (H5MU, LOOM, TENX_H5, OLD_H5AD, H5AD, ZARR, MTX, TEXT)
-ENDINGS = (
-    ".h5ad", ".h5mu", ".loom", ".h5", ".zarr", ".mtx", ".csv", ".tsv", ".txt", ".gz", ".bz2", ".xz", ".zip", ".tar",
-    ".tgz",
-)  # fmt: skip
-"""Ends of the names of files in these formats, for boxes that upload files and lists of a folder."""

@@ -1,16 +1,17 @@
 """AnnData's own .zarr stores, of Zarr 2 and 3: matrices are copied chunk by chunk, tables by AnnData's reader."""
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import h5py
 import numpy as np
-import zarr
-from anndata.io import read_elem, write_elem
 
 from primeflow_core.data.formats.file_format import Converted, FileFormat, Source
 from primeflow_core.data.formats.h5ad_writer import PACKED
 from primeflow_core.errors import DataError
+
+if TYPE_CHECKING:
+    import zarr
 
 MARKS = (".zgroup", "zarr.json")
 TABLES = ("obs", "var", "raw/var")
@@ -24,6 +25,8 @@ def is_zarr(path: Path) -> bool:
 
 
 def convert(source: Source, target: Path) -> Converted:
+    import zarr  # slow to import
+
     try:
         store = zarr.open_group(str(source.path), mode="r")
         _check_is_anndata(store, source.name)
@@ -44,22 +47,24 @@ def _first_line(error: Exception) -> str:
     return str(error).splitlines()[0][:120] if str(error) else type(error).__name__
 
 
-def _check_is_anndata(store: zarr.Group, name: str) -> None:
+def _check_is_anndata(store: "zarr.Group", name: str) -> None:
     if {"obs", "var"} <= set(store):
         return
     tables = store.get("tables")
-    if isinstance(tables, zarr.Group) and (found := sorted(tables)):
+    if tables is not None and (found := sorted(tables)):
         raise DataError(f"{name} is a SpatialData store. Name the table in it: {name}/tables/{found[0]}")
     held = ", ".join(sorted(store)[:12]) or "nothing"
     raise DataError(f"{name} is a Zarr store but not AnnData: obs or var is missing, it holds {held}.")
 
 
-def _copy(store: zarr.Group, written: h5py.File) -> None:
+def _copy(store: "zarr.Group", written: h5py.File) -> None:
+    from anndata.io import read_elem, write_elem  # slow to import
+
     written.attrs.update({"encoding-type": "anndata", "encoding-version": "0.1.0"})
     for name in (name for name in TABLES if name in store):
         write_elem(written, name, read_elem(store[name]))
     layers = store.get("layers")
-    layer_names = [f"layers/{name}" for name in layers] if isinstance(layers, zarr.Group) else []
+    layer_names = [] if layers is None else [f"layers/{name}" for name in layers]
     for name in (name for name in ("X", "raw/X", *layer_names) if name in store):
         _copy_matrix(store[name], written, name)
     for name in (name for name in STATED if name in store):
@@ -68,7 +73,7 @@ def _copy(store: zarr.Group, written: h5py.File) -> None:
 
 def _copy_matrix(matrix: Any, written: h5py.File, name: str) -> None:
     """An array, or the group of a sparse matrix. An X that AnnData calls null is left out, as if it were absent."""
-    if isinstance(matrix, zarr.Group):
+    if not hasattr(matrix, "ndim"):
         if {"data", "indices", "indptr"} <= set(matrix):
             for part in ("data", "indices", "indptr"):
                 _copy_array(matrix[part], written, f"{name}/{part}")

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from anndata.utils import make_index_unique
 
-from primeflow_core.data.h5ad.obs_columns import NONE, Wishes
+from primeflow_core.data.h5ad.wishes import NONE, Wishes
 from primeflow_core.data.layout import CONTROL
 from primeflow_core.data.repair import Repair
 from primeflow_core.errors import DataError

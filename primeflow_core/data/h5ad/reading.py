@@ -14,7 +14,6 @@ import numpy as np
 import pandas as pd
 
 from primeflow_core.data.cells import Cells
-from primeflow_core.data.design import Task, tasks
 from primeflow_core.data.formats.local_file import as_h5ad
 from primeflow_core.data.h5ad import storage
 from primeflow_core.data.h5ad.condition_parsing import ConditionTable, condition_table
@@ -22,9 +21,10 @@ from primeflow_core.data.h5ad.covariates import PossibleContext
 from primeflow_core.data.h5ad.fixes import gene_names, gene_positions, repaired_obs, repaired_wishes
 from primeflow_core.data.h5ad.issues import Problem, Severity, error
 from primeflow_core.data.h5ad.missing_values import SetAside
-from primeflow_core.data.h5ad.obs_columns import FoundLayout, Wishes, find_layout
+from primeflow_core.data.h5ad.obs_columns import FoundLayout, find_layout
 from primeflow_core.data.h5ad.scale import Scale, log_normalised, median_total, scale_of, value_problems
 from primeflow_core.data.h5ad.survey import Survey, survey
+from primeflow_core.data.h5ad.wishes import Wishes
 from primeflow_core.data.h5ad.writing import sha256_of
 from primeflow_core.data.layout import Layout
 from primeflow_core.data.reading import Reading
@@ -168,15 +168,6 @@ class Examined:
     table: ConditionTable | None
     obs: pd.DataFrame
     var: pd.DataFrame
-
-    @property
-    def tasks(self) -> tuple[Task, ...]:
-        """What can be held out of the file; empty where its conditions are not known."""
-        if self.table is None:
-            return ()
-        counts = np.bincount(self.table.condition_of, minlength=len(self.table.conditions)).tolist()
-        others = [one.name for one in self.inspection.possible_contexts if one.with_controls == len(one.values)]
-        return tasks(dict(zip(self.table.conditions, counts, strict=True)), others)
 
 
 def read_predicted(path: Path, reading: Reading) -> Cells:

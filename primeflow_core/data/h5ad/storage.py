@@ -13,10 +13,6 @@ import numpy as np
 import pandas as pd
 import scipy.sparse as sp
 
-# AnnData gives this error no public name.
-from anndata._io.specs.registry import IORegistryError
-from anndata.io import read_elem
-
 from primeflow_core.data.h5ad.filters import PACKAGE, missing_filter
 from primeflow_core.data.repair import RAW, X
 from primeflow_core.errors import DataError
@@ -35,18 +31,24 @@ _SIGNATURES = (
     (b"\x80\x05", "a Python pickle"),
 )
 _HDF5 = b"\x89HDF"
+DAMAGE = (
+    OSError, KeyError, ValueError, TypeError, IndexError, AttributeError, RuntimeError, ArithmeticError, AssertionError,
+    SystemError,
+)  # fmt: skip
+"""What h5py and AnnData raise for a damaged file."""
 
 
 @contextmanager
 def opened(path: Path) -> Iterator[h5py.File]:
     """Open an AnnData file for reading; raises DataError unless it has X, obs and var."""
-    _check_contents(path)
+    check_contents(path)
     try:
         file = h5py.File(path, "r")
     except OSError as error:
         raise DataError(_not_opened(path, str(error))) from error
     with file:
-        _check_is_anndata(file, path)
+        with named_damage(path, "the file"):
+            _check_is_anndata(file, path)
         yield file
 
 
@@ -64,7 +66,17 @@ def _not_opened(path: Path, reason: str) -> str:
     return f"{path.name} is cut short or damaged ({path.stat().st_size:,} bytes). Copy or download it again."
 
 
-def _check_contents(path: Path) -> None:
+@contextmanager
+def named_damage(path: Path, part: str) -> Iterator[None]:
+    """Turns whatever reading a damaged ``part`` raises into a DataError."""
+    try:
+        yield
+    except DAMAGE as error:
+        raise _damaged(path, part, error) from error
+
+
+def check_contents(path: Path) -> None:
+    """Raises DataError for what is no HDF5 file, from its first bytes."""
     if path.is_dir():
         raise DataError(f"{path} is a folder. Name an .h5ad file.")
     try:
@@ -146,23 +158,12 @@ def _kept_elsewhere(name: str, item: h5py.Group | h5py.Dataset) -> str | None:
     return name if isinstance(item, h5py.Dataset) and (item.external or item.is_virtual) else None
 
 
-def unpacked_bytes(file: h5py.File) -> int:
-    """Memory that X, obs and var take when read: a small packed file can hold more than a machine has."""
-    sizes: list[int] = []
-
-    def weigh(_: str, item: h5py.Group | h5py.Dataset) -> None:
-        if isinstance(item, h5py.Dataset):
-            sizes.append(int(item.size or 0) * int(item.dtype.itemsize))
-
-    for name in (name for name in ("X", "obs", "var") if name in file):
-        weigh(name, file[name])
-        if isinstance(file[name], h5py.Group):
-            file[name].visititems(weigh)
-    return sum(sizes)
-
-
 def _element(file: h5py.File, name: str, path: Path) -> Any:
     """One element, read by AnnData's own reader; any failure in it means that the file is damaged."""
+    # Slow to import, and most commands leave reading to a child. AnnData gives the error no public name.
+    from anndata._io.specs.registry import IORegistryError
+    from anndata.io import read_elem
+
     try:
         return read_elem(file[name])
     except (IORegistryError, NotImplementedError) as error:
@@ -171,10 +172,12 @@ def _element(file: h5py.File, name: str, path: Path) -> Any:
             f"does not know ({_reason(error)}). Update AnnData here (pip install --upgrade anndata), or leave out that "
             f"part, or turn it into plain text or numbers, and write the file again. {_write_hint(path)}"
         ) from error
-    except (OSError, KeyError, ValueError, TypeError, IndexError, AttributeError) as error:
-        raise DataError(
-            f"{path.name} is damaged: {name} cannot be read ({_reason(error)}). {_write_hint(path)}"
-        ) from error
+    except DAMAGE as error:
+        raise _damaged(path, name, error) from error
+
+
+def _damaged(path: Path, part: str, error: Exception) -> DataError:
+    return DataError(f"{path.name} is damaged: {part} cannot be read ({_reason(error)}). {_write_hint(path)}")
 
 
 def _reason(error: Exception) -> str:
@@ -232,12 +235,24 @@ def _numbers(x: h5py.Group | h5py.Dataset) -> h5py.Dataset | None:
 
 def read_values(file: h5py.File, path: Path, matrix: str = X) -> sp.csr_matrix:
     """A matrix as CSR float32 (N, G)."""
+    if isinstance(file[matrix], h5py.Dataset):
+        with named_damage(path, matrix):
+            return _sparse(file[matrix])
     x = _element(file, matrix, path)
-    if sp.issparse(x):
-        _check_indices(x, path, matrix)
-    values = sp.csr_matrix(x.tocsr() if sp.issparse(x) else x, dtype=np.float32)
+    _check_indices(x, path, matrix)
+    values = sp.csr_matrix(x.tocsr(), dtype=np.float32)
     values.sum_duplicates()
     return values
+
+
+def _sparse(dense: h5py.Dataset) -> sp.csr_matrix:
+    """A block at a time, since most values are zero and a dense matrix of them may not fit into memory."""
+    width = int(dense.shape[1])
+    height = max(BLOCK // max(width, 1), 1)
+    blocks = [
+        sp.csr_matrix(dense[first : first + height], dtype=np.float32) for first in range(0, dense.shape[0], height)
+    ]
+    return sp.csr_matrix(sp.vstack(blocks, format="csr"))
 
 
 def _check_indices(x: sp.csr_matrix | sp.csc_matrix, path: Path, matrix: str) -> None:

@@ -49,11 +49,9 @@ def value_range(file: h5py.File, path: Path, matrix: str = X) -> ValueRange:
     """Look at every stored value of a matrix once, a block at a time."""
     shape = storage.shape(file, path, matrix)
     tally = _Tally(shape)
-    try:
+    with storage.named_damage(path, matrix):
         for block in _blocks(file[matrix], shape, path, matrix):
             tally.add(block)
-    except OSError as error:
-        raise DataError(f"{path.name} is damaged: {matrix} cannot be read. Copy or download it again.") from error
     return tally.found()
 
 
@@ -89,8 +87,8 @@ def _blocks(x: h5py.Group | h5py.Dataset, shape: tuple[int, int], path: Path, ma
 def _bounds(x: h5py.Group, major: int, path: Path, matrix: str) -> np.ndarray:
     """(major + 1,) where each cell or gene starts. Raises DataError where that cannot be."""
     bounds = x["indptr"][:].astype(np.int64)
-    stored = min(x["data"].shape[0], x["indices"].shape[0])
-    fits = len(bounds) == major + 1 and bounds[0] == 0 and bounds[-1] <= stored and (np.diff(bounds) >= 0).all()
+    stored = {x["data"].shape[0], x["indices"].shape[0]}
+    fits = len(bounds) == major + 1 and bounds[0] == 0 and {bounds[-1]} == stored and (np.diff(bounds) >= 0).all()
     if not fits:
         raise DataError(f"{path.name} is damaged: {matrix} points outside the matrix. Write it again.")
     return bounds
@@ -144,7 +142,8 @@ class _Tally:
         self.highest = max(self.highest, float(block.values.max()))
         self.whole = self.whole and bool((block.values == np.rint(block.values)).all())
         self.nonzero += int(np.count_nonzero(block.values))
-        if self.lowest >= 0 and not (self.whole and self.highest > _HIGHEST):
+        fractions = block.values.dtype.kind not in "iub" and not (self.whole and self.highest > _HIGHEST)
+        if self.lowest >= 0 and fractions:
             self._measure(block)
 
     def _measure(self, block: _Block) -> None:

@@ -5,21 +5,19 @@ import io
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import anndata
-import h5py
 import numpy as np
 import pandas as pd
 import scipy.sparse as sp
-from anndata.io import write_elem
 
-from primeflow_core.data.h5ad import storage
+from primeflow_core.data.h5ad.survey import PROVENANCE, facts_of
 from primeflow_core.errors import DataError
 from primeflow_core.runtime.atomic_files import replaced
 from primeflow_core.runtime.json_text import parse_json
 
-PROVENANCE = "provenance"
+if TYPE_CHECKING:
+    import anndata
 
 
 def sha256_of(path: Path) -> str:
@@ -42,13 +40,15 @@ def as_anndata(
     names: Sequence[str] | None = None,
     extra_obs: Mapping[str, Sequence[Any]] | None = None,
     places: Mapping[str, np.ndarray] | None = None,
-) -> anndata.AnnData:
+) -> "anndata.AnnData":
     """Cells as an AnnData that Scanpy and CELLxGENE know.
 
     ``values``: (N, G); ``conditions``: (N,) labels, kept as given, in obs column ``condition``; ``covariates``:
     (N,) values a column; ``places``: (N, k) coordinates by name in obsm. ``provenance`` is stored as one JSON text
     in ``uns['provenance']``; read it back with ``read_provenance``. Raises DataError where the lengths do not fit.
     """
+    import anndata  # slow to import, and most commands write no cells
+
     columns = {"condition": conditions, **covariates}
     for name, column in {**columns, **(extra_obs or {})}.items():
         if len(column) != values.shape[0]:
@@ -66,12 +66,16 @@ def as_anndata(
     return adata
 
 
-def write_anndata(path: Path, adata: anndata.AnnData) -> None:
+def write_anndata(path: Path, adata: "anndata.AnnData") -> None:
     """Write what ``adata.write_h5ad`` writes, packed; it appears under ``path`` only when complete.
 
     Raises StorageError where the disk has no room. HDF5 is given memory to write to, which takes less than ``adata``
     does: it ends the process with a segmentation fault where it cannot flush a file that it closes.
     """
+    # Slow to import, and most commands write no cells.
+    import h5py
+    from anndata.io import write_elem
+
     adata.strings_to_categoricals()
     packed = io.BytesIO()
     with h5py.File(packed, "w") as file:
@@ -98,18 +102,13 @@ def write_cells(
 
 def is_simulated(path: Path) -> bool:
     """Whether the file says of itself that its cells are simulated (``uns['simulated']``)."""
-    with storage.opened(path) as file:
-        stored = file.get("uns/simulated")
-        return isinstance(stored, h5py.Dataset) and stored.shape == () and bool(stored[()])
+    return facts_of(path).simulated
 
 
 def read_provenance(path: Path) -> dict[str, Any]:
     """The provenance that ``write_cells`` stored; empty if the file has none."""
-    with storage.opened(path) as file:
-        stored = file.get(f"uns/{PROVENANCE}")
-        text = stored[()] if isinstance(stored, h5py.Dataset) and stored.shape == () else b"{}"
     try:
-        found = parse_json(text)
-    except (DataError, TypeError) as reason:
+        found = parse_json(facts_of(path).provenance)
+    except DataError as reason:
         raise DataError(f"{path.name}: uns['{PROVENANCE}'] is not JSON text. Write the file again.") from reason
     return found if isinstance(found, dict) else {}

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -12,13 +13,15 @@ from primeflow_core.data.split_file import TRAIN
 from primeflow_core.data.splits import Split
 from primeflow_core.errors import ConditionError, DataError
 from primeflow_core.evaluation.defaults import PCS, TOP_GENES
-from primeflow_core.evaluation.evaluation_input import EvaluationInput
 from primeflow_core.evaluation.held_out_reference import Truth, truth
 from primeflow_core.evaluation.metrics.registry import all_metrics
 from primeflow_core.evaluation.scores import score
 from primeflow_core.evaluation.table import table
 from primeflow_core.models.baselines.baseline import FittedBaseline
 from primeflow_core.models.baselines.fit import fit_baselines
+
+if TYPE_CHECKING:
+    from primeflow_core.evaluation.evaluation_input import EvaluationInput
 
 BASELINE = "baseline"
 
@@ -60,7 +63,7 @@ def baseline_table(
 
 
 def baselines_beside(
-    asked: EvaluationInput, *, seed: int = 0, pcs: int = PCS, top_genes: int = TOP_GENES
+    asked: "EvaluationInput", *, seed: int = 0, pcs: int = PCS, top_genes: int = TOP_GENES
 ) -> BaselineTable:
     """The baselines predict the scored conditions, as many cells of each as the prediction has in the middle.
 

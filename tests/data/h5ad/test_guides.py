@@ -3,7 +3,8 @@ import pytest
 
 from primeflow_core.data.h5ad.condition_parsing import condition_table
 from primeflow_core.data.h5ad.guides import gene_of_guide
-from primeflow_core.data.h5ad.obs_columns import Wishes, find_layout
+from primeflow_core.data.h5ad.obs_columns import find_layout
+from primeflow_core.data.h5ad.wishes import Wishes
 
 
 @pytest.mark.parametrize(

@@ -10,10 +10,10 @@ import pytest
 import scanpy
 import scipy.sparse as sp
 
-from primeflow_core.data.h5ad import storage
-from primeflow_core.data.h5ad.obs_columns import Wishes
 from primeflow_core.data.h5ad.reading import inspect, read_as, read_cells, read_mended
 from primeflow_core.data.h5ad.scale import Scale, log_normalised
+from primeflow_core.data.h5ad.survey import surveyed
+from primeflow_core.data.h5ad.wishes import Wishes
 from primeflow_core.data.h5ad.writing import read_provenance, sha256_of, write_cells
 from primeflow_core.data.layout import Layout
 from primeflow_core.data.reading import Reading
@@ -370,6 +370,6 @@ def test_whatever_fails_in_the_reader_is_said_of_the_file(tmp_path, monkeypatch,
     def fail(_):
         raise failure("dtype")
 
-    monkeypatch.setattr(storage, "read_elem", fail)
+    monkeypatch.setattr("anndata.io.read_elem", fail)
     with pytest.raises(DataError, match=rf"^d\.h5ad .*{text}.*\(dtype\)"):
-        read_cells(save(tmp_path / "d.h5ad"))
+        surveyed(save(tmp_path / "d.h5ad"), "X", 10**9)

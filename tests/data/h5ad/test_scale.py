@@ -6,11 +6,11 @@ import pytest
 import scipy.sparse as sp
 
 from primeflow_core.data.h5ad.issues import Severity
-from primeflow_core.data.h5ad.obs_columns import Wishes
 from primeflow_core.data.h5ad.reading import examine, inspect, read_cells
 from primeflow_core.data.h5ad.scale import Scale
 from primeflow_core.data.h5ad.storage import opened
 from primeflow_core.data.h5ad.value_range import value_range
+from primeflow_core.data.h5ad.wishes import Wishes
 from primeflow_core.data.repair import Repair
 from primeflow_core.errors import DataError
 
