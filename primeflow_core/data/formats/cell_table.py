@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from primeflow_core.data.formats.compression import unpacked_text
+from primeflow_core.data.formats.file_names import AFTER_A_NAME, TABLES
 from primeflow_core.data.formats.h5ad_writer import write_table
 from primeflow_core.data.formats.separated_text import read_text_table
 from primeflow_core.data.h5ad.issues import Problem, Severity
@@ -15,22 +16,21 @@ from primeflow_core.errors import DataError
 
 LEAST_SHARE = 0.5
 SHOWN = 3
-NAMED_AFTER = ("{}.obs", "{}_obs", "{}.metadata", "{}_metadata", "{}.meta", "{}_meta")
-GENERAL = ("metadata", "obs", "cell_metadata", "meta_data")
+NAMED_AFTER = tuple(f"{{}}{end}" for end in AFTER_A_NAME[:6])
 ENDINGS = (".csv", ".tsv", ".txt")
 PACKED = ("", ".gz")
 
 
 def tables_beside(folder: Path, stem: str) -> list[Path]:
     """Files in ``folder`` that are called like a table of the cells of ``stem``, the likeliest first."""
-    names = [*(name.format(stem) for name in NAMED_AFTER), *GENERAL]
+    names = [*(name.format(stem) for name in NAMED_AFTER), *TABLES]
     found = (folder / f"{name}{ending}{packed}" for name in names for ending in ENDINGS for packed in PACKED)
     return [path for path in found if path.is_file()]
 
 
 def is_general(table: Path) -> bool:
     """Whether its name does not say what it describes."""
-    return table.name.split(".")[0] in GENERAL
+    return table.name.split(".")[0] in TABLES
 
 
 @dataclass(frozen=True)
@@ -61,12 +61,12 @@ class CellTable:
         known = here.isin(there)
         unused = int((~there.isin(here)).sum())
         counts = (
-            f"{int(known.sum()):,} of the {len(here):,} cells of {source} have a row in {self.source}"
+            f"{int(known.sum()):,} of the {len(here):,} cells have a row in {self.source}"
             f"{_some(here[~known], ' (no row: ')}; {unused:,} of its {len(there):,} rows name no cell here"
             f"{_some(there[~there.isin(here)], ' (')}."
         )
         if known.mean() < LEAST_SHARE:
-            raise DataError(f"Only {counts} Bring the table of these cells, with the same names.")
+            raise DataError(f"{source}: only {counts} Bring the table of these cells, with the same names.")
         kept = obs[[name for name in obs.columns if name not in self.columns]].set_axis(here, axis=0)
         table = pd.concat([kept, self.columns.reindex(here)], axis=1)
         replaced = [str(name) for name in obs.columns if name in self.columns]

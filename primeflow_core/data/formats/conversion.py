@@ -57,7 +57,7 @@ def _unpacked(path: Path, called: str, scratch: Path) -> tuple[FileFormat, Path]
         folder.mkdir()
         inside = unpack(inside, name, folder)
         name = inside.name
-        if said := refusal(inside, called if stem_of(name) == stem_of(called) else f"{called}: {name}"):
+        if said := refusal(inside, called):
             raise DataError(said)
         found = format_of(inside) or _format_in(inside)
         if found is not None:
@@ -86,9 +86,13 @@ def _written(known: FileFormat, source: Source, target: Path) -> Record:
     except DataError as error:
         if source.metadata is not None or not cell_table.is_general(table):
             raise
-        note = Problem(Severity.WARNING, "cell-table", f"{table.name} lies beside it and is not used. {error}")
+        note = Problem(Severity.WARNING, "cell-table", _not_used(table, str(error), source.name))
         return Record(known.name, done.modality, None, (*done.notes, note))
     return Record(known.name, done.modality, sha256_of(table), (*done.notes, note))
+
+
+def _not_used(table: Path, why: str, name: str) -> str:
+    return f"{table.name} lies beside the file and is not used: {why.removeprefix(f'{name}: ')}"
 
 
 def unknown(path: Path) -> str:

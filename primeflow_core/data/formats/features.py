@@ -39,13 +39,11 @@ def kept_features(features: Features, source: str) -> tuple[np.ndarray, tuple[Pr
         if not len(kept):
             raise DataError(f"{source} holds no genes, only: {counts or 'no features'}. Bring the matrix of genes.")
         if others:
-            text = f"{len(kept):,} genes of {source} are read. Set aside, since they are not genes: {counts}."
+            text = f"{len(kept):,} genes are read. Set aside, since they are not genes: {counts}."
             notes.append(Problem(Severity.NOTE, "not-genes", text))
     names = pd.Index(features.names[kept])
     if len(repeated := names[names.duplicated()].unique()):
         some = ", ".join(map(str, repeated[:SHOWN]))
-        text = (
-            f"{len(repeated):,} gene names of {source} stand for several ids (for instance {some}); they are numbered."
-        )
+        text = f"{len(repeated):,} gene names stand for several ids (for instance {some}); they are numbered."
         notes.append(Problem(Severity.NOTE, "numbered-genes", text))
     return kept, tuple(notes)

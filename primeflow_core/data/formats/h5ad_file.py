@@ -27,7 +27,7 @@ def convert_old(source: Source, target: Path) -> Converted:
     except (OSError, KeyError, ValueError, TypeError, IndexError, AttributeError) as error:
         raise DataError(f"{source.name} was written by an AnnData before 0.7 and is damaged ({error}).") from error
     write_anndata(target, adata)
-    text = f"{source.name} was written by an AnnData before 0.7; AnnData's reader converted it."
+    text = "The file was written by an AnnData before 0.7; AnnData's reader converted it."
     return Converted((Problem(Severity.NOTE, "old-anndata", text),))
 
 

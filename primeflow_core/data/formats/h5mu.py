@@ -32,7 +32,7 @@ def convert(source: Source, target: Path) -> Converted:
         except (OSError, KeyError, ValueError, TypeError, RuntimeError) as error:
             raise DataError(f"{source.name} is damaged: its modalities cannot be read ({error}).") from error
         others = [_described(file, other) for other in file["mod"] if other != name]
-    text = f"Modality {name!r} of {source.name} is read." + (f" Not read: {', '.join(others)}." if others else "")
+    text = f"Modality {name!r} is read." + (f" Not read: {', '.join(others)}." if others else "")
     return Converted((Problem(Severity.NOTE, "modality", text),), name)
 
 

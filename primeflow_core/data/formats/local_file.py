@@ -134,6 +134,15 @@ def _sha256_of_file(path: Path, *_state: int) -> str:
     return sha256_of(path)
 
 
+def noted_table(path: Path) -> str:
+    """The sha256 of a table that describes cells, by which it is found again. Raises DataError where it is not there."""
+    if not path.is_file():
+        raise DataError(f"There is no table {path}. Check the name and the folder.")
+    sha256 = sha256_of(path)
+    known_files.remember(path, sha256)
+    return sha256
+
+
 def _table_of(sha256: str, path: Path) -> Path:
     """The table of this content: where it was, or beside the file. Raises DataError where it is in neither place."""
     known = known_files.where_it_was(sha256)

@@ -27,18 +27,18 @@ def is_loom(path: Path) -> bool:
 def convert(source: Source, target: Path) -> Converted:
     with h5py.File(source.path, "r") as file, h5py.File(target, "w") as written:
         try:
-            return _convert(file, written, source.name)
+            return _convert(file, written)
         except (OSError, KeyError, ValueError, TypeError, RuntimeError) as error:
             raise DataError(
                 f"{source.name} is damaged: it cannot be read as a loom ({error}). Copy it again."
             ) from error
 
 
-def _convert(file: h5py.File, written: h5py.File, name: str) -> Converted:
+def _convert(file: h5py.File, written: h5py.File) -> Converted:
     genes, cells = file["matrix"].shape
     notes: list[Problem] = []
-    obs = _table(file["col_attrs"], CELL_NAMES, cells, f"cells of {name}", notes)
-    var = _table(file["row_attrs"], GENE_NAMES, genes, f"genes of {name}", notes)
+    obs = _table(file["col_attrs"], CELL_NAMES, cells, "cells", notes)
+    var = _table(file["row_attrs"], GENE_NAMES, genes, "genes", notes)
     write_tables(written, obs, var)
     write_blocks(written, "X", _blocks(file["matrix"]), (cells, genes), GENES)
     layers = file.get("layers")

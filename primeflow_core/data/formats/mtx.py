@@ -2,6 +2,7 @@
 
 import gzip
 import io
+import zlib
 from pathlib import Path
 from typing import IO, cast
 
@@ -25,8 +26,11 @@ TABLES = {"cells": ("barcodes.tsv", "cells.tsv", "barcodes.txt"), "genes": ("fea
 def is_mtx(path: Path) -> bool:
     if path.is_dir():
         return matrix_of(path) is not None
-    with _opened(path) as file:
-        return file.read(len(HEAD)) == HEAD
+    try:
+        with _opened(path) as file:
+            return file.read(len(HEAD)) == HEAD
+    except (OSError, EOFError, zlib.error):
+        return False
 
 
 def _opened(path: Path) -> IO[bytes]:

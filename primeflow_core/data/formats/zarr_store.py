@@ -1,7 +1,7 @@
 """AnnData's own .zarr stores, of Zarr 2 and 3: matrices are copied chunk by chunk, tables by AnnData's reader."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import h5py
 import numpy as np
@@ -9,9 +9,6 @@ import numpy as np
 from primeflow_core.data.formats.file_format import Converted, FileFormat, Source
 from primeflow_core.data.formats.h5ad_writer import PACKED
 from primeflow_core.errors import DataError
-
-if TYPE_CHECKING:
-    import zarr
 
 MARKS = (".zgroup", "zarr.json")
 TABLES = ("obs", "var", "raw/var")
@@ -47,7 +44,7 @@ def _first_line(error: Exception) -> str:
     return str(error).splitlines()[0][:120] if str(error) else type(error).__name__
 
 
-def _check_is_anndata(store: "zarr.Group", name: str) -> None:
+def _check_is_anndata(store: Any, name: str) -> None:
     if {"obs", "var"} <= set(store):
         return
     tables = store.get("tables")
@@ -57,7 +54,7 @@ def _check_is_anndata(store: "zarr.Group", name: str) -> None:
     raise DataError(f"{name} is a Zarr store but not AnnData: obs or var is missing, it holds {held}.")
 
 
-def _copy(store: "zarr.Group", written: h5py.File) -> None:
+def _copy(store: Any, written: h5py.File) -> None:
     from anndata.io import read_elem, write_elem  # slow to import
 
     written.attrs.update({"encoding-type": "anndata", "encoding-version": "0.1.0"})
@@ -83,7 +80,7 @@ def _copy_matrix(matrix: Any, written: h5py.File, name: str) -> None:
         written[name].attrs.update({"encoding-type": "array", "encoding-version": "0.2.0"})
 
 
-def _attributes(matrix: zarr.Group) -> dict[str, Any]:
+def _attributes(matrix: Any) -> dict[str, Any]:
     kept = {key: matrix.attrs[key] for key in ("encoding-type", "encoding-version")}
     return {**kept, "shape": np.array(matrix.attrs["shape"])}
 
