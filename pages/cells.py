@@ -40,8 +40,8 @@ def main() -> None:
     st.header("Your cells", anchor=False)
     pages.show_unreadable(library)
     st.caption(
-        "Bring a file of cells, for instance an .h5ad. It is checked before anything runs. It stays on the machine that runs this app, and is "
-        "deleted when you say so."
+        "Bring a file of cells, such as an .h5ad. It is checked before anything runs. It stays on the machine that "
+        "runs this app, and is deleted when you say so."
     )
     model = choose_model(library, shelf)
     bring_file(shelf)

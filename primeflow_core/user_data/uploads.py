@@ -75,7 +75,7 @@ def _write(content: io.BytesIO, path: Path, name: str) -> None:
 
 
 def check(path: Path, name: str) -> None:
-    """Raises DataError, in terms of ``name``, unless the file is in a known format and of a size that fits into memory."""
+    """Raises DataError, in terms of ``name``, unless the file is in a known format and fits into memory."""
     with speaking_of(path, name):
         local = as_h5ad(path)
         with local.named():

@@ -43,11 +43,7 @@ class CellTable:
     @staticmethod
     def read(path: Path, cells: pd.Index) -> "CellTable":
         """A table whose names are in the column that has most of ``cells``. Raises DataError where too few match."""
-        try:
-            with unpacked_text(path) as plain:
-                table = read_text_table(plain)
-        except DataError as error:
-            raise DataError(f"{path.name} cannot be read as a table of the cells: {error}.") from error
+        table = _read(path)
         at = _column_of_names(table, cells)
         names = pd.Index(table.iloc[:, at])
         if len(twice := names[names.duplicated()]):
@@ -82,9 +78,30 @@ def _some(names: pd.Index, start: str) -> str:
 
 
 def _column_of_names(table: pd.DataFrame, cells: pd.Index) -> int:
-    """The first column with most names of cells."""
-    known = set(cells.astype(str))
-    return int(np.argmax([len(known & set(table.iloc[:, at])) for at in range(table.shape[1])]))
+    """The first column with most names of cells, of those whose values are distinct if any of them has one."""
+    matching = _matching(table, cells)
+    distinct = [count if table.iloc[:, at].is_unique else 0 for at, count in enumerate(matching)]
+    return int(np.argmax(distinct if any(distinct) else matching))
+
+
+def _matching(table: pd.DataFrame, names: pd.Index) -> list[int]:
+    known = set(names.astype(str))
+    return [len(known & set(table.iloc[:, at])) for at in range(table.shape[1])]
+
+
+def share_described(path: Path, names: pd.Index) -> float:
+    """The share of ``names`` that a table has in one column of distinct values. Raises DataError as ``CellTable``."""
+    table = _read(path)
+    distinct = table.iloc[:, [at for at in range(table.shape[1]) if table.iloc[:, at].is_unique]]
+    return max(_matching(distinct, names), default=0) / max(1, len(names))
+
+
+def _read(path: Path) -> pd.DataFrame:
+    try:
+        with unpacked_text(path) as plain:
+            return read_text_table(plain)
+    except DataError as error:
+        raise DataError(f"{path.name} cannot be read as a table of the cells: {error}.") from error
 
 
 def _typed(columns: pd.DataFrame) -> pd.DataFrame:

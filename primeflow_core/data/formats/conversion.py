@@ -88,7 +88,8 @@ def _written(known: FileFormat, source: Source, target: Path) -> Record:
             raise
         note = Problem(Severity.WARNING, "cell-table", _not_used(table, str(error), source.name))
         return Record(known.name, done.modality, None, (*done.notes, note))
-    return Record(known.name, done.modality, sha256_of(table), (*done.notes, note))
+    outside = table in (source.metadata, source.beside)
+    return Record(known.name, done.modality, sha256_of(table) if outside else None, (*done.notes, note))
 
 
 def _not_used(table: Path, why: str, name: str) -> str:

@@ -5,6 +5,7 @@ import os
 import shutil
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -67,6 +68,14 @@ def keep(path: Path, record: Record, most: int | None = None) -> None:
             file.unlink(missing_ok=True)
             _record(file).unlink(missing_ok=True)
             total -= states[file].st_size
+
+
+def also_as(path: Path, key: str, record: Record) -> None:
+    """Give a converted file a second key. Where the disk has no links, it will be converted again."""
+    second = path.with_name(f"{key}{ENDING}")
+    with suppress(OSError):
+        second.hardlink_to(path)
+        write_json(_record(second), json.loads(json.dumps(record.to_json())))
 
 
 def forget_unpacked(scratch: Sequence[Path]) -> None:

@@ -27,7 +27,15 @@ def write_table(file: h5py.File, name: str, table: pd.DataFrame) -> None:
     if name in file:
         del file[name]
     table = table.set_axis(table.index.astype(str), axis=0).rename_axis(None, axis=0)
-    write_elem(file, name, table.rename(columns=str).rename(columns=lambda name: name.replace("/", "_")))
+    table = table.set_axis([str(column).replace("/", "_") for column in table.columns], axis=1)
+    write_elem(file, name, table.assign(**{column: _storable(table[column]) for column in table.columns}))
+
+
+def _storable(column: pd.Series) -> pd.Series:
+    """Words as categories, as AnnData stores them: a column of words with gaps cannot be stored otherwise."""
+    if column.dtype != object:
+        return column
+    return column.where(column.isna(), column.astype(str)).astype("category")
 
 
 def write_blocks(

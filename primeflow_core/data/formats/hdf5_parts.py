@@ -8,10 +8,11 @@ SIGNATURE = b"\x89HDF"
 
 
 def is_hdf5(path: Path) -> bool:
+    """By its first bytes, or after a block of text, as MuData writes it."""
     if not path.is_file():
         return False
     with path.open("rb") as opened_file:
-        return opened_file.read(4) == SIGNATURE
+        return opened_file.read(4) == SIGNATURE or bool(h5py.is_hdf5(path))
 
 
 def groups(path: Path) -> dict[str, bool]:

@@ -135,7 +135,7 @@ def _sha256_of_file(path: Path, *_state: int) -> str:
 
 
 def noted_table(path: Path) -> str:
-    """The sha256 of a table that describes cells, by which it is found again. Raises DataError where it is not there."""
+    """The sha256 of a table that describes cells, by which it is found again. Raises DataError."""
     if not path.is_file():
         raise DataError(f"There is no table {path}. Check the name and the folder.")
     sha256 = sha256_of(path)
@@ -170,6 +170,9 @@ def _convert(source: Source, key: str) -> tuple[Path, Record]:
     with tempfile.TemporaryDirectory(prefix=SCRATCH, dir=folder) as scratch, replaced(target) as temporary:
         record = bounded(bounds, source.name, conversion.convert, source, Path(scratch).resolve(), temporary)
     converted_files.keep(target, record)
+    if source.metadata is None and record.metadata is not None:
+        # From now on it is asked for by its table.
+        converted_files.also_as(target, _key(replace(source, metadata=source.beside)), record)
     return target, record
 
 

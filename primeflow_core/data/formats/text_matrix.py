@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 import scipy.sparse as sp
 
-from primeflow_core.data.formats.cell_table import LEAST_SHARE, CellTable
+from primeflow_core.data.formats.cell_table import LEAST_SHARE, share_described
 from primeflow_core.data.formats.file_format import Converted, FileFormat, Source
 from primeflow_core.data.formats.h5ad_writer import CELLS, GENES, write_blocks, write_tables
 from primeflow_core.data.formats.separated_text import Header, read_header
@@ -122,17 +122,13 @@ def _cells_are_rows(matrix: TextMatrix, rows: pd.Index, source: Source) -> bool:
             f"{source.name} holds {len(rows):,} × {len(columns):,} numbers and nothing that describes the cells. Put a "
             f"table of the cells beside it, called {stem}.obs.csv, or name it: --metadata FILE"
         )
-    shares = [_share(names, source.metadata) for names in (rows, columns)]
+    shares = [share_described(source.metadata, names) for names in (rows, columns)]
     if max(shares) < LEAST_SHARE:
         raise DataError(
             f"{source.metadata.name} describes other cells than {source.name}: it names {shares[0]:.0%} of its rows "
             f"and {shares[1]:.0%} of its columns. The names must be the same in both."
         )
     return shares[0] >= shares[1]
-
-
-def _share(names: pd.Index, table: Path) -> float:
-    return float(names.astype(str).isin(CellTable.read(table, names).columns.index).mean())
 
 
 TEXT = FileFormat("text", "a table as text (.csv, .tsv)", is_text_matrix, convert, bare=True)
