@@ -9,7 +9,9 @@ import pandas as pd
 
 from primeflow_core.benchmark.cell_projection import Canvas
 from primeflow_core.benchmark.grid import Entry
+from primeflow_core.data.cells import Cells
 from primeflow_core.data.conditions import Condition
+from primeflow_core.data.design import predictable
 from primeflow_core.data.split_file import TEST, TRAIN
 from primeflow_core.errors import ConditionError, DataError
 from primeflow_core.evaluation.agreement import bounds
@@ -50,14 +52,26 @@ def check_scorable(source: Source, part: str) -> None:
             f"{source.split.source} puts no condition of {source.cells.source} into {part} that is held out from "
             "training, so there is nothing to score. Make a split that holds some out (`primeflow split`)."
         )
+    found = predictable(held_out, source.split.conditions(source.cells, TRAIN))
+    if not found.yes:
+        raise DataError(
+            f"No model can predict what {source.split.source} holds out of {source.cells.source} for {part}. "
+            f"{found.sentence} `primeflow check` lists other ways to hold something out."
+        )
     contexts = [c.covariates for c in there if not c.is_control]
     lacking = [c for c in held_out if c.control() not in there and contexts.count(c.covariates) > 1]
     if lacking or all(c.control() not in there for c in held_out):
         where = (lacking or held_out)[0].context
         raise DataError(
-            f"{source.split.source} puts no control cell{f' of {where}' if where else ''} into {part}; effects are "
-            "measured from them. Put some there."
+            f"{source.split.source} puts none of the {_controls(source.cells):,} control cells of "
+            f"{source.cells.source}{f', and none of {where},' if where else ''} into {part}; effects are measured from "
+            "them. Put some there."
         )
+
+
+def _controls(cells: Cells) -> int:
+    is_control = np.array([condition.is_control for condition in cells.conditions])
+    return int(is_control[cells.condition_of].sum())
 
 
 def scored_entry(

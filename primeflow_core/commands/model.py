@@ -4,7 +4,7 @@ import argparse
 import math
 from typing import TYPE_CHECKING
 
-from primeflow_core.commands.reading import covariate_values, source_file, training_cells
+from primeflow_core.commands.reading import covariate_values, read_given, source_file, training_cells
 from primeflow_core.commands.sampling_options import plan_of
 from primeflow_core.commands.terminal import (
     ProgressLine,
@@ -14,12 +14,15 @@ from primeflow_core.commands.terminal import (
     say,
 )
 from primeflow_core.data.data_file import data_file
+from primeflow_core.data.design import predictable
+from primeflow_core.data.split_file import TRAIN
 from primeflow_core.errors import SettingError
-from primeflow_core.model_store.asked_condition import asked_condition
+from primeflow_core.model_store.asked_condition import asked_condition, held_out_conditions
 from primeflow_core.models import checkpoint
 from primeflow_core.runtime.atomic_files import check_can_write
 
 if TYPE_CHECKING:
+    from primeflow_core.training.run import Source
     from primeflow_core.training.trainer import LogLine, Trainer
 
 
@@ -31,13 +34,13 @@ def train_command(given: argparse.Namespace) -> None:
     if given.recipe == "list":
         _list_recipes()
         return
-    if given.out is None or given.split is None:
-        raise SettingError("train needs --split (make one with `primeflow split`) and --out (a folder for the model).")
+    if given.out is None:
+        raise SettingError("train needs --out (a folder for the model).")
     if given.seed < 0 or not given.minutes > 0:
         raise SettingError("--seed must be 0 or more and --minutes above 0.")
     settings = [*given.set, *([f"steps={given.steps}"] if given.steps is not None else [])]
     recipe = adjusted(recipe_given(given.recipe), settings)
-    source = source_file(given, data_file(given.data)).read(note)
+    source = _source(given)
     trainer = prepare(
         source, recipe, given.out, seed=given.seed, device=given.device, resume=given.resume, command=as_typed()
     )
@@ -51,6 +54,31 @@ def train_command(given: argparse.Namespace) -> None:
         else f", best validation loss {progress.best:.4f} at step {progress.best_step:,}"
     )
     say(f"{given.out}: {progress.step:,} steps in {minutes_and_seconds(progress.seconds)}{best}.")
+
+
+def _source(given: argparse.Namespace) -> "Source":
+    """The cells with the split that is given, else with one that suits them, which is said."""
+    from primeflow_core.training.run import Source
+    from primeflow_core.user_data.holdout import hold_out
+
+    file = data_file(given.data)
+    if given.split is not None:
+        source = source_file(given, file).read(note)
+        _tell_predictable(source)
+        return source
+    cells = read_given(file, given)
+    held = hold_out(cells, seed=given.seed, thinned=False)
+    note(f"No --split was given. {held.sentence}")
+    return Source(cells, held.split, file.name, file.simulated)
+
+
+def _tell_predictable(source: "Source") -> None:
+    from primeflow_core.data.splits import held_out
+
+    trained_on = source.split.conditions(source.cells, TRAIN)
+    held = [entry.condition for entry in held_out(source.cells, source.split) if entry.condition not in trained_on]
+    if held and trained_on:
+        note(predictable(held, trained_on).sentence)
 
 
 def _list_recipes() -> None:
@@ -84,8 +112,10 @@ def generate_command(given: argparse.Namespace) -> None:
     check_can_write(given.out)
     manifest = checkpoint.read_manifest(given.model)
     if given.held_out:
-        conditions = manifest.tested_on if given.held_out == "test" else manifest.validated_on
+        conditions, left_out = held_out_conditions(manifest, given.held_out)
         labels = [condition.label for condition in conditions]
+        if left_out:
+            note(predictable((*conditions, *left_out), manifest.trained_on).sentence)
     else:
         condition = asked_condition(manifest, given.perturbation, covariate_values(given.covariate))
         conditions, labels = (condition,), [given.perturbation]

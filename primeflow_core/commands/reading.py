@@ -34,6 +34,15 @@ def covariate_values(texts: Sequence[str]) -> dict[str, str]:
     return values
 
 
+def covariate_lists(texts: Sequence[str]) -> dict[str, list[str]]:
+    """As ``covariate_values``, where a covariate may be given several times."""
+    values: dict[str, list[str]] = {}
+    for text in texts:
+        for name, value in covariate_values([text]).items():
+            values.setdefault(name, []).append(value)
+    return values
+
+
 def reading_request(given: argparse.Namespace) -> ReadingRequest:
     return ReadingRequest(
         wishes_of(given), given.layer, given.raw, given.normalise, given.modality, table_of_cells(given.metadata)

@@ -9,6 +9,7 @@ from primeflow_core.data.cells import Cells
 from primeflow_core.data.conditions import Condition
 from primeflow_core.data.split_file import TRAIN
 from primeflow_core.data.splits import Split
+from primeflow_core.errors import DataError
 from primeflow_core.evaluation.labelled import LabelledCells, group_of, labelled, predicted_cells
 from primeflow_core.evaluation.pair import Pair, paired
 
@@ -32,10 +33,21 @@ class Truth:
 
 def truth(cells: Cells, split: Split, part: str) -> Truth:
     """The truth of ``part`` of ``split``; the floor's controls are those of training."""
+    _check_controls(cells, split, part)
     # A label of its file may stand for several conditions, and predictions are called by the product's own labels.
     reference = labelled(replace(cells.subset(split.indices(cells, part)), labels=()))
     columns = tuple(column for column, _ in cells.conditions[0].covariates)
     return Truth(reference, columns, _training_controls(cells, split))
+
+
+def _check_controls(cells: Cells, split: Split, part: str) -> None:
+    """Raises DataError where the file has control cells and the split puts none into the part."""
+    is_control = np.array([condition.is_control for condition in cells.conditions])[cells.condition_of]
+    if is_control.any() and not is_control[split.indices(cells, part)].any():
+        raise DataError(
+            f"{split.source} puts none of the {is_control.sum():,} control cells of {cells.source} into {part}; "
+            "effects are measured from them. Put some there."
+        )
 
 
 def _training_controls(cells: Cells, split: Split) -> dict[tuple[str, ...], np.ndarray]:

@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from zipfile import BadZipFile
 
 import numpy as np
 
@@ -19,6 +18,7 @@ from primeflow_core.data.reading import Reading
 from primeflow_core.data.repair import Repair
 from primeflow_core.errors import CheckpointError, PrimeflowError
 from primeflow_core.models.sampling_plan import EXPONENTIAL, STUDENT, SamplingPlan
+from primeflow_core.runtime.array_file import read_arrays
 from primeflow_core.runtime.atomic_files import replaced, write_json
 from primeflow_core.runtime.json_text import parse_json, read_text, shortened
 
@@ -66,6 +66,11 @@ class Manifest:
     seed: int
     first_view: Condition | None
     provenance: Mapping[str, Any]
+
+    @property
+    def saw_combinations(self) -> bool:
+        """Whether a combination of perturbations was among the training cells."""
+        return any(len(condition.perturbations) > 1 for condition in self.trained_on)
 
     @property
     def reading(self) -> Reading:
@@ -274,14 +279,20 @@ def write_preview(folder: Path, predicted: Mapping[Condition, np.ndarray]) -> No
         np.savez_compressed(stream, allow_pickle=False, conditions=np.array(listed), **arrays)
 
 
+def _cells(stored: np.ndarray) -> np.ndarray:
+    if stored.ndim != 2 or stored.dtype.kind != "f":
+        raise ValueError("cells are not a table of numbers")
+    return stored.astype(np.float32)
+
+
 def read_preview(folder: Path) -> dict[Condition, np.ndarray]:
     """Shipped predicted cells, (n, G) float32 a condition; empty when the model ships none."""
     path = folder / PREVIEW
     if not path.is_file():
         return {}
     try:
-        with np.load(path, allow_pickle=False) as stored:
-            conditions = [Condition.from_json(entry) for entry in parse_json(str(stored["conditions"]))]
-            return {condition: stored[str(i)].astype(np.float32) for i, condition in enumerate(conditions)}
-    except (OSError, KeyError, TypeError, ValueError, BadZipFile, PrimeflowError) as error:
+        stored = read_arrays(path)
+        conditions = [Condition.from_json(entry) for entry in parse_json(str(stored["conditions"]))]
+        return {condition: _cells(stored[str(i)]) for i, condition in enumerate(conditions)}
+    except (KeyError, TypeError, ValueError, PrimeflowError) as error:
         raise CheckpointError(f"{path} is damaged: {error}. Delete it, or copy the model again.") from error

@@ -154,6 +154,7 @@ def _describe(
             "command": list(command),
             "cells": len(source.cells),
             "reading": asdict(source.cells.reading.repair),
+            "split": source.split.source,
             "left_out": [condition.label for condition in left_out],
         },
     )

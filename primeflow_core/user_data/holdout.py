@@ -25,6 +25,8 @@ FEWEST_CONTROLS = 16
 """Controls of its context, for training, choosing and checking."""
 SHARE_OF_CONDITIONS, SHARE_OF_CELLS = 0.3, 0.15
 MOST_CONDITIONS = 12
+CHOSEN = "a split that suits the cells"
+"""The source of the split, for messages and provenance."""
 MOST_VALUES = 100_000_000
 MOST_CELLS: Mapping[str, int] = {TRAIN: 20_000, VAL: 400, TEST: 2_000}
 
@@ -58,10 +60,11 @@ class Holdout:
         )
 
 
-def hold_out(cells: Cells, kind: HoldoutKind | None = None, seed: int = 0) -> Holdout:
+def hold_out(cells: Cells, kind: HoldoutKind | None = None, seed: int = 0, *, thinned: bool = True) -> Holdout:
     """Hold something out of ``cells``, drawn by ``seed``; ``kind`` None: conditions where that can be.
 
-    Of large files only so many cells as training and checking can use take part, evenly over conditions.
+    ``thinned``: of large files only so many cells as a short training and a quick check can use take part, evenly over
+    conditions.
     Raises DataError where too few cells are left to check anything, or to hold out conditions as asked.
     """
     draw = np.random.default_rng(seed)
@@ -80,7 +83,8 @@ def hold_out(cells: Cells, kind: HoldoutKind | None = None, seed: int = 0) -> Ho
             f"{3 * FEWEST_CELLS} cells of a perturbation in one context. Add cells, or name the control label."
         )
     parts = _parts(cells, rows_of, dict.fromkeys(checked[::2], TEST) | dict.fromkeys(checked[1::2], VAL), chosen, draw)
-    return Holdout(chosen, Split(cells.names, _thinned(cells, parts, draw).astype(str)), tuple(checked))
+    parts = _thinned(cells, parts, draw) if thinned else parts
+    return Holdout(chosen, Split(cells.names, parts.astype(str), CHOSEN), tuple(checked))
 
 
 def _checkable(cells: Cells) -> tuple[list[Condition], dict[Condition, np.ndarray]]:

@@ -7,13 +7,14 @@ from functools import cached_property
 import pandas as pd
 
 from pages.parts.explore.answer_data import comparison_of
-from pages.parts.explore.trust import Trust, trust_in
+from pages.parts.explore.trust import trust_in
 from pages.parts.shared.entries import Shown, cells_of
 from primeflow_core.evaluation.differential import FEWEST_CELLS
 from primeflow_core.figures.style import Group, Role
 from primeflow_core.prediction.gene_expression import expression_table
 from primeflow_core.prediction.group_differences import Contrast
 from primeflow_core.prediction.measured_comparison import Comparison
+from primeflow_core.report.condition_trust import Trust
 
 GENES_EACH, MOST_GENES = 6, 30
 

@@ -11,7 +11,7 @@ import streamlit as st
 import pages
 from pages.parts import address
 from pages.parts.shared.answers import Answer, answer_to
-from pages.parts.shared.cell_map import Drawn, drawn_map
+from pages.parts.shared.cell_map import drawn_map
 from pages.parts.shared.explore_sidebar import LEAST_CELLS, MOST_CELLS
 from pages.parts.shared.view import View, look_up
 from primeflow_core.data.conditions import Condition, Perturbation
@@ -23,6 +23,7 @@ from primeflow_core.models.model_kind import is_guided
 from primeflow_core.prediction.cell_groups import Placed, chosen, polygon_of
 from primeflow_core.prediction.gene_expression import CellsOfRole
 from primeflow_core.prediction.prediction_job import PredictionRequest
+from primeflow_core.report.cell_map import DrawnMap
 from primeflow_core.runtime.json_text import parse_json, shortened
 
 ENTRIES, NOTHING = "entries", "[]"
@@ -64,7 +65,7 @@ class Shown:
     number: int
     view: View
     answer: Answer | None
-    drawn: Drawn | None
+    drawn: DrawnMap | None
     placed: tuple[Placed, ...]
 
     @property
