@@ -38,6 +38,8 @@ METRICS = "metrics.json"
 CARD = "README.md"
 PREVIEW = "preview.npz"
 TEACHER = "teacher"
+CELLS_HELD_OUT = "cells_held_out"
+"""Key of the provenance."""
 
 
 @dataclass(frozen=True)
@@ -68,11 +70,6 @@ class Manifest:
     provenance: Mapping[str, Any]
 
     @property
-    def saw_combinations(self) -> bool:
-        """Whether a combination of perturbations was among the training cells."""
-        return any(len(condition.perturbations) > 1 for condition in self.trained_on)
-
-    @property
     def reading(self) -> Reading:
         """How the training file was read."""
         stored = self.provenance.get("reading") or {}
@@ -83,6 +80,16 @@ class Manifest:
     @property
     def held_out(self) -> tuple[Condition, ...]:
         return (*self.validated_on, *self.tested_on)
+
+    @property
+    def saw_combinations(self) -> bool:
+        """Whether training has two perturbations in one cell."""
+        return any(len(condition.perturbations) > 1 for condition in self.trained_on)
+
+    def with_held_out_cells(self, part: str) -> tuple[Condition, ...]:
+        """Conditions of training of which other cells are in ``part`` (val or test)."""
+        stored = self.provenance.get(CELLS_HELD_OUT) or {}
+        return tuple(Condition.from_json(entry) for entry in stored.get(part, ()))
 
     def to_json(self) -> dict[str, Any]:
         plain = {field.name: getattr(self, field.name) for field in fields(self)}

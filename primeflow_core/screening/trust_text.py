@@ -26,14 +26,6 @@ def without_trust(data: str, fewest: int, *, predicted_controls: bool, simulated
     )
 
 
-def unseen_combinations(name: str) -> str:
-    """The sentence beside a ranking of combinations by a model ``name`` that saw none."""
-    return (
-        f"{name} never saw a combination in training: what it predicts for one is an assumption. It learned nothing "
-        "about effects that are more or less than the sum of the parts."
-    )
-
-
 def label_of(name: str) -> str:
     """The display name of the model or of a baseline."""
     from primeflow_core.models.baselines.registry import all_baselines  # the rules themselves, which words do without
