@@ -4,7 +4,7 @@ import logging
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from primeflow_core.data.datasets import cache_folder
+from primeflow_core.data.cache import cache_folder
 from primeflow_core.data.h5ad.writing import sha256_of
 from primeflow_core.errors import DataError
 from primeflow_core.runtime.atomic_files import write_json
