@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 
     from primeflow_core.prediction.evaluation import Evaluation
     from primeflow_core.training.recipes.recipe import Recipe
+    from primeflow_core.training.run import Source
     from primeflow_core.training.trainer import LogLine
 
 Data: TypeAlias = "str | Path | AnnData | CellData"
@@ -184,7 +185,7 @@ def _split_path(given: SplitParts | None, doing: str) -> Iterator[Path]:
 
 def train(
     data: Data,
-    split: SplitParts,
+    split: SplitParts | None = None,
     *,
     out: str | Path,
     recipe: "str | Recipe" = "unet-tiny",
@@ -197,22 +198,26 @@ def train(
     unlisted: str | None = None,
     progress: bool = True,
 ) -> TrainedModel:
-    """Train a model into the folder ``out``. ``split``: what ``split`` gives, a table or a file.
+    """Train a model into the folder ``out``. ``split``: what ``split`` gives, a table or a file; None chooses what to
+    hold out and warns of it.
 
     ``settings``: numbers of the recipe to change, such as ``{"batch_size": 32}``. Raises DataError and SettingError.
     """
-    from primeflow_core.data.splits import read_split
-    from primeflow_core.training.run import Source, prepare
+    from primeflow_core.training.run import prepare
     from primeflow_core.training.trainer import train as trained
 
     if seed < 0 or not minutes > 0:
         raise SettingError("seed must be 0 or more and minutes above 0.")
     chosen = _recipe(recipe, {**(settings or {}), **({} if steps is None else {"steps": steps})})
-    with _split_path(split, "train") as path:
-        found = _dataset(data, path)
-        parts = read_split(path, found.cells, unlisted=unlisted)
+    if split is None:
+        found = _dataset(data)
+        source = _source_of(found, Path(out), seed, resume)
+    else:
+        with _split_path(split, "train") as path:
+            found = _dataset(data, path)
+            source = _source(found, path, unlisted)
     command = recorded("train", recipe=chosen.name, steps=steps, minutes=minutes, settings=settings, seed=seed)
-    source, folder = Source(found.cells, parts, found.name, found.simulated), Path(out)
+    folder = Path(out)
     trainer = prepare(source, chosen, folder, seed=seed, device=device, resume=resume, command=command)
     with progress_bar("training", trainer.config.steps, shown=progress) as done:
 
@@ -221,6 +226,23 @@ def train(
 
         trained(trainer, folder, minutes=minutes, on_log=on_log)
     return TrainedModel(folder, data=found)
+
+
+def _source(found: CellData, split: Path, unlisted: str | None) -> "Source":
+    from primeflow_core.data.splits import read_split
+    from primeflow_core.training.run import Source
+
+    return Source(found.cells, read_split(split, found.cells, unlisted=unlisted), found.name, found.simulated)
+
+
+def _source_of(found: CellData, folder: Path, seed: int, resume: bool) -> "Source":
+    """With a split that suits the cells."""
+    from primeflow_core.training.chosen_split import chosen_split
+    from primeflow_core.training.run import Source
+
+    chosen = chosen_split(found.cells, folder, seed, resume=resume)
+    warn(chosen.sentence)
+    return Source(found.cells, chosen.split, found.name, found.simulated, chosen.sentence)
 
 
 def _recipe(recipe: "str | Recipe", settings: Mapping[str, object]) -> "Recipe":

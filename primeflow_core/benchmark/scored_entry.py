@@ -9,13 +9,12 @@ import pandas as pd
 
 from primeflow_core.benchmark.cell_projection import Canvas
 from primeflow_core.benchmark.grid import Entry
-from primeflow_core.data.cells import Cells
 from primeflow_core.data.conditions import Condition
-from primeflow_core.data.design import predictable
+from primeflow_core.data.held_out_outlook import of_conditions
 from primeflow_core.data.split_file import TEST, TRAIN
 from primeflow_core.errors import ConditionError, DataError
 from primeflow_core.evaluation.agreement import bounds
-from primeflow_core.evaluation.held_out_reference import Truth, truth
+from primeflow_core.evaluation.held_out_reference import Truth, check_controls, truth
 from primeflow_core.evaluation.mean_row import MEAN
 from primeflow_core.evaluation.metrics.registry import rank_columns
 from primeflow_core.evaluation.pair import Pair
@@ -42,36 +41,24 @@ class ScoredEntry:
 
 
 def check_scorable(source: Source, part: str) -> None:
-    """Raises DataError if nothing of ``part`` can be scored, or if there are no controls to measure effects from. Call
-    it before any training, which would be useless."""
+    """Raises DataError if nothing of ``part`` is held out or can be predicted, or if there are no controls to measure
+    effects from. Call it before any training, which would be useless."""
     trained_on = set(source.split.conditions(source.cells, TRAIN))
     there = source.split.conditions(source.cells, part)
     held_out = [condition for condition in there if condition not in trained_on and not condition.is_control]
     if not held_out:
+        only_cells = any(not condition.is_control for condition in there)
+        what = "cells of conditions that training sees, and no condition" if only_cells else "no condition"
         raise DataError(
-            f"{source.split.source} puts no condition of {source.cells.source} into {part} that is held out from "
-            "training, so there is nothing to score. Make a split that holds some out (`primeflow split`)."
+            f"{source.split.source} puts {what} of {source.cells.source} into {part} that is held out from training. A "
+            "benchmark compares predictions of conditions that training never sees: `primeflow check` lists how to "
+            "hold some out. `primeflow card` scores a model on held-out cells."
         )
-    found = predictable(held_out, source.split.conditions(source.cells, TRAIN))
-    if not found.yes:
+    if refusal := of_conditions(held_out, tuple(trained_on)).refusal:
         raise DataError(
-            f"No model can predict what {source.split.source} holds out of {source.cells.source} for {part}. "
-            f"{found.sentence} `primeflow check` lists other ways to hold something out."
+            f"{refusal} Nothing in {part} of {source.split.source} can be scored; hold out other conditions."
         )
-    contexts = [c.covariates for c in there if not c.is_control]
-    lacking = [c for c in held_out if c.control() not in there and contexts.count(c.covariates) > 1]
-    if lacking or all(c.control() not in there for c in held_out):
-        where = (lacking or held_out)[0].context
-        raise DataError(
-            f"{source.split.source} puts none of the {_controls(source.cells):,} control cells of "
-            f"{source.cells.source}{f', and none of {where},' if where else ''} into {part}; effects are measured from "
-            "them. Put some there."
-        )
-
-
-def _controls(cells: Cells) -> int:
-    is_control = np.array([condition.is_control for condition in cells.conditions])
-    return int(is_control[cells.condition_of].sum())
+    check_controls(source.cells, source.split, part, held_out)
 
 
 def scored_entry(

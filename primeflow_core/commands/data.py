@@ -12,7 +12,7 @@ from primeflow_core.commands.reading import covariate_values, read_given, readin
 from primeflow_core.commands.terminal import ProgressLine, as_typed, note, say
 from primeflow_core.data import datasets
 from primeflow_core.data.data_file import data_file
-from primeflow_core.data.design import Task, predictable, tasks_of
+from primeflow_core.data.design import Task, tasks_of
 from primeflow_core.data.h5ad.inspection_text import inspection_lines
 from primeflow_core.data.h5ad.issues import Severity
 from primeflow_core.data.h5ad.reading import Examined, examine
@@ -20,10 +20,6 @@ from primeflow_core.data.reading_request import reading_choice
 from primeflow_core.data.split_record import SplitRecord, place_of
 from primeflow_core.errors import DataError, DownloadError, SettingError
 from primeflow_core.runtime.atomic_files import check_can_write
-
-CELLS_HELD_OUT = (
-    "Cells of every condition are held out, no condition: a model is checked on how well it fits what it saw."
-)
 
 
 def datasets_command(given: argparse.Namespace) -> None:
@@ -115,7 +111,7 @@ def _told_by(task: Task) -> dict[str, None]:
 
 
 def split_command(given: argparse.Namespace) -> None:
-    from primeflow_core.data.split_file import TRAIN
+    from primeflow_core.data.held_out_outlook import outlook
     from primeflow_core.data.split_task import SplitTask
     from primeflow_core.data.splits import held_out
 
@@ -132,12 +128,9 @@ def split_command(given: argparse.Namespace) -> None:
     SplitRecord(file.name, cells.sha256, cells.reading, as_typed()).write_with(split, given.out)
     counts = Counter(split.parts.tolist())
     say(f"{given.out}: " + ", ".join(f"{counts[part]:,} {part}" for part in ("train", "val", "test")))
-    held = held_out(cells, split)
-    if given.task == "cells":
-        say(f"  {CELLS_HELD_OUT}")
-        return
-    say(f"  {predictable([entry.condition for entry in held], split.conditions(cells, TRAIN)).sentence}")
-    for entry in held:
+    for sentence in outlook(cells, split).sentences:
+        say(f"  {sentence}")
+    for entry in held_out(cells, split):
         singles = f", {entry.singles}" if entry.singles else ""
         say(f"  {entry.part:5} {entry.condition.label}  {entry.condition.context}  {entry.cells} cells{singles}")
 

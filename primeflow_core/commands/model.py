@@ -2,6 +2,7 @@
 
 import argparse
 import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from primeflow_core.commands.reading import covariate_values, read_given, source_file, training_cells
@@ -13,11 +14,12 @@ from primeflow_core.commands.terminal import (
     note,
     say,
 )
+from primeflow_core.data.conditions import Condition
 from primeflow_core.data.data_file import data_file
-from primeflow_core.data.design import predictable
-from primeflow_core.data.split_file import TRAIN
+from primeflow_core.data.held_out_outlook import outlook
 from primeflow_core.errors import SettingError
-from primeflow_core.model_store.asked_condition import asked_condition, held_out_conditions
+from primeflow_core.model_store.asked_condition import asked_condition
+from primeflow_core.model_store.held_out_conditions import held_out_conditions
 from primeflow_core.models import checkpoint
 from primeflow_core.runtime.atomic_files import check_can_write
 
@@ -35,12 +37,16 @@ def train_command(given: argparse.Namespace) -> None:
         _list_recipes()
         return
     if given.out is None:
-        raise SettingError("train needs --out (a folder for the model).")
+        raise SettingError("train needs --out, a folder for the model.")
+    if given.split is None and given.unlisted is not None:
+        raise SettingError("--unlisted is about the cells that a split file does not list; it needs --split.")
     if given.seed < 0 or not given.minutes > 0:
         raise SettingError("--seed must be 0 or more and --minutes above 0.")
     settings = [*given.set, *([f"steps={given.steps}"] if given.steps is not None else [])]
     recipe = adjusted(recipe_given(given.recipe), settings)
     source = _source(given)
+    for sentence in outlook(source.cells, source.split).sentences:
+        note(sentence)
     trainer = prepare(
         source, recipe, given.out, seed=given.seed, device=given.device, resume=given.resume, command=as_typed()
     )
@@ -57,28 +63,17 @@ def train_command(given: argparse.Namespace) -> None:
 
 
 def _source(given: argparse.Namespace) -> "Source":
-    """The cells with the split that is given, else with one that suits them, which is said."""
+    """The cells with the split of --split, or with one that suits them, which is then told."""
+    from primeflow_core.training.chosen_split import chosen_split
     from primeflow_core.training.run import Source
-    from primeflow_core.user_data.holdout import hold_out
 
     file = data_file(given.data)
     if given.split is not None:
-        source = source_file(given, file).read(note)
-        _tell_predictable(source)
-        return source
+        return source_file(given, file).read(note)
     cells = read_given(file, given)
-    held = hold_out(cells, seed=given.seed, thinned=False)
-    note(f"No --split was given. {held.sentence}")
-    return Source(cells, held.split, file.name, file.simulated)
-
-
-def _tell_predictable(source: "Source") -> None:
-    from primeflow_core.data.splits import held_out
-
-    trained_on = source.split.conditions(source.cells, TRAIN)
-    held = [entry.condition for entry in held_out(source.cells, source.split) if entry.condition not in trained_on]
-    if held and trained_on:
-        note(predictable(held, trained_on).sentence)
+    chosen = chosen_split(cells, given.out, given.seed, resume=given.resume)
+    note(f"{chosen.sentence} {given.out / checkpoint.SPLIT} lists the part of each cell.")
+    return Source(cells, chosen.split, file.name, file.simulated, chosen.sentence)
 
 
 def _list_recipes() -> None:
@@ -111,11 +106,10 @@ def generate_command(given: argparse.Namespace) -> None:
 
     check_can_write(given.out)
     manifest = checkpoint.read_manifest(given.model)
+    conditions: Sequence[Condition]
     if given.held_out:
-        conditions, left_out = held_out_conditions(manifest, given.held_out)
+        conditions = held_out_conditions(manifest, given.held_out, note)
         labels = [condition.label for condition in conditions]
-        if left_out:
-            note(predictable((*conditions, *left_out), manifest.trained_on).sentence)
     else:
         condition = asked_condition(manifest, given.perturbation, covariate_values(given.covariate))
         conditions, labels = (condition,), [given.perturbation]

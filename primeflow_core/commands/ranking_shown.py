@@ -34,6 +34,8 @@ def show(screen: Screen, out: Path) -> None:
     say()
     for line in screen.trust.lines if screen.trust else (_no_trust(about),):
         _say_wrapped(line)
+    if screen.caution:
+        _say_wrapped(screen.caution)
     say()
     _say_table(_rows(screen))
     for line in _of_marks(screen):

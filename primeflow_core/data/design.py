@@ -1,21 +1,24 @@
-"""What can be held out of a file: the tasks that its conditions allow, and which held-out conditions a model can
-predict."""
+"""What can be held out of a file: the tasks that its conditions allow."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 
-from primeflow_core.data.conditions import Condition, Vocabulary
+from primeflow_core.data.conditions import Condition
 from primeflow_core.data.context_split import FEWEST_CELLS, TEST_SHARE, VAL_SHARE, transferable_contexts
+from primeflow_core.data.h5ad.condition_parsing import ConditionTable
 from primeflow_core.data.h5ad.reading import Examined
+from primeflow_core.data.held_out_outlook import of_conditions
 from primeflow_core.wording import counted
 
 COMBO_FRACTION = 0.7
 FEWEST_COMBINATIONS = 3
 """In one context: so many that 70 % of them are a pair, which validation and test share."""
-MOST_NAMED = 3
+MOST_NAMED, MOST_TRIED = 3, 20
+TRANSFERRED = "holds out perturbations in one context that are learned from others"
 
 
 @dataclass(frozen=True)
@@ -35,7 +38,7 @@ def tasks(cells_of: Mapping[Condition, int], other_contexts: Sequence[str] = ())
     return (
         _combo(tuple(perturbed)),
         _transfer(tuple(cells_of), other_contexts),
-        _named(tuple(perturbed)),
+        _named(tuple(cells_of)),
         _cells(perturbed),
     )
 
@@ -46,8 +49,18 @@ def tasks_of(examined: Examined) -> tuple[Task, ...]:
     if table is None:
         return ()
     counts = np.bincount(table.condition_of, minlength=len(table.conditions)).tolist()
-    others = [one.name for one in examined.inspection.possible_contexts if one.with_controls == len(one.values)]
+    possible = (one.name for one in examined.inspection.possible_contexts if one.with_controls == len(one.values))
+    others = [name for name in possible if transferable_contexts(_within(table, examined.obs[name]))]
     return tasks(dict(zip(table.conditions, counts, strict=True)), others)
+
+
+def _within(table: ConditionTable, column: pd.Series) -> list[Condition]:
+    """The conditions, with ``column`` as one more covariate."""
+    values = column.astype(str).to_numpy()[table.rows].tolist()
+    return [
+        Condition(table.conditions[i].perturbations, (*table.conditions[i].covariates, (str(column.name), value)))
+        for i, value in dict.fromkeys(zip(table.condition_of.tolist(), values, strict=True))
+    ]
 
 
 def _combo(perturbed: Sequence[Condition]) -> Task:
@@ -69,23 +82,33 @@ def _transfer(conditions: Sequence[Condition], other_contexts: Sequence[str]) ->
     contexts = transferable_contexts(conditions)
     if not contexts and other_contexts:
         columns = ",".join((*(name for name, _ in conditions[0].covariates), other_contexts[0]))
-        text = f"with {other_contexts[0]!r} as the context: holds out what was perturbed in one that others have too"
+        text = f"with the column {other_contexts[0]!r} as a context: {TRANSFERRED}"
         return Task("transfer", text, True, ("--covariates", columns))
     if not contexts:
         return Task("transfer", "no perturbation was measured in two contexts with control cells", False)
-    text = (
-        f"holds out perturbations in one context that are learned from others; {len(contexts)} contexts share some. "
-        f"--context chooses one: {_some(contexts)}"
-    )
+    text = f"{TRANSFERRED}; {len(contexts)} contexts share some, and --context chooses one of them: {_some(contexts)}"
     return Task("transfer", text, True)
 
 
-def _named(perturbed: Sequence[Condition]) -> Task:
-    if len(perturbed) < 2:
-        return Task("named", "there is one perturbed condition only", False)
-    example = max(perturbed, key=lambda condition: len(condition.perturbations))
-    text = "holds out the conditions that you name, all for test"
-    return Task("named", text, True, ("--hold-out", example.label))
+def _named(conditions: Sequence[Condition]) -> Task:
+    example = _example(conditions)
+    if example is None:
+        return Task("named", "no condition could be predicted once it is held out: each has a part of its own", False)
+    alike = [one for one in conditions if one.perturbations == example.perturbations]
+    where = [f"{name}={value}" for name, value in example.covariates] if len(alike) > 1 else []
+    options = ("--hold-out", example.label, *(word for value in where for word in ("--covariate", value)))
+    return Task(
+        "named", f"holds out the conditions that you name, such as {example.label}, all for test", True, options
+    )
+
+
+def _example(conditions: Sequence[Condition]) -> Condition | None:
+    """A condition that a model can predict without having seen it, a combination if there is one."""
+    times = Counter(part.name for condition in conditions for part in condition.perturbations)
+    spared = [c for c in conditions if not c.is_control and all(times[part.name] > 1 for part in c.perturbations)]
+    spared.sort(key=lambda condition: -len(condition.perturbations))
+    others = {one: [condition for condition in conditions if condition != one] for one in spared[:MOST_TRIED]}
+    return next((one for one, rest in others.items() if of_conditions([one], rest).predictable), None)
 
 
 def _cells(perturbed: Mapping[Condition, int]) -> Task:
@@ -102,33 +125,3 @@ def _cells(perturbed: Mapping[Condition, int]) -> Task:
 
 def _some(names: Sequence[str]) -> str:
     return ", ".join(names[:MOST_NAMED]) + (" …" if len(names) > MOST_NAMED else "")
-
-
-@dataclass(frozen=True)
-class Predictable:
-    """Held-out conditions by whether a model can predict them: training has every part of them, in some context."""
-
-    yes: tuple[Condition, ...]
-    no: tuple[Condition, ...]
-
-    @property
-    def sentence(self) -> str:
-        """For instance ``A model can predict 5 of 7 held-out conditions. Not: X, no part of which is in training.``"""
-        everything = len(self.yes) + len(self.no)
-        if not everything:
-            return "No condition is held out from training."
-        if not self.no:
-            return f"A model can predict {'it' if everything == 1 else f'all {everything}'}: training has every part."
-        names = _some([" · ".join(filter(None, (one.label, one.context))) for one in self.no])
-        can = f"{len(self.yes)} of " if self.yes else "none of "
-        return (
-            f"A model can predict {can}{counted(everything, 'held-out condition')}. Not: {names}; a part of it, or its "
-            "context, is not in training."
-        )
-
-
-def predictable(held_out: Sequence[Condition], trained_on: Sequence[Condition]) -> Predictable:
-    """Sort held-out conditions by whether the vocabulary of a training on ``trained_on`` has them."""
-    vocabulary = Vocabulary.from_conditions(trained_on)
-    known = tuple(condition for condition in held_out if vocabulary.knows(condition))
-    return Predictable(known, tuple(condition for condition in held_out if condition not in known))

@@ -67,8 +67,8 @@ class SplitTask:
             matching = [
                 condition
                 for condition in cells.conditions
-                if condition.perturbations == parts
-                and parts
+                if (condition.perturbations == parts or condition.label == label)
+                and not condition.is_control
                 and self.covariates.items() <= dict(condition.covariates).items()
             ]
             if not matching:

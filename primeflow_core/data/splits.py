@@ -59,7 +59,8 @@ class Split:
         return tuple(cells.conditions[i] for i in np.unique(cells.condition_of[self.indices(cells, part)]))
 
     def leaks(self, cells: Cells) -> tuple[Condition, ...]:
-        """Perturbed conditions with cells both in training and in validation or test; empty for a fair split."""
+        """Perturbed conditions with cells both in training and in validation or test; empty where whole conditions are
+        held out. A split that holds cells out of every condition (``context_split.cells_split``) has all of them."""
         train = set(self.conditions(cells, TRAIN))
         held_out = dict.fromkeys((*self.conditions(cells, VAL), *self.conditions(cells, TEST)))
         return tuple(condition for condition in held_out if condition in train and not condition.is_control)
@@ -267,13 +268,14 @@ class HeldOut:
 
 
 def held_out(cells: Cells, split: Split) -> tuple[HeldOut, ...]:
-    """The perturbed conditions of validation and test, validation first, each in file order."""
+    """The perturbed conditions of validation and test that training does not see, validation first, in file order."""
     trained_on = split.conditions(cells, TRAIN)
+    known = set(trained_on)
     listed = []
     for part in (VAL, TEST):
         counts = np.bincount(cells.condition_of[split.indices(cells, part)], minlength=len(cells.conditions))
         for condition, count in zip(cells.conditions, counts.tolist(), strict=True):
-            if count and not condition.is_control:
+            if count and not condition.is_control and condition not in known:
                 pair = len(condition.perturbations) > 1
                 listed.append(HeldOut(condition, part, count, singles_seen(condition, trained_on) if pair else None))
     return tuple(listed)

@@ -1,6 +1,6 @@
 """The measured cells of one part of a split: the reference for predictions of its conditions."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -31,23 +31,34 @@ class Truth:
         return paired(predicted_cells(predicted, self.reference.genes, source), self.reference, self.covariates)
 
 
+def check_controls(cells: Cells, split: Split, part: str, conditions: Sequence[Condition]) -> None:
+    """Raises DataError where ``conditions`` of ``part`` have no control cells there to measure their effect from; it
+    says whether the split or the data lack them. A condition alone in its context is not scored, and needs none."""
+    there = split.conditions(cells, part)
+    contexts = [condition.covariates for condition in there if not condition.is_control]
+    bare = [condition for condition in conditions if condition.control() not in there]
+    lacking = [condition for condition in bare if contexts.count(condition.covariates) > 1]
+    if not lacking and (not bare or len(bare) < len(conditions)):
+        return
+    control = (lacking or bare)[0].control()
+    where = f" of {control.context}" if control.context else ""
+    number = len(cells.where(control))
+    if not number:
+        raise DataError(
+            f"{cells.source} has no control cells{where}; effects are measured from them. Hold out something else."
+        )
+    raise DataError(
+        f"The split {split.source} puts none of the {number:,} control cells{where} into {part}; effects are measured "
+        "from them. Put some there, as `primeflow split` does."
+    )
+
+
 def truth(cells: Cells, split: Split, part: str) -> Truth:
     """The truth of ``part`` of ``split``; the floor's controls are those of training."""
-    _check_controls(cells, split, part)
     # A label of its file may stand for several conditions, and predictions are called by the product's own labels.
     reference = labelled(replace(cells.subset(split.indices(cells, part)), labels=()))
     columns = tuple(column for column, _ in cells.conditions[0].covariates)
     return Truth(reference, columns, _training_controls(cells, split))
-
-
-def _check_controls(cells: Cells, split: Split, part: str) -> None:
-    """Raises DataError where the file has control cells and the split puts none into the part."""
-    is_control = np.array([condition.is_control for condition in cells.conditions])[cells.condition_of]
-    if is_control.any() and not is_control[split.indices(cells, part)].any():
-        raise DataError(
-            f"{split.source} puts none of the {is_control.sum():,} control cells of {cells.source} into {part}; "
-            "effects are measured from them. Put some there."
-        )
 
 
 def _training_controls(cells: Cells, split: Split) -> dict[tuple[str, ...], np.ndarray]:

@@ -106,9 +106,8 @@ class Catalogue:
         typed = text.strip()
         if found := self._names.find(typed):
             return found
-        held_out = {part.name for condition in self._held_out for part in condition.perturbations}
-        if found := NameSearch(sorted(held_out)).find(typed):
-            raise ConditionError(f"{found} was never in training. The model cannot predict it.")
+        if found := NameSearch(sorted(self._held_out_names)).find(typed):
+            raise ConditionError(held_out_refusal(found))
         symbol = current_symbol(typed)
         near = () if symbol else self.suggestions(typed)
         said = typed if symbol is None or symbol.casefold() == typed.casefold() else f"{typed} ({symbol})"
@@ -151,6 +150,10 @@ class Catalogue:
         return tuple(sentences)
 
     @cached_property
+    def _held_out_names(self) -> frozenset[str]:
+        return frozenset(part.name for condition in self._held_out for part in condition.perturbations)
+
+    @cached_property
     def _names(self) -> NameSearch:
         return NameSearch(self.vocabulary.perturbations)
 
@@ -172,6 +175,11 @@ class Catalogue:
             self.standing(Condition(tuple(sorted((*chosen, part), key=lambda p: p.name)), covariates)) for part in parts
         ]
         return min(standings, key=order.index)
+
+
+def held_out_refusal(name: str) -> str:
+    """Of a perturbation or context that has measured cells, none of them in training."""
+    return f"{name} was held out of training: the model never saw a cell of it and cannot predict it."
 
 
 def _doses(name: str, conditions: Sequence[Condition] | frozenset[Condition]) -> tuple[float, ...]:

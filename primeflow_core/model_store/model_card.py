@@ -14,7 +14,7 @@ from primeflow_core.data.split_file import TEST, VAL
 from primeflow_core.data.splits import Split, read_split
 from primeflow_core.errors import DataError
 from primeflow_core.evaluation.agreement import bounds
-from primeflow_core.evaluation.held_out_reference import truth
+from primeflow_core.evaluation.held_out_reference import check_controls, truth
 from primeflow_core.evaluation.mean_row import MEAN
 from primeflow_core.evaluation.pair import MOST_PREDICTED
 from primeflow_core.evaluation.scores import score
@@ -136,6 +136,7 @@ class _Scorer:
         self.report(f"{part}: {counted(len(conditions), 'condition')}, {plan.way}, zeros {plan.zeros}")
         if not conditions:
             return pd.DataFrame(columns=["condition"])
+        check_controls(self.cells, self.split, part, conditions)
         measured = truth(self.cells, self.split, part)
         made = {condition: self._cells_of(condition, plan) for condition in conditions}
         return bounds(score(measured.pair(made, f"cells of {self.manifest.name}")), measured.floor_controls)

@@ -4,12 +4,14 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from primeflow_core.data.split_file import TEST, VAL
 from primeflow_core.evaluation.metrics.registry import metric_named
 from primeflow_core.model_store.held_out_metrics import read_validation
 from primeflow_core.model_store.local_models import Model
 from primeflow_core.models.baselines.registry import baselines_beside_model
-from primeflow_core.models.checkpoint import STUDENT_WEIGHTS
+from primeflow_core.models.checkpoint import STUDENT_WEIGHTS, Manifest
 from primeflow_core.models.model_kind import is_flow, is_guided, limit_of, way_of
+from primeflow_core.wording import counted
 
 
 def facts_of(model: Model) -> list[tuple[str, str]]:
@@ -22,7 +24,7 @@ def facts_of(model: Model) -> list[tuple[str, str]]:
         ("Genes", f"{len(manifest.genes):,}"),
         ("Perturbations", f"{len(manifest.vocabulary.perturbations):,}"),
         ("Conditions in training", f"{len(manifest.trained_on):,}, controls included"),
-        ("Held out", ", ".join(c.label for c in manifest.held_out) or "none"),
+        ("Held out", ", ".join(c.label for c in manifest.held_out) or _held_out_cells(manifest)),
         ("Cells you start from", ", ".join(contexts) or "one kind"),
         ("Recipe", manifest.recipe),
         ("Made", f"{model.made}, seed {manifest.seed}"),
@@ -32,6 +34,11 @@ def facts_of(model: Model) -> list[tuple[str, str]]:
     ]
     made = dict(manifest.provenance).get("versions", {})
     return [*facts, ("Versions", ", ".join(f"{name} {version}" for name, version in dict(made).items()))]
+
+
+def _held_out_cells(manifest: Manifest) -> str:
+    seen = dict.fromkeys((*manifest.with_held_out_cells(VAL), *manifest.with_held_out_cells(TEST)))
+    return f"no condition; cells of {counted(len(seen), 'condition')} seen in training" if seen else "none"
 
 
 def _sampling(model: Model) -> list[tuple[str, str]]:

@@ -38,6 +38,8 @@ METRICS = "metrics.json"
 CARD = "README.md"
 PREVIEW = "preview.npz"
 TEACHER = "teacher"
+CELLS_HELD_OUT = "cells_held_out"
+"""Key of the provenance."""
 
 
 @dataclass(frozen=True)
@@ -68,11 +70,6 @@ class Manifest:
     provenance: Mapping[str, Any]
 
     @property
-    def saw_combinations(self) -> bool:
-        """Whether a combination of perturbations was among the training cells."""
-        return any(len(condition.perturbations) > 1 for condition in self.trained_on)
-
-    @property
     def reading(self) -> Reading:
         """How the training file was read."""
         stored = self.provenance.get("reading") or {}
@@ -83,6 +80,16 @@ class Manifest:
     @property
     def held_out(self) -> tuple[Condition, ...]:
         return (*self.validated_on, *self.tested_on)
+
+    @property
+    def saw_combinations(self) -> bool:
+        """Whether training has two perturbations in one cell."""
+        return any(len(condition.perturbations) > 1 for condition in self.trained_on)
+
+    def with_held_out_cells(self, part: str) -> tuple[Condition, ...]:
+        """Conditions of training of which other cells are in ``part`` (val or test)."""
+        stored = self.provenance.get(CELLS_HELD_OUT) or {}
+        return tuple(Condition.from_json(entry) for entry in stored.get(part, ()))
 
     def to_json(self) -> dict[str, Any]:
         plain = {field.name: getattr(self, field.name) for field in fields(self)}
@@ -279,20 +286,28 @@ def write_preview(folder: Path, predicted: Mapping[Condition, np.ndarray]) -> No
         np.savez_compressed(stream, allow_pickle=False, conditions=np.array(listed), **arrays)
 
 
-def _cells(stored: np.ndarray) -> np.ndarray:
-    if stored.ndim != 2 or stored.dtype.kind != "f":
-        raise ValueError("cells are not a table of numbers")
-    return stored.astype(np.float32)
-
-
 def read_preview(folder: Path) -> dict[Condition, np.ndarray]:
-    """Shipped predicted cells, (n, G) float32 a condition; empty when the model ships none."""
+    """Shipped predicted cells, (n, G) float32 a condition; empty when the model ships none.
+
+    Raises CheckpointError for a file that is damaged or of another model.
+    """
     path = folder / PREVIEW
     if not path.is_file():
         return {}
+    genes = len(read_manifest(folder).genes)
     try:
         stored = read_arrays(path)
         conditions = [Condition.from_json(entry) for entry in parse_json(str(stored["conditions"]))]
-        return {condition: _cells(stored[str(i)]) for i, condition in enumerate(conditions)}
-    except (KeyError, TypeError, ValueError, PrimeflowError) as error:
-        raise CheckpointError(f"{path} is damaged: {error}. Delete it, or copy the model again.") from error
+        found = {condition: stored[str(i)] for i, condition in enumerate(conditions)}
+    except (KeyError, TypeError, ValueError, AttributeError, PrimeflowError) as error:
+        raise _damaged_preview(path, str(error)) from error
+    for condition, values in found.items():
+        if values.dtype.kind != "f" or values.ndim != 2 or values.shape[1] != genes:
+            raise _damaged_preview(path, f"{condition.label} is {values.dtype} of shape {values.shape}")
+        if not (len(values) and np.isfinite(values).all()):
+            raise _damaged_preview(path, f"{condition.label} has no cells, or a value that is not a number")
+    return {condition: values.astype(np.float32) for condition, values in found.items()}
+
+
+def _damaged_preview(path: Path, reason: str) -> CheckpointError:
+    return CheckpointError(f"{path} is damaged: {reason.rstrip('.')}. Delete it, or copy the model again.")

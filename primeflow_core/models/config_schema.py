@@ -83,6 +83,8 @@ class ProvenanceEntry(FileSchema):
     versions: Annotated[dict[str, str], Field(default_factory=dict)]
     command: tuple[str, ...] = ()
     reading: ReadingEntry | None = None
+    split: str | None = None
+    cells_held_out: dict[str, tuple[ConditionEntry, ...]] | None = None
 
 
 class FieldRow(FileSchema):

@@ -109,6 +109,7 @@ class TrainedModel:
         self, perturbations: str | Iterable[str] | None, covariates: Mapping[str, str], held_out: str | None
     ) -> tuple[Sequence[Any], list[str]]:
         from primeflow_core.model_store.asked_condition import asked_condition
+        from primeflow_core.model_store.held_out_conditions import held_out_conditions
 
         if (perturbations is None) == (held_out is None):
             raise SettingError("Name the perturbations, or give held_out='val' or held_out='test': one of the two.")
@@ -117,8 +118,7 @@ class TrainedModel:
             return [asked_condition(self.manifest, label, covariates) for label in labels], labels
         if held_out not in HELD_OUT:
             raise SettingError(f"held_out is {held_out!r}; it must be 'val' or 'test'.")
-        manifest = self.manifest
-        conditions = manifest.tested_on if held_out == "test" else manifest.validated_on
+        conditions = held_out_conditions(self.manifest, held_out, warn)
         return conditions, [condition.label for condition in conditions]
 
     def card(

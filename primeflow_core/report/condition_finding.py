@@ -14,7 +14,7 @@ from primeflow_core.prediction.combination_effect import Interplay
 from primeflow_core.prediction.measured_comparison import Comparison
 from primeflow_core.prediction.prediction_job import Prediction
 from primeflow_core.report.cell_map import DrawnMap, alternative, printed_map
-from primeflow_core.report.condition_trust import Trust
+from primeflow_core.report.condition_trust import ConditionTrust
 from primeflow_core.report.condition_view import ConditionView
 from primeflow_core.report.condition_words import labels, take_home
 from primeflow_core.report.finding import Finding, SavedFigure, Table
@@ -39,7 +39,7 @@ class ConditionResult:
     view: ConditionView
     prediction: Prediction
     found: Comparison | None
-    trust: Trust | None
+    trust: ConditionTrust | None
     interplay: Interplay | None
     drawn: DrawnMap | None
 

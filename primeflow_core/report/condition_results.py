@@ -20,7 +20,7 @@ from primeflow_core.prediction.projection import Map, PCAMap, enough_for_a_map
 from primeflow_core.report.cell_map import DrawnMap, drawn_on
 from primeflow_core.report.combination_parts import combination_effect, parts_of
 from primeflow_core.report.condition_finding import ConditionResult
-from primeflow_core.report.condition_trust import Trust, baselines_on, trust_beside
+from primeflow_core.report.condition_trust import ConditionTrust, baselines_on, trust_beside
 from primeflow_core.report.condition_view import ConditionView
 
 Lookup = Callable[[PredictionRequest], Prediction | None]
@@ -81,7 +81,7 @@ class ConditionResults:
             self.tell(f"{view.condition.label}: {error}")
             return None
 
-    def _trust(self, view: ConditionView, prediction: Prediction, found: Comparison) -> Trust | None:
+    def _trust(self, view: ConditionView, prediction: Prediction, found: Comparison) -> ConditionTrust | None:
         return trust_beside(found, self._baselines(view, prediction)) if found.agreement else None
 
     def _baselines(self, view: ConditionView, prediction: Prediction) -> Sequence[BaselineAgreement]:

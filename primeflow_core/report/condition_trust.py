@@ -16,7 +16,7 @@ from primeflow_core.report.condition_view import ConditionView
 
 
 @dataclass(frozen=True)
-class Trust:
+class ConditionTrust:
     """The metrics that have a floor and a ceiling, and what the baselines reach."""
 
     ranges: tuple[BoundedMeasure, ...]
@@ -34,7 +34,7 @@ class Trust:
         return pd.DataFrame(rows)
 
 
-def trust_beside(found: Comparison, baselines: Sequence[BaselineAgreement]) -> Trust | None:
+def trust_beside(found: Comparison, baselines: Sequence[BaselineAgreement]) -> ConditionTrust | None:
     """None if no metric has a value between a floor and a ceiling."""
     ranges = []
     for metric in metrics_at(Place.EXPLORE):
@@ -46,7 +46,7 @@ def trust_beside(found: Comparison, baselines: Sequence[BaselineAgreement]) -> T
                     label, bounded.value, bounded.floor, bounded.ceiling, bounded.tells_apart, baselines=reached
                 )
             )
-    return Trust(tuple(ranges), tuple(baselines)) if ranges else None
+    return ConditionTrust(tuple(ranges), tuple(baselines)) if ranges else None
 
 
 def baselines_on(view: ConditionView, fitted: FittedBaselines, count: int) -> tuple[BaselineAgreement, ...]:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from itertools import groupby
 
+from primeflow_core.data.split_file import TEST, VAL
 from primeflow_core.evaluation.agreement import HALVINGS
 from primeflow_core.evaluation.metric import Place
 from primeflow_core.evaluation.metrics.registry import metrics_at
@@ -79,6 +80,12 @@ def _training(origin: Origin) -> str:
 
 def _held_out(manifest: Manifest, split_sha256: str) -> str:
     if not manifest.held_out:
+        cells = dict.fromkeys((*manifest.with_held_out_cells(VAL), *manifest.with_held_out_cells(TEST)))
+        if cells:
+            return (
+                f"No condition was held out of training, only cells of {counted(len(cells), 'condition')}, of which "
+                "training saw other cells."
+            )
         return "No condition was held out of training."
     names = [f"{c.label} ({c.context})" if c.context else c.label for c in manifest.held_out]
     split = f"; the split of every cell is kept with the model, sha256 {split_sha256}" if split_sha256 else ""

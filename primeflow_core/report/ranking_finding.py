@@ -69,7 +69,8 @@ def reported(shown: RankingView) -> Table:
 
 def trust_told(shown: RankingView) -> str:
     trust = shown.screen.trust
-    return " ".join(trust.lines) if trust is not None else without_trust(shown)
+    told = " ".join(trust.lines) if trust is not None else without_trust(shown)
+    return f"{shown.screen.caution} {told}".strip()
 
 
 def methods(shown: RankingView) -> str:

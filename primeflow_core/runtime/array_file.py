@@ -2,6 +2,7 @@
 
 import zlib
 from pathlib import Path
+from tokenize import TokenError
 from zipfile import BadZipFile, ZipFile
 
 import numpy as np
@@ -11,24 +12,22 @@ from primeflow_core.errors import DataError
 MOST_BYTES = 1 << 30
 """Unpacked, all arrays of a file together; the preview of a model of 20,000 genes has a fifth of it."""
 DAMAGE = (
-    OSError,
-    KeyError,
-    TypeError,
-    ValueError,
-    EOFError,
-    OverflowError,
-    NotImplementedError,
-    BadZipFile,
-    zlib.error,
-)
+    OSError, EOFError, KeyError, IndexError, TypeError, ValueError, AttributeError, RuntimeError, SyntaxError,
+    OverflowError, BadZipFile, zlib.error, TokenError,
+)  # fmt: skip
+"""What zipfile and NumPy raise for a damaged file; a flipped bit that says "encrypted" is a RuntimeError."""
 
 
-def read_arrays(path: Path) -> dict[str, np.ndarray]:
-    """The arrays by name. Raises DataError, without the name of the file, for damage, objects and what is too large."""
+def read_arrays(path: Path, most: int | None = None) -> dict[str, np.ndarray]:
+    """The arrays by name, of ``most`` bytes in all (None: ``MOST_BYTES``).
+
+    Raises DataError, without the name of the file, for damage, objects and what is too large.
+    """
+    most = MOST_BYTES if most is None else most
     try:
         with ZipFile(path) as packed:
-            if sum(entry.file_size for entry in packed.infolist()) > MOST_BYTES:
-                raise DataError(f"it is larger than {MOST_BYTES >> 30} GiB when it is unpacked")
+            if sum(entry.file_size for entry in packed.infolist()) > most:
+                raise DataError(f"it is larger than {most >> 30} GiB when it is unpacked")
             return {name.removesuffix(".npy"): _array(packed, name) for name in packed.namelist()}
     except DAMAGE as error:
         raise DataError(

@@ -27,6 +27,7 @@ from primeflow_core.screening.next_experiments import columns as next_columns
 from primeflow_core.screening.ranking import TEXTS, WHOLE, columns, with_places
 from primeflow_core.screening.screen_spec import RESAMPLES, ScreenOrder
 from primeflow_core.screening.trust import Trust
+from primeflow_core.screening.unseen_combinations import caution
 from primeflow_core.wording import counted
 
 FORMAT = 1
@@ -69,6 +70,11 @@ class Screen:
         """Names of the covariate columns."""
         return tuple(self.about["covariates"])
 
+    @property
+    def caution(self) -> str:
+        """What to say beside the ranking; empty where there is nothing."""
+        return str(self.about.get("caution", ""))
+
 
 def about(
     order: ScreenOrder,
@@ -92,6 +98,7 @@ def about(
         "fingerprint": order.fingerprint,
         "rule": RULE,
         "versions": versions(),
+        **({"caution": warning} if (warning := caution(manifest, order.candidates)) else {}),
     }
 
 

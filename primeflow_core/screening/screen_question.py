@@ -31,7 +31,7 @@ from primeflow_core.screening.goals.record import GoalRecord, Need
 from primeflow_core.screening.goals.registry import goal_record
 from primeflow_core.screening.screen_request import Request
 from primeflow_core.screening.target_file import read_target
-from primeflow_core.screening.trust_text import unseen_combinations
+from primeflow_core.screening.unseen_combinations import check_goal
 from primeflow_core.wording import counted
 
 ALL_SINGLES, ALL_PAIRS, ALL_TRIPLES = "all-singles", "all-pairs", "all-triples"
@@ -106,7 +106,11 @@ def asked_goal(given: ScreenWishes) -> GoalRecord:
 
 
 def question(given: ScreenWishes, record: GoalRecord, manifest: Manifest, report: Report) -> ScreenQuestion:
-    """Read what is named. ``report`` hears what was chosen and what is left out."""
+    """Read what is named. ``report`` hears what was chosen and what is left out.
+
+    Raises SettingError for a goal that the model can say nothing about, and for what is not possible.
+    """
+    check_goal(record, manifest)
     contexts = contexts_named(given.contexts, manifest, report)
     candidates = _candidates(given, manifest, contexts)
     _tell_refused(candidates, report)
@@ -119,8 +123,6 @@ def question(given: ScreenWishes, record: GoalRecord, manifest: Manifest, report
     if target is not None and len(contexts) > 1:
         report(f"The target is {target.label} in {target.context}, for all contexts.")
     goal = Goal(record.name, (*raised, *moved), lowered, target)
-    if not manifest.saw_combinations and any(len(one.perturbations) > 1 for one in candidates.conditions):
-        report(unseen_combinations(manifest.name))
     request = Request(given.model, goal, candidates.conditions, given.plan, given.cells, given.noise_seeds, given.seed)
     return ScreenQuestion(request, candidates, data, target_cells)
 

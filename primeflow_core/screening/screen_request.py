@@ -32,8 +32,7 @@ from primeflow_core.screening.shard_schema import schema
 if TYPE_CHECKING:
     from primeflow_core.models.predictor import Predictor
     from primeflow_core.screening.reference_cells import Reference
-    from primeflow_core.screening.trust_text import unseen_combinations
-from primeflow_core.screening.trust import Trust
+    from primeflow_core.screening.trust import Trust
 
 FEWEST_MEASURED = 10
 NEXT = 8
@@ -72,7 +71,6 @@ def prepared(
 
     manifest = checkpoint.read_manifest(request.folder)
     _check_columns(manifest)
-    _check_saw_combinations(request.goal, manifest)
     if data is not None:
         _check_split(data, request.folder)
     plan = replace(request.plan, seed=0, precision=chosen(request.plan.precision, torch.device("cpu")))
@@ -91,15 +89,6 @@ def prepared(
         conditions = (*order.candidates, *order.checked)
         reference = measured_reference(data, request.folder, manifest.genes, conditions, target)
     return replace(order, reference=reference.sha256), reference
-
-
-def _check_saw_combinations(goal: Goal, manifest: Manifest) -> None:
-    """A model that saw no combination has nothing to say about more or less than the sum of the parts."""
-    if goal.record.combinations_only and not manifest.saw_combinations:
-        raise SettingError(
-            f"{unseen_combinations(manifest.name)} Choose a goal that ranks by the predicted cells themselves, such as "
-            "effect, or train on combinations."
-        )
 
 
 def _check_columns(manifest: Manifest) -> None:
@@ -200,6 +189,9 @@ def finished(
     """
     joined = pa.concat_tables([_narrow(table, changes) for table in rows])
     table = ranked(joined, order, Catalogue(manifest).standing)
+    if not manifest.saw_combinations:
+        # The kinds of an interaction would be read from guesses.
+        table = table.assign(interaction="")
     joined = joined.take(best_first(joined, order))
     moved = matrix(joined, "change")
     none = np.zeros((0, 0), np.float16)

@@ -39,6 +39,7 @@ class AboutEntry(FileSchema):
     rule: str
     versions: dict[str, str]
     read_from: str | None = None
+    caution: str = ""
     unfinished: tuple[int, int] | None = None
 
 

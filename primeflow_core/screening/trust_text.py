@@ -5,8 +5,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from primeflow_core.models.baselines.registry import all_baselines
-
 if TYPE_CHECKING:
     from primeflow_core.screening.trust_row import TrustRow
 
@@ -28,16 +26,10 @@ def without_trust(data: str, fewest: int, *, predicted_controls: bool, simulated
     )
 
 
-def unseen_combinations(name: str) -> str:
-    """The sentence beside a ranking of combinations by a model ``name`` that saw none."""
-    return (
-        f"{name} never saw a combination in training: what it predicts for one is an assumption. It learned nothing "
-        "about effects that are more or less than the sum of the parts."
-    )
-
-
 def label_of(name: str) -> str:
     """The display name of the model or of a baseline."""
+    from primeflow_core.models.baselines.registry import all_baselines  # the rules themselves, which words do without
+
     labels = {MODEL: MODEL_LABEL} | {baseline.name: baseline.label for baseline in all_baselines()}
     return labels.get(name, name)
 

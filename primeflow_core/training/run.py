@@ -12,7 +12,7 @@ import torch
 
 from primeflow_core.data.cells import Cells
 from primeflow_core.data.conditions import Condition, Novelty, Vocabulary, novelty
-from primeflow_core.data.split_file import LEFT_OUT, TRAIN
+from primeflow_core.data.split_file import LEFT_OUT, TEST, TRAIN, VAL
 from primeflow_core.data.splits import Split, read_split
 from primeflow_core.errors import DataError, SettingError
 from primeflow_core.models import checkpoint
@@ -29,6 +29,7 @@ from primeflow_core.training.trainer import Trainer, telling_what_stands
 from primeflow_core.wording import counted
 
 log = logging.getLogger(__name__)
+HELD = (VAL, TEST)
 
 # What may change between the start of a training and its resumption without making it another training; ``steps`` only
 # where the learning rate does not fall towards them.
@@ -44,12 +45,14 @@ WORDS = {
 
 @dataclass(frozen=True)
 class Source:
-    """The data a model learns from and how they are called."""
+    """The data a model learns from and how they are called. ``split_made``: how the split was made, empty where a
+    file says it."""
 
     cells: Cells
     split: Split
     dataset: str
     simulated: bool
+    split_made: str = ""
 
 
 def prepare(
@@ -154,10 +157,18 @@ def _describe(
             "command": list(command),
             "cells": len(source.cells),
             "reading": asdict(source.cells.reading.repair),
-            "split": source.split.source,
             "left_out": [condition.label for condition in left_out],
+            "split": source.split_made or source.split.source,
+            **_cells_held_out(source, trained_on),
         },
     )
+
+
+def _cells_held_out(source: Source, trained_on: Sequence[Condition]) -> dict[str, Any]:
+    """The conditions of training of which validation and test have other cells; empty where there are none."""
+    seen = set(trained_on)
+    found = {part: [c.to_json() for c in _conditions(source, part) if c in seen and not c.is_control] for part in HELD}
+    return {checkpoint.CELLS_HELD_OUT: found} if any(found.values()) else {}
 
 
 def usual_sampling(recipe: Recipe) -> SamplingPlan:

@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from primeflow_core.data.cells import Cells
+from primeflow_core.data.holdout import Holdout, HoldoutKind, hold_out
 from primeflow_core.errors import PrimeflowError, SettingError
 from primeflow_core.runtime.atomic_files import check_can_write
 from primeflow_core.runtime.jobs import JobContext, Snapshot
-from primeflow_core.user_data.holdout import Holdout, HoldoutKind, hold_out
 
 if TYPE_CHECKING:
     from primeflow_core.training.recipes.registry import Recipe
@@ -122,7 +122,7 @@ def _train(order: TrainingOrder, cells: Cells, holdout: Holdout, folder: Path, w
     from primeflow_core.training.run import Source, prepare
     from primeflow_core.training.trainer import STATE, train
 
-    source = Source(cells, holdout.split, order.dataset, order.simulated)
+    source = Source(cells, holdout.split, order.dataset, order.simulated, holdout.sentence)
     recipe = recipe_named(order.recipe)
     watch.tell("Finding out how fast this machine is")
     recipe = _fitted(recipe, 60 * order.minutes, _pace(source, recipe, folder.with_name("pace"), order.seed, watch))

@@ -141,7 +141,7 @@ def test_another_gene_is_named_and_not_taken_for_a_typing_error(typed, said):
             r"MAPK14B is not a perturbation this model knows\. Did you mean MAPK14\? It knows 5 \(see the list",
         ),
         ("qqqqqq", r"^qqqqqq is not a perturbation this model knows\. It knows 5"),
-        ("NEVER", r"NEVER was never in training\. The model cannot predict it\."),
+        ("NEVER", r"NEVER was held out of training: the model never saw a cell of it and cannot predict it\."),
     ],
 )
 def test_unknown_names_are_answered_in_words(typed, message):

@@ -16,6 +16,17 @@ def stored(path, **arrays):
     return path
 
 
+def of_header(path, header):
+    """An array whose header says what it likes, with few bytes after it."""
+    stream = io.BytesIO()
+    np.lib.format.write_array(stream, np.zeros(4))
+    content = stream.getvalue()
+    size = int.from_bytes(content[8:10], "little")
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("a.npy", content[:10] + header.encode().ljust(size - 1) + b"\n" + content[10 + size :])
+    return path
+
+
 def test_arrays_come_back(tmp_path):
     path = stored(tmp_path / "a.npz", x=np.arange(6.0).reshape(2, 3), text=np.array("ä"), none=np.zeros((0, 3)))
     found = read_arrays(path)
@@ -57,3 +68,35 @@ def test_packed_bytes_that_are_damaged_are_named(tmp_path):
     path.write_bytes(content)
     with pytest.raises(DataError, match=r"it is not an \.npz file of this program"):
         read_arrays(path)
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "{'descr': '<f8', 'fortran_order': False, 'shape': (1000000000000,), }",
+        "{'descr': '<f8', 'fortran_order': False, 'shape': (-4,), }",
+        "{'descr': '<q9', 'fortran_order': False, 'shape': (4,), }",
+        "{'descr': '<f8', 'shape': (4,)",
+        "((((((((",
+        "'''",
+    ],
+)
+def test_a_wrong_header_is_refused(tmp_path, header):
+    with pytest.raises(DataError):
+        read_arrays(of_header(tmp_path / "a.npz", header))
+
+
+def test_every_damage_is_a_data_error(tmp_path):
+    path = stored(tmp_path / "a.npz", a=np.random.default_rng(0).random(500), b=np.array("x"))
+    whole, draws = path.read_bytes(), np.random.default_rng(1)
+    refused = 0
+    for _ in range(400):
+        content = bytearray(whole)
+        for at in draws.integers(0, len(content), draws.integers(1, 9)):
+            content[at] = draws.integers(256)
+        path.write_bytes(content[: draws.integers(1, len(content) + 1)] if draws.random() < 0.2 else content)
+        try:
+            read_arrays(path)
+        except DataError:
+            refused += 1
+    assert refused > 300

@@ -115,7 +115,9 @@ def test_what_cannot_be_screened_is_refused_with_its_reason(real, label, reason)
 def test_a_part_that_only_held_out_cells_met_is_refused(simulated):
     unseen = Condition((Perturbation("NEVER1"),), A)
     found = listed(replace(simulated, tested_on=(unseen,)), [Asked("never1")], [A])
-    assert why(found) == {"never1": "NEVER1 was never in training. The model cannot predict it."}
+    assert why(found) == {
+        "never1": "NEVER1 was held out of training: the model never saw a cell of it and cannot predict it."
+    }
 
 
 def test_a_list_understands_aliases_any_order_and_a_dose_left_out(real, simulated):

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from safetensors.torch import load_file
 
+from primeflow_core.data.holdout import HoldoutKind
 from primeflow_core.errors import DataError, SettingError
 from primeflow_core.model_store.held_out_metrics import read_validation
 from primeflow_core.model_store.local_models import read_library
@@ -18,7 +19,6 @@ from primeflow_core.prediction.prediction_job import ModelShelf, PredictionReque
 from primeflow_core.runtime.jobs import JobContext, JobManager, JobState, JobStatus
 from primeflow_core.training.recipes import registry
 from primeflow_core.user_data import training_job
-from primeflow_core.user_data.holdout import HoldoutKind
 from primeflow_core.user_data.training_job import TrainingOrder, folder_name, train_model
 from tests.runtime.test_jobs import ended, until
 from tests.tiny import CONDITIONS, FIELD, RECIPE, cells

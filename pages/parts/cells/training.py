@@ -11,12 +11,12 @@ import streamlit as st
 
 import pages
 from pages import plain
+from primeflow_core.data.holdout import HoldoutKind, hold_out
 from primeflow_core.errors import CheckpointError, DataError, PrimeflowError
 from primeflow_core.evaluation.metrics.registry import metric_named
 from primeflow_core.figures.interactive.losses import loss_curve
 from primeflow_core.model_store.held_out_metrics import read_validation
 from primeflow_core.runtime.jobs import BusyError, JobManager, JobState, JobStatus
-from primeflow_core.user_data.holdout import HoldoutKind, hold_out
 from primeflow_core.user_data.training_job import (
     CHECKED_CELLS,
     MOST_MINUTES,

@@ -14,7 +14,7 @@ from primeflow_core.figures.style import Group, Role
 from primeflow_core.prediction.gene_expression import expression_table
 from primeflow_core.prediction.group_differences import Contrast
 from primeflow_core.prediction.measured_comparison import Comparison
-from primeflow_core.report.condition_trust import Trust
+from primeflow_core.report.condition_trust import ConditionTrust
 
 GENES_EACH, MOST_GENES = 6, 30
 
@@ -61,7 +61,7 @@ class Joint:
         return {one.name: found for one in self.ready if (found := comparison_of(one.view, one.answer)) is not None}
 
     @cached_property
-    def trusts(self) -> dict[str, Trust]:
+    def trusts(self) -> dict[str, ConditionTrust]:
         """By name of the entry: the metrics of each whole response that was measured."""
         whole = [one for one in self.ready if not one.entry.outline]
         found = {one.name: trust_in(one.view, one.answer, self.comparisons.get(one.name)) for one in whole}

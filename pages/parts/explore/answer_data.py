@@ -13,7 +13,7 @@ from pages.parts.shared.view import View
 from primeflow_core.errors import PrimeflowError
 from primeflow_core.prediction.combination_effect import Interplay
 from primeflow_core.prediction.measured_comparison import Comparison, compared
-from primeflow_core.report.condition_trust import Trust
+from primeflow_core.report.condition_trust import ConditionTrust
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class Seen:
     view: View
     answer: Answer | None
     found: Comparison | None
-    trust: Trust | None
+    trust: ConditionTrust | None
     interplay: Interplay | None
 
 

@@ -19,7 +19,7 @@ from primeflow_core.prediction.combination_effect import Interplay
 from primeflow_core.prediction.measured_comparison import Comparison
 from primeflow_core.report.cell_map import DrawnMap
 from primeflow_core.report.condition_finding import GENES_DRAWN, ConditionResult, condition_finding
-from primeflow_core.report.condition_trust import Trust
+from primeflow_core.report.condition_trust import ConditionTrust
 from primeflow_core.report.condition_words import labels, take_home
 from primeflow_core.report.finding import Finding
 
@@ -55,7 +55,7 @@ def steps(seen: Seen) -> list[Step]:
     return found
 
 
-def trust_in_words(trust: Trust) -> str:
+def trust_in_words(trust: ConditionTrust) -> str:
     first = trust.ranges[0]
     known = first.position is not None
     place = f", {first.position:.0%} of the way from control cells to a second experiment" if known else ""

@@ -18,12 +18,12 @@ from primeflow_core.figures.paper import agreement as print_agreement
 from primeflow_core.models.baselines.condition_scores import BaselineAgreement
 from primeflow_core.models.baselines.registry import baselines_beside_model
 from primeflow_core.prediction.measured_comparison import Comparison
-from primeflow_core.report.condition_trust import Trust, baselines_on, trust_beside
+from primeflow_core.report.condition_trust import ConditionTrust, baselines_on, trust_beside
 
 FEW_CELLS = 50
 
 
-def trust_in(view: View, answer: Answer | None, found: Comparison | None) -> Trust | None:
+def trust_in(view: View, answer: Answer | None, found: Comparison | None) -> ConditionTrust | None:
     """None if there are no measured cells to compare with."""
     if answer is None or found is None or not found.agreement:
         return None
@@ -46,7 +46,7 @@ def baselines_of(view: View, answer: Answer) -> tuple[BaselineAgreement, ...]:
         return ()
 
 
-def show_trust(view: View, answer: Answer | None, trust: Trust | None) -> None:
+def show_trust(view: View, answer: Answer | None, trust: ConditionTrust | None) -> None:
     st.subheader("How far to trust it", anchor=False)
     if answer is None:
         truth = "simulated" if view.simulated else "measured"
@@ -65,19 +65,19 @@ def show_trust(view: View, answer: Answer | None, trust: Trust | None) -> None:
         explain(view, answer, trust)
 
 
-def shown(trust: Trust) -> pd.DataFrame:
+def shown(trust: ConditionTrust) -> pd.DataFrame:
     """The numbers as text, a column for each metric, so that they fit beside the map."""
     return trust.table().set_index("Measure").T.map(lambda value: "none" if pd.isna(value) else f"{value:.3f}")
 
 
-def draw_trust(trust: Trust, row: int = 62) -> None:
+def draw_trust(trust: ConditionTrust, row: int = 62) -> None:
     st.plotly_chart(
         agreement_ranges(trust.ranges, row=row), key="agreement", config={"displayModeBar": False},
         alt=f"Agreement: {trust.told}",
     )  # fmt: skip
 
 
-def in_words(trust: Trust) -> list[str]:
+def in_words(trust: ConditionTrust) -> list[str]:
     """Which baselines come closer, and what lies beyond the ceiling. Both are easily misread."""
     told = []
     for baseline in dict(name for entry in trust.ranges for name in entry.baselines):
@@ -92,7 +92,7 @@ def in_words(trust: Trust) -> list[str]:
     return told
 
 
-def explain(view: View, answer: Answer, trust: Trust) -> None:
+def explain(view: View, answer: Answer, trust: ConditionTrust) -> None:
     meanings = [f"**{metric.page_label}**: {metric.explanation}" for metric in metrics_at(Place.EXPLORE)]
     ends = (
         "**Floor**: control cells offered as the prediction. **Ceiling**: one half of the measured cells against the "

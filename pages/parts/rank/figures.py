@@ -59,7 +59,8 @@ def show_first(shown: Shown) -> None:
 
 def chosen_scale(shown: Shown) -> Scale:
     """What the colours of the heat map mean: as chosen, and as the scores are."""
-    return scale_of(shown, by_interaction=st.session_state.get(key_of("colour")) == "interaction")
+    chosen = st.session_state.get(key_of("colour")) == "interaction" and not shown.ranking.screen.caution
+    return scale_of(shown, by_interaction=chosen)
 
 
 def draw_pairs(shown: Shown, grid: PairGrid, scale: Scale) -> None:
@@ -89,8 +90,9 @@ def show_pairs(shown: Shown) -> None:
 
 
 def choose_colour(shown: Shown) -> None:
-    """Scores or interactions, which are the same where the goal is an interaction."""
-    if shown.goal.record.share_of_sum:
+    """Scores or interactions, which are the same where the goal is an interaction, and unknown to a model that never
+    saw a combination."""
+    if shown.goal.record.share_of_sum or shown.ranking.screen.caution:
         return
     key = key_of("colour")
     if st.session_state.get(key) not in SHOWN:

@@ -102,6 +102,8 @@ def show_trust(shown: Shown) -> None:
     with st.container(border=True, key="ranking-trust"):
         st.subheader("How far to trust this ranking", anchor=False)
         trust = shown.ranking.screen.trust
+        if caution := shown.ranking.screen.caution:
+            st.warning(plain(caution), icon=":material/warning:")
         if trust is None:
             st.text(without_trust(shown))
             return

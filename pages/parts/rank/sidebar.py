@@ -27,6 +27,7 @@ from primeflow_core.screening.goal import Goal
 from primeflow_core.screening.goals.record import Need
 from primeflow_core.screening.goals.registry import goal_record
 from primeflow_core.screening.screen_request import Request
+from primeflow_core.screening.unseen_combinations import check_goal
 
 TEXTS = ("model", "context", "goal", "by", "target", "raise", "lower", "gene", "rank", "list", "doses")
 FILTERS = ("find", "known", "kinds", "top", "colour", "next")
@@ -107,6 +108,7 @@ def request_of(
         return None, "There is nothing to rank: the model cannot predict any of these."
     plan = replace(model.manifest.sampling, guidance=weight)
     try:
+        check_goal(goal.record, model.manifest)
         return Request(model.folder, goal, wanted, plan, cells=cells, seeds=SEEDS, seed=seed), ""
     except (ConditionError, SettingError) as error:
         return None, str(error)

@@ -44,7 +44,7 @@ def answer_to(question: PredictionRequest, model: Model) -> Answer | None:
             continue
         if isinstance(status.result, Prediction) and len(status.result.values):
             return Answer(f"{status.id}-{len(status.result.values)}", status.result)
-    shipped = shipped_answer(question, pages.previews(model.folder, model.version), model.manifest.sampling)
+    shipped = shipped_answer(question, pages.previews(model), model.manifest.sampling)
     if shipped is None:
         return None
     key = "-".join((*pages.name_of(model), question.condition.label, question.condition.context))
@@ -53,7 +53,7 @@ def answer_to(question: PredictionRequest, model: Model) -> Answer | None:
 
 def usual_cells(model: Model) -> int:
     """The number of cells to start with."""
-    return shipped_cells.usual_cells(pages.previews(model.folder, model.version))
+    return shipped_cells.usual_cells(pages.previews(model))
 
 
 def job_in_address() -> JobStatus | None:

@@ -115,7 +115,7 @@ def restored(library: Library) -> tuple[list[Entry], list[str]]:
 def held_out_of(model: Model) -> list[Entry]:
     """Up to four held-out conditions of a model whose predicted cells it ships with, those of its first view's context
     before others, since they share a map."""
-    shipped = pages.previews(model.folder, model.version)
+    shipped = pages.previews(model)
     held_out = [condition for condition in model.manifest.tested_on if condition in shipped]
     context = model.manifest.first_view.context if model.manifest.first_view else ""
     found = sorted(held_out, key=lambda condition: condition.context != context)[:4]

@@ -30,7 +30,11 @@ def _add_train(commands: Subcommands) -> None:
         default="unet-tiny",
         help="what to train, a name or a recipe file (default: %(default)s); `list` lists them",
     )
-    parser.add_argument("--split", type=Path, required=False, help="csv with columns cell, split (train, val, test)")
+    parser.add_argument(
+        "--split",
+        type=Path,
+        help="csv with columns cell, split (train, val, test); without it train chooses what to hold out, and says it",
+    )
     parser.add_argument(
         "--unlisted", choices=("train", "leave-out"), help="cells that the split file does not list (default: an error)"
     )

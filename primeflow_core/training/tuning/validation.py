@@ -7,10 +7,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from primeflow_core.data.conditions import Condition, Vocabulary
+from primeflow_core.data.conditions import Condition
+from primeflow_core.data.held_out_outlook import of_conditions
 from primeflow_core.data.split_file import TRAIN, VAL
 from primeflow_core.errors import ConditionError, DataError
-from primeflow_core.evaluation.held_out_reference import truth
+from primeflow_core.evaluation.held_out_reference import check_controls, truth
 from primeflow_core.evaluation.scores import score
 from primeflow_core.models.predictor import Predictor
 from primeflow_core.models.sampling_plan import SamplingPlan
@@ -34,19 +35,18 @@ class TrialValidation:
         held_out = [condition for condition in held if condition not in seen and not condition.is_control]
         if not held_out:
             raise DataError(
-                f"The split of {source.cells.source} has no validation conditions that training does not know, and "
-                "test conditions are not for choosing settings. Make a split whose part `val` holds conditions out "
-                "(`primeflow split`)."
+                f"The split {source.split.source} of {source.cells.source} has no validation conditions that training "
+                "does not know, and test conditions are not for choosing settings. Make a split whose part `val` holds "
+                "conditions out: `primeflow check` lists the tasks that the file allows."
             )
-        vocabulary = Vocabulary.from_conditions(seen)
-        self.conditions = tuple(condition for condition in held_out if vocabulary.knows(condition))
-        self.unknown = tuple(condition for condition in held_out if not vocabulary.knows(condition))
-        if not self.conditions:
+        found = of_conditions(held_out, seen)
+        self.conditions, self.unknown = found.predictable, found.unpredictable
+        if found.refusal:
             raise DataError(
-                f"Each validation condition of {source.cells.source} has a part that no training cell has, such as "
-                f"{self.unknown[0].label}, and no model can predict it. Make a split whose part `val` holds out "
-                "combinations of parts seen alone."
+                f"{found.refusal} These are all validation conditions of {source.split.source}. Make a split whose "
+                "part `val` holds out combinations of parts seen alone."
             )
+        check_controls(source.cells, source.split, VAL, self.conditions)
         self._truth = truth(source.cells, source.split, VAL)
 
     def score(self, predictor: Predictor, cells: int, plan: SamplingPlan) -> float:

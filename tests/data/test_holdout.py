@@ -6,12 +6,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from primeflow_core.data import holdout
 from primeflow_core.data.cells import Cells
 from primeflow_core.data.conditions import Condition, Novelty, Perturbation, Vocabulary, novelty
+from primeflow_core.data.holdout import HoldoutKind, hold_out
 from primeflow_core.data.split_file import LEFT_OUT, TEST, TRAIN, VAL
 from primeflow_core.errors import DataError
-from primeflow_core.user_data import holdout
-from primeflow_core.user_data.holdout import HoldoutKind, hold_out
 from tests.tiny import cells, condition
 
 

@@ -1,4 +1,4 @@
-"""What a training on somebody's own cells keeps aside, so that the model can be checked against cells it never saw.
+"""What a training without a split file keeps aside, so that the model can be checked against cells it never saw.
 
 Whole conditions, where the model can be asked for one that it never saw: each of its perturbations stays in training,
 alone, in another combination, in another context or at a higher dose. Combinations go first, as in PerturBench, then
@@ -60,11 +60,11 @@ class Holdout:
         )
 
 
-def hold_out(cells: Cells, kind: HoldoutKind | None = None, seed: int = 0, *, thinned: bool = True) -> Holdout:
+def hold_out(cells: Cells, kind: HoldoutKind | None = None, seed: int = 0, *, every_cell: bool = False) -> Holdout:
     """Hold something out of ``cells``, drawn by ``seed``; ``kind`` None: conditions where that can be.
 
-    ``thinned``: of large files only so many cells as a short training and a quick check can use take part, evenly over
-    conditions.
+    Of large files only so many cells as a short training and its check can use take part, evenly over conditions;
+    with ``every_cell`` all of them.
     Raises DataError where too few cells are left to check anything, or to hold out conditions as asked.
     """
     draw = np.random.default_rng(seed)
@@ -83,8 +83,8 @@ def hold_out(cells: Cells, kind: HoldoutKind | None = None, seed: int = 0, *, th
             f"{3 * FEWEST_CELLS} cells of a perturbation in one context. Add cells, or name the control label."
         )
     parts = _parts(cells, rows_of, dict.fromkeys(checked[::2], TEST) | dict.fromkeys(checked[1::2], VAL), chosen, draw)
-    parts = _thinned(cells, parts, draw) if thinned else parts
-    return Holdout(chosen, Split(cells.names, parts.astype(str), CHOSEN), tuple(checked))
+    kept = parts if every_cell else _thinned(cells, parts, draw)
+    return Holdout(chosen, Split(cells.names, kept.astype(str)), tuple(checked))
 
 
 def _checkable(cells: Cells) -> tuple[list[Condition], dict[Condition, np.ndarray]]:
