@@ -20,7 +20,10 @@ from primeflow_core.data.h5ad.wishes import Wishes
 from primeflow_core.data.repair import Repair
 from primeflow_core.errors import DataError
 from primeflow_core.user_data import uploads
+from primeflow_core.user_data.file_checklist import checklist
+from primeflow_core.user_data.user_cells import Fixes
 from tests.data.formats.written import GENES, LABELS, WRITTEN, csv_of_cells, h5ad, h5mu, mtx_folder, screen, zarr_store
+from tests.own_files import manifest
 
 FORMATS = pytest.mark.parametrize("name", WRITTEN)
 
@@ -51,6 +54,7 @@ def test_every_format_gives_the_cells_of_the_h5ad(tmp_path, data):
         assert cells.sha256 == hashlib.sha256(data.read_bytes()).hexdigest()
 
 
+@pytest.mark.slow
 @FORMATS
 def test_every_command_takes_every_format(tmp_path, data, capsys):
     """check, split, train, evaluate (as truth and as prediction), screen --target-data."""
@@ -74,6 +78,7 @@ def test_every_command_takes_every_format(tmp_path, data, capsys):
         "--candidates",
         "all-singles",
     ]
+    assert main(["card", "--model", str(model), "--cells", "10"]) == 0  # finds the training file again
     assert main([*ranked, "--cells", "20", "--out", str(tmp_path / "ranked.csv")]) == 0, capsys.readouterr().err
 
 
@@ -93,6 +98,10 @@ def test_an_upload_in_every_format_is_kept_and_checked(data, name):
     kept = uploads.keep(io.BytesIO(data.read_bytes()), data.name)
     assert kept.name == data.name
     assert read_cells(kept.path).sha256 == kept.sha256
+    found = checklist(kept, Fixes(), manifest())
+    assert found.inspection is not None
+    assert found.inspection.cells == len(LABELS)
+    assert all(kept.path.name not in row.text for row in found.rows)
 
 
 def test_it_is_converted_once_and_read_from_the_cache(tmp_path):
