@@ -8,8 +8,8 @@ from pathlib import Path
 
 from primeflow_core.data.formats import cell_table
 from primeflow_core.data.formats.compression import is_packed, unpack
-from primeflow_core.data.formats.converted_files import Record
-from primeflow_core.data.formats.file_format import FileFormat, Source
+from primeflow_core.data.formats.converted_files import ConversionRecord
+from primeflow_core.data.formats.file_format import FileFormat, FormatSource
 from primeflow_core.data.formats.file_names import stem_of
 from primeflow_core.data.formats.hdf5_parts import is_hdf5
 from primeflow_core.data.formats.refusals import refusal
@@ -34,7 +34,7 @@ def recognised(path: Path, name: str) -> str | None:
     return None if found is None else found.name
 
 
-def convert(source: Source, scratch: Path, target: Path) -> Record:
+def convert(source: FormatSource, scratch: Path, target: Path) -> ConversionRecord:
     """Write ``source`` as an .h5ad to ``target``, unpacking it in ``scratch`` where it is packed. Raises DataError."""
     known, plain = format_of(source.path), source.path
     if known is None:
@@ -75,21 +75,21 @@ def _format_in(folder: Path) -> tuple[FileFormat, Path] | None:
     return found[0] if len(found) == 1 else None
 
 
-def _written(known: FileFormat, source: Source, target: Path) -> Record:
+def _written(known: FileFormat, source: FormatSource, target: Path) -> ConversionRecord:
     beside = source.beside or table_beside(source.path, source.path.name)
     table = source.metadata or (beside if known.bare else None)
     done = known.convert(replace(source, metadata=table), target)
     if table is None:
-        return Record(known.name, done.modality, None, done.notes)
+        return ConversionRecord(known.name, done.modality, None, done.notes)
     try:
         note = cell_table.join_into(target, table, source.name)
     except DataError as error:
         if source.metadata is not None or not cell_table.is_general(table):
             raise
         note = Problem(Severity.WARNING, "cell-table", _not_used(table, str(error), source.name))
-        return Record(known.name, done.modality, None, (*done.notes, note))
+        return ConversionRecord(known.name, done.modality, None, (*done.notes, note))
     outside = table in (source.metadata, source.beside)
-    return Record(known.name, done.modality, sha256_of(table) if outside else None, (*done.notes, note))
+    return ConversionRecord(known.name, done.modality, sha256_of(table) if outside else None, (*done.notes, note))
 
 
 def _not_used(table: Path, why: str, name: str) -> str:

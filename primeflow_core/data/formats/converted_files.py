@@ -26,7 +26,7 @@ def converted_folder() -> Path:
 
 
 @dataclass(frozen=True)
-class Record:
+class ConversionRecord:
     """What is known of a converted file. ``metadata``: the sha256 of the table of its cells."""
 
     format: str
@@ -38,26 +38,26 @@ class Record:
         return asdict(self)
 
     @staticmethod
-    def from_json(plain: object) -> "Record":
+    def from_json(plain: object) -> "ConversionRecord":
         """Raises TypeError, KeyError or ValueError for anything but what ``to_json`` gives."""
         if not isinstance(plain, dict):
             raise TypeError("not an object")
         notes = tuple(Problem(**{**note, "severity": Severity(note["severity"])}) for note in plain["notes"])
-        return Record(plain["format"], plain["modality"], plain["metadata"], notes)
+        return ConversionRecord(plain["format"], plain["modality"], plain["metadata"], notes)
 
 
-def kept(key: str) -> tuple[Path, Record] | None:
+def kept(key: str) -> tuple[Path, ConversionRecord] | None:
     """The converted file of this key, which counts as new again; None where it is not there whole."""
     path = converted_folder() / f"{key}{ENDING}"
     try:
-        record = Record.from_json(read_json(_record(path)))
+        record = ConversionRecord.from_json(read_json(_record(path)))
         os.utime(path)
     except (DataError, OSError, KeyError, TypeError, ValueError):  # it is made again
         return None
     return path, record
 
 
-def keep(path: Path, record: Record, most: int | None = None) -> None:
+def keep(path: Path, record: ConversionRecord, most: int | None = None) -> None:
     """Say what is known of a file that was just converted, and let the oldest go beyond ``most`` bytes."""
     write_json(_record(path), json.loads(json.dumps(record.to_json())))
     most = MOST_KEPT if most is None else most
@@ -70,7 +70,7 @@ def keep(path: Path, record: Record, most: int | None = None) -> None:
             total -= states[file].st_size
 
 
-def also_as(path: Path, key: str, record: Record) -> None:
+def also_as(path: Path, key: str, record: ConversionRecord) -> None:
     """Give a converted file a second key. Where the disk has no links, it will be converted again."""
     second = path.with_name(f"{key}{ENDING}")
     with suppress(OSError):

@@ -8,7 +8,7 @@ from primeflow_core.data.h5ad.issues import Problem
 
 
 @dataclass(frozen=True)
-class Source:
+class FormatSource:
     """What is converted: ``path`` as it lies on the disk, perhaps unpacked, and ``name``, as its owner calls it.
 
     ``modality``: the part of a .h5mu to take, None to choose it; ``metadata``: the table of the cells, where there is
@@ -45,6 +45,6 @@ class FileFormat:
     name: str
     label: str
     recognises: Callable[[Path], bool]
-    convert: Callable[[Source, Path], Converted]
+    convert: Callable[[FormatSource, Path], Converted]
     companions: Callable[[Path], tuple[Path, ...]] = _no_files
     bare: bool = False

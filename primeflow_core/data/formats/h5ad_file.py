@@ -3,7 +3,7 @@
 import shutil
 from pathlib import Path
 
-from primeflow_core.data.formats.file_format import Converted, FileFormat, Source
+from primeflow_core.data.formats.file_format import Converted, FileFormat, FormatSource
 from primeflow_core.data.formats.hdf5_parts import groups, is_hdf5
 from primeflow_core.data.h5ad.issues import Problem, Severity
 from primeflow_core.data.h5ad.writing import write_anndata
@@ -18,7 +18,7 @@ def is_old(path: Path) -> bool:
     return set(TABLES) <= set(found) and not all(found[name] for name in TABLES)
 
 
-def convert_old(source: Source, target: Path) -> Converted:
+def convert_old(source: FormatSource, target: Path) -> Converted:
     """By AnnData's reader, which takes all that AnnData ever wrote."""
     import anndata  # slow to import
 
@@ -31,7 +31,7 @@ def convert_old(source: Source, target: Path) -> Converted:
     return Converted((Problem(Severity.NOTE, "old-anndata", text),))
 
 
-def copy(source: Source, target: Path) -> Converted:
+def copy(source: FormatSource, target: Path) -> Converted:
     shutil.copyfile(source.path, target)
     return Converted()
 

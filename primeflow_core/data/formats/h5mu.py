@@ -9,7 +9,7 @@ import h5py
 import numpy as np
 import pandas as pd
 
-from primeflow_core.data.formats.file_format import Converted, FileFormat, Source
+from primeflow_core.data.formats.file_format import Converted, FileFormat, FormatSource
 from primeflow_core.data.formats.h5ad_writer import write_table
 from primeflow_core.data.formats.hdf5_parts import groups
 from primeflow_core.data.h5ad.issues import Problem, Severity
@@ -23,7 +23,7 @@ def is_h5mu(path: Path) -> bool:
     return groups(path).get("mod", False)
 
 
-def convert(source: Source, target: Path) -> Converted:
+def convert(source: FormatSource, target: Path) -> Converted:
     with h5py.File(source.path, "r") as file, h5py.File(target, "w") as written:
         try:
             name = _chosen(file, source)
@@ -36,7 +36,7 @@ def convert(source: Source, target: Path) -> Converted:
     return Converted((Problem(Severity.NOTE, "modality", text),), name)
 
 
-def _chosen(file: h5py.File, source: Source) -> str:
+def _chosen(file: h5py.File, source: FormatSource) -> str:
     names = list(file["mod"])
     if source.modality is not None and source.modality in names:
         return source.modality

@@ -16,8 +16,8 @@ from primeflow_core.data.formats import conversion, converted_files, mtx
 from primeflow_core.data.formats.cell_table import tables_beside
 from primeflow_core.data.formats.compression import is_packed
 from primeflow_core.data.formats.conversion import recognised, table_beside, unknown
-from primeflow_core.data.formats.converted_files import SCRATCH, Record, converted_folder
-from primeflow_core.data.formats.file_format import Source
+from primeflow_core.data.formats.converted_files import SCRATCH, ConversionRecord, converted_folder
+from primeflow_core.data.formats.file_format import FormatSource
 from primeflow_core.data.formats.file_names import stem_of
 from primeflow_core.data.formats.h5ad_file import H5AD
 from primeflow_core.data.formats.hdf5_parts import is_hdf5
@@ -113,13 +113,13 @@ def _state(path: Path) -> tuple[int, ...]:
 
 def _converted(path: Path, modality: str | None, metadata: str | None) -> LocalFile:
     table = None if metadata is None else _table_of(metadata, path)
-    source = Source(path.resolve(), path.name, modality, table, table_beside(path, path.name))
+    source = FormatSource(path.resolve(), path.name, modality, table, table_beside(path, path.name))
     key = _key(source)
     h5ad, record = converted_files.kept(key) or _convert(source, key)
     return LocalFile(path, h5ad, record.format, record.modality, record.metadata, record.notes)
 
 
-def _key(source: Source) -> str:
+def _key(source: FormatSource) -> str:
     """The sha256 of all that a conversion comes of."""
     beside = (source.metadata, source.beside, *mtx.companions(source.path))
     files = [source.path, *(file for file in beside if file is not None)]
@@ -156,7 +156,7 @@ def _table_of(sha256: str, path: Path) -> Path:
     return found.resolve()
 
 
-def _convert(source: Source, key: str) -> tuple[Path, Record]:
+def _convert(source: FormatSource, key: str) -> tuple[Path, ConversionRecord]:
     folder = converted_folder()
     folder.mkdir(parents=True, exist_ok=True)
     converted_files.forget_unpacked(list(folder.glob(f"{SCRATCH}*")))

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import scipy.sparse as sp
 
-from primeflow_core.data.formats.file_format import Converted, FileFormat, Source
+from primeflow_core.data.formats.file_format import Converted, FileFormat, FormatSource
 from primeflow_core.data.formats.h5ad_writer import GENES, write_blocks, write_tables
 from primeflow_core.data.formats.hdf5_parts import groups
 from primeflow_core.data.h5ad.issues import Problem, Severity
@@ -24,7 +24,7 @@ def is_loom(path: Path) -> bool:
     return "matrix" in found and not found["matrix"] and {"row_attrs", "col_attrs"} <= set(found)
 
 
-def convert(source: Source, target: Path) -> Converted:
+def convert(source: FormatSource, target: Path) -> Converted:
     with h5py.File(source.path, "r") as file, h5py.File(target, "w") as written:
         try:
             return _convert(file, written)

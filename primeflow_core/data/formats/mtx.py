@@ -12,7 +12,7 @@ import pandas as pd
 import scipy.sparse as sp
 
 from primeflow_core.data.formats.features import Features, kept_features
-from primeflow_core.data.formats.file_format import Converted, FileFormat, Source
+from primeflow_core.data.formats.file_format import Converted, FileFormat, FormatSource
 from primeflow_core.data.formats.h5ad_writer import CELLS, write_blocks, write_tables
 from primeflow_core.errors import DataError
 
@@ -61,7 +61,7 @@ def _table(matrix: Path, kind: str) -> Path | None:
     return next((matrix.parent / name for name in names if (matrix.parent / name).is_file()), None)
 
 
-def convert(source: Source, target: Path) -> Converted:
+def convert(source: FormatSource, target: Path) -> Converted:
     matrix = source.path if source.path.is_file() else matrix_of(source.path)
     assert matrix is not None
     values = _values(matrix, source.name)
@@ -94,7 +94,7 @@ def _values(matrix: Path, name: str) -> sp.coo_matrix:
         raise DataError(f"{name}: {matrix.name} is cut short or damaged ({error}). Copy it again.") from error
 
 
-def _read(matrix: Path, kind: str, source: Source) -> pd.DataFrame:
+def _read(matrix: Path, kind: str, source: FormatSource) -> pd.DataFrame:
     place = _table(matrix, kind)
     if place is None:
         names = " or ".join(f"{name}[.gz]" for name in TABLES[kind][:2])

@@ -9,7 +9,7 @@ import pandas as pd
 import scipy.sparse as sp
 
 from primeflow_core.data.formats.features import Features, kept_features
-from primeflow_core.data.formats.file_format import Converted, FileFormat, Source
+from primeflow_core.data.formats.file_format import Converted, FileFormat, FormatSource
 from primeflow_core.data.formats.h5ad_writer import CELLS, write_blocks, write_tables
 from primeflow_core.data.formats.hdf5_parts import groups
 from primeflow_core.errors import DataError
@@ -30,7 +30,7 @@ def _matrices(file: h5py.File) -> list[str]:
     return [name for name in file if isinstance(file[name], h5py.Group) and set(file[name]) >= PARTS]
 
 
-def convert(source: Source, target: Path) -> Converted:
+def convert(source: FormatSource, target: Path) -> Converted:
     with h5py.File(source.path, "r") as file, h5py.File(target, "w") as written:
         names = _matrices(file)
         if len(names) > 1:
@@ -44,7 +44,7 @@ def convert(source: Source, target: Path) -> Converted:
             raise DataError(f"{source.name} is damaged: {names[0]} cannot be read ({error}). Copy it again.") from error
 
 
-def _convert(matrix: h5py.Group, written: h5py.File, source: Source) -> Converted:
+def _convert(matrix: h5py.Group, written: h5py.File, source: FormatSource) -> Converted:
     features = _features(matrix)
     kept, notes = kept_features(features, source.name)
     cells = matrix["barcodes"].asstr()[:]

@@ -14,7 +14,7 @@ import pandas as pd
 import scipy.sparse as sp
 
 from primeflow_core.data.formats.cell_table import LEAST_SHARE, share_described
-from primeflow_core.data.formats.file_format import Converted, FileFormat, Source
+from primeflow_core.data.formats.file_format import Converted, FileFormat, FormatSource
 from primeflow_core.data.formats.h5ad_writer import CELLS, GENES, write_blocks, write_tables
 from primeflow_core.data.formats.separated_text import Header, read_header
 from primeflow_core.errors import DataError
@@ -44,7 +44,7 @@ class TextMatrix:
     words: tuple[int, ...]
 
     @staticmethod
-    def of(source: Source) -> "TextMatrix":
+    def of(source: FormatSource) -> "TextMatrix":
         header = read_header(source.path)
         first = next(_pieces(source.path, header, 200), None)
         if first is None:
@@ -89,7 +89,7 @@ def _pieces(path: Path, header: Header, rows: int) -> Iterator[pd.DataFrame]:
         raise DataError(f"{path.name} is cut short or damaged: its lines are not alike ({error}).") from error
 
 
-def convert(source: Source, target: Path) -> Converted:
+def convert(source: FormatSource, target: Path) -> Converted:
     matrix = TextMatrix.of(source)
     rows = pd.Index(np.concatenate([piece.iloc[:, 0].to_numpy(dtype=object) for piece in matrix.pieces()]))
     cells_are_rows = _cells_are_rows(matrix, rows, source)
@@ -111,7 +111,7 @@ def convert(source: Source, target: Path) -> Converted:
     return Converted()
 
 
-def _cells_are_rows(matrix: TextMatrix, rows: pd.Index, source: Source) -> bool:
+def _cells_are_rows(matrix: TextMatrix, rows: pd.Index, source: FormatSource) -> bool:
     """Raises DataError where that is not known, or the table is of other cells."""
     columns = matrix.names_of_columns
     if source.metadata is None:

@@ -6,7 +6,7 @@ from typing import Any
 import h5py
 import numpy as np
 
-from primeflow_core.data.formats.file_format import Converted, FileFormat, Source
+from primeflow_core.data.formats.file_format import Converted, FileFormat, FormatSource
 from primeflow_core.data.formats.h5ad_writer import PACKED
 from primeflow_core.errors import DataError
 
@@ -21,7 +21,7 @@ def is_zarr(path: Path) -> bool:
     return path.is_dir() and any((path / mark).is_file() for mark in MARKS)
 
 
-def convert(source: Source, target: Path) -> Converted:
+def convert(source: FormatSource, target: Path) -> Converted:
     import zarr  # slow to import
 
     try:

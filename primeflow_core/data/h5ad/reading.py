@@ -14,7 +14,6 @@ import numpy as np
 import pandas as pd
 
 from primeflow_core.data.cells import Cells
-from primeflow_core.data.formats.local_file import as_h5ad
 from primeflow_core.data.h5ad import storage
 from primeflow_core.data.h5ad.condition_parsing import ConditionTable, condition_table
 from primeflow_core.data.h5ad.covariates import PossibleContext
@@ -96,6 +95,8 @@ def examine(path: Path, wishes: Wishes, repair: Repair) -> "Examined":
 
 def _surveyed(path: Path, repair: Repair) -> tuple[Survey, Repair, tuple[Problem, ...]]:
     """The survey of a file in any format, with what its conversion chose and what it has to say."""
+    from primeflow_core.data.formats.local_file import as_h5ad  # the formats themselves stand above this package
+
     local = as_h5ad(path, modality=repair.modality, metadata=repair.metadata)
     with local.named():
         found = survey(local.h5ad, repair.matrix)
@@ -137,6 +138,8 @@ def values_of(path: Path, found: "Examined") -> Cells:
     table, reading = found.table, found.reading
     if table is None or reading is None:
         raise DataError(f"{path.name}: the condition of the cells is not known. Name the column with --condition.")
+    from primeflow_core.data.formats.local_file import as_h5ad
+
     local = as_h5ad(path, modality=reading.repair.modality, metadata=reading.repair.metadata)
     with local.named(), storage.opened(local.h5ad) as file:
         values = storage.read_values(file, local.h5ad, reading.repair.matrix)
