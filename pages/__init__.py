@@ -157,9 +157,13 @@ def _cells(name: str, modified: int) -> Cells:
 
 
 @st.cache_resource(max_entries=4, show_spinner=False)
-def previews(folder: Path, version: int) -> dict[Condition, np.ndarray]:
-    """Cells that a model ships with, by condition."""
+def _previews(folder: Path, version: int) -> dict[Condition, np.ndarray]:
     return read_preview(folder)
+
+
+def previews(model: Model) -> dict[Condition, np.ndarray]:
+    """Cells that a model ships with, by condition; none where they cannot be read, as the library says."""
+    return _previews(model.folder, model.version) if model.previewed else {}
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)

@@ -40,8 +40,8 @@ def main() -> None:
     st.header("Your cells", anchor=False)
     pages.show_unreadable(library)
     st.caption(
-        "Bring an .h5ad file. It is checked before anything runs. It stays on the machine that runs this app, and is "
-        "deleted when you say so."
+        "Bring a file of cells, such as an .h5ad. It is checked before anything runs. It stays on the machine that "
+        "runs this app, and is deleted when you say so."
     )
     model = choose_model(library, shelf)
     bring_file(shelf)
@@ -88,7 +88,12 @@ def bring_file(shelf: OwnShelf) -> None:
     upload, rest = st.columns([3, 2], gap="medium")
     with upload:
         st.file_uploader(
-            "An .h5ad file", key=chosen_file.upload_key(), on_change=chosen_file.take_upload, args=(shelf,)
+            "A data file",
+            help="An .h5ad, .h5mu, .loom or 10x .h5; as .zip or .tar.gz a .zarr store, a 10x .mtx folder, or "
+            "a table of values (csv) with metadata.csv beside it",
+            key=chosen_file.upload_key(),
+            on_change=chosen_file.take_upload,
+            args=(shelf,),
         )
     with rest:
         if listed:

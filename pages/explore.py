@@ -10,17 +10,18 @@ from pages.parts.explore.answer_data import Seen, see
 from pages.parts.explore.combination import show_interplay
 from pages.parts.explore.finding import offer_pin, steps
 from pages.parts.explore.genes import show_genes
-from pages.parts.explore.headline import show_headline, show_messages, show_other_job, take_home
+from pages.parts.explore.headline import show_headline, show_messages, show_other_job
 from pages.parts.explore.selection import selectable_map, show_selection
 from pages.parts.explore.trust import show_trust
 from pages.parts.shared import answers, entries
-from pages.parts.shared.answers import Answer
+from pages.parts.shared.answers import Answer, prediction_of
 from pages.parts.shared.cell_map import MOVE, drawn_map, save_map, show_live, show_title
 from pages.parts.shared.explore_sidebar import asked
 from pages.parts.shared.presenting import offer_presentation, present, presenting
 from pages.parts.shared.saving import offer_link
 from pages.parts.shared.view import View, look_up
 from primeflow_core.errors import ConditionError
+from primeflow_core.report.condition_words import take_home
 from primeflow_core.runtime.jobs import JobStatus
 
 
@@ -84,7 +85,7 @@ def show(view: View) -> None:
     if presenting():
         present(steps(seen))
         return
-    show_headline(view, seen.answer, take_home(view, seen.answer, seen.found, active=active))
+    show_headline(view, seen.answer, take_home(view, prediction_of(seen.answer), seen.found, active=active))
     show_messages(view, mine, seen.answer)
     if status is not None and mine is None and status.state.is_active:
         show_other_job(status)

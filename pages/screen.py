@@ -10,13 +10,14 @@ from pages.parts.rank import answer
 from pages.parts.rank.answer import Ranking
 from pages.parts.rank.figures import show_first, show_next, show_pairs
 from pages.parts.rank.finding import show_taking_along, steps
-from pages.parts.rank.headline import Shown, heading, show_headline, show_messages, show_refused, show_trust
+from pages.parts.rank.headline import show_headline, show_messages, show_refused, show_trust, shown_of
 from pages.parts.rank.shipped import offer_shipped
 from pages.parts.rank.sidebar import LIST, Asked, asked
 from pages.parts.rank.table import columns, readable, show_ranking
 from pages.parts.shared import answers
 from pages.parts.shared.presenting import present, presenting
 from pages.parts.shared.saving import offer_table
+from primeflow_core.report.ranking_words import heading
 from primeflow_core.runtime.jobs import JobState, JobStatus
 from primeflow_core.screening.screen_job import ScreenSubject
 from primeflow_core.screening.screen_request import Request
@@ -47,7 +48,7 @@ def main() -> None:
         offer_ranking(what, what.request, active)
     ranking = None if active else answer.ranking_of(what.request, what.model)
     if presenting():
-        present(steps(Shown(what, ranking)) if ranking is not None else [])
+        present(steps(shown_of(what, ranking)) if ranking is not None else [])
     elif active is not None:
         show_under_way(what, what.request, active)
     else:
@@ -132,7 +133,7 @@ def follow(job_id: str, what: Asked) -> None:
     if ranking is None:
         st.caption("The first rows appear here in a moment. You may close this page and come back by its address.")
         return
-    shown = Shown(what, ranking)
+    shown = shown_of(what, ranking)
     st.caption(f"PREDICTED: {ranking.done:,} of {what.counted(ranking.total)}, ranked among themselves so far.")
     rows = shown.table.head(MOST_STREAMED)
     st.dataframe(
@@ -157,7 +158,7 @@ def show(what: Asked, request: Request, ended: JobStatus | None, ranking: Rankin
     if ranking is None:
         show_unranked(what, request, ended)
         return
-    shown = Shown(what, ranking)
+    shown = shown_of(what, ranking)
     show_headline(shown)
     show_messages(ended)
     show_trust(shown)

@@ -10,7 +10,7 @@ from contextlib import suppress
 from typing import NoReturn
 
 from primeflow_core import __version__
-from primeflow_core.commands.arguments import app, benchmark, data, distill, evaluate, model, screen, tune
+from primeflow_core.commands.arguments import app, benchmark, data, distill, evaluate, model, report, screen, tune
 from primeflow_core.commands.terminal import STANDARD_OUTPUT, finish_output, note
 from primeflow_core.errors import PrimeflowError
 from primeflow_core.runtime.atomic_files import storage_error
@@ -30,7 +30,7 @@ def parser() -> argparse.ArgumentParser:
     top = _Parser(prog="primeflow", description="Perturbation screens in silico: train, generate, evaluate, look.")
     top.add_argument("--version", action="version", version=f"primeflow {__version__}")
     commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    for family in (data, model, distill, screen, evaluate, benchmark, tune, app):
+    for family in (data, model, distill, screen, evaluate, report, benchmark, tune, app):
         family.add_commands(commands)
     return top
 

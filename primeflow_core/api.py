@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import pandas as pd
 
+from primeflow_core.data.formats.local_file import noted_table
 from primeflow_core.data.h5ad.wishes import Wishes
 from primeflow_core.data.reading_request import ReadingRequest
 from primeflow_core.errors import SettingError
@@ -57,14 +58,16 @@ def _request(
     layer: str | None,
     raw: bool,
     normalise: bool | None,
+    modality: str | None,
+    metadata: str | Path | None,
 ) -> ReadingRequest:
     columns = None if covariates is None else _several(covariates)
     labels = control if control is None or isinstance(control, str) else tuple(control)
     if layer is not None and raw:
         raise SettingError("Give layer or raw, not both.")
-    return ReadingRequest(
-        Wishes(condition, columns, labels, separator, dose, kind, merge_guides), layer, raw, normalise
-    )
+    wishes = Wishes(condition, columns, labels, separator, dose, kind, merge_guides)
+    table = None if metadata is None else noted_table(Path(metadata))
+    return ReadingRequest(wishes, layer, raw, normalise, modality, table)
 
 
 def _several(given: str | Iterable[str]) -> tuple[str, ...]:
@@ -84,12 +87,16 @@ def check(
     layer: str | None = None,
     raw: bool = False,
     normalise: bool | None = None,
+    modality: str | None = None,
+    metadata: str | Path | None = None,
 ) -> Report:
     """Describe data, and say what must be changed before they can be used. What is not given is found.
 
     Raises DataError only for what is not a data file at all: problems are in the report.
     """
-    request = _request(condition, covariates, control, separator, dose, kind, merge_guides, layer, raw, normalise)
+    request = _request(
+        condition, covariates, control, separator, dose, kind, merge_guides, layer, raw, normalise, modality, metadata
+    )
     if isinstance(data, CellData):
         _check_reads_nothing(request)
         return data.report
@@ -109,12 +116,16 @@ def read(
     layer: str | None = None,
     raw: bool = False,
     normalise: bool | None = None,
+    modality: str | None = None,
+    metadata: str | Path | None = None,
 ) -> CellData:
     """Read cells once; how they are read is part of the data set that it returns. What is not given is found.
 
     Raises DataError for the first problem that must be mended, as ``check`` lists them.
     """
-    request = _request(condition, covariates, control, separator, dose, kind, merge_guides, layer, raw, normalise)
+    request = _request(
+        condition, covariates, control, separator, dose, kind, merge_guides, layer, raw, normalise, modality, metadata
+    )
     return read_dataset(held_file(data), request)
 
 
@@ -273,6 +284,8 @@ def evaluate(
     layer: str | None = None,
     raw: bool = False,
     normalise: bool | None = None,
+    modality: str | None = None,
+    metadata: str | Path | None = None,
 ) -> "Evaluation":
     """Score predicted cells against measured ones: ``scores`` and ``bounds`` are tables, a row for each condition.
 
@@ -281,7 +294,9 @@ def evaluate(
     from primeflow_core.evaluation.evaluation_input import EvaluationRequest, evaluation_input
     from primeflow_core.prediction.evaluation import evaluation
 
-    request = _request(condition, covariates, control, separator, dose, None, merge_guides, layer, raw, normalise)
+    request = _request(
+        condition, covariates, control, separator, dose, None, merge_guides, layer, raw, normalise, modality, metadata
+    )
     if isinstance(truth, CellData):
         _check_reads_nothing(request)
         request = truth.request

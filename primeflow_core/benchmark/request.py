@@ -110,7 +110,7 @@ def _about(request: BenchmarkRequest, grid: Grid, failed: dict[str, str]) -> Abo
     return About(
         title=request.title or f"Models on {file.name}",
         data=file.name,
-        simulated=file.simulated,
+        simulated=request.source.simulated,
         split=request.held_out or f"Held out by {request.source.split.name}",
         command=" ".join(request.command),
         cells=grid.cells,

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from primeflow_core.commands.arguments.evaluate import PERTURBENCH, VIRTUAL_CELL
-from primeflow_core.commands.reading import covariate_columns
+from primeflow_core.commands.reading import covariate_columns, table_of_cells
 from primeflow_core.commands.terminal import note, say
 from primeflow_core.data.data_file import data_file
 from primeflow_core.data.h5ad.wishes import Wishes
@@ -54,7 +54,9 @@ def _request(given: argparse.Namespace) -> EvaluationRequest:
         given.dose,
         merge_guides=given.merge_guides,
     )
-    reading = ReadingRequest(wishes, given.layer, given.raw, given.normalise)
+    reading = ReadingRequest(
+        wishes, given.layer, given.raw, given.normalise, given.modality, table_of_cells(given.metadata)
+    )
     return EvaluationRequest(given.prediction, data_file(given.truth), reading, given.split, given.part or TEST)
 
 

@@ -2,11 +2,13 @@
 
 import argparse
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from primeflow_core.commands.terminal import note
 from primeflow_core.data.cells import Cells
 from primeflow_core.data.data_file import DataFile, data_file
+from primeflow_core.data.formats.local_file import noted_table
 from primeflow_core.data.h5ad.wishes import Wishes
 from primeflow_core.data.reading_request import COLUMNS, ReadingRequest, one_or_several, read_requested
 from primeflow_core.errors import SettingError
@@ -32,8 +34,24 @@ def covariate_values(texts: Sequence[str]) -> dict[str, str]:
     return values
 
 
+def covariate_lists(texts: Sequence[str]) -> dict[str, list[str]]:
+    """As ``covariate_values``, where a covariate may be given several times."""
+    values: dict[str, list[str]] = {}
+    for text in texts:
+        for name, value in covariate_values([text]).items():
+            values.setdefault(name, []).append(value)
+    return values
+
+
 def reading_request(given: argparse.Namespace) -> ReadingRequest:
-    return ReadingRequest(wishes_of(given), given.layer, given.raw, given.normalise)
+    return ReadingRequest(
+        wishes_of(given), given.layer, given.raw, given.normalise, given.modality, table_of_cells(given.metadata)
+    )
+
+
+def table_of_cells(path: Path | None) -> str | None:
+    """The content of the table of --metadata. Raises DataError where it is not there."""
+    return None if path is None else noted_table(path)
 
 
 def reading_flags(given: argparse.Namespace) -> list[str]:
@@ -44,6 +62,8 @@ def reading_flags(given: argparse.Namespace) -> list[str]:
         for one in value if isinstance(value, list) else [] if value is None else [value]:
             flags += [f"--{name}", one]
     flags += ["--merge-guides"] if given.merge_guides else []
+    for name in ("modality", "metadata"):
+        flags += [] if getattr(given, name) is None else [f"--{name}", str(getattr(given, name))]
     flags += ["--raw"] if given.raw else [] if given.layer is None else ["--layer", given.layer]
     return flags + ([] if given.normalise is None else ["--normalise" if given.normalise else "--no-normalise"])
 

@@ -3,7 +3,7 @@
 import argparse
 from typing import TYPE_CHECKING
 
-from primeflow_core.commands.reading import covariate_values, note_unused
+from primeflow_core.commands.reading import covariate_lists, note_unused
 from primeflow_core.commands.sampling_options import plan_of
 from primeflow_core.data.data_file import data_file
 from primeflow_core.models.checkpoint import Manifest
@@ -17,16 +17,12 @@ def screen_wishes(given: argparse.Namespace, manifest: Manifest) -> "ScreenWishe
     from primeflow_core.screening.screen_question import ScreenWishes
 
     note_unused(given, manifest)
-    contexts: dict[str, list[str]] = {}
-    for text in given.covariate:
-        for name, value in covariate_values([text]).items():
-            contexts.setdefault(name, []).append(value)
     return ScreenWishes(
         given.model,
         plan_of(given, manifest.sampling),
         given.candidates,
         given.parts,
-        contexts,
+        covariate_lists(given.covariate),
         given.doses,
         given.goal,
         given.target,

@@ -4,7 +4,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from primeflow_core.data import datasets
+from primeflow_core.data.formats.local_file import as_h5ad
 from primeflow_core.data.h5ad.writing import is_simulated
+from primeflow_core.data.repair import Repair
 from primeflow_core.errors import DataError
 
 
@@ -21,7 +23,13 @@ class DataFile:
 
     @property
     def simulated(self) -> bool:
-        return is_simulated(self.path)
+        return self.simulated_as(Repair())
+
+    def simulated_as(self, repair: Repair) -> bool:
+        """Whether the cells that are read so are said to be simulated by the file."""
+        local = as_h5ad(self.path, modality=repair.modality, metadata=repair.metadata)
+        with local.named():
+            return is_simulated(local.h5ad)
 
 
 def data_file(text: str) -> DataFile:
@@ -36,4 +44,4 @@ def data_file(text: str) -> DataFile:
         return DataFile(local, datasets.dataset_named(text))
     if path.exists():
         return DataFile(path, None)
-    raise DataError(f"{text} does not exist. Give the path of an .h5ad file or a name that `primeflow datasets` lists.")
+    raise DataError(f"{text} does not exist. Give the path of a data file or a name that `primeflow datasets` lists.")

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from primeflow_core.data import simulated_screen
+from primeflow_core.data.cache import cache_folder
 from primeflow_core.data.cells import Cells
 from primeflow_core.data.download import OnProgress, Record, Remote, download, megabytes, read_record, write_record
 from primeflow_core.data.h5ad.reading import read_as
@@ -172,12 +173,6 @@ def dataset_named(name: str) -> Dataset:
     close = difflib.get_close_matches(name.lower(), names, n=1, cutoff=0.5)
     hint = f"Did you mean {close[0]}? " if close else ""
     raise DataError(f"There is no data set named {name!r}. {hint}There are: {', '.join(names)}.")
-
-
-def cache_folder() -> Path:
-    """``PRIMEFLOW_CACHE``, or ~/.cache/primeflow."""
-    chosen = os.environ.get("PRIMEFLOW_CACHE", "")
-    return Path(chosen).expanduser() if chosen else Path.home() / ".cache" / "primeflow"
 
 
 def mirror() -> Path | str | None:

@@ -25,6 +25,8 @@ FEWEST_CONTROLS = 16
 """Controls of its context, for training, choosing and checking."""
 SHARE_OF_CONDITIONS, SHARE_OF_CELLS = 0.3, 0.15
 MOST_CONDITIONS = 12
+CHOSEN = "a split that suits the cells"
+"""The source of the split, for messages and provenance."""
 MOST_VALUES = 100_000_000
 MOST_CELLS: Mapping[str, int] = {TRAIN: 20_000, VAL: 400, TEST: 2_000}
 

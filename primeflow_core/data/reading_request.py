@@ -25,12 +25,15 @@ class ReadingRequest:
     """What the user says about a file; None: it is not said.
 
     ``layer`` and ``raw``: where the values are; ``normalise``: whether they are brought to the log scale.
+    ``modality``: the part of a .h5mu; ``metadata``: sha256 of the table of the cells, see ``noted_table``.
     """
 
     wishes: Wishes = field(default_factory=Wishes)
     layer: str | None = None
     raw: bool = False
     normalise: bool | None = None
+    modality: str | None = None
+    metadata: str | None = None
 
     def repair(self, known: Repair) -> Repair:
         """``known``, with what is said of the values instead."""
@@ -39,7 +42,8 @@ class ReadingRequest:
             matrix = X if self.layer == X else f"layers/{self.layer}"
         normalise = known.normalise if self.normalise is None else self.normalise
         total = known.total if (matrix, normalise) == (known.matrix, known.normalise) else None
-        return replace(known, matrix=matrix, normalise=normalise, total=total)
+        modality, metadata = self.modality or known.modality, self.metadata or known.metadata
+        return replace(known, matrix=matrix, normalise=normalise, total=total, modality=modality, metadata=metadata)
 
 
 @dataclass(frozen=True)
@@ -110,6 +114,7 @@ def _known(file: DataFile, split: Path | None, report: Report) -> Reading | None
 def _completed(request: ReadingRequest, known: Reading | None) -> ReadingChoice:
     told = request.wishes
     if known is None or told.condition not in (None, known.layout.condition):
-        return ReadingChoice(told, request.repair(Repair()))
+        kept = Repair() if known is None else Repair(modality=known.repair.modality, metadata=known.repair.metadata)
+        return ReadingChoice(told, request.repair(kept))
     said = {name: getattr(told, name) for name in COLUMNS if getattr(told, name) is not None}
     return ReadingChoice(replace(_exactly(known).wishes, **said), request.repair(known.repair))

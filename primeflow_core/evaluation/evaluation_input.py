@@ -70,7 +70,7 @@ class EvaluationInput:
 
 def evaluation_input(request: EvaluationRequest, describe: Report, report: Report) -> EvaluationInput:
     """Read both files. ``describe`` hears how each is read, ``report`` what looks wrong."""
-    opened = opened_prediction(request.prediction)
+    opened = opened_prediction(request.prediction, request.reading.modality)
     truth = _truth(request, opened, report)
     _check_names(truth)
     prediction = read_prediction(opened, request.reading, truth, report)

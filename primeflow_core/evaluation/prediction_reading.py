@@ -9,6 +9,7 @@ import pandas as pd
 
 from primeflow_core.data.cells import Cells
 from primeflow_core.data.conditions import Condition, parse_perturbations, split_label
+from primeflow_core.data.formats.local_file import LocalFile, as_h5ad
 from primeflow_core.data.h5ad.obs_columns import COVARIATE_COLUMNS, DOSE_COLUMNS, condition_column, present
 from primeflow_core.data.h5ad.obs_values import column
 from primeflow_core.data.h5ad.reading import read_predicted
@@ -35,6 +36,7 @@ class PredictedFile:
     path: Path
     surveyed: Survey
     provenance: Mapping[str, Any]
+    local: LocalFile
 
     @property
     def own_reading(self) -> Reading | None:
@@ -62,8 +64,11 @@ class PredictedFile:
         return list(own.layout.covariates) if own else present(self.surveyed.obs, COVARIATE_COLUMNS)
 
 
-def opened_prediction(path: Path) -> PredictedFile:
-    return PredictedFile(path, survey(path), read_provenance(path))
+def opened_prediction(path: Path, modality: str | None = None) -> PredictedFile:
+    local = as_h5ad(path, modality=modality)
+    with local.named():
+        surveyed, provenance = survey(local.h5ad), read_provenance(local.h5ad)
+    return PredictedFile(path, replace(surveyed, source=path.name), provenance, local)
 
 
 def shared_covariates(prediction: PredictedFile, obs: pd.DataFrame, layout: Layout) -> tuple[str, ...]:
@@ -103,7 +108,10 @@ def read_prediction(prediction: PredictedFile, told: "ReadingRequest", truth: Ce
         return read_predicted(prediction.path, own)
     surveyed = prediction.surveyed
     renamed = _renamed_covariates(surveyed, truth)
-    repair = Repair(normalise=_normalised(surveyed, told, truth, report), total=truth.reading.repair.total)
+    repair = Repair(
+        normalise=_normalised(surveyed, told, truth, report), total=truth.reading.repair.total,
+        modality=prediction.local.modality, metadata=prediction.local.metadata,
+    )  # fmt: skip
     reading = Reading(_layout(surveyed, told, truth, tuple(renamed)), repair)
     return _called_as_in_truth(read_predicted(prediction.path, reading), renamed, report)
 

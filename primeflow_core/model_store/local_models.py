@@ -18,8 +18,8 @@ from primeflow_core.wording import day_in_words
 class Model:
     """A model folder, its manifest, and the version of its weights.
 
-    ``own``: a user trained it here. ``validation``: one line on its held-out metrics. ``key``: its name in the
-    library.
+    ``own``: a user trained it here. ``validation``: one line on its held-out metrics. ``previewed``: whether the cells
+    that it ships with, if any, can be read. ``key``: its name in the library.
     """
 
     folder: Path
@@ -27,6 +27,7 @@ class Model:
     version: int
     own: bool = False
     validation: str = NOT_EVALUATED
+    previewed: bool = True
     key: str = ""
 
     @property
@@ -105,7 +106,8 @@ def read_library(shipped: Path, *own: Path) -> Library:
                 problems.append(str(error))
                 continue
             name = _name(folder, models)
-            models[name] = replace(model, key=name, validation=_validation(folder, problems))
+            validation, previewed = _validation(folder, problems), _previewed(folder, problems)
+            models[name] = replace(model, key=name, validation=validation, previewed=previewed)
     return Library(models, tuple(problems))
 
 
@@ -121,6 +123,16 @@ def _validation(folder: Path, problems: list[str]) -> str:
         problems.append(str(error))
         return NOT_EVALUATED
     return found.line if found else NOT_EVALUATED
+
+
+def _previewed(folder: Path, problems: list[str]) -> bool:
+    """Whether the shipped cells can be read. If not, that is added to ``problems``; the model still predicts."""
+    try:
+        checkpoint.read_preview(folder)
+    except PrimeflowError as error:
+        problems.append(str(error))
+        return False
+    return True
 
 
 def _name(folder: Path, taken: Container[str]) -> str:

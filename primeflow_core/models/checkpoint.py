@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from zipfile import BadZipFile
 
 import numpy as np
 
@@ -19,6 +18,7 @@ from primeflow_core.data.reading import Reading
 from primeflow_core.data.repair import Repair
 from primeflow_core.errors import CheckpointError, PrimeflowError
 from primeflow_core.models.sampling_plan import EXPONENTIAL, STUDENT, SamplingPlan
+from primeflow_core.runtime.array_file import read_arrays
 from primeflow_core.runtime.atomic_files import replaced, write_json
 from primeflow_core.runtime.json_text import parse_json, read_text, shortened
 
@@ -287,13 +287,27 @@ def write_preview(folder: Path, predicted: Mapping[Condition, np.ndarray]) -> No
 
 
 def read_preview(folder: Path) -> dict[Condition, np.ndarray]:
-    """Shipped predicted cells, (n, G) float32 a condition; empty when the model ships none."""
+    """Shipped predicted cells, (n, G) float32 a condition; empty when the model ships none.
+
+    Raises CheckpointError for a file that is damaged or of another model.
+    """
     path = folder / PREVIEW
     if not path.is_file():
         return {}
+    genes = len(read_manifest(folder).genes)
     try:
-        with np.load(path, allow_pickle=False) as stored:
-            conditions = [Condition.from_json(entry) for entry in parse_json(str(stored["conditions"]))]
-            return {condition: stored[str(i)].astype(np.float32) for i, condition in enumerate(conditions)}
-    except (OSError, KeyError, TypeError, ValueError, BadZipFile, PrimeflowError) as error:
-        raise CheckpointError(f"{path} is damaged: {error}. Delete it, or copy the model again.") from error
+        stored = read_arrays(path)
+        conditions = [Condition.from_json(entry) for entry in parse_json(str(stored["conditions"]))]
+        found = {condition: stored[str(i)] for i, condition in enumerate(conditions)}
+    except (KeyError, TypeError, ValueError, AttributeError, PrimeflowError) as error:
+        raise _damaged_preview(path, str(error)) from error
+    for condition, values in found.items():
+        if values.dtype.kind != "f" or values.ndim != 2 or values.shape[1] != genes:
+            raise _damaged_preview(path, f"{condition.label} is {values.dtype} of shape {values.shape}")
+        if not (len(values) and np.isfinite(values).all()):
+            raise _damaged_preview(path, f"{condition.label} has no cells, or a value that is not a number")
+    return {condition: values.astype(np.float32) for condition, values in found.items()}
+
+
+def _damaged_preview(path: Path, reason: str) -> CheckpointError:
+    return CheckpointError(f"{path} is damaged: {reason.rstrip('.')}. Delete it, or copy the model again.")

@@ -124,7 +124,7 @@ class CellData:
 
     @cached_property
     def simulated(self) -> bool:
-        return self.held.file.simulated
+        return self.held.file.simulated_as(self.reading.repair)
 
     @property
     def n_obs(self) -> int:

@@ -37,7 +37,7 @@ def methods_paragraph(findings: Sequence[Finding]) -> str:
     if not origins:
         return "\n\n".join([*(dict.fromkeys(said) or ["Nothing was predicted or compared."]), closing])
     by_model = groupby(sorted(origins, key=_model_key), key=_model_key)
-    models = [_of_model(list(group)) for _, group in by_model]
+    models = [model_paragraph(list(group)) for _, group in by_model]
     # A ranking says itself how it was checked.
     silent = all(finding.kind == RANKING for finding in findings) and not any(origin.measured for origin in origins)
     compared = [] if silent else [_comparison(origins)]
@@ -49,7 +49,7 @@ def _model_key(origin: Origin) -> tuple[str, str, str]:
     return (manifest.name, manifest.created, manifest.data_sha256)
 
 
-def _of_model(origins: Sequence[Origin]) -> str:
+def model_paragraph(origins: Sequence[Origin]) -> str:
     first = origins[0]
     manifest = first.manifest
     trained = (

@@ -6,13 +6,12 @@ use (comparison.py). Without measured cells, the model's own prediction of the c
 
 import hashlib
 import json
-import zlib
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
-from zipfile import BadZipFile
 
 import numpy as np
 import scipy.sparse as sp
@@ -25,6 +24,7 @@ from primeflow_core.models.baselines.additive import SumOfSingles
 from primeflow_core.models.baselines.measured import TrainingMeans
 from primeflow_core.models.sampling_plan import SamplingPlan
 from primeflow_core.prediction.control_rows import control_rows, in_training
+from primeflow_core.runtime.array_file import read_arrays
 from primeflow_core.runtime.atomic_files import replaced
 from primeflow_core.runtime.json_text import parse_json
 
@@ -33,9 +33,7 @@ if TYPE_CHECKING:
     from primeflow_core.models.predictor import Predictor
 
 MOST_CELLS = 500
-DAMAGED = (
-    OSError, EOFError, KeyError, IndexError, TypeError, ValueError, AttributeError, BadZipFile, zlib.error,
-)  # fmt: skip
+DAMAGED = (KeyError, IndexError, TypeError, ValueError, AttributeError)
 PREDICTED_CONTROLS, CONTROL_SEED = 400, 0x636F6E74726F6C
 """Controls that the model makes where none were measured, from noise that no candidate is made from."""
 
@@ -99,8 +97,11 @@ class Reference:
     def read(path: Path) -> "Reference":
         """Raises DataError for anything but what ``write`` writes."""
         try:
-            with np.load(path, allow_pickle=False) as stored:
-                return _from_arrays({name: stored[name] for name in stored.files}, path.name)
+            arrays = read_arrays(path, sys.maxsize)
+        except DataError as error:
+            raise DataError(f"{path} cannot be read: {error}. Delete its folder and screen again.") from error
+        try:
+            return _from_arrays(arrays, path.name)
         except DAMAGED as error:
             raise DataError(f"{path} cannot be read: {error}. Delete its folder and screen again.") from error
 

@@ -111,7 +111,7 @@ def question(given: ScreenWishes, record: GoalRecord, manifest: Manifest, report
     Raises SettingError for a goal that the model can say nothing about, and for what is not possible.
     """
     check_goal(record, manifest)
-    contexts = _contexts(given.contexts, manifest, report)
+    contexts = contexts_named(given.contexts, manifest, report)
     candidates = _candidates(given, manifest, contexts)
     _tell_refused(candidates, report)
     raised, lowered, moved = (
@@ -153,7 +153,7 @@ def _first(names: Sequence[str]) -> str:
     return ", ".join(names[:MOST_NAMED]) + more
 
 
-def _contexts(asked: Mapping[str, Sequence[str]], manifest: Manifest, report: Report) -> tuple[Covariates, ...]:
+def contexts_named(asked: Mapping[str, Sequence[str]], manifest: Manifest, report: Report) -> tuple[Covariates, ...]:
     """The model's contexts that are asked for; a column without a value is as in the model's first view."""
     known = Catalogue(manifest).contexts()
     wanted = {name: {value.casefold() for value in values} for name, values in asked.items()}

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import scipy.sparse as sp
 
+from primeflow_core.data.formats.local_file import as_h5ad
 from primeflow_core.data.gene_matching import LEAST_SHARE, match_genes
 from primeflow_core.data.h5ad import storage
 from primeflow_core.data.h5ad.scale import HIGHEST_LOG
@@ -15,14 +16,16 @@ FEWEST_CELLS = 10
 
 
 def read_target(path: Path, genes: tuple[str, ...]) -> np.ndarray:
-    """All cells of an .h5ad, log-normalised, as float32 (m, G) in the order of ``genes``, 0 for missing genes.
+    """All cells of a file, log-normalised, as float32 (m, G) in the order of ``genes``, 0 for missing genes.
 
     Raises DataError for too few cells or genes, and for values on another scale.
     """
-    surveyed = survey(path)
-    names, scale = list(surveyed.var.index), surveyed.values
-    with storage.opened(path) as file:
-        values = storage.read_values(file, path)
+    local = as_h5ad(path)
+    with local.named():
+        surveyed = survey(local.h5ad)
+        names, scale = list(surveyed.var.index), surveyed.values
+        with storage.opened(local.h5ad) as file:
+            values = storage.read_values(file, local.h5ad)
     if scale.bad is not None or scale.lowest < 0 or scale.highest > HIGHEST_LOG or scale.whole:
         raise DataError(
             f"{path.name}: its values go from {scale.lowest:g} to {scale.highest:g}, and a target state must be "

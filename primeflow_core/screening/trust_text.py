@@ -5,8 +5,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from primeflow_core.models.baselines.registry import all_baselines
-
 if TYPE_CHECKING:
     from primeflow_core.screening.trust_row import TrustRow
 
@@ -30,6 +28,8 @@ def without_trust(data: str, fewest: int, *, predicted_controls: bool, simulated
 
 def label_of(name: str) -> str:
     """The display name of the model or of a baseline."""
+    from primeflow_core.models.baselines.registry import all_baselines  # the rules themselves, which words do without
+
     labels = {MODEL: MODEL_LABEL} | {baseline.name: baseline.label for baseline in all_baselines()}
     return labels.get(name, name)
 

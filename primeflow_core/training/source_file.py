@@ -6,7 +6,7 @@ from pathlib import Path
 
 from primeflow_core.data.data_file import DataFile
 from primeflow_core.data.h5ad.writing import sha256_of
-from primeflow_core.data.reading_request import ReadingRequest, Report, chosen_reading, read_requested
+from primeflow_core.data.reading_request import ReadingRequest, Report, chosen_reading, read_requested, reading_choice
 from primeflow_core.data.splits import read_split
 from primeflow_core.training.run import Source
 
@@ -24,11 +24,16 @@ class SourceFile:
         """The cells with their split. Raises DataError."""
         cells = read_requested(self.file, self.reading, self.split, report)
         split = read_split(self.split, cells, unlisted=self.unlisted)
-        return Source(cells, split, self.file.name, self.file.simulated)
+        return Source(cells, split, self.file.name, self.file.simulated_as(cells.reading.repair))
 
     def read_unheard(self) -> Source:
         """As ``read``, in a process whose output nobody reads."""
         return self.read(lambda _: None)
+
+    @property
+    def simulated(self) -> bool:
+        """Whether the file says that its cells are simulated."""
+        return self.file.simulated_as(reading_choice(self.file, self.reading, self.split, lambda _: None).repair)
 
     @property
     def data_sha256(self) -> str:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from primeflow_core.data.conditions import Condition
+from primeflow_core.data.data_file import DataFile
 from primeflow_core.data.gene_matching import LEAST_SHARE, GeneMatch, gene_columns, match_genes
 from primeflow_core.data.h5ad.fixes import repaired_wishes
 from primeflow_core.data.h5ad.issues import Problem, Severity
@@ -13,7 +14,6 @@ from primeflow_core.data.h5ad.obs_columns import COVARIATE_COLUMNS, condition_co
 from primeflow_core.data.h5ad.obs_values import column
 from primeflow_core.data.h5ad.reading import Examined, Inspection, examine
 from primeflow_core.data.h5ad.scale import Scale
-from primeflow_core.data.h5ad.writing import is_simulated
 from primeflow_core.errors import DataError
 from primeflow_core.evaluation.defaults import FEWEST
 from primeflow_core.model_store.available_conditions import Catalogue, Covariates
@@ -96,7 +96,7 @@ def checklist(brought: BroughtFile, fixes: Fixes, manifest: Manifest) -> Checkli
         check(brought.path, brought.name)
         with speaking_of(brought.path, brought.name):
             examined = examine(brought.path, fixes.wishes, fixes.repair)
-            simulated = is_simulated(brought.path)
+            simulated = DataFile(brought.path, None).simulated_as(fixes.repair)
     except DataError as error:
         return Checklist((Row("Readable", CheckMark.BAD, str(error)),))
     return _Reading(examined, fixes, manifest, simulated).checklist()

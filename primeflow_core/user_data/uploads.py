@@ -14,7 +14,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from primeflow_core.data.datasets import cache_folder
+from primeflow_core.data.cache import cache_folder
+from primeflow_core.data.formats.file_names import is_data_name
+from primeflow_core.data.formats.local_file import as_h5ad
 from primeflow_core.data.h5ad import survey
 from primeflow_core.data.h5ad.writing import sha256_of
 from primeflow_core.errors import DataError
@@ -73,9 +75,11 @@ def _write(content: io.BytesIO, path: Path, name: str) -> None:
 
 
 def check(path: Path, name: str) -> None:
-    """Raises DataError, in terms of ``name``, unless the file is AnnData of a size that fits into memory."""
+    """Raises DataError, in terms of ``name``, unless the file is in a known format and fits into memory."""
     with speaking_of(path, name):
-        survey.check(path, min(MOST_BYTES_UNPACKED, most_for_a_file()))
+        local = as_h5ad(path)
+        with local.named():
+            survey.check(local.h5ad, min(MOST_BYTES_UNPACKED, most_for_a_file()))
 
 
 def check_size(size: int, name: str) -> None:
@@ -132,19 +136,19 @@ def _upload(sha256: str) -> Path | None:
 
 
 def data_folder() -> Path | None:
-    """``PRIMEFLOW_DATA``: a folder whose .h5ad files can be chosen without an upload; None where there is none."""
+    """``PRIMEFLOW_DATA``: a folder whose data files can be chosen without an upload; None where there is none."""
     chosen = os.environ.get("PRIMEFLOW_DATA", "")
     folder = Path(chosen).expanduser().resolve() if chosen else None
     return folder if folder is not None and folder.is_dir() else None
 
 
 def data_files() -> tuple[str, ...]:
-    """The .h5ad files below the data folder, by their path in it, sorted; links that lead out of it are left out."""
+    """The data files below the data folder, by their path in it, sorted; links that lead out of it are left out."""
     folder = data_folder()
     if folder is None:
         return ()
-    inside = (file for file in sorted(folder.rglob(f"*{_ENDING}")) if file.resolve().is_relative_to(folder))
-    return tuple(file.relative_to(folder).as_posix() for file in inside if file.is_file())[:MOST_LISTED]
+    inside = (file for file in sorted(folder.rglob("*")) if file.resolve().is_relative_to(folder))
+    return tuple(file.relative_to(folder).as_posix() for file in inside if is_data_name(file, folder))[:MOST_LISTED]
 
 
 def data_file(name: str) -> BroughtFile:

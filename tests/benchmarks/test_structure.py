@@ -14,7 +14,7 @@ from benchmarks.structure import (
 )
 
 MOST = {
-    "modules in the root": 5, "import depth": 12, "modules in circles": 0, "class names with two meanings": 0,
+    "modules in the root": 5, "import depth": 16, "modules in circles": 0, "class names with two meanings": 0,
     "median lines of a function": 5, "90th percentile": 15, "longest function": 49,
 }  # fmt: skip
 

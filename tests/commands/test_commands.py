@@ -23,7 +23,7 @@ NAMES = tuple(baseline.name for baseline in registry.BASELINES)
 SMALL = ["channels=16", "channel_mult=[1,2]", "attention_at=[2]", "heads=2", "gene_features=8", "num_res_blocks=1"]
 COMMANDS = (
     "datasets", "fetch", "simulate", "check", "split", "train", "distill", "generate", "screen", "evaluate", "card",
-    "benchmark", "tune", "app",
+    "report", "benchmark", "tune", "app",
 )  # fmt: skip
 
 

@@ -85,6 +85,7 @@ def writers(made: Path) -> dict[str, tuple[list[str], str]]:
         "evaluate": (evaluate, "a.csv"),
         "screen csv": (screen, "a.csv"),
         "screen parquet": (screen, "a.parquet"),
+        "report": (["report", "--model", model, "--cells", "8", "--out"], "a.html"),
     }
 
 
@@ -96,7 +97,7 @@ def writers(made: Path) -> dict[str, tuple[list[str], str]]:
         "split packed",
         *(
             pytest.param(one, marks=pytest.mark.slow)
-            for one in ("generate", "evaluate", "screen csv", "screen parquet")
+            for one in ("generate", "evaluate", "screen csv", "screen parquet", "report")
         ),
     ],
 )

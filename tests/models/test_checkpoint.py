@@ -124,3 +124,10 @@ def test_a_damaged_preview_is_named(folder):
     (folder / "preview.npz").write_bytes(b"PK\3\4 nothing")
     with pytest.raises(CheckpointError, match=r"preview\.npz is damaged"):
         checkpoint.read_preview(folder)
+
+
+@pytest.mark.parametrize("wrong", [np.zeros((3, 4)), np.zeros(11), np.full((2, 11), np.nan), np.zeros((0, 11))])
+def test_a_preview_of_other_cells_is_named(folder, wrong):
+    checkpoint.write_preview(folder, {condition("A"): wrong})
+    with pytest.raises(CheckpointError, match=r"preview\.npz is damaged: A "):
+        checkpoint.read_preview(folder)

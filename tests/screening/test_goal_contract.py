@@ -7,10 +7,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pages.parts.rank import answer
 from primeflow_core.__main__ import main
 from primeflow_core.errors import SettingError
 from primeflow_core.models.checkpoint import read_manifest
+from primeflow_core.report.ranking_link import address_of
 from primeflow_core.screening.bootstrap_draws import change
 from primeflow_core.screening.goal import Goal
 from primeflow_core.screening.goals import registry
@@ -114,7 +114,7 @@ def test_the_rank_page_offers_it_draws_it_and_links_to_it(shipped):
 
 def test_the_address_and_the_command_of_a_ranking_name_it(shipped):
     made = made_up(shipped, pairs_of(read_manifest(shipped))[:3], Goal("still"))
-    said = answer.address_of(made)
+    said = address_of(made)
     assert said["goal"] == "still"
     assert not {"by", "target", "gene", "raise", "lower"} & set(said)
 

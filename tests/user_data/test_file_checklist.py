@@ -136,7 +136,7 @@ def test_what_cannot_be_read_has_one_row(tmp_path):
     path.write_bytes(gzip.compress(b"x"))
     found = looked_at(path)
     assert [entry.subject for entry in found.rows] == ["Readable"]
-    assert found.rows[0].text.startswith("cells.h5ad is not a readable AnnData file (it looks like a gzip)")
+    assert found.rows[0].text.startswith("cells.h5ad, unpacked: cells is in no format that is read here.")
     assert not found.ready
 
 

@@ -55,7 +55,7 @@ def test_only_a_checksum_names_an_upload(tmp_path, sha256):
 def test_what_is_no_anndata_is_refused_by_the_name_of_its_owner_and_not_kept():
     with pytest.raises(DataError) as refused:
         keep(io.BytesIO(gzip.compress(b"x")), "cells.h5ad")
-    assert str(refused.value).startswith("cells.h5ad is not a readable AnnData file (it looks like a gzip).")
+    assert str(refused.value).startswith("cells.h5ad, unpacked: cells is in no format that is read here.")
     assert "partial" not in str(refused.value)
     with pytest.raises(DataError, match=r"In Python: adata\.write_h5ad\('cells\.h5ad'\)"):
         keep(io.BytesIO(b"gene,cell"), "cells.csv")

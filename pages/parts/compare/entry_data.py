@@ -7,13 +7,14 @@ from functools import cached_property
 import pandas as pd
 
 from pages.parts.explore.answer_data import comparison_of
-from pages.parts.explore.trust import Trust, trust_in
+from pages.parts.explore.trust import trust_in
 from pages.parts.shared.entries import Shown, cells_of
 from primeflow_core.evaluation.differential import FEWEST_CELLS
 from primeflow_core.figures.style import Group, Role
 from primeflow_core.prediction.gene_expression import expression_table
 from primeflow_core.prediction.group_differences import Contrast
 from primeflow_core.prediction.measured_comparison import Comparison
+from primeflow_core.report.condition_trust import ConditionTrust
 
 GENES_EACH, MOST_GENES = 6, 30
 
@@ -60,7 +61,7 @@ class Joint:
         return {one.name: found for one in self.ready if (found := comparison_of(one.view, one.answer)) is not None}
 
     @cached_property
-    def trusts(self) -> dict[str, Trust]:
+    def trusts(self) -> dict[str, ConditionTrust]:
         """By name of the entry: the metrics of each whole response that was measured."""
         whole = [one for one in self.ready if not one.entry.outline]
         found = {one.name: trust_in(one.view, one.answer, self.comparisons.get(one.name)) for one in whole}

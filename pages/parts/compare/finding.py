@@ -9,13 +9,14 @@ import streamlit as st
 import pages
 from pages.parts.compare.entry_data import Joint
 from pages.parts.compare.side_by_side import draw_agreement, draw_map, measures, printed_map, ranges
-from pages.parts.explore.headline import labels
+from pages.parts.shared.answers import prediction_of
 from pages.parts.shared.presenting import Step
 from pages.parts.shared.saving import query_of
 from primeflow_core.figures.interactive.expression import dot_plot
 from primeflow_core.figures.paper import agreement as print_agreement
 from primeflow_core.figures.paper import expression as print_expression
 from primeflow_core.figures.paper.paper import svg
+from primeflow_core.report.condition_words import labels
 from primeflow_core.report.finding import Finding, SavedFigure, Table
 from primeflow_core.report.finding_origin import origin_of
 
@@ -72,7 +73,7 @@ def finding_of(joint: Joint) -> Finding:
 
 
 def all_labels(joint: Joint) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(label for one in joint.ready for label in labels(one.view, one.answer)))
+    return tuple(dict.fromkeys(label for one in joint.ready for label in labels(one.view, prediction_of(one.answer))))
 
 
 def steps(joint: Joint) -> list[Step]:

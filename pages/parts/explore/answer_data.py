@@ -7,12 +7,13 @@ import streamlit as st
 import pages
 from pages import plain
 from pages.parts.explore.combination import interplay_of
-from pages.parts.explore.trust import Trust, trust_in
+from pages.parts.explore.trust import trust_in
 from pages.parts.shared.answers import Answer
 from pages.parts.shared.view import View
 from primeflow_core.errors import PrimeflowError
 from primeflow_core.prediction.combination_effect import Interplay
 from primeflow_core.prediction.measured_comparison import Comparison, compared
+from primeflow_core.report.condition_trust import ConditionTrust
 
 
 @dataclass(frozen=True)
@@ -22,7 +23,7 @@ class Seen:
     view: View
     answer: Answer | None
     found: Comparison | None
-    trust: Trust | None
+    trust: ConditionTrust | None
     interplay: Interplay | None
 
 

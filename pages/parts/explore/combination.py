@@ -1,6 +1,5 @@
 """A combination against the sum of its parts, and the genes whose measurement decides between the two."""
 
-from dataclasses import replace
 from functools import partial
 from math import isfinite
 
@@ -10,7 +9,7 @@ import streamlit as st
 import pages
 from pages import plain
 from pages.parts.shared import answers
-from pages.parts.shared.answers import Answer, answer_to
+from pages.parts.shared.answers import Answer, answer_to, prediction_of
 from pages.parts.shared.saving import offer_figure, offer_table
 from pages.parts.shared.view import View
 from primeflow_core.errors import PrimeflowError
@@ -20,58 +19,34 @@ from primeflow_core.figures.interactive.interaction import interaction_scatter
 from primeflow_core.figures.paper.interaction import interaction_scatter as interaction_print
 from primeflow_core.figures.style import Role
 from primeflow_core.models.baselines.condition_scores import sum_error, sum_mean
-from primeflow_core.prediction.combination_effect import (
-    CombinationCells,
-    Interplay,
-    Part,
-    PartFrom,
-    interplay,
-    measured_parts,
-    measured_side,
-)
+from primeflow_core.prediction.combination_effect import Interplay, Part, PartFrom
 from primeflow_core.prediction.measured_comparison import Comparison
 from primeflow_core.prediction.prediction_job import PredictionRequest
+from primeflow_core.report.combination_parts import combination_effect, parts_of
 
 
 def interplay_of(view: View, answer: Answer | None) -> Interplay | None:
     """The combination effect; None for a single perturbation, and while cells of a part are missing."""
-    if answer is None or view.known is None or len(view.condition.perturbations) < 2:
+    known = view.known
+    if answer is None or known is None or len(view.condition.perturbations) < 2:
         return None
-    parts, missing = parts_of(view)
+    parts, missing = parts_here(view)
     if missing:
         return None
-    known, genes = view.known, view.model.manifest.genes
     names = tuple(f"{part.origin} {len(part.cells)}" for part in parts)
-    # Beside the user's own cells, the prediction keeps the controls of its own experiment.
-    controls = known.training_controls if view.own else known.controls
-    predicted = CombinationCells(answer.prediction.values, tuple(parts), controls)
     try:
         return pages.kept(
             ("interplay", *view.place_key, view.condition.label, answer.key, names),
-            lambda: interplay(predicted, measured_side(view.condition, view.cells, known.controls), genes),
+            lambda: combination_effect(view, known, answer.prediction, parts),
         )
     except PrimeflowError as error:
         st.warning(plain(str(error)))
         return None
 
 
-def parts_of(view: View) -> tuple[list[Part], list[PredictionRequest]]:
-    """Each part alone: measured cells if there are any, else predicted ones. And the questions still to be answered."""
-    measured = measured_parts(view.condition, view.trained_on)
-    found, missing = [], []
-    for place, part in enumerate(view.condition.parts):
-        if part in measured:
-            found.append(Part(part, measured[part], PartFrom.MEASURED))
-            continue
-        # Its own noise: the noise of the combination would make the two effects look alike.
-        plan = replace(view.question.plan, seed=view.question.plan.seed + 1 + place)
-        question = replace(view.question, condition=part, plan=plan)
-        answer = answer_to(question, view.model)
-        if answer is None or not answer.prediction.is_whole:
-            missing.append(question)
-        else:
-            found.append(Part(part, answer.prediction.values, PartFrom.PREDICTED))
-    return found, missing
+def parts_here(view: View) -> tuple[list[Part], list[PredictionRequest]]:
+    """The parts with cells, and the questions about parts that nobody asked yet."""
+    return parts_of(view, lambda question: prediction_of(answer_to(question, view.model)))
 
 
 def show_interplay(view: View, answer: Answer, compared: Comparison, found: Interplay | None) -> None:
@@ -97,7 +72,7 @@ def show_interplay(view: View, answer: Answer, compared: Comparison, found: Inte
 
 
 def offer_missing_parts(view: View) -> None:
-    _, missing = parts_of(view)
+    _, missing = parts_here(view)
     active = [status for question in missing if (status := pages.jobs().active(question)) is not None]
     if active:
         st.fragment(run_every=0.5)(wait_for_parts)([status.id for status in active])

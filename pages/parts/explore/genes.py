@@ -20,8 +20,9 @@ from primeflow_core.figures.paper import genes as print_genes
 from primeflow_core.figures.style import Role
 from primeflow_core.prediction.gene_expression import CellsOfRole, expression_by_role, expression_table
 from primeflow_core.prediction.measured_comparison import Comparison
+from primeflow_core.report.condition_finding import GENES_DRAWN
 
-DRAWN, DOTTED, MOST_SEARCHED = 16, 20, 6
+DOTTED, MOST_SEARCHED = 20, 6
 COLUMNS = (
     "gene", "predicted_change", "measured_change", "expected", "agrees", "predicted_p", "measured_p",
 )  # fmt: skip
@@ -55,7 +56,7 @@ def show_genes(view: View, answer: Answer, found: Comparison) -> None:
 
 
 def ranked(view: View, answer: Answer, found: Comparison) -> None:
-    shown = found.response.most_changed(DRAWN)
+    shown = found.response.most_changed(GENES_DRAWN)
     st.plotly_chart(
         ranked_bars(shown, simulated=view.simulated), key="genes", config=pages.FIGURE,
         alt=f"log2 change of {', '.join(shown['gene'].head(5))} and {len(shown) - 5} more genes",

@@ -7,41 +7,30 @@ import streamlit as st
 import pages
 from pages import plain
 from pages.parts.shared import answers
-from pages.parts.shared.answers import Answer
+from pages.parts.shared.answers import Answer, prediction_of
+from pages.parts.shared.labels import LOOKS
 from pages.parts.shared.view import View
-from primeflow_core.data.conditions import Novelty, novelty
-from primeflow_core.data.perturbation_wording import actions, described, done_elsewhere, kind_of
+from primeflow_core.data.conditions import Novelty
+from primeflow_core.data.perturbation_wording import done_elsewhere, kind_of
 from primeflow_core.model_store.available_conditions import Catalogue
-from primeflow_core.prediction.measured_comparison import Comparison
 from primeflow_core.prediction.prediction_job import PredictionRequest
+from primeflow_core.report.condition_words import labels, novelty_of
+from primeflow_core.report.finding import mark_of
 from primeflow_core.runtime.jobs import JobState, JobStatus
 
 Colour = Literal["gray", "green", "yellow"]
-BADGES: dict[Novelty, tuple[str, Colour, str]] = {
-    Novelty.SEEN: ("Seen in training: a memory, not a prediction", "gray", ":material/history:"),
-    Novelty.PARTS_SEEN: ("Each part seen alone, never together: a prediction", "green", ":material/join_inner:"),
-    Novelty.PART_ELSEWHERE: ("A part never seen alone here: treat as a guess", "yellow", ":material/help:"),
-    Novelty.PART_UNSEEN: ("A part never seen: treat as a guess", "yellow", ":material/help:"),
+NOVELTY_LOOKS: dict[Novelty, tuple[Colour, str]] = {
+    Novelty.SEEN: ("gray", ":material/history:"),
+    Novelty.PARTS_SEEN: ("green", ":material/join_inner:"),
+    Novelty.PART_ELSEWHERE: ("yellow", ":material/help:"),
+    Novelty.PART_UNSEEN: ("yellow", ":material/help:"),
 }
-
-
-def take_home(view: View, answer: Answer | None, found: Comparison | None, *, active: bool = False) -> str:
-    """For instance ``Switching up KLF1 and MAP2K6 in k562: the model expects 37 genes up, 12 down; …``"""
-    done = described(view.condition, actions(view.trained_on or view.cells, view.condition.covariates))
-    where = f" in {view.condition.context}" if view.condition.context else ""
-    return f"{done[:1].upper()}{done[1:]}{where}: {_expectation(view, answer, found, active=active)}"
-
-
-def labels(view: View, answer: Answer | None) -> tuple[str, ...]:
-    """The words of the badges: what is simulated, predicted and measured, and what training saw of the condition."""
-    return tuple(text for text, _, _ in _badges(view, answer))
 
 
 def show_headline(view: View, answer: Answer | None, told: str) -> None:
     st.header(plain(told), anchor=False)
     with st.container(horizontal=True, gap="xsmall"):
-        for text, icon, colour in _badges(view, answer):
-            st.badge(text, icon=icon, color=colour)
+        show_badges(view, answer)
     manifest = view.model.manifest
     known = (
         view.condition.context, kind_of(view.trained_on or view.cells, view.condition),
@@ -50,39 +39,14 @@ def show_headline(view: View, answer: Answer | None, told: str) -> None:
     st.caption(plain(" · ".join(filter(None, known))))
 
 
-def _badges(view: View, answer: Answer | None) -> list[tuple[str, str, Literal["violet", "orange", "blue"] | Colour]]:
-    badges: list[tuple[str, str, Literal["violet", "orange", "blue"] | Colour]] = []
-    if view.simulated:
-        badges.append(("SIMULATED data", ":material/science:", "violet"))
-    if answer is not None:
-        badges.append((f"PREDICTED {len(answer.prediction.values):,} cells", ":material/diamond:", "orange"))
-    if len(view.measured):
-        word = "SIMULATED" if view.simulated else "MEASURED"
-        held_out = ", held out" if view.condition in view.model.manifest.held_out and view.own is None else ""
-        yours = ", yours" if view.own else ""
-        badges.append((f"{word} {len(view.measured):,} cells{held_out}{yours}", ":material/circle:", "blue"))
-    text, colour, icon = BADGES[novelty(view.condition, view.model.manifest.trained_on)]
-    return [*badges, (text, icon, colour)]
-
-
-def _expectation(view: View, answer: Answer | None, found: Comparison | None, *, active: bool) -> str:
-    """What the model expects, and how far the measured cells agree. It follows the words for what was done."""
-    truth = "simulation" if view.simulated else "experiment"
-    if answer is None:
-        done = "simulated" if view.simulated else "measured"
-        absent = "not compared with your cells" if view.own else f"never {done}"
-        known = f"{done} in {len(view.measured):,} cells" if len(view.measured) else absent
-        return f"{known}, {'being predicted' if active else 'not predicted yet'}."
-    if found is None:
-        return f"{len(answer.prediction.values):,} predicted cells, nothing to compare them with."
-    response = found.response
-    expected = response.up + response.down
-    told = f"the model expects {response.up} genes up, {response.down} down"
-    if not expected:
-        told = "the model expects no gene to change clearly"
-    if not response.measured:
-        return f"{told}. {view.without_truth} There is nothing to compare with."
-    return f"{told}; the {truth} agrees on {response.agreeing} of {expected}." if expected else f"{told}."
+def show_badges(view: View, answer: Answer | None) -> None:
+    """The labels as badges; the last one says what training saw of the condition."""
+    *first, last = labels(view, prediction_of(answer))
+    for text in first:
+        colour, icon = LOOKS[mark_of(text)]
+        st.badge(text, icon=icon, color=colour)
+    known, sign = NOVELTY_LOOKS[novelty_of(view)]
+    st.badge(last, icon=sign, color=known)
 
 
 def show_messages(view: View, status: JobStatus | None, answer: Answer | None) -> None:

@@ -12,7 +12,7 @@ import pages
 from pages.parts import address
 from pages.parts.shared import answers, entries
 from pages.parts.shared.answers import Answer
-from pages.parts.shared.cell_map import HEIGHT, Drawn, alternative
+from pages.parts.shared.cell_map import HEIGHT
 from pages.parts.shared.saving import offer_table
 from pages.parts.shared.view import View
 from primeflow_core.errors import PrimeflowError
@@ -29,6 +29,7 @@ from primeflow_core.prediction.cell_groups import (
     polygon_text,
 )
 from primeflow_core.prediction.group_differences import Contrast, Difference, differences
+from primeflow_core.report.cell_map import DrawnMap, alternative
 
 KEYS = ("group_a", "group_b")
 WARNING = (
@@ -42,7 +43,7 @@ COLUMNS = {
 }  # fmt: skip
 
 
-def selectable_map(view: View, drawn: Drawn, selecting: bool) -> None:
+def selectable_map(view: View, drawn: DrawnMap, selecting: bool) -> None:
     """The finished map. Cells inside a lasso or a box on it become group A or B."""
     kept = groups_in_address(view, drawn)
     event = st.plotly_chart(
@@ -77,7 +78,7 @@ def drawn_corners(event: Any) -> Polygon | None:
     return None
 
 
-def offer_to_keep(view: View, drawn: Drawn, corners: Polygon) -> None:
+def offer_to_keep(view: View, drawn: DrawnMap, corners: Polygon) -> None:
     group, _ = divided(drawn.groups, corners)
     said = f"{view.mark_of(drawn.name)}:{polygon_text(corners)}"
     with st.container(horizontal=True, vertical_alignment="center"):
@@ -97,7 +98,7 @@ def forget() -> None:
     address.write(dict.fromkeys(KEYS, ""))
 
 
-def groups_in_address(view: View, drawn: Drawn) -> dict[str, Polygon]:
+def groups_in_address(view: View, drawn: DrawnMap) -> dict[str, Polygon]:
     """The kept groups that were drawn on this map."""
     found = {}
     for key in KEYS:
@@ -108,7 +109,7 @@ def groups_in_address(view: View, drawn: Drawn) -> dict[str, Polygon]:
     return found
 
 
-def show_selection(view: View, answer: Answer | None, drawn: Drawn) -> None:
+def show_selection(view: View, answer: Answer | None, drawn: DrawnMap) -> None:
     """Differential expression of group A, or of A against B. Draws nothing while no group is kept."""
     kept = groups_in_address(view, drawn)
     if not kept:

@@ -1,8 +1,6 @@
 """How far to trust it: each measure between its floor and its ceiling, beside the baselines."""
 
-from dataclasses import dataclass
 from functools import partial
-from math import isfinite
 
 import pandas as pd
 import streamlit as st
@@ -15,69 +13,40 @@ from pages.parts.shared.view import View
 from primeflow_core.errors import PrimeflowError
 from primeflow_core.evaluation.metric import Place
 from primeflow_core.evaluation.metrics.registry import metrics_at
-from primeflow_core.figures.interactive.agreement import BoundedMeasure, agreement_ranges
+from primeflow_core.figures.interactive.agreement import agreement_ranges
 from primeflow_core.figures.paper import agreement as print_agreement
-from primeflow_core.models.baselines.condition_scores import BaselineAgreement, baselines_beside
+from primeflow_core.models.baselines.condition_scores import BaselineAgreement
 from primeflow_core.models.baselines.registry import baselines_beside_model
-from primeflow_core.prediction.measured_comparison import Comparison, truth_of
+from primeflow_core.prediction.measured_comparison import Comparison
+from primeflow_core.report.condition_trust import ConditionTrust, baselines_on, trust_beside
 
 FEW_CELLS = 50
 
 
-@dataclass(frozen=True)
-class Trust:
-    """The metrics that have a floor and a ceiling, and what the baselines reach."""
-
-    ranges: tuple[BoundedMeasure, ...]
-    baselines: tuple[BaselineAgreement, ...]
-
-    @property
-    def told(self) -> str:
-        return "; ".join(f"{entry.label} {entry.value:.3g}" for entry in self.ranges)
-
-    def table(self) -> pd.DataFrame:
-        rows = []
-        for entry in self.ranges:
-            row = {"Measure": entry.label, "Model": entry.value, "Floor": entry.floor, "Ceiling": entry.ceiling}
-            rows.append(row | dict(entry.baselines))
-        return pd.DataFrame(rows)
-
-
-def trust_in(view: View, answer: Answer | None, found: Comparison | None) -> Trust | None:
+def trust_in(view: View, answer: Answer | None, found: Comparison | None) -> ConditionTrust | None:
     """None if there are no measured cells to compare with."""
     if answer is None or found is None or not found.agreement:
         return None
-    baselines = baselines_of(view, answer)
-    ranges = []
-    for metric in metrics_at(Place.EXPLORE):
-        name, label, bounded = metric.name, metric.page_label, found.agreement[metric.name]
-        if bounded.floor is not None and bounded.ceiling is not None and isfinite(bounded.value):
-            reached = tuple((other.label, other.agreement[name]) for other in baselines if name in other.agreement)
-            ranges.append(
-                BoundedMeasure(
-                    label, bounded.value, bounded.floor, bounded.ceiling, bounded.tells_apart, baselines=reached
-                )
-            )
-    return Trust(tuple(ranges), baselines) if ranges else None
+    return trust_beside(found, baselines_of(view, answer))
 
 
 def baselines_of(view: View, answer: Answer) -> tuple[BaselineAgreement, ...]:
     """The baselines on this condition; none if the training cells are not on this machine."""
     if view.trained_on is None or view.known is None:
         return ()
-    known, genes, count = view.known, view.model.manifest.genes, len(answer.prediction.values)
+    count = len(answer.prediction.values)
     try:
         fitted = pages.fitted_baselines(view.model, view.trained_on)
         return pages.kept(
             ("baselines", *pages.name_of(view.model), *view.place_key, view.condition.label, count),
-            lambda: baselines_beside(fitted, view.condition, truth_of(view.measured, known, genes), count, 0),
+            lambda: baselines_on(view, fitted, count),
         )
     except PrimeflowError as error:
         st.warning(plain(str(error)))
         return ()
 
 
-def show_trust(view: View, answer: Answer | None, trust: Trust | None) -> None:
+def show_trust(view: View, answer: Answer | None, trust: ConditionTrust | None) -> None:
     st.subheader("How far to trust it", anchor=False)
     if answer is None:
         truth = "simulated" if view.simulated else "measured"
@@ -96,19 +65,19 @@ def show_trust(view: View, answer: Answer | None, trust: Trust | None) -> None:
         explain(view, answer, trust)
 
 
-def shown(trust: Trust) -> pd.DataFrame:
+def shown(trust: ConditionTrust) -> pd.DataFrame:
     """The numbers as text, a column for each metric, so that they fit beside the map."""
     return trust.table().set_index("Measure").T.map(lambda value: "none" if pd.isna(value) else f"{value:.3f}")
 
 
-def draw_trust(trust: Trust, row: int = 62) -> None:
+def draw_trust(trust: ConditionTrust, row: int = 62) -> None:
     st.plotly_chart(
         agreement_ranges(trust.ranges, row=row), key="agreement", config={"displayModeBar": False},
         alt=f"Agreement: {trust.told}",
     )  # fmt: skip
 
 
-def in_words(trust: Trust) -> list[str]:
+def in_words(trust: ConditionTrust) -> list[str]:
     """Which baselines come closer, and what lies beyond the ceiling. Both are easily misread."""
     told = []
     for baseline in dict(name for entry in trust.ranges for name in entry.baselines):
@@ -123,7 +92,7 @@ def in_words(trust: Trust) -> list[str]:
     return told
 
 
-def explain(view: View, answer: Answer, trust: Trust) -> None:
+def explain(view: View, answer: Answer, trust: ConditionTrust) -> None:
     meanings = [f"**{metric.page_label}**: {metric.explanation}" for metric in metrics_at(Place.EXPLORE)]
     ends = (
         "**Floor**: control cells offered as the prediction. **Ceiling**: one half of the measured cells against the "

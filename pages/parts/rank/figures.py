@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
-import numpy as np
 import pandas as pd
 import streamlit as st
 
@@ -15,16 +14,23 @@ from pages.parts.rank.headline import Shown
 from pages.parts.rank.sidebar import key_of
 from pages.parts.shared.explore_sidebar import number_in
 from pages.parts.shared.saving import offer_figure, offer_table
-from primeflow_core.figures.interactive.pairs import INTERACTION, PairGrid, Scale, heat_map, pair_grid
+from primeflow_core.figures.interactive.pairs import PairGrid, Scale, heat_map
 from primeflow_core.figures.interactive.ranking import first_rows, ranked_scores
-from primeflow_core.figures.paper import pairs as print_pairs
-from primeflow_core.figures.paper import ranking as print_ranking
+from primeflow_core.report.ranking_figures import (
+    first_scores_told,
+    grid_of,
+    interaction_column,
+    printed_first,
+    printed_pairs,
+    scale_of,
+    title_of,
+)
 from primeflow_core.screening.next_experiments import RULE, next_experiments
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+    pass
 
-FEWEST_PAIRS, FEWEST_NEXT, MOST_NEXT = 3, 1, 24
+FEWEST_NEXT, MOST_NEXT = 1, 24
 # Height of three lines of reasons, in pixels.
 TALL_ROW, ROWS_AT_ONCE = 66, 8
 SHOWN: dict[Scale, str] = {"score": "Score", "interaction": "Interaction"}
@@ -38,14 +44,8 @@ NEXT = {
 def draw_first(shown: Shown) -> None:
     st.plotly_chart(
         ranked_scores(shown.table, shown.axis, shown.truths, simulated=shown.simulated),
-        key="ranked-scores", config=pages.FIGURE, alt=first_told(shown),
+        key="ranked-scores", config=pages.FIGURE, alt=first_scores_told(shown),
     )  # fmt: skip
-
-
-def first_told(shown: Shown) -> str:
-    rows = first_rows(shown.table, 5)
-    said = ", ".join(f"{name} {score:.3g}" for name, score in zip(rows["perturbation"], rows["score"], strict=True))
-    return f"{shown.unit} of the first: {said}"
 
 
 def show_first(shown: Shown) -> None:
@@ -57,33 +57,10 @@ def show_first(shown: Shown) -> None:
         offer_figure("primeflow-ranking", partial(printed_first, shown), "ranked-scores")
 
 
-def printed_first(shown: Shown) -> "Figure":
-    return print_ranking.ranked_scores(shown.table, shown.axis, shown.truths, simulated=shown.simulated)
-
-
-def grid_of(shown: Shown, scale: Scale) -> PairGrid | None:
-    """Every pair by its two names; None where there are too few to draw."""
-    parts = [shown.conditions[label].parts for label in shown.table["perturbation"] if label in shown.conditions]
-    if len(parts) < FEWEST_PAIRS or len(parts) != len(shown.table) or any(len(one) != 2 for one in parts):
-        return None
-    values = shown.table["score"]
-    if scale == "interaction" and not shown.goal.record.share_of_sum:
-        values = shown.table[interaction_column(shown)]
-    names = [(one.label, other.label) for one, other in parts]
-    return pair_grid(names, values.to_numpy(np.float64).tolist(), shown.measured.tolist())
-
-
-def interaction_column(shown: Shown) -> str:
-    """Against the parts as they were measured; against the predicted ones only where none was measured alone."""
-    return "magnitude" if shown.table["magnitude"].notna().any() else "predicted_magnitude"
-
-
-def scale_of(shown: Shown) -> Scale:
+def chosen_scale(shown: Shown) -> Scale:
     """What the colours of the heat map mean: as chosen, and as the scores are."""
     chosen = st.session_state.get(key_of("colour")) == "interaction" and not shown.ranking.screen.caution
-    if shown.goal.record.share_of_sum or chosen:
-        return "interaction"
-    return "signed" if (shown.table["score"] < 0).any() and shown.goal.record.larger_is_better else "score"
+    return scale_of(shown, by_interaction=chosen)
 
 
 def draw_pairs(shown: Shown, grid: PairGrid, scale: Scale) -> None:
@@ -96,18 +73,6 @@ def draw_pairs(shown: Shown, grid: PairGrid, scale: Scale) -> None:
     )  # fmt: skip
 
 
-def printed_pairs(shown: Shown, grid: PairGrid, scale: Scale) -> "Figure":
-    return print_pairs.heat_map(
-        grid, title_of(shown, scale), scale, simulated=shown.simulated,
-        smaller_is_better=not shown.goal.record.larger_is_better,
-    )  # fmt: skip
-
-
-def title_of(shown: Shown, scale: Scale) -> str:
-    said = INTERACTION if scale == "interaction" else shown.axis
-    return f"{said[:1].upper()}{said[1:]}"
-
-
 def show_pairs(shown: Shown) -> None:
     if grid_of(shown, "score") is None:
         return
@@ -115,7 +80,7 @@ def show_pairs(shown: Shown) -> None:
         with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
             st.subheader("All pairs", anchor=False, width="content")
             choose_colour(shown)
-        scale = scale_of(shown)
+        scale = chosen_scale(shown)
         grid = grid_of(shown, scale)
         if grid is None:
             return

@@ -4,16 +4,17 @@ import streamlit as st
 
 from pages import plain
 from pages.parts.rank import answer
-from pages.parts.rank.headline import heading
 from pages.parts.rank.sidebar import RANKED, open_on
 from primeflow_core.model_store.local_models import Model
+from primeflow_core.report.ranking_link import address_of
+from primeflow_core.report.ranking_words import heading
 
 NOUNS = {"pairs": "pairs", "singles": "perturbations"}
 
 
 def offer_shipped(model: Model) -> None:
     """A button for each, which fills the sidebar with its question."""
-    found = {name: answer.address_of(one) for name, one in answer.shipped(model).items()}
+    found = {name: address_of(one) for name, one in answer.shipped(model).items()}
     known = {name: said for name, said in found.items() if said}
     if not known:
         return

@@ -19,6 +19,7 @@ from primeflow_core.data.conditions import Condition
 from primeflow_core.errors import ConditionError, SettingError
 from primeflow_core.model_store.available_conditions import Catalogue, Covariates
 from primeflow_core.model_store.local_models import Library, Model
+from primeflow_core.report.ranking_link import address_of
 from primeflow_core.screening import candidates
 from primeflow_core.screening.candidates import Asked as Line
 from primeflow_core.screening.candidates import Candidates, Doses, Refusal
@@ -133,7 +134,7 @@ def follow_address(library: Library) -> None:
 
 def open_on(model: Model, said: Mapping[str, str] | None = None) -> None:
     """Fill the boxes with what a link says of this model, else with what was ranked beforehand."""
-    came = next(map(answer.address_of, answer.shipped(model).values()), {})
+    came = next(map(address_of, answer.shipped(model).values()), {})
     said = {name: came[name] for name in came if not (said and "goal" in said) or name in MAKING} | dict(said or {})
     state: Any = st.session_state
     forget_complaints()

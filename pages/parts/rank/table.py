@@ -11,14 +11,15 @@ import streamlit as st
 import pages
 from pages import plain
 from pages.parts import address
-from pages.parts.rank.headline import CONTAINS, Shown, left_without
+from pages.parts.rank.headline import Shown, left_without
 from pages.parts.rank.sidebar import key_of
 from pages.parts.shared import answers, entries
 from pages.parts.shared.entries import Entry
-from pages.parts.shared.explore_sidebar import BOXES
 from primeflow_core.data.conditions import Condition
 from primeflow_core.model_store.available_conditions import Standing
 from primeflow_core.prediction.prediction_job import PredictionRequest
+from primeflow_core.report.condition_link import BOXES
+from primeflow_core.report.ranking_words import CONTAINS
 
 GUESS = "a guess"
 KNOWN = {

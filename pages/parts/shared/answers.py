@@ -11,11 +11,12 @@ import streamlit as st
 import pages
 from primeflow_core.data.conditions import Condition
 from primeflow_core.model_store.local_models import Model
+from primeflow_core.prediction import shipped_cells
 from primeflow_core.prediction.generation import Generated, h5ad_bytes
 from primeflow_core.prediction.prediction_job import Place, Prediction, PredictionRequest, predict
+from primeflow_core.prediction.shipped_cells import shipped_answer
 from primeflow_core.runtime.jobs import BusyError, JobContext, JobState, JobStatus, Result
 
-USUAL_CELLS = 200
 LOOKED_AGAIN, LOOKED_AT_LEISURE, LONG = 0.5, 2.0, 20.0
 """Seconds between two looks at a job: a short one, one expected to take long, and the limit between the two. Looking
 costs the job time."""
@@ -32,6 +33,10 @@ class Answer:
     shipped: bool = False
 
 
+def prediction_of(answer: Answer | None) -> Prediction | None:
+    return None if answer is None else answer.prediction
+
+
 def answer_to(question: PredictionRequest, model: Model) -> Answer | None:
     """The result of the job in the address, else anybody's result for this question, else the model's shipped cells."""
     for status in (job_in_address(), pages.jobs().find(question)):
@@ -39,17 +44,16 @@ def answer_to(question: PredictionRequest, model: Model) -> Answer | None:
             continue
         if isinstance(status.result, Prediction) and len(status.result.values):
             return Answer(f"{status.id}-{len(status.result.values)}", status.result)
-    shipped = pages.previews(model.folder, model.version).get(question.condition)
-    if shipped is not None and question.plan == model.manifest.sampling and question.cells == len(shipped):
-        key = "-".join((*pages.name_of(model), question.condition.label, question.condition.context))
-        return Answer(key, Prediction(shipped, len(shipped), question.plan), shipped=True)
-    return None
+    shipped = shipped_answer(question, pages.previews(model), model.manifest.sampling)
+    if shipped is None:
+        return None
+    key = "-".join((*pages.name_of(model), question.condition.label, question.condition.context))
+    return Answer(key, shipped, shipped=True)
 
 
 def usual_cells(model: Model) -> int:
-    """The number of cells to start with: as many as were shipped, so that the shipped cells are the answer."""
-    shipped = pages.previews(model.folder, model.version).values()
-    return max((len(cells) for cells in shipped), default=USUAL_CELLS)
+    """The number of cells to start with."""
+    return shipped_cells.usual_cells(pages.previews(model))
 
 
 def job_in_address() -> JobStatus | None:

@@ -1,46 +1,24 @@
 """The map of cells, on principal components or as a UMAP: live during the prediction, and finished."""
 
-from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING
 
 import numpy as np
 import streamlit as st
 
 import pages
 from pages.parts.shared import answers
-from pages.parts.shared.answers import Answer
+from pages.parts.shared.answers import Answer, prediction_of
 from pages.parts.shared.saving import offer_figure
 from pages.parts.shared.view import View
 from primeflow_core.figures.interactive.maps import live_map, overlay
-from primeflow_core.figures.paper import maps as print_maps
-from primeflow_core.figures.style import Group, Role, name_of
+from primeflow_core.figures.style import Group, Role
 from primeflow_core.models.model_kind import from_noise, is_flow
-from primeflow_core.prediction.cell_groups import Placed
 from primeflow_core.prediction.projection import Map, UMAPMap
+from primeflow_core.report.cell_map import DrawnMap, PlaceRole, alternative, drawn_on, measured_groups, printed_map
 from primeflow_core.runtime.jobs import JobState
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 HEIGHT = 520
 MOVE, SELECT = "Move", "Select cells"
-
-
-@dataclass(frozen=True)
-class Drawn:
-    """A finished map: its projection, and the cells on it."""
-
-    fitted: Map
-    groups: tuple[Placed, ...]
-
-    @property
-    def name(self) -> str:
-        return "umap" if isinstance(self.fitted, UMAPMap) else "pca"
-
-    @property
-    def points(self) -> list[Group]:
-        return [Group(group.role, group.points) for group in self.groups]
 
 
 def show_live(view: View, job_id: str) -> None:
@@ -64,7 +42,7 @@ def live(view: View, job_id: str) -> None:
         st.caption("Without measured cells there is no live map. The cells appear when all are predicted.")
         return
     points = np.zeros((0, 2), np.float32) if status.snapshot is None else status.snapshot.table
-    measured = [Group(group.role, group.points) for group in measured_groups(view, view.pca, "pca")]
+    measured = [Group(group.role, group.points) for group in measured_groups(view, placing(view, None, view.pca))]
     st.echarts_chart(
         live_map([*measured, Group(Role.PREDICTED, points)], view.pca.axes, view.pca.extent, simulated=view.simulated),
         key="live-map",
@@ -99,18 +77,21 @@ def show_title() -> tuple[str, str]:
     return str(kind), str(drag)
 
 
-def drawn_map(view: View, answer: Answer | None, kind: str) -> Drawn | None:
+def drawn_map(view: View, answer: Answer | None, kind: str) -> DrawnMap | None:
     """None without cells. While a UMAP is being fitted, a message says so and this is the PCA."""
     fitted = chosen_map(view, answer, kind)
-    if fitted is None:
-        return None
-    name = "umap" if isinstance(fitted, UMAPMap) else "pca"
-    groups = list(measured_groups(view, fitted, name))
-    if answer is not None:
-        values = answer.prediction.values
-        points = pages.placed((*view.place_key, name, answer.key), fitted, values)
-        groups.append(Placed(Role.PREDICTED, values, points))
-    return Drawn(fitted, tuple(groups))
+    return None if fitted is None else drawn_on(view, prediction_of(answer), fitted, placing(view, answer, fitted))
+
+
+def placing(view: View, answer: Answer | None, fitted: Map) -> PlaceRole:
+    """Places the cells of each role once."""
+    key = (*view.place_key, "umap" if isinstance(fitted, UMAPMap) else "pca")
+    names = {
+        Role.CONTROL: ("control",),
+        Role.MEASURED: ("of", view.condition.label),
+        Role.PREDICTED: () if answer is None else (answer.key,),
+    }
+    return lambda role, values: pages.placed((*key, *names[role]), fitted, values)
 
 
 def chosen_map(view: View, answer: Answer | None, kind: str) -> Map | None:
@@ -125,24 +106,7 @@ def chosen_map(view: View, answer: Answer | None, kind: str) -> Map | None:
     return view.pca
 
 
-def measured_groups(view: View, fitted: Map, name: str) -> list[Placed]:
-    if view.known is None:
-        return []
-    key = (*view.place_key, name)
-    controls = view.known.controls
-    groups = [Placed(Role.CONTROL, controls, pages.placed((*key, "control"), fitted, controls))]
-    if len(view.measured):
-        points = pages.placed((*key, "of", view.condition.label), fitted, view.measured)
-        groups.append(Placed(Role.MEASURED, view.measured, points))
-    return groups
-
-
-def alternative(view: View, drawn: Drawn) -> str:
-    counts = ", ".join(f"{len(g.points):,} {name_of(g.role, simulated=view.simulated)}" for g in drawn.groups)
-    return f"{drawn.name.upper()} map of cells: {counts}"
-
-
-def still_map(view: View, drawn: Drawn, key: str = "overlay") -> None:
+def still_map(view: View, drawn: DrawnMap, key: str = "overlay") -> None:
     """The map without selections, for a presentation."""
     st.plotly_chart(
         overlay(drawn.points, drawn.fitted.axes, simulated=view.simulated, height=HEIGHT),
@@ -150,9 +114,5 @@ def still_map(view: View, drawn: Drawn, key: str = "overlay") -> None:
     )  # fmt: skip
 
 
-def save_map(view: View, drawn: Drawn) -> None:
+def save_map(view: View, drawn: DrawnMap) -> None:
     offer_figure("primeflow-map", partial(printed_map, view, drawn), "map")
-
-
-def printed_map(view: View, drawn: Drawn) -> "Figure":
-    return print_maps.overlay(drawn.points, drawn.fitted.axes, simulated=view.simulated)

@@ -11,7 +11,7 @@ import streamlit as st
 import pages
 from pages.parts import address
 from pages.parts.shared.answers import Answer, answer_to
-from pages.parts.shared.cell_map import Drawn, drawn_map
+from pages.parts.shared.cell_map import drawn_map
 from pages.parts.shared.explore_sidebar import LEAST_CELLS, MOST_CELLS
 from pages.parts.shared.view import View, look_up
 from primeflow_core.data.conditions import Condition, Perturbation
@@ -23,6 +23,7 @@ from primeflow_core.models.model_kind import is_guided
 from primeflow_core.prediction.cell_groups import Placed, chosen, polygon_of
 from primeflow_core.prediction.gene_expression import CellsOfRole
 from primeflow_core.prediction.prediction_job import PredictionRequest
+from primeflow_core.report.cell_map import DrawnMap
 from primeflow_core.runtime.json_text import parse_json, shortened
 
 ENTRIES, NOTHING = "entries", "[]"
@@ -64,7 +65,7 @@ class Shown:
     number: int
     view: View
     answer: Answer | None
-    drawn: Drawn | None
+    drawn: DrawnMap | None
     placed: tuple[Placed, ...]
 
     @property
@@ -114,7 +115,7 @@ def restored(library: Library) -> tuple[list[Entry], list[str]]:
 def held_out_of(model: Model) -> list[Entry]:
     """Up to four held-out conditions of a model whose predicted cells it ships with, those of its first view's context
     before others, since they share a map."""
-    shipped = pages.previews(model.folder, model.version)
+    shipped = pages.previews(model)
     held_out = [condition for condition in model.manifest.tested_on if condition in shipped]
     context = model.manifest.first_view.context if model.manifest.first_view else ""
     found = sorted(held_out, key=lambda condition: condition.context != context)[:4]

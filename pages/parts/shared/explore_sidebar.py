@@ -18,9 +18,9 @@ from primeflow_core.model_store.available_conditions import Catalogue, Covariate
 from primeflow_core.model_store.local_models import Library, Model
 from primeflow_core.models.model_kind import is_guided
 from primeflow_core.prediction.prediction_job import PredictionRequest
+from primeflow_core.report.condition_link import BOXES
 from primeflow_core.user_data.user_cells import Purpose
 
-BOXES = ("a", "b", "c")
 TEXTS = ("model", "context", *BOXES, *(f"dose_{box}" for box in BOXES))
 LEAST_CELLS, MOST_CELLS = 10, 5_000
 LIMITS: Mapping[str, tuple[float, float]] = {

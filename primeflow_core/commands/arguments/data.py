@@ -41,7 +41,7 @@ def _add_check(commands: Subcommands) -> None:
         "Describe a file, and say what must be changed before it can be used.",
         "primeflow check screen.h5ad",
     )
-    parser.add_argument("data", help=".h5ad file, or the name of a data set in the cache")
+    parser.add_argument("data", help="data file (.h5ad or another format), or the name of a data set")
     parser.add_argument("--json", action="store_true", help="as JSON")
     add_reading_options(parser)
     parser.set_defaults(run="primeflow_core.commands.data:check_command")

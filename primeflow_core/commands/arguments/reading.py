@@ -1,6 +1,7 @@
 """Options that say how a data file is to be read, shared by every command that reads one."""
 
 import argparse
+from pathlib import Path
 
 
 def add_reading_options(parser: argparse.ArgumentParser) -> None:
@@ -36,7 +37,12 @@ def add_guide_option(group: argparse._ActionsContainer) -> None:
 
 
 def add_value_options(group: argparse._ArgumentGroup) -> None:
-    """Where the values are, and how they are brought to the log scale."""
+    """Which part of the file is read, where the values are, and how they are brought to the log scale."""
+    group.add_argument("--modality", metavar="NAME", help="the modality of a .h5mu to read (default: the one of RNA)")
+    group.add_argument(
+        "--metadata", metavar="TABLE", type=Path,
+        help="csv or tsv that describes the cells, joined by their names (default: one beside the file)",
+    )  # fmt: skip
     matrix = group.add_mutually_exclusive_group()
     matrix.add_argument("--layer", metavar="NAME", help="read the values from this layer, not from X")
     matrix.add_argument("--raw", action="store_true", help="read the values and genes from raw, not from X")

@@ -87,7 +87,21 @@ def inspect(
 
 def examine(path: Path, wishes: Wishes, repair: Repair) -> "Examined":
     """Like ``inspect``, with the tables it read; ``read_mended`` reads the cells that it describes."""
-    return examined(survey(path, repair.matrix), wishes, repair)
+    surveyed, repair, notes = _surveyed(path, repair)
+    found = examined(surveyed, wishes, repair)
+    problems = sorted((*found.inspection.problems, *notes), key=lambda problem: list(Severity).index(problem.severity))
+    return replace(found, inspection=replace(found.inspection, problems=tuple(problems)))
+
+
+def _surveyed(path: Path, repair: Repair) -> tuple[Survey, Repair, tuple[Problem, ...]]:
+    """The survey of a file in any format, with what its conversion chose and what it has to say."""
+    from primeflow_core.data.formats.local_file import as_h5ad  # the formats themselves stand above this package
+
+    local = as_h5ad(path, modality=repair.modality, metadata=repair.metadata)
+    with local.named():
+        found = survey(local.h5ad, repair.matrix)
+    chosen = replace(repair, modality=local.modality, metadata=local.metadata)
+    return replace(found, source=path.name), chosen, local.notes
 
 
 def read_cells(
@@ -124,8 +138,11 @@ def values_of(path: Path, found: "Examined") -> Cells:
     table, reading = found.table, found.reading
     if table is None or reading is None:
         raise DataError(f"{path.name}: the condition of the cells is not known. Name the column with --condition.")
-    with storage.opened(path) as file:
-        values = storage.read_values(file, path, reading.repair.matrix)
+    from primeflow_core.data.formats.local_file import as_h5ad
+
+    local = as_h5ad(path, modality=reading.repair.modality, metadata=reading.repair.metadata)
+    with local.named(), storage.opened(local.h5ad) as file:
+        values = storage.read_values(file, local.h5ad, reading.repair.matrix)
     if len(table.rows) < values.shape[0]:
         values = values[table.rows]
     if reading.repair.normalise:
@@ -161,8 +178,8 @@ def read_predicted(path: Path, reading: Reading) -> Cells:
 
     Raises DataError for a column that is not there, a label that cannot be read, repeated names, or NaN.
     """
-    surveyed = survey(path, reading.repair.matrix)
-    repair = replace(reading.repair, normalise=bool(reading.repair.normalise))
+    surveyed, chosen, _ = _surveyed(path, reading.repair)
+    repair = replace(chosen, normalise=bool(chosen.normalise))
     found = examined(surveyed, Wishes.exactly(reading.layout), repair, FoundLayout(reading.layout, {}, ()))
     kept = tuple(problem for problem in found.inspection.problems if problem.code not in OF_MEASURED_CELLS)
     return values_of(path, replace(found, inspection=replace(found.inspection, problems=kept)))

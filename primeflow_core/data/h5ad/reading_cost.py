@@ -17,6 +17,8 @@ OF_AN_OBJECT = 57
 """Bytes of a short Python text beside its letters, and of the reference to it."""
 TWICE = 2
 """A table is there twice while one process hands it to another; a matrix, while it is brought into its final form."""
+THRICE = 3
+"""A text is there as stored, as Python has it, and packed for the process that asked."""
 OF_AN_ENTRY = 8
 """Bytes of a value of a sparse float32 matrix, with its index."""
 OF_A_LETTER = 4
@@ -42,7 +44,7 @@ def of_table(file: h5py.File, name: str, most: int) -> int:
         total += TWICE * _chunk(column)
         if column.dtype.kind in "OSU":
             texts = _texts(column, most)
-            total += TWICE * texts.total
+            total += THRICE * texts.total
             if path == index:
                 _check_names(file, name, texts.widest)
                 total += TWICE * OF_A_LETTER * texts.widest * int(column.size or 0)

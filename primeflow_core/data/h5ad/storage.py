@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 import scipy.sparse as sp
 
+from primeflow_core.data.h5ad.filters import PACKAGE, missing_filter
 from primeflow_core.data.repair import RAW, X
 from primeflow_core.errors import DataError
 
@@ -44,13 +45,25 @@ def opened(path: Path) -> Iterator[h5py.File]:
     try:
         file = h5py.File(path, "r")
     except OSError as error:
-        raise DataError(
-            f"{path.name} is cut short or damaged ({path.stat().st_size:,} bytes). Copy or download it again."
-        ) from error
+        raise DataError(_not_opened(path, str(error))) from error
     with file:
         with named_damage(path, "the file"):
             _check_is_anndata(file, path)
         yield file
+
+
+def _not_opened(path: Path, reason: str) -> str:
+    """Why HDF5 does not open a file."""
+    if "unable to lock file" in reason:
+        return (
+            f"{path.name} is open for writing in another program. Close it there (in a notebook: adata.file.close() or "
+            "restart it), then try again."
+        )
+    if "already open for write" in reason or "consistency flags" in reason:
+        return (
+            f"{path.name} was not closed by the program that wrote it. Write it again, or run: h5clear -s {path.name}"
+        )
+    return f"{path.name} is cut short or damaged ({path.stat().st_size:,} bytes). Copy or download it again."
 
 
 @contextmanager
@@ -99,6 +112,7 @@ def _looks_like(head: bytes) -> str:
 
 def _check_is_anndata(file: h5py.File, path: Path) -> None:
     _check_links(file, path)
+    _check_filters(file, path)
     missing = [name for name in ("obs", "var") if name not in file]
     if "matrix" in file and missing:
         raise DataError(
@@ -125,6 +139,15 @@ def _check_links(file: h5py.File, path: Path) -> None:
         raise DataError(f"{path.name} is damaged: its parts cannot be listed. Copy or download it again.") from error
     if foreign:
         raise DataError(f"{path.name} takes {foreign!r} from another file. Write it as one file. {_write_hint(path)}")
+
+
+def _check_filters(file: h5py.File, path: Path) -> None:
+    lacking = file.visititems(lambda _, item: missing_filter(item))
+    if lacking:
+        raise DataError(
+            f"{path.name} is packed with {lacking}, which is not installed here. Install the package that reads it: "
+            f"pip install {PACKAGE}. Or write the file again with compression='gzip'."
+        )
 
 
 def _linked_elsewhere(name: str, link: h5py.HardLink | h5py.SoftLink | h5py.ExternalLink) -> str | None:

@@ -21,7 +21,7 @@ _EQUAL_SUMS = 0.005
 _ROUNDING = 1e-5
 _UNIT_DEVIATION = 0.02
 _FEWEST_STEPS, _MOST_STEP, _OFF_STEP, _ON_STEP = 50, 12.5, 0.04, 0.6
-_SAMPLED = 500
+_SAMPLED, _MOST_SAMPLED = 500, 4_000_000
 _FORMS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "linear": lambda values: values,
     "natural": np.expm1,
@@ -124,7 +124,7 @@ class _Tally:
     bad: tuple[int, int] | None = None
     sums: dict[str, np.ndarray] = field(default_factory=dict)
     moments: np.ndarray = field(init=False)
-    sampled: list[_Block] = field(default_factory=list)
+    sampled: list[tuple[np.ndarray, np.ndarray]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.moments = np.zeros((2, self.shape[1]))
@@ -154,8 +154,9 @@ class _Tally:
                 self.sums[name] += np.bincount(block.rows, form(values), minlength=self.shape[0])
         for power in (1, 2):
             self.moments[power - 1] += np.bincount(block.columns, values**power, minlength=self.shape[1])
-        chosen = block.rows % max(self.shape[0] // _SAMPLED, 1) == 0
-        self.sampled.append(_Block(values[chosen], block.rows[chosen], block.columns[chosen]))
+        every = max(self.shape[0] // _SAMPLED, self.shape[0] * self.shape[1] // _MOST_SAMPLED, 1)
+        chosen = block.rows % every == 0
+        self.sampled.append((block.rows[chosen], values[chosen]))
 
     def found(self) -> ValueRange:
         lowest, highest = self.lowest, self.highest
@@ -190,8 +191,8 @@ class _Tally:
 
         Counts of one cell are multiplied by one number when they are normalised, and one count is the commonest.
         """
-        rows = np.concatenate([block.rows for block in self.sampled])
-        values = form(np.concatenate([block.values for block in self.sampled]))
+        rows = np.concatenate([rows for rows, _ in self.sampled])
+        values = form(np.concatenate([values for _, values in self.sampled]))
         rows, values = rows[values > 0], values[values > 0]
         smallest = np.full(self.shape[0], np.inf)
         np.minimum.at(smallest, rows, values)

@@ -144,7 +144,7 @@ def test_an_old_link_says_so(models):
         (
             gzip.compress(b"x", mtime=0),
             "cells.h5ad",
-            r"^cells.h5ad is not a readable AnnData file \(it looks like a gzip\)\.",
+            r"^cells\.h5ad, unpacked: cells is in no format that is read here\.",
         ),
         (b"a,b\n1,2\n", "my *cells*.csv", r"^my \*cells\*.csv is not a .*In Python: adata.write_h5ad\('my \*cells\*"),
     ],

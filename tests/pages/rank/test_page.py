@@ -28,6 +28,7 @@ from primeflow_core.model_store.local_models import Model
 from primeflow_core.models import checkpoint
 from primeflow_core.models.checkpoint import read_manifest, write_manifest
 from primeflow_core.report.methods_text import methods_paragraph
+from primeflow_core.report.ranking_link import address_of
 from primeflow_core.runtime.jobs import BusyError, JobManager
 from primeflow_core.screening import screen_file
 from primeflow_core.screening.goal import Goal
@@ -362,13 +363,13 @@ def test_it_opens_on_what_came_with_the_model_whatever_that_is(ranked, tmp_path,
 def test_a_stored_ranking_says_what_a_link_to_it_says(ranked, goal):
     made = made_up(ranked)
     order = {**made.about["order"], "goal": goal.to_json()}
-    said = answer.address_of(replace(made, about={**made.about, "order": order}))
+    said = address_of(replace(made, about={**made.about, "order": order}))
     assert (said["rank"], said["cells"], said["context"]) == ("pairs", "200", "sim-A")
     assert said["goal"] == ("target" if goal.target else str(goal.kind))
     assert said.get("raise", said.get("gene", "")).split() == list(goal.raised)
     assert said.get("lower", "").split() == list(goal.lowered)
     assert said.get("target", "") == (goal.target.label if goal.target else "")
-    assert answer.address_of(replace(made, table=made.table.head(0))) == {}
+    assert address_of(replace(made, table=made.table.head(0))) == {}
 
 
 def test_signed_scores_are_coloured_around_nought(ranked):

@@ -1,0 +1,38 @@
+"""Filters that pack the values of an HDF5 file: those that this machine lacks, and the package that has them."""
+
+import importlib
+
+import h5py
+
+NAMES = {
+    307: "bzip2", 32000: "lzf", 32001: "blosc", 32004: "lz4", 32008: "bitshuffle", 32013: "zfp", 32015: "zstd",
+    32017: "sz", 32018: "fcidecomp", 32024: "sz3", 32026: "blosc2",
+}  # fmt: skip
+"""As registered with the HDF Group."""
+PACKAGE = "hdf5plugin"
+
+
+def missing_filter(item: h5py.Group | h5py.Dataset) -> str | None:
+    """The filter that a data set needs and that is not here, in words; None where it can be unpacked.
+
+    The package that has most filters is loaded where it is installed.
+    """
+    if not isinstance(item, h5py.Dataset):
+        return None
+    created = item.id.get_create_plist()
+    numbers = [created.get_filter(at)[0] for at in range(created.get_nfilters())]
+    lacking = next((number for number in numbers if not _is_here(number)), None)
+    return None if lacking is None else f"{NAMES.get(lacking, 'a filter of its own')} (HDF5 filter {lacking})"
+
+
+def _is_here(number: int) -> bool:
+    return bool(h5py.h5z.filter_avail(number)) or (_package_is_here() and bool(h5py.h5z.filter_avail(number)))
+
+
+def _package_is_here() -> bool:
+    """Importing it makes its filters known to HDF5."""
+    try:
+        importlib.import_module(PACKAGE)
+    except ImportError:
+        return False
+    return True
