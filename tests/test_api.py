@@ -254,6 +254,12 @@ def test_training_refuses_as_the_command_does(adata, parts, tmp_path, model):
         pf.load(tmp_path)
 
 
+def test_training_without_a_split_chooses_one_and_warns_of_it(adata, tmp_path):
+    with pytest.warns(PrimeflowWarning, match="No split given: chosen by train, seed 0. Held out: "):
+        model = pf.train(adata, recipe="linear", steps=2, out=tmp_path / "m", progress=False)
+    assert model.manifest.provenance["split"].startswith("No split given: chosen by train")
+
+
 def test_predicted_cells_are_the_commands(model, place, tmp_path):
     given = ["--perturbation", "A+B", "--covariate", "cell_type=k562", "--cells", "30", "--seed", "3"]
     out = tmp_path / "cells.h5ad"

@@ -189,8 +189,11 @@ def _warn_of_leaks(truth: Cells, rows: np.ndarray, trained_on: np.ndarray, part:
     trained = set(conditions(trained_on))
     leaks = [_named(condition) for condition in conditions(rows) if condition in trained]
     if leaks and part != TRAIN:
-        some = ", ".join(leaks[:8])
-        report(f"{len(leaks)} conditions of {part} have training cells too, so they are not held out: {some}")
+        some = f"{', '.join(leaks[:8])}{' and others' if len(leaks) > 8 else ''}"
+        report(
+            f"{len(leaks)} conditions of {part} have training cells too, so they are not held out: {some}. Their "
+            "scores tell how well a model fits them, not whether it predicts new ones."
+        )
 
 
 def _named(condition: Condition) -> str:

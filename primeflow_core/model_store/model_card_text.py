@@ -47,7 +47,7 @@ def card_text(
         "",
     ]
     for name, rows in metrics["scored"].items():
-        lines += _section(name, rows, "held-out condition" if manifest.held_out else "condition of training")
+        lines += _section(name, rows, of_training=not manifest.held_out)
     lines += _student_section(student)
     lines += _baselines_section(metrics.get("rivals", {}).get("test", []))
     lines += _zeros_section(metrics["zeros_tried_on_val"])
@@ -61,11 +61,13 @@ def _making(manifest: Manifest) -> str:
     return f"Sampling: {plan.way}{guidance}, zeros `{plan.zeros}`"
 
 
-def _section(name: str, rows: Sequence[Mapping[str, Any]], what: str) -> list[str]:
+def _section(name: str, rows: Sequence[Mapping[str, Any]], *, of_training: bool) -> list[str]:
     if not rows:
         return [f"## {name}", "", "No condition.", ""]
     mean, conditions = rows[-1], rows[:-1]
-    lines = [f"## {name}: mean of {counted(len(conditions), what)}", ""]
+    number = len(conditions)
+    what = f"held-out cells of {counted(number, 'condition')} seen in training"
+    lines = [f"## {name}: mean of {what if of_training else counted(number, 'held-out condition')}", ""]
     lines += ["| metric | floor | model | ceiling |", "|---|---|---|---|"]
     metrics = _scored(mean)
     for metric in metrics:

@@ -25,4 +25,4 @@ def chosen_split(cells: Cells, folder: Path, seed: int, *, resume: bool) -> Chos
     if resume and stored.is_file():
         return ChosenSplit(read_split(stored, cells, unlisted="leave-out"), f"The split is that of {folder}.")
     found = hold_out(cells, seed=seed, every_cell=True)
-    return ChosenSplit(found.split, f"No --split: chosen by train, seed {seed}. {found.sentence}")
+    return ChosenSplit(found.split, f"No split given: chosen by train, seed {seed}. {found.sentence}")

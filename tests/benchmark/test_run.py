@@ -357,7 +357,7 @@ def test_what_cannot_be_scored_is_said_before_anything_is_trained(on_disk, capsy
         line for line in split.splitlines(keepends=True) if line.split(",")[0] not in names or ",test" not in line
     )
     for text, said in (
-        (without, "none of the 40 control cells into test; effects are measured from them"),
+        (without, "puts none of the 40 control cells into test; effects are measured from them"),
         (split.replace(",test", ",val"), "puts no condition of"),
     ):  # fmt: skip
         (on_disk / "split.csv").write_text(text)

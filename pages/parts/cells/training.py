@@ -11,6 +11,7 @@ import streamlit as st
 
 import pages
 from pages import plain
+from primeflow_core.data.design import Task, tasks
 from primeflow_core.data.holdout import HoldoutKind, hold_out
 from primeflow_core.errors import CheckpointError, DataError, PrimeflowError
 from primeflow_core.evaluation.metrics.registry import metric_named
@@ -62,6 +63,21 @@ def offer_training(own: Own, manager: JobManager, session: str, place: Path) -> 
         st.error(plain(str(error)), icon=":material/error:")
         return
     offer_order(own, kind, partial(begin, own, manager, session, place))
+    show_tasks(own)
+
+
+def show_tasks(own: Own) -> None:
+    """What else can be held out of these cells, which the command line does."""
+
+    def look() -> tuple[Task, ...]:
+        cells = pages.whole_file_of(own)
+        counts = np.bincount(cells.condition_of, minlength=len(cells.conditions)).tolist()
+        return tasks(dict(zip(cells.conditions, counts, strict=True)))
+
+    with st.expander("What can be held out of this file"):
+        for task in pages.kept(("tasks", own.sha256, own.name, own.fixes), look):
+            st.markdown(f"**{task.name}**: {plain(task.text if task.possible else f'not here: {task.text}')}")
+        st.caption("`primeflow check` prints the command for each, and `primeflow train --split` trains with it.")
 
 
 def open_form(sha256: str) -> None:

@@ -102,6 +102,12 @@ def test_the_order_says_what_is_held_out_and_how_long_it_takes():
     assert "a share of the cells of 3 conditions" in text_of(app)
 
 
+def test_what_else_can_be_held_out_is_listed():
+    said = text_of(opened(per_condition=100))
+    assert "**combo**: not here: at most 1 combination in a context, 3 are needed" in said
+    assert "**cells**: holds out 20% of the cells of 3 conditions" in said
+
+
 @pytest.mark.slow
 def test_a_training_is_watched_and_then_shows_how_the_model_did(place):
     app = opened()

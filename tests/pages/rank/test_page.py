@@ -16,6 +16,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 import pages
+from pages import plain
 from pages.parts.rank import answer
 from primeflow_core.__main__ import parser
 from primeflow_core.commands.screen_options import screen_wishes
@@ -25,7 +26,7 @@ from primeflow_core.data.datasets import open_cells
 from primeflow_core.errors import PrimeflowError
 from primeflow_core.model_store.local_models import Model
 from primeflow_core.models import checkpoint
-from primeflow_core.models.checkpoint import read_manifest
+from primeflow_core.models.checkpoint import read_manifest, write_manifest
 from primeflow_core.report.methods_text import methods_paragraph
 from primeflow_core.report.ranking_link import address_of
 from primeflow_core.runtime.jobs import BusyError, JobManager
@@ -480,6 +481,23 @@ def test_without_measured_cells_it_says_that_trust_is_unknown(ranked, tmp_path, 
     ship(tmp_path / NAME, without_truth(made_up(ranked)))
     monkeypatch.setenv("PRIMEFLOW_CHECKPOINTS", str(tmp_path))
     assert "cannot say how far to trust the ranking" in text_of(page("screen"))
+
+
+def test_a_model_that_never_saw_a_combination_says_so_and_ranks_no_synergy(ranked, tmp_path, monkeypatch):
+    manifest = read_manifest(ranked)
+    shutil.copytree(ranked, tmp_path / NAME)
+    singles = tuple(condition for condition in manifest.trained_on if len(condition.perturbations) < 2)
+    write_manifest(tmp_path / NAME, replace(manifest, trained_on=singles))
+    made = made_up(tmp_path / NAME)
+    assert "never saw a combination in training" in made.caution
+    ship(tmp_path / NAME, made)
+    monkeypatch.setenv("PRIMEFLOW_CHECKPOINTS", str(tmp_path))
+    app = page("screen")
+    assert plain(made.caution) in [warning.value for warning in app.warning]
+    assert "rank_colour" not in app.session_state
+    refused = page("screen", goal="synergy")
+    assert "it cannot tell what a combination does beyond the sum of its parts" in text_of(refused)
+    assert refused.button(key="rank").disabled
 
 
 def test_without_any_model_it_says_what_to_do(ranked, tmp_path, monkeypatch):
