@@ -124,7 +124,7 @@ def test_own_cells_are_checked_used_and_forgotten(watched, newcomer, tmp_path):
     [
         (b"\x1f\x8b\x08\x00 not cells", "is cut short or damaged: it cannot be unpacked"),
         (b"cell,gene\n1,2\n", "is not a readable AnnData file"),
-        (b"", "is not a readable AnnData file"),
+        (b"", "is an empty file"),
     ],
     ids=["gzip", "text", "empty"],
 )
