@@ -494,7 +494,7 @@ def test_a_model_that_never_saw_a_combination_says_so_and_ranks_no_synergy(ranke
     monkeypatch.setenv("PRIMEFLOW_CHECKPOINTS", str(tmp_path))
     app = page("screen")
     assert plain(made.caution) in [warning.value for warning in app.warning]
-    assert "rank_colour" not in app.session_state
+    assert not [one for one in app.segmented_control if one.key == "rank_colour"]
     refused = page("screen", goal="synergy")
     assert "it cannot tell what a combination does beyond the sum of its parts" in text_of(refused)
     assert refused.button(key="rank").disabled
