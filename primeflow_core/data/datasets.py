@@ -14,6 +14,7 @@ from primeflow_core.data import simulated_screen
 from primeflow_core.data.cache import cache_folder
 from primeflow_core.data.cells import Cells
 from primeflow_core.data.download import OnProgress, Record, Remote, download, megabytes, read_record, write_record
+from primeflow_core.data.h5ad.known_content import note_known
 from primeflow_core.data.h5ad.reading import read_as
 from primeflow_core.data.h5ad.writing import sha256_of, write_anndata
 from primeflow_core.data.layout import Layout
@@ -192,10 +193,13 @@ def local_path(name: str) -> Path | None:
     cached = cache_folder() / remote.file_name
     if cached.is_file():
         _check_cached(remote, cached)
+        note_known(cached)
         return cached
     folder = mirror()
     if isinstance(folder, Path) and (folder / remote.file_name).is_file():
         _check_mirrored(remote, folder / remote.file_name)
+        if remote.sha256 is not None:
+            note_known(folder / remote.file_name)
         return folder / remote.file_name
     return None
 

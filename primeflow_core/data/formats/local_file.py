@@ -22,6 +22,7 @@ from primeflow_core.data.formats.file_names import stem_of
 from primeflow_core.data.formats.h5ad_file import H5AD
 from primeflow_core.data.formats.hdf5_parts import is_hdf5
 from primeflow_core.data.h5ad.issues import Problem, Severity
+from primeflow_core.data.h5ad.known_content import file_state, is_known
 from primeflow_core.data.h5ad.writing import sha256_of
 from primeflow_core.errors import DataError, StorageError
 from primeflow_core.runtime.atomic_files import replaced
@@ -94,21 +95,17 @@ def as_h5ad(path: Path, *, modality: str | None = None, metadata: str | None = N
 
 
 def _format(path: Path) -> str | None:
-    """The name of the format. HDF5 is looked into by a child process, since a damaged file can make it spin."""
-    return _hdf5_format(path, *_state(path)) if is_hdf5(path) else recognised(path, path.name)
+    """The name of the format. Strange HDF5 is looked into by a child process, since a damage can make it spin."""
+    return _hdf5_format(path, *file_state(path)) if is_hdf5(path) else recognised(path, path.name)
 
 
 @lru_cache(maxsize=64)
 def _hdf5_format(path: Path, *_state: int) -> str | None:
     """Remembered while the file stays what it is: several steps of a command ask for it."""
+    if is_known(path):
+        return recognised(path, path.name)
     bounds = Bounds(MEMORY_TO_RECOGNISE, SECONDS_TO_RECOGNISE, WAITING * SECONDS_TO_RECOGNISE)
     return bounded(bounds, path.name, recognised, path, path.name)
-
-
-def _state(path: Path) -> tuple[int, ...]:
-    """What changes when a file does."""
-    state = path.stat()
-    return state.st_dev, state.st_ino, state.st_size, state.st_mtime_ns
 
 
 def _converted(path: Path, modality: str | None, metadata: str | None) -> LocalFile:
@@ -124,7 +121,7 @@ def _key(source: FormatSource) -> str:
     beside = (source.metadata, source.beside, *mtx.companions(source.path))
     files = [source.path, *(file for file in beside if file is not None)]
     told = [VERSION, source.modality, source.metadata is None]
-    told += [sha256_of(file) if file.is_dir() else _sha256_of_file(file, *_state(file)) for file in files]
+    told += [sha256_of(file) if file.is_dir() else _sha256_of_file(file, *file_state(file)) for file in files]
     return hashlib.sha256(json.dumps(told).encode()).hexdigest()
 
 

@@ -7,13 +7,16 @@ the file later, and is remembered as long as the file stays what it is.
 
 import threading
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import ParamSpec, TypeVar
 
 import h5py
 import pandas as pd
 
 from primeflow_core.data.h5ad import reading_cost, storage
+from primeflow_core.data.h5ad.known_content import file_state, is_known
 from primeflow_core.data.h5ad.value_range import ValueRange, value_range
 from primeflow_core.data.repair import RAW, X
 from primeflow_core.errors import DataError
@@ -70,10 +73,10 @@ def survey(path: Path, matrix: str = X, most: int | None = None) -> Survey:
     """
     storage.check_contents(path)
     most = most_for_a_file() if most is None else most
-    key = (*_identity(path), matrix)
+    key = (*file_state(path), matrix)
     found = _MEMORY.found(key)
     if found is None:
-        found = bounded(_bounds(path, most), path.name, surveyed, path, matrix, most)
+        found = _safely(path, most, surveyed, path, matrix, most)
         _MEMORY.remember(key, found)
     reading_cost.check(found.cost, most, path)
     return replace(found, source=path.name, obs=found.obs.copy(deep=False), var=found.var.copy(deep=False))
@@ -82,19 +85,19 @@ def survey(path: Path, matrix: str = X, most: int | None = None) -> Survey:
 def check(path: Path, most: int) -> None:
     """Raises as ``survey``, but a file without X is accepted: its values may be elsewhere."""
     storage.check_contents(path)
-    if (matrix := bounded(_bounds(path, most), path.name, first_matrix, path)) is not None:
+    if (matrix := _safely(path, most, first_matrix, path)) is not None:
         survey(path, matrix, most)
 
 
 def facts_of(path: Path) -> Facts:
     """What a file says of itself. Raises DataError for what is not an AnnData file."""
     storage.check_contents(path)
-    known = _MEMORY.of_file(_identity(path))
-    return known.facts if known else bounded(_bounds(path, LEAST_MEMORY), path.name, stated_facts, path)
+    known = _MEMORY.of_file(file_state(path))
+    return known.facts if known else _safely(path, LEAST_MEMORY, stated_facts, path)
 
 
 def surveyed(path: Path, matrix: str, most: int) -> Survey:
-    """The work of ``survey``, in a child process."""
+    """The work of ``survey``."""
     with storage.opened(path) as file:
         with storage.named_damage(path, "the file"):
             cells, genes = storage.shape(file, path, matrix)
@@ -125,7 +128,7 @@ def first_matrix(path: Path) -> str | None:
 
 
 def stated_facts(path: Path) -> Facts:
-    """The work of ``facts_of``, in a child process."""
+    """The work of ``facts_of``."""
     with storage.opened(path) as file:
         return _facts(file, path)
 
@@ -146,17 +149,20 @@ def _single(file: h5py.File, name: str) -> object:
     return value.decode("utf-8", errors="replace") if isinstance(value, bytes) else value
 
 
-def _bounds(path: Path, most: int) -> Bounds:
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def _safely(path: Path, most: int, function: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T:
+    """The call in a child process with bounds for a file of this size; in this one where its content is known."""
+    if is_known(path):
+        return function(*arguments, **named)
     seconds = SECONDS + SECONDS_PER_BYTE * path.stat().st_size
-    return Bounds(max(most, LEAST_MEMORY), seconds, WAITING * seconds)
+    bounds = Bounds(max(most, LEAST_MEMORY), seconds, WAITING * seconds)
+    return bounded(bounds, path.name, function, *arguments, **named)
 
 
 Key = tuple[object, ...]
-
-
-def _identity(path: Path) -> Key:
-    state = path.stat()
-    return state.st_dev, state.st_ino, state.st_size, state.st_mtime_ns
 
 
 class _Memory:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from primeflow_core.data.h5ad import storage, survey
+from primeflow_core.data.h5ad.known_content import note_known
 from primeflow_core.data.h5ad.writing import is_simulated, read_provenance
 from primeflow_core.errors import DataError, OverrunError, SettingError
 from primeflow_core.runtime.memory import CHOSEN, most_for_a_file
@@ -62,6 +63,21 @@ def test_a_survey_is_made_once_until_the_file_changes(tmp_path, monkeypatch):
     survey.survey(brought(tmp_path, np.ones((40, 10))))
     assert asked == ["surveyed"] * 2
     assert first.values.highest != 1
+
+
+def test_only_a_file_of_known_content_is_read_without_a_child(tmp_path, monkeypatch):
+    def no_child(*_, **__):
+        raise AssertionError("a child was started")
+
+    path = hostile_files.dense(tmp_path, 20, 10)
+    monkeypatch.setattr(survey, "bounded", no_child)
+    with pytest.raises(AssertionError, match="a child was started"):
+        survey.survey(path)
+    note_known(path)
+    assert survey.survey(path).shape == (20, 10)
+    os.utime(path, ns=(1, 1))
+    with pytest.raises(AssertionError, match="a child was started"):
+        survey.survey(path)
 
 
 def test_a_survey_cannot_be_changed_by_who_asked_for_it(tmp_path):
