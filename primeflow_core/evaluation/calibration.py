@@ -78,6 +78,12 @@ class Calibration:
         return f"{self.score:.2f} of the way from typical perturbed cells to a repeat of the experiment"
 
     @property
+    def brief(self) -> str:
+        """For a table below ``BRIEF``: ``in 5 of 5, by 4.1 standard errors``."""
+        by = f", by {self.standard_errors:.1f} standard errors" if np.isfinite(self.standard_errors) else ""
+        return f"{'' if self.can_tell else f'{CANNOT.lower()}: '}in {self.won} of {self.conditions}{by}"
+
+    @property
     def told(self) -> str:
         """What the metric can tell on these data, in a sentence."""
         won = f"in {self.won} of {counted(self.conditions, 'condition')}"
@@ -96,6 +102,7 @@ class Calibration:
 
 
 CANNOT = "Cannot tell"
+BRIEF = "replicate better than baseline"
 
 
 def calibrated(value: float, baseline: float, replicate: float, *, larger_is_better: bool) -> float | None:
