@@ -4,6 +4,7 @@ python -m benchmarks.models_page benchmarks/results/models --out docs/benchmark.
 """
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -12,9 +13,11 @@ from benchmarks.models import BENCHMARKS
 from primeflow_core.benchmark.about import LEADERBOARD
 from primeflow_core.benchmark.common_conditions import compared
 from primeflow_core.benchmark.leaderboard import UNRANKED, markdown, ranks_of
+from primeflow_core.benchmark.metric_table import metric_markdown
 from primeflow_core.benchmark.refusal_text import refusals
 from primeflow_core.benchmark.results import Results
 from primeflow_core.benchmark.shipped import read_results
+from primeflow_core.benchmark.standings import Standings
 from primeflow_core.benchmark.summary_text import verdict
 from primeflow_core.errors import SettingError
 from primeflow_core.evaluation.metrics.registry import all_metrics
@@ -29,9 +32,9 @@ by hand. The page Benchmark of the app shows the same tables, with every conditi
 
 All models use recipes that a CPU can train. The paper's and PerturBench's recipes for a GPU
 (`primeflow benchmark --list`) are not in these tables. No choice was made by test conditions. A figure is the mean over
-held-out conditions, given as mean ± standard deviation over trainings. w is the guidance weight. **Bold**: the best,
-and all within one standard deviation of it. The floor is control cells offered as the prediction. The ceiling is one
-half of the measured cells scored against the other half.
+held-out conditions, given as mean ± standard deviation over trainings. w is the guidance weight. **Bold**: the best
+mean, and every model that it is not better than, over conditions and over trainings. The floor is control cells offered
+as the prediction. The ceiling is one half of the measured cells scored against the other half.
 
 What to keep in mind:
 
@@ -57,7 +60,8 @@ RANKED = "Rank of the right condition among all predicted conditions: 0 is the b
 def section(results: Results, table: pd.DataFrame) -> str:
     about = results.about
     label = "SIMULATED cells. " if about.simulated else ""
-    sentences = " ".join(verdict(results.table, results.bounds, results.metrics))
+    found = results.standings
+    sentences = " ".join(verdict(found, results.metrics))
     refused = "".join(f"- {said}\n" for said in refusals(about.refused, [*about.recipes]))
     not_predicted = f"Not predicted:\n\n{refused}\n" if refused else ""
     costs = results.table.drop_duplicates("model")[["model", "parameters", "seconds"]]
@@ -65,15 +69,21 @@ def section(results: Results, table: pd.DataFrame) -> str:
         f"| {row.model} | {row.parameters:,.0f} | {row.seconds:,.0f} |\n" for row in costs.itertuples(index=False)
     )
     ranks = ranks_of(table)
-    ranked = f"{RANKED}\n\n{markdown(table, ranks)}" if ranks else f"{UNRANKED}\n"
+    ranked = f"{RANKED}\n\n{markdown(table, found.leaders(ranks), ranks)}" if ranks else f"{UNRANKED}\n"
     said = compared(results.rows)
     common = f"{said}\n\n" if said else ""
     return (
         f"## {about.title}\n\n{label}{about.data}: {about.split}. Up to {about.cells:,} cells a condition, "
-        f"{len(about.seeds)} trainings.\n\n    {about.command}\n\n{sentences}\n\n{common}{markdown(table)}\n"
-        f"{ranked}\n{not_predicted}Cost of one training on one core (other work ran beside some of them):\n\n"
+        f"{len(about.seeds)} trainings.\n\n    {about.command}\n\n{sentences}\n\n{common}"
+        f"{markdown(table, found.leaders(results.metrics))}\n{_told(found, results.metrics)}{ranked}\n"
+        f"{not_predicted}Cost of one training on one core (other work ran beside some of them):\n\n"
         f"| model | parameters | seconds |\n|---|---|---|\n{cost_lines}\n"
     )
+
+
+def _told(found: Standings, metrics: Sequence[str]) -> str:
+    told = metric_markdown(found, metrics)
+    return f"{told}\n" if told else ""
 
 
 def meanings() -> str:

@@ -15,10 +15,10 @@ import pandas as pd
 
 from benchmarks.models import BENCHMARKS
 from primeflow_core.benchmark.display_names import family
-from primeflow_core.benchmark.leaderboard import CEILING, FLOOR, Figure, best, figure
+from primeflow_core.benchmark.leaderboard import CEILING, FLOOR, figure
 from primeflow_core.benchmark.results import Results
 from primeflow_core.benchmark.shipped import read_results
-from primeflow_core.benchmark.summary_text import Duel, champion, duels, word
+from primeflow_core.benchmark.summary_text import Duel, champion, closed_form_duels, duels, word
 from primeflow_core.errors import DataError, SettingError
 from primeflow_core.evaluation.metrics.registry import metric_named
 from primeflow_core.evaluation.paired import MetricStanding
@@ -34,6 +34,11 @@ IN_WORDS: Mapping[str, str] = MappingProxyType(
     {family("additive"): "the sum of single effects", family("ridge"): "ridge", FLOOR: "control cells"}
 )
 NONE, WIDTH = "none", 120
+CLOSED_FORM = "the best model without training"
+LEVEL = (
+    "Level: the 95 % interval over conditions holds 0, or the difference is within its standard deviation over "
+    "trainings."
+)
 
 
 def block(found: Sequence[Results]) -> str:
@@ -65,24 +70,24 @@ def read_all(folder: Path) -> list[Results]:
 
 def _counts(found: Sequence[Results]) -> str:
     """How often PRiMeFlow is better or worse than the sum and than ridge, over all data sets and metrics."""
-    all_duels = [duel for one in found for duel in duels(one.table, one.metrics)]
-    told = [_counted(baseline, all_duels) for baseline in dict.fromkeys(duel.baseline for duel in all_duels)]
+    all_duels = [duel for one in found for duel in duels(one.standings, one.metrics)]
+    rivals = {
+        _in_words(baseline): [duel for duel in all_duels if duel.baseline == baseline]
+        for baseline in dict.fromkeys(duel.baseline for duel in all_duels)
+    }
+    rivals[CLOSED_FORM] = [duel for one in found for duel in closed_form_duels(one.standings, one.metrics)]
+    told = "; ".join(_counted(rival, against) for rival, against in rivals.items())
     return (
         f"{len(found)} data sets, {len(found[0].metrics)} metrics, {_entries(found[0])} models, "
-        f"{found[0].table['seeds'].max():g} trainings of each. {' '.join(told)} Two models are level where their "
-        "difference is less than its standard deviation over trainings."
+        f"{found[0].table['seeds'].max():g} trainings of each. PRiMeFlow is {told}. {LEVEL}"
     )
 
 
-def _counted(baseline: str, all_duels: Iterable[Duel]) -> str:
-    own = [duel.outcome for duel in all_duels if duel.baseline == baseline]
-    better, worse, level = (
-        own.count(kind) for kind in (MetricStanding.BETTER, MetricStanding.WORSE, MetricStanding.EVEN)
-    )
-    return (
-        f"Against {_in_words(baseline)}, PRiMeFlow is better in {better} of {len(own)} comparisons, level in {level} "
-        f"and worse in {worse}."
-    )
+def _counted(rival: str, against: Sequence[Duel]) -> str:
+    own = [duel.outcome for duel in against]
+    better, worse = own.count(MetricStanding.BETTER), own.count(MetricStanding.WORSE)
+    level = len(own) - better - worse
+    return f"better than {rival} in {better} of {len(own)} comparisons, level in {level}, worse in {worse}"
 
 
 def _in_words(baseline: str) -> str:
@@ -99,7 +104,7 @@ def _by_data_set(found: Sequence[Results]) -> str:
     for one in found:
         row = _champion(one)
         conditions = f"{one.table['conditions'].iloc[row]:g}"
-        own = [name for name in one.metrics if _first(one.table, name) == row]
+        own = [name for name in one.standings.taking_part(one.metrics) if _first(one.table, name) == row]
         lines.append(_line((one.about.title, conditions, _listed(own), _others_best(one, own), _worse(one, row))))
     return "\n".join(lines)
 
@@ -119,7 +124,7 @@ def _first(table: pd.DataFrame, metric: str) -> int:
 def _others_best(one: Results, own: Container[str]) -> str:
     """``CPA: cosine, RMSE; Ridge: energy distance``, of the metrics by which PRiMeFlow is not the best."""
     metrics: dict[str, list[str]] = {}
-    for name in one.metrics:
+    for name in one.standings.taking_part(one.metrics):
         if name not in own:
             metrics.setdefault(one.labels[one.entries[_first(one.table, name)]], []).append(name)
     return _by_name(metrics)
@@ -128,7 +133,7 @@ def _others_best(one: Results, own: Container[str]) -> str:
 def _worse(one: Results, row: int) -> str:
     """The simple baselines, control cells among them, and the metrics by which PRiMeFlow is worse than each."""
     metrics: dict[str, list[str]] = {}
-    for duel in (*duels(one.table, one.metrics), *_against_floor(one, row)):
+    for duel in (*duels(one.standings, one.metrics), *_against_floor(one, row)):
         if duel.outcome is MetricStanding.WORSE:
             metrics.setdefault(_in_words(duel.baseline), []).append(duel.metric)
     return _by_name(metrics)
@@ -136,9 +141,10 @@ def _worse(one: Results, row: int) -> str:
 
 def _against_floor(one: Results, row: int) -> Iterator[Duel]:
     """PRiMeFlow against control cells, which are the same in every training."""
-    floor = one.bounds[one.bounds["model"] == FLOOR].iloc[0]
-    for name in one.metrics:
-        yield Duel(name, FLOOR, figure(one.table.iloc[row], name), Figure(float(floor[name]), 0.0))
+    for name in one.standings.taking_part(one.metrics):
+        difference = one.standings.against_floor(row, name)
+        if difference is not None:
+            yield Duel(name, FLOOR, difference)
 
 
 def _by_name(metrics: Mapping[str, Sequence[str]]) -> str:
@@ -146,21 +152,19 @@ def _by_name(metrics: Mapping[str, Sequence[str]]) -> str:
 
 
 def _introduction(one: Results) -> str:
-    return (
-        f"{one.about.title}, in figures: mean ± standard deviation over trainings; **bold**: within one standard "
-        "deviation of the best of all models."
-    )
+    said = "mean ± standard deviation over trainings; **bold**: the best, and all that are level with it."
+    return f"{one.about.title}: {said}"
 
 
 def _figures(one: Results) -> str:
     table = pd.concat([one.table, one.bounds], ignore_index=True)
     shown = [name for name in METRICS if name in one.metrics]
-    leading = {name: best(table, name) for name in shown}
+    leading = one.standings.leaders(shown)
     heads = [f"{word(name)} {metric_named(name).arrow}" for name in shown]
     lines = [_line(["model", *heads]), "|" + "---|" * (len(heads) + 1)]
     for model in MODELS:
         number, row = _unguided(table, model)
-        texts = [_bold(figure(row, name).text, bold=number in leading[name]) for name in shown]
+        texts = [_bold(figure(row, name).text, bold=number in leading.get(name, ())) for name in shown]
         lines.append(_line([model if model in (FLOOR, CEILING) else family(model), *texts]))
     return "\n".join(lines)
 

@@ -4,6 +4,7 @@ import streamlit as st
 
 import pages
 from pages import plain
+from pages.parts.benchmark.comparison import show_comparison
 from pages.parts.benchmark.figures import show_condition, show_conditions, show_metric
 from pages.parts.benchmark.finding import show_headline, show_making, show_taking_along, steps
 from pages.parts.benchmark.leaderboard import show_table
@@ -56,6 +57,7 @@ def show_problems(found: Shelf) -> None:
 def show(choice: Choice) -> None:
     show_headline(choice)
     show_table(choice)
+    show_comparison(choice)
     show_metric(choice)
     show_conditions(choice)
     show_condition(choice)

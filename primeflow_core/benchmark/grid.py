@@ -15,6 +15,8 @@ from primeflow_core.models.sampling_plan import MOST_GUIDANCE
 from primeflow_core.training.recipes.recipe import Recipe
 
 UNGUIDED = 1.0
+SCORES = "with baseline and replicate"
+"""What the scores of an entry hold. Entries that were scored otherwise are scored again, without a new training."""
 FEWEST_CELLS = 8
 """With fewer cells, chance matters more than the model."""
 
@@ -83,7 +85,7 @@ class Grid:
         said = {
             "recipe": entry.recipe.name, "settings": entry.recipe.settings(), "seed": entry.seed,
             "weights": entry.weights, "cells": self.cells, "part": self.part, "data": self.data_sha256,
-            "split": self.split_sha256, "version": __version__,
+            "split": self.split_sha256, "version": __version__, "scores": SCORES,
         }  # fmt: skip
         if self.reading:
             said["reading"] = dict(self.reading)

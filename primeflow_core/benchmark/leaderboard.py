@@ -1,21 +1,28 @@
 """Mean and spread over seeds, for every metric and model, between floor and ceiling.
 
-The value of a seed is the mean over its conditions, as in PerturBench. Floor and ceiling depend on the conditions, not
-on the model (evaluation/agreement.py). All models are compared on the same conditions (common_conditions.py).
+The value of a seed is the mean over its conditions, as in PerturBench. Floor, ceiling and baseline depend on the
+conditions, not on the model (evaluation/yardstick.py). All models are compared on the same conditions
+(common_conditions.py).
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
 from primeflow_core.benchmark.common_conditions import by_model, condition_columns, in_common
-from primeflow_core.evaluation.metrics.registry import all_metrics, metric_names, rank_columns
+from primeflow_core.evaluation.calibration import CALIBRATED, calibrated_score
+from primeflow_core.evaluation.metrics.registry import all_metrics, metric_named, metric_names, rank_columns
 
 SMALL = 0.1
 UNRANKED = "No ranks: no context has two of these conditions, so no prediction can be confused with another condition."
 FLOOR, CEILING = "floor: control cells", "ceiling: half of the measured cells"
+BASELINE = "baseline: typical perturbed cells"
+BOUNDS = (FLOOR, CEILING, BASELINE)
+ENDS = ((FLOOR, "_floor"), (CEILING, "_ceiling"), (BASELINE, "_baseline"))
+WRONG = "_wrong"
+BOLD = "Bold: the best mean, and every model that it is not better than, over conditions and over trainings."
 
 
 @dataclass(frozen=True)
@@ -28,16 +35,19 @@ class Figure:
     @property
     def text(self) -> str:
         """Three decimals; four if the mean is below 0.1."""
+        return self.with_digits(3 if abs(self.mean) >= SMALL else 4)
+
+    def with_digits(self, digits: int) -> str:
         if not np.isfinite(self.mean):
             return "-"
-        digits = 3 if abs(self.mean) >= SMALL else 4
         mean = f"{self.mean:.{digits}f}"
         return mean if not np.isfinite(self.spread) else f"{mean} ± {self.spread:.{digits}f}"
 
 
 def leaderboard(rows: pd.DataFrame) -> pd.DataFrame:
     """One row for each model and guidance weight: ``model``, ``guidance``, ``seeds``, ``conditions``, ``seconds``,
-    ``parameters``, and each metric and rank as NAME and NAME_sd. Then the floor and the ceiling, without spread.
+    ``parameters``, and each metric and rank as NAME and NAME_sd; likewise NAME_calibrated, the calibrated score, and
+    NAME_wrong, the value of predictions of other conditions. Then floor, ceiling and baseline, without spread.
 
     ``rows`` as from ``BenchmarkStore.rows``, whose order is kept.
     """
@@ -56,22 +66,33 @@ def _row(model: str, weight: float, rows: pd.DataFrame, shared: pd.DataFrame) ->
         "seconds": float(rows.groupby("seed", sort=False)["seconds"].first().mean()),
         "parameters": int(rows["parameters"].max()),
     }  # fmt: skip
-    for name in (*metric_names(), *rank_columns()):
-        if name in rows:
-            of_seeds = shared.groupby("seed", sort=False)[name].mean()
-            row |= {name: float(of_seeds.mean()), f"{name}_sd": float(of_seeds.std(ddof=1))}
+    for name, of_seeds in _of_seeds(shared):
+        row |= {name: float(of_seeds.mean()), f"{name}_sd": float(of_seeds.std(ddof=1))}
     return row
 
 
+def _of_seeds(rows: pd.DataFrame) -> Iterator[tuple[str, pd.Series]]:
+    """The columns of a model, each with its value by seed."""
+    by_seed = rows.groupby("seed", sort=False)
+    for name in (*metric_names(), *rank_columns(), *(f"{name}{WRONG}" for name in metric_names())):
+        if name in rows:
+            yield name, by_seed[name].mean()
+    for metric in all_metrics():
+        if f"{metric.name}_baseline" in rows:
+            scores = [calibrated_score(of_seed, metric) for _, of_seed in by_seed]
+            yield f"{metric.name}{CALIBRATED}", pd.Series(scores, dtype=float)
+
+
 def _bounds(rows: pd.DataFrame) -> pd.DataFrame:
-    """Floor and ceiling, with every condition counted once."""
+    """Floor, ceiling and baseline, with every condition counted once; without the baseline of an earlier version."""
     of_condition = rows.drop_duplicates(condition_columns(rows))
     found = []
-    for label, suffix in ((FLOOR, "_floor"), (CEILING, "_ceiling")):
+    for label, suffix in ENDS:
         values = {
             name: float(of_condition[name + suffix].mean()) for name in metric_names() if name + suffix in of_condition
         }
-        found.append({"model": label, "conditions": len(of_condition), **values})
+        if values or label != BASELINE:
+            found.append({"model": label, "conditions": len(of_condition), **values})
     return pd.DataFrame(found)
 
 
@@ -84,44 +105,41 @@ def figure(row: pd.Series, name: str) -> Figure:
     return Figure(float(row.get(name, np.nan)), float(row.get(f"{name}_sd", np.nan)))
 
 
-def best(table: pd.DataFrame, name: str) -> set[int]:
-    """Rows of the models whose mean is within one standard deviation of the best mean."""
-    models = table[~table["model"].isin([FLOOR, CEILING]) & table[name].notna()]
-    if models.empty:
-        return set()
-    goodness = models[name].to_numpy(np.float64) * (1.0 if larger_is_better(name) else -1.0)
-    first = int(goodness.argmax())
-    spread = float(np.nan_to_num(figure(models.iloc[first], name).spread))
-    return set(models.index[goodness >= goodness[first] - spread])
+def metric_of(column: str) -> str:
+    """The metric of a column such as ``mmd_gex_rank`` or ``mmd_gex_calibrated``. Raises KeyError for another column."""
+    for name in sorted(metric_names(), key=len, reverse=True):
+        if column == name or column.startswith(f"{name}_"):
+            return name
+    raise KeyError(column)
 
 
 def larger_is_better(column: str) -> bool:
-    """Whether larger values of a metric's column are better. Smaller ranks are better."""
-    return any(metric.larger_is_better for metric in all_metrics() if metric.name == column)
+    """Whether larger values of a metric's column are better: always of its calibrated score, never of its rank."""
+    if column in rank_columns():
+        return False
+    return column.endswith(CALIBRATED) or metric_named(metric_of(column)).larger_is_better
 
 
-def markdown(table: pd.DataFrame, names: Sequence[str] | None = None) -> str:
-    """The table in Markdown: mean ± standard deviation over seeds. Bold: the best, and all as good as it.
+def markdown(table: pd.DataFrame, leading: Mapping[str, Set[int]], names: Sequence[str] | None = None) -> str:
+    """The table in Markdown: mean ± standard deviation over seeds. Bold: ``leading``, by column the numbers of rows.
 
-    ``names``: columns of metrics or ranks; every metric if None.
+    ``names``: columns of metrics or ranks; every metric if None. A column that is not in ``leading`` takes no part in
+    comparisons, and its heading says so.
     """
     shown = [name for name in (metric_names() if names is None else names) if name in table]
-    leading = {name: best(table, name) for name in shown}
-    heads = [
-        "model",
-        "w",
-        "seeds",
-        "conditions",
-        *(f"{name} {'↑' if larger_is_better(name) else '↓'}" for name in shown),
-    ]
+    heads = ["model", "w", "seeds", "conditions", *(_heading(name, silent=name not in leading) for name in shown)]
     lines = ["| " + " | ".join(heads) + " |", "|" + "---|" * len(heads)]
-    for number, row in table.iterrows():
+    for number, (_, row) in enumerate(table.iterrows()):
         texts = [str(row["model"]), _plain(row["guidance"]), _plain(row["seeds"]), _plain(row["conditions"])]
         for name in shown:
             text = figure(row, name).text
-            texts.append(f"**{text}**" if number in leading[name] else text)
+            texts.append(f"**{text}**" if number in leading.get(name, ()) else text)
         lines.append("| " + " | ".join(texts) + " |")
     return "\n".join(lines) + "\n"
+
+
+def _heading(name: str, *, silent: bool) -> str:
+    return f"{name} {'↑' if larger_is_better(name) else '↓'}{' (cannot tell)' if silent else ''}"
 
 
 def _plain(value: float) -> str:

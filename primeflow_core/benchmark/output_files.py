@@ -10,6 +10,7 @@ cells.parquet         where measured and predicted cells lie, see cell_projectio
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
 
 import pandas as pd
@@ -17,9 +18,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from primeflow_core.benchmark.about import ABOUT, CELLS, CONDITIONS, LEADERBOARD, PICTURE, About
-from primeflow_core.benchmark.common_conditions import compared, in_common
+from primeflow_core.benchmark.common_conditions import compared
 from primeflow_core.benchmark.html_page import html_page
 from primeflow_core.benchmark.leaderboard import leaderboard, markdown
+from primeflow_core.benchmark.metric_table import metric_markdown
+from primeflow_core.benchmark.standings import Standings, standings
+from primeflow_core.benchmark.summary_text import verdict
+from primeflow_core.evaluation.metrics.registry import metric_names
 from primeflow_core.report.finding import SIMULATED_DATA
 from primeflow_core.runtime.atomic_files import replaced, write_json, write_text, write_with
 
@@ -43,21 +48,30 @@ class BenchmarkOutcome:
         failed = f"Not in the table, because they failed: {', '.join(self.about.failed)}." if self.about.failed else ""
         return [said for said in (simulated, compared(self.rows), failed) if said]
 
+    @cached_property
+    def table(self) -> pd.DataFrame:
+        """The leaderboard."""
+        return leaderboard(self.rows)
+
+    @cached_property
+    def standings(self) -> Standings:
+        return standings(self.table, self.rows)
+
     @property
     def text(self) -> str:
-        """The leaderboard in Markdown below the notes."""
-        return "".join(f"{said}\n\n" for said in self.notes) + markdown(leaderboard(self.rows))
+        """In Markdown: notes, the summary in sentences, the leaderboard, and what each metric can tell."""
+        metrics = [name for name in metric_names() if name in self.table]
+        said = [*self.notes, " ".join(verdict(self.standings, metrics))]
+        tables = [markdown(self.table, self.standings.leaders(metrics)), metric_markdown(self.standings, metrics)]
+        return "\n\n".join(said) + "\n\n" + "\n".join(filter(None, tables))
 
     def write(self, folder: Path) -> None:
         """Write all files into ``folder``."""
-        table = leaderboard(self.rows)
         write_with(folder / CONDITIONS, lambda temporary: self.rows.to_parquet(temporary, index=False))
         self._write_picture(folder / CELLS)
-        write_text(folder / LEADERBOARD, table.to_csv(index=False))
+        write_text(folder / LEADERBOARD, self.table.to_csv(index=False))
         write_text(folder / "benchmark.md", self.text)
-        page = html_page(
-            self.about.title, table, in_common(self.rows), notes=self.notes, simulated=self.about.simulated
-        )  # fmt: skip
+        page = html_page(self.about.title, self.table, self.standings, notes=self.notes, simulated=self.about.simulated)
         write_text(folder / "benchmark.html", page)
         write_json(folder / ABOUT, asdict(self.about))
 

@@ -10,8 +10,9 @@ import pandas as pd
 from primeflow_core.benchmark.about import About
 from primeflow_core.benchmark.common_conditions import in_common
 from primeflow_core.benchmark.display_names import Entry, labels
-from primeflow_core.benchmark.leaderboard import ranks_of
+from primeflow_core.benchmark.leaderboard import leaderboard, ranks_of
 from primeflow_core.benchmark.read_cell_projection import PictureFile, Place
+from primeflow_core.benchmark.standings import Standings
 from primeflow_core.evaluation.metrics.registry import metric_named, metric_names
 
 UNGUIDED = 1.0
@@ -20,7 +21,7 @@ BETWEEN = " · "
 
 @dataclass(frozen=True, eq=False)
 class Results:
-    """``table``: the models, in the order of the file. ``bounds``: floor and ceiling, as rows of the same form.
+    """``table``: the models, in the order of the file. ``bounds``: floor, ceiling and baseline, rows of the same form.
 
     ``rows``: every condition of every training. ``contexts``: its contexts, with the same index. ``key``: the name of
     the benchmark on this machine. ``own``: a user made it here.
@@ -56,6 +57,16 @@ class Results:
     def shared(self) -> pd.DataFrame:
         """The rows of those conditions that the models are compared on."""
         return in_common(self.rows)
+
+    @cached_property
+    def standings(self) -> Standings:
+        return Standings(self.table, self.shared)
+
+    @cached_property
+    def derived(self) -> pd.DataFrame:
+        """The leaderboard of ``rows`` in the order of ``table``: also what a file of an earlier version has not."""
+        whole = leaderboard(self.rows).set_index(["model", "guidance"])
+        return whole.loc[list(self.entries)].reset_index()
 
     @cached_property
     def places(self) -> tuple[Place, ...]:

@@ -14,12 +14,13 @@ from primeflow_core.data.held_out_outlook import of_conditions
 from primeflow_core.data.split_file import TEST, TRAIN
 from primeflow_core.errors import ConditionError, DataError
 from primeflow_core.evaluation.agreement import bounds
-from primeflow_core.evaluation.held_out_reference import Truth, check_controls, truth
+from primeflow_core.evaluation.held_out_reference import Truth, check_controls, perturbed_training, truth
 from primeflow_core.evaluation.mean_row import MEAN
 from primeflow_core.evaluation.metrics.registry import rank_columns
 from primeflow_core.evaluation.pair import Pair
 from primeflow_core.evaluation.scores import score
 from primeflow_core.evaluation.table import table
+from primeflow_core.evaluation.typical_cells import PerturbedTraining
 from primeflow_core.models import checkpoint
 from primeflow_core.models.predictor import Predictor
 from primeflow_core.models.sampling_plan import SamplingPlan
@@ -29,9 +30,10 @@ from primeflow_core.training.trainer import train
 
 @dataclass(frozen=True)
 class ScoredEntry:
-    """``rows``: every metric with its rank, floor and ceiling, for each guidance weight and condition. ``refused``:
-    conditions that the model cannot predict, with the reason. ``seconds`` of the training, learned ``parameters``.
-    ``picture``: where the predicted cells lie, see cell_projection.py; empty unless the entry is pictured."""
+    """``rows``: every metric with its rank, floor, ceiling, baseline and replicate, for each guidance weight and
+    condition. ``refused``: conditions that the model cannot predict, with the reason. ``seconds`` of the training,
+    learned ``parameters``. ``picture``: where the predicted cells lie, see cell_projection.py; empty unless the entry
+    is pictured."""
 
     rows: pd.DataFrame
     refused: tuple[tuple[str, str], ...]
@@ -72,7 +74,7 @@ def scored_entry(
     progress = train(trainer, folder)
     predictor, manifest = checkpoint.load(folder), checkpoint.read_manifest(folder)
     held_out = manifest.tested_on if part == TEST else manifest.validated_on
-    measured = truth(source.cells, source.split, part)
+    measured, training = truth(source.cells, source.split, part), perturbed_training(source.cells, source.split)
     canvas = Canvas(source.cells) if entry.pictured else None
     rows, placed, refused = [], [], dict[str, str]()
     for weight in entry.weights:
@@ -81,7 +83,7 @@ def scored_entry(
         refused |= not_made
         if made:
             pair = measured.pair(made, f"cells of {entry.name}")
-            rows.append(_scores(pair, measured, entry).assign(guidance=weight))
+            rows.append(_scores(pair, measured, training, entry).assign(guidance=weight))
             refused |= _not_scored(pair, made, part)
         if made and canvas is not None:
             placed.append(canvas.predicted(made).assign(model=entry.recipe.name, guidance=weight))
@@ -119,10 +121,10 @@ def _named(condition: Condition) -> str:
     return f"{condition.label} {condition.context}".strip()
 
 
-def _scores(pair: Pair, measured: Truth, entry: Entry) -> pd.DataFrame:
+def _scores(pair: Pair, measured: Truth, training: PerturbedTraining, entry: Entry) -> pd.DataFrame:
     scored = score(pair)
     keys = ["condition", *measured.covariates]
-    bounded = bounds(scored, measured.floor_controls)
+    bounded = bounds(scored, measured.floor_controls, training)
     ranked = table(scored)
     ranks = ranked[[*keys, *rank_columns()]]
     rows = bounded.merge(ranks, on=keys, how="left", validate="one_to_one")

@@ -21,7 +21,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from primeflow_core.benchmark.about import ABOUT, CELLS, CONDITIONS, LEADERBOARD
-from primeflow_core.benchmark.leaderboard import CEILING, FLOOR
+from primeflow_core.benchmark.leaderboard import BOUNDS
 from primeflow_core.benchmark.read_about import read_about
 from primeflow_core.benchmark.read_cell_projection import read_picture_file
 from primeflow_core.benchmark.results import BETWEEN, Results
@@ -88,7 +88,7 @@ def read_results(folder: Path, key: str = "", *, own: bool = False) -> Results:
     """Raises DataError that names the file and what is wrong with it."""
     about = read_about(folder / ABOUT)
     table, rows = _table(folder / LEADERBOARD), _rows(folder / CONDITIONS)
-    bound = table["model"].isin([FLOOR, CEILING])
+    bound = table["model"].isin(BOUNDS)
     models, bounds = table[~bound].reset_index(drop=True), table[bound].reset_index(drop=True)
     _check_same(folder, models, rows)
     contexts = _contexts(rows)

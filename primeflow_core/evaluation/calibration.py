@@ -22,6 +22,8 @@ from primeflow_core.evaluation.paired import FEWEST_CONDITIONS, ConditionValues,
 from primeflow_core.wording import counted
 
 LEAST_STANDARD_ERRORS = 2.0
+MOST_STANDARD_ERRORS = 1000.0
+"""So many stand for all above, also for a difference without any error."""
 LARGEST_CHANCE = 0.025
 """Of so many wins without a difference (sign test, one side): about that of 2 standard errors."""
 DISJOINT, BASELINE, REPLICATE, REPLICATE_SD = "_disjoint", "_baseline", "_replicate", "_replicate_sd"
@@ -35,7 +37,7 @@ class Calibration:
     """One metric of one prediction, over ``conditions``. ``value``: with disjoint controls of the two sides.
 
     ``wins``: the share of the conditions in which the replicate is better than the baseline. ``standard_errors``: how
-    much better it is over all of them, in standard errors; below 0 where it is worse, infinite without any error.
+    much better it is over all of them, in standard errors; below 0 where it is worse.
     """
 
     metric: Metric
@@ -89,8 +91,6 @@ class Calibration:
         won = f"in {self.won} of {counted(self.conditions, 'condition')}"
         if np.isnan(self.standard_errors):
             return f"{CANNOT}: there are too few cells to say how much chance is in it."
-        if self.standard_errors == np.inf:
-            return f"A repeat of the experiment is better than typical perturbed cells {won}."
         by = f"by {abs(self.standard_errors):.1f} standard errors"
         if self.can_tell:
             return f"A repeat of the experiment is better than typical perturbed cells {won}, {by}."
@@ -113,6 +113,14 @@ def calibrated(value: float, baseline: float, replicate: float, *, larger_is_bet
     return (value - baseline) / (replicate - baseline)
 
 
+def calibrated_score(rows: pd.DataFrame, metric: Metric) -> float | None:
+    """The score of one metric alone; None where it has none."""
+    if not _has_ends(metric, rows):
+        return None
+    value, baseline, replicate = (_summary(column) for column in _ends(metric, rows))
+    return calibrated(value, baseline, replicate, larger_is_better=metric.larger_is_better)
+
+
 def calibrations(rows: pd.DataFrame) -> dict[str, Calibration]:
     """The calibration of each metric that has one, by name; ``rows``: one for each condition, as from agreement.bounds
     without its mean. Empty for rows of an earlier version."""
@@ -123,13 +131,30 @@ def calibrations(rows: pd.DataFrame) -> dict[str, Calibration]:
     return {name: one for name, one in found.items() if one is not None}
 
 
+def _has_ends(metric: Metric, rows: pd.DataFrame) -> bool:
+    return {f"{metric.name}{end}" for end in (BASELINE, REPLICATE)} <= set(rows)
+
+
+def _known(metric: Metric, rows: pd.DataFrame) -> np.ndarray:
+    """The numbers of the conditions with a baseline and a replicate."""
+    baseline, replicate = (values_of(rows, metric, end) for end in (BASELINE, REPLICATE))
+    return np.flatnonzero(baseline.known & replicate.known)
+
+
+def _ends(metric: Metric, rows: pd.DataFrame) -> tuple[ConditionValues, ConditionValues, ConditionValues]:
+    """Value, baseline and replicate in the conditions that have both ends."""
+    known = _known(metric, rows)
+    own = DISJOINT if f"{metric.name}{DISJOINT}" in rows else ""
+    value, baseline, replicate = (values_of(rows, metric, end).at(known) for end in (own, BASELINE, REPLICATE))
+    return value, baseline, replicate
+
+
 def _calibration(metric: Metric, rows: pd.DataFrame) -> Calibration | None:
     """None where no condition has a baseline and a replicate."""
-    value, baseline, replicate = (values_of(rows, metric, end) for end in (_own(metric, rows), BASELINE, REPLICATE))
-    known = np.flatnonzero(baseline.known & replicate.known)
+    known = _known(metric, rows)
     if not len(known):
         return None
-    value, baseline, replicate = (column.at(known) for column in (value, baseline, replicate))
+    value, baseline, replicate = _ends(metric, rows)
     ahead = paired_difference(replicate, baseline, larger_is_better=metric.larger_is_better)
     error = ahead.standard_error
     if len(known) < FEWEST_CONDITIONS:
@@ -144,10 +169,6 @@ def _calibration(metric: Metric, rows: pd.DataFrame) -> Calibration | None:
 def _summary(column: ConditionValues) -> float:
     known = np.flatnonzero(column.known)
     return float(column.at(known).summary)
-
-
-def _own(metric: Metric, rows: pd.DataFrame) -> str:
-    return DISJOINT if f"{metric.name}{DISJOINT}" in rows else ""
 
 
 def values_of(rows: pd.DataFrame, metric: Metric, end: str = "") -> ConditionValues:
@@ -165,10 +186,11 @@ def _within_conditions(metric: Metric, rows: pd.DataFrame) -> float:
 
 
 def in_errors(gain: float, error: float) -> float:
-    """``gain`` in standard errors; infinite for an error of 0, NaN for no gain and no error."""
-    if error == 0:
-        return float("nan") if gain == 0 else float(np.copysign(np.inf, gain))
-    return gain / error
+    """``gain`` in standard errors, at most ``MOST_STANDARD_ERRORS`` of them; NaN for no gain and no error."""
+    if error == 0 and gain == 0:
+        return float("nan")
+    size = abs(gain) / error if error > 0 else (np.nan if np.isnan(error) else np.inf)
+    return float(np.copysign(min(size, MOST_STANDARD_ERRORS), gain))
 
 
 def with_calibration(table: pd.DataFrame) -> pd.DataFrame:

@@ -15,9 +15,10 @@ from primeflow_core.benchmark import run
 from primeflow_core.benchmark.common_conditions import compared
 from primeflow_core.benchmark.grid import Grid
 from primeflow_core.benchmark.html_page import html_page
-from primeflow_core.benchmark.leaderboard import CEILING, FLOOR, Figure, best, leaderboard, markdown
+from primeflow_core.benchmark.leaderboard import CEILING, FLOOR, Figure, leaderboard, markdown
 from primeflow_core.benchmark.run import run_entries
 from primeflow_core.benchmark.scored_entry import ScoredEntry, scored_entry
+from primeflow_core.benchmark.standings import standings
 from primeflow_core.benchmark.store import BenchmarkStore
 from primeflow_core.data.h5ad.reading import read_cells
 from primeflow_core.data.h5ad.writing import write_cells
@@ -126,22 +127,50 @@ def test_the_table_holds_mean_and_spread_over_seeds_between_floor_and_ceiling():
     assert (table.loc[FLOOR, "mmd_gex"], table.loc[CEILING, "mmd_gex"]) == (pytest.approx(0.8), pytest.approx(0.05))
 
 
-def test_the_best_is_bold_and_so_is_what_its_seeds_do_not_tell_from_it():
-    table = leaderboard(rows())
-    assert best(table, "mmd_gex") == {0}
-    close = rows().assign(
-        mmd_gex=lambda frame: frame["mmd_gex"].where(frame["model"] == "good", frame["mmd_gex"] - 0.2)
-    )
-    assert best(leaderboard(close), "mmd_gex") == {0, 1}
-    text = markdown(table, ["mmd_gex"])
-    assert "| good | 1 | 2 | 2 | **0.200 ± 0.071** |" in text
-    assert "| poor | 1 | 2 | 2 | 0.450 ± 0.000 |" in text
+def three_conditions():
+    """``rows`` with a third condition like the second."""
+    third = rows().query("condition == 'B'").assign(condition="C")
+    return pd.concat([rows(), third], ignore_index=True)
+
+
+def test_the_best_is_bold_and_so_is_what_it_is_not_told_apart_from():
+    found = three_conditions()
+    table = leaderboard(found)
+    leading = standings(table, found).leaders(["mmd_gex"])
+    assert leading == {"mmd_gex": {0}}
+    close = found.assign(mmd_gex=found["mmd_gex"].where(found["model"] == "good", found["mmd_gex"] - 0.2))
+    assert standings(leaderboard(close), close).leading("mmd_gex") == {0, 1}
+    text = markdown(table, leading, ["mmd_gex"])
+    assert "| good | 1 | 2 | 3 | **0.217 ± 0.071** |" in text
+    assert "| poor | 1 | 2 | 3 | 0.467 ± 0.000 |" in text
     assert text.splitlines()[0].endswith("| mmd_gex ↓ |")
+
+
+def test_with_two_conditions_nothing_is_bold():
+    found = rows()
+    assert standings(leaderboard(found), found).leading("mmd_gex") == frozenset()
+
+
+def test_a_metric_that_cannot_tell_says_so_in_its_heading_and_has_nothing_bold():
+    found = three_conditions()
+    ends = {"A": 0.9, "B": 0.1, "C": 0.1}
+    silent = found.assign(mmd_gex_baseline=0.4, mmd_gex_replicate=found["condition"].map(ends))
+    table = leaderboard(silent)
+    leading = standings(table, silent).leaders(["mmd_gex"])
+    assert leading == {}
+    text = markdown(table, leading, ["mmd_gex"])
+    assert text.splitlines()[0].endswith("| mmd_gex ↓ (cannot tell) |")
+    assert "**" not in text
+    page = html_page("Models", table, standings(table, silent), simulated=False)
+    assert "<strong>" not in page
+    assert '<th class="number quiet">MMD GEX (smaller is better), cannot tell</th>' in page
+    assert "no, cannot tell" in page
 
 
 def test_the_page_holds_figures_and_text_that_is_never_markup():
     hostile = rows().assign(model=lambda frame: frame["model"].replace("poor", "<b>$x</b>"))
-    page = html_page("Models on <script>.h5ad", leaderboard(hostile), hostile, notes=["<i>$y</i>"], simulated=True)
+    table = leaderboard(hostile)
+    page = html_page("Models on <script>.h5ad", table, standings(table, hostile), notes=["<i>$y</i>"], simulated=True)
     assert "&lt;i&gt;$y" in page
     assert "&lt;b&gt;$x&lt;/b&gt;" in page
     assert "<script" not in page
@@ -163,7 +192,8 @@ def test_models_of_all_kinds_are_trained_and_scored(two_models):
     found = two_models.rows()
     assert len(found) == 2 * 2 + 2  # two seeds of the flow with two weights, two of the closed form
     assert set(found["guidance"][found["model"] == "tiny"]) == {1.0, 3.0}
-    assert np.isfinite(found[["mmd_gex", "mmd_gex_floor", "mmd_gex_ceiling", "energy_distance"]]).all(axis=None)
+    ends = ("", "_floor", "_ceiling", "_baseline", "_replicate")
+    assert np.isfinite(found[[*(f"mmd_gex{end}" for end in ends), "energy_distance"]]).all(axis=None)
     assert not list(run_entries(two_models, source, []))
 
 

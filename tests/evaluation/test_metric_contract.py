@@ -11,16 +11,19 @@ import torch
 import pages
 from primeflow_core.__main__ import main
 from primeflow_core.benchmark.grid import Entry
-from primeflow_core.benchmark.leaderboard import CEILING, FLOOR, best, leaderboard, markdown
+from primeflow_core.benchmark.leaderboard import BASELINE, CEILING, FLOOR, leaderboard, markdown
+from primeflow_core.benchmark.metric_table import metric_table
 from primeflow_core.benchmark.output_files import BenchmarkOutcome
 from primeflow_core.benchmark.scored_entry import scored_entry
 from primeflow_core.benchmark.shipped import read_results
+from primeflow_core.benchmark.standings import standings
 from primeflow_core.benchmark.summary_text import mean_places, verdict
 from primeflow_core.data.h5ad.writing import write_cells
 from primeflow_core.data.split_file import TEST, VAL
 from primeflow_core.data.splits import held_out_split
 from primeflow_core.errors import SettingError
-from primeflow_core.evaluation.agreement import FEWEST, agreement
+from primeflow_core.evaluation.agreement import agreement
+from primeflow_core.evaluation.defaults import FEWEST
 from primeflow_core.evaluation.distances import pairwise_distances
 from primeflow_core.evaluation.held_out_reference import truth
 from primeflow_core.evaluation.measured_condition import MeasuredCondition
@@ -200,8 +203,12 @@ def test_the_benchmark_shows_it(benchmark):
     found = leaderboard(rows)
     assert found.loc[found["model"] == FLOOR, "level_gap"].notna().all()
     assert found.loc[found["model"] == CEILING, "level_gap"].notna().all()
-    assert 0 in best(found, "level_gap")
-    assert "level_gap ↓" in markdown(found)
+    assert found.loc[found["model"] == BASELINE, "level_gap"].notna().all()
+    assert found["level_gap_calibrated"].notna().any()
+    told = standings(found, rows)
+    assert "level_gap" in told.calibrations
+    assert "level_gap ↓" in markdown(found, told.leaders(["level_gap"]))
+    assert "Gap of levels ↓" in set(metric_table(told, ["level_gap"])["Metric"])
     for name in ("benchmark.md", "benchmark.csv"):
         assert "level_gap" in (folder / name).read_text()
     html = (folder / "benchmark.html").read_text()
@@ -209,7 +216,7 @@ def test_the_benchmark_shows_it(benchmark):
     assert GAP.question in html
     results = read_results(folder)
     assert "level_gap" in results.metrics
-    said = " ".join(verdict(results.table, results.bounds, results.metrics))
+    said = " ".join(verdict(results.standings, results.metrics))
     assert "level gap" in said
     before = mean_places(results.table.drop(columns="level_gap"))
     assert not before.equals(mean_places(results.table.assign(level_gap=[2.0, 1.0])))

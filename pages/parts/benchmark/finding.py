@@ -28,7 +28,9 @@ from pages.parts.shared.presenting import Step, offer_presentation
 from pages.parts.shared.saving import offer_link, query_of
 from primeflow_core.benchmark.about import About
 from primeflow_core.benchmark.common_conditions import compared
+from primeflow_core.benchmark.difference_table import difference_table
 from primeflow_core.benchmark.display_names import PRIMEFLOW
+from primeflow_core.benchmark.metric_table import EXPLAINED, metric_table
 from primeflow_core.benchmark.read_about import day_of
 from primeflow_core.benchmark.results import Results
 from primeflow_core.benchmark.summary_text import champion, verdict
@@ -44,15 +46,15 @@ METHODS = (
     "{models} were trained {seeds} each on {data} (sha256 {sha}; split sha256 {split}) and compared on {conditions} of "
     "the {part} part: {held_out}. Up to {cells} cells of each were predicted. Metrics and ranks are PerturBench's "
     "(Wu et al. 2024, arXiv:2408.10609), with the unbiased energy distance in addition. The value of a training is its "
-    "mean over conditions. Values are mean ± standard deviation over trainings. A difference is given as a multiple of "
-    "its standard deviation over trainings.{simulated} The benchmark was made on {day} by: {command}"
+    "mean over conditions. Values are mean ± standard deviation over trainings. {rule}{calibrated}{simulated} "
+    "The benchmark was made on {day} by: {command}"
 )
 
 
 def told(choice: Choice) -> list[str]:
     """The sentences at the top of the page."""
     results = choice.results
-    return verdict(results.table, results.bounds, results.metrics)
+    return verdict(results.standings, results.metrics)
 
 
 def labels(choice: Choice) -> tuple[str, ...]:
@@ -66,10 +68,10 @@ def labels(choice: Choice) -> tuple[str, ...]:
 def show_headline(choice: Choice) -> None:
     about = choice.results.about
     st.header(plain(about.title), anchor=False)
-    *said, spread = told(choice)
+    *said, rule = told(choice)
     for line in said:
         st.text(line)
-    st.caption(plain(spread))
+    st.caption(plain(rule))
     show_labels(labels(choice))
     if some := compared(choice.results.rows):
         st.info(plain(some), icon=":material/rule:")
@@ -131,7 +133,12 @@ def finding_of(choice: Choice) -> Finding:
     named = results.table.assign(model=[results.labels[entry] for entry in results.entries])
     table = named[[column for column in shown if column in named]]
     bounds = results.bounds[[column for column in shown if column in results.bounds]]
-    tables = [Table("Leaderboard", table, shown), Table("Floor and ceiling", bounds, shown)]
+    tables = [Table("Leaderboard", table, shown), Table("Floor, baseline and ceiling", bounds, shown)]
+    further = {
+        "What each metric can tell": metric_table(results.standings, results.metrics),
+        "PRiMeFlow against the baselines": difference_table(results.standings, results.metrics),
+    }
+    tables += [Table(name, frame) for name, frame in further.items() if len(frame)]
     first, *_ = told(choice)
     return Finding(
         f"{results.about.title}. {first}", "benchmark", labels(choice), tuple(figures(choice)), tuple(tables),
@@ -165,6 +172,7 @@ def methods(choice: Choice) -> str:
         seeds=f"{len(about.seeds)} times" if len(about.seeds) > 1 else "once", data=about.data, sha=about.data_sha256,
         split=", ".join(about.split_sha256), conditions=compared_on(choice.results),
         part=about.part, held_out=about.split.rstrip("."), cells=f"{about.cells:,}", day=day_of(about),
+        rule=told(choice)[-1], calibrated=f" {EXPLAINED}" if choice.results.standings.calibrations else "",
         simulated=" The cells are SIMULATED: they do not come from an experiment." if about.simulated else "",
         command=about.command,
     )  # fmt: skip

@@ -26,7 +26,7 @@ KEYS = ("result", "metric", "condition", "context", "models", "table")
 BETWEEN, WEIGHT = ",", "@"
 FIRST_METRIC = "mmd_gex"
 PANELS = 4
-SCORES, RANKS = "scores", "ranks"
+SCORES, CALIBRATED, WRONG, RANKS = "scores", "calibrated", "wrong", "ranks"
 
 
 @dataclass(frozen=True)
@@ -113,7 +113,8 @@ def follow_address(found: Shelf) -> None:
     state[key_of("result")] = key
     state[key_of("metric")] = said.get("metric")
     state[key_of("place")] = (said.get("condition", ""), said.get("context", ""))
-    state[key_of("table")] = RANKS if said.get("table") == RANKS else SCORES
+    kind = said.get("table")
+    state[key_of("table")] = kind if kind in (CALIBRATED, WRONG, RANKS) else SCORES
     state[key_of("models")] = entries_of(said.get("models", ""), found.results[key])
 
 
@@ -180,7 +181,8 @@ def usual_entries(results: Results, drawn: Sequence[Entry]) -> list[Entry]:
     row = champion(results.table)
     first = [] if row is None else [results.entries[row]]
     first += [entry for entry in drawn if entry[0] in compared_baselines()[:1]]
-    order = [results.entries[row] for row in mean_places(results.table).sort_values(kind="stable").index]
+    places = mean_places(results.table, results.standings.taking_part(results.metrics))
+    order = [results.entries[row] for row in places.sort_values(kind="stable").index]
     wanted: list[Entry] = []
     for entry in (*first, *order):
         if entry in drawn and entry[0] not in {recipe for recipe, _ in wanted}:

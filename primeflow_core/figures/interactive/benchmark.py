@@ -10,6 +10,7 @@ from primeflow_core.figures.style import FAINT, LEGEND, QUIET, STYLES, Role, esc
 SEED, MEAN = "One training", "Mean over trainings"
 FLOOR, CEILING = "Floor: control cells", "Ceiling: half of the measured cells"
 SIMULATED_CEILING = "Ceiling: half of the simulated cells"
+BASELINE = "Baseline: typical perturbed cells"
 LONGEST_NAME = 30
 ROW = 25
 BESIDE = 64
@@ -17,9 +18,10 @@ BESIDE = 64
 
 
 def metric_of_models(rows: pd.DataFrame, name: str, title: str, *, simulated: bool) -> go.Figure:
-    """``rows`` has one row for each condition (columns model, guidance, seed, ``name``, its floor and ceiling); models
-    from the first of them downwards. The mark of a training is the mean over its conditions. Models far beyond floor
-    and ceiling have their mean written beside the axis. A double click shows the whole axis."""
+    """``rows`` has one row for each condition (columns model, guidance, seed, ``name``, its floor, ceiling and baseline
+    where they are known); models from the first of them downwards. The mark of a training is the mean over its
+    conditions. Models far beyond floor and ceiling have their mean written beside the axis. A double click shows the
+    whole axis."""
     by_model = list(rows.groupby(["model", "guidance"], sort=False))
     of_seeds = [group.groupby("seed")[name].mean().to_numpy(np.float64) for _, group in by_model]
     names = [escaped(shortened(str(model), LONGEST_NAME)) for (model, _), _ in by_model]
@@ -78,6 +80,7 @@ def _lines(simulated: bool) -> list[tuple[str, str, dict[str, object]]]:
     ceiling = SIMULATED_CEILING if simulated else CEILING
     return [
         ("floor", FLOOR, {"color": QUIET, "dash": "dash", "width": 1.6}),
+        ("baseline", BASELINE, {"color": QUIET, "dash": "dot", "width": 1.6}),
         ("ceiling", ceiling, {"color": STYLES[Role.MEASURED].colour, "dash": "solid", "width": 1.6}),
     ]
 

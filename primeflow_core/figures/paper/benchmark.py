@@ -19,6 +19,7 @@ BESIDE = 1.01
 """Where means outside the axis are written, as a share of its width. No mark can lie there."""
 _LINES = {
     "floor": ("control cells (floor)", QUIET, "--"),
+    "baseline": ("typical perturbed cells (baseline)", QUIET, ":"),
     "ceiling": ("half of the {truth} cells (ceiling)", STYLES[Role.MEASURED].colour, "-"),
 }
 
