@@ -99,7 +99,7 @@ def _entries(one: Results) -> int:
 
 
 def _by_data_set(found: Sequence[Results]) -> str:
-    heads = ("data set", "conditions", "PRiMeFlow is best on", "another model is best on", "worse than a baseline on")
+    heads = ("data set", "conditions", "best mean: PRiMeFlow", "best mean: another model", "worse than a baseline on")
     lines = [_line(heads), "|" + "---|" * len(heads)]
     for one in found:
         row = _champion(one)

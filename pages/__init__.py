@@ -19,9 +19,11 @@ from primeflow_core.data.cells import Cells
 from primeflow_core.data.conditions import Condition
 from primeflow_core.data.datasets import Dataset, fetch, local_path, open_cells
 from primeflow_core.errors import DownloadError
+from primeflow_core.evaluation.typical_cells import PerturbedTraining
 from primeflow_core.model_store.available_conditions import Covariates
 from primeflow_core.model_store.fitted_baselines import fitted_to_training
 from primeflow_core.model_store.local_models import Library, Model, models_folder, read_library
+from primeflow_core.model_store.training_cells import perturbed_training_of
 from primeflow_core.models.baselines.fit import FittedBaselines
 from primeflow_core.models.checkpoint import CONFIG, read_preview
 from primeflow_core.prediction.measured_comparison import Background, background, background_of_own
@@ -197,6 +199,11 @@ def _fitted_baselines(key: tuple[str, ...], _cells: Cells, _folder: Path) -> Fit
     return fitted_to_training(_cells, _folder)
 
 
+@st.cache_resource(max_entries=2, show_spinner=False)
+def _perturbed_training(key: tuple[str, ...], _cells: Cells, _folder: Path) -> PerturbedTraining:
+    return perturbed_training_of(_cells, _folder)
+
+
 @st.cache_resource(max_entries=48, show_spinner=False)
 def kept(key: tuple[Hashable, ...], _make: Callable[[], T]) -> T:
     """The cached result of ``_make`` for this key. Only for small results that nobody changes."""
@@ -267,6 +274,11 @@ def _minute() -> int:
 def fitted_baselines(model: Model, cells: Cells) -> FittedBaselines:
     """The baselines, fitted to the training cells of a model. Raises DataError."""
     return _fitted_baselines((*name_of(model), cells.sha256), cells, model.folder)
+
+
+def perturbed_training(model: Model, cells: Cells) -> PerturbedTraining:
+    """The perturbed training cells of a model, of which some are typical of a condition. Raises DataError."""
+    return _perturbed_training((*name_of(model), cells.sha256), cells, model.folder)
 
 
 def own_in_use(model: Model, covariates: Covariates) -> Own | None:

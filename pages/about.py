@@ -6,6 +6,7 @@ import streamlit as st
 import pages
 from pages import plain
 from pages.parts import address
+from pages.parts.shared.fading import faded
 from pages.parts.shared.presenting import Step, present, presenting
 from primeflow_core.data.conditions import Condition
 from primeflow_core.data.datasets import DATASETS
@@ -126,7 +127,8 @@ def show_scores(model: Model) -> None:
         st.caption("This model was never tested on held-out cells.")
         return
     shown = held_out.table.set_index("Measure").map(lambda value: "none" if pd.isna(value) else f"{value:.3f}")
-    st.table(shown, border="horizontal", alt="Metrics on held-out cells, with floor, ceiling and baselines")
+    silent = [name in held_out.silent for name in shown.index]
+    st.table(faded(shown, silent), border="horizontal", alt="Metrics on held-out cells, with floor and ceiling")
     st.caption(
         f"{plain(held_out.sentence)} Floor: control cells offered as the prediction. Ceiling: one half of the measured "
         "cells against the other half; these are fewer cells than the model makes."

@@ -40,7 +40,7 @@ class Figure:
     def with_digits(self, digits: int) -> str:
         if not np.isfinite(self.mean):
             return "-"
-        mean = f"{self.mean:.{digits}f}"
+        mean = f"{round(self.mean, digits) + 0.0:.{digits}f}"
         return mean if not np.isfinite(self.spread) else f"{mean} ± {self.spread:.{digits}f}"
 
 

@@ -234,10 +234,9 @@ def _silent(found: Standings, metrics: Sequence[str]) -> str:
     if not silent:
         return ""
     listed = _listed(f"{word(name)} ({found.calibrations[name].brief.partition(': ')[2]})" for name in silent)
-    takes = "takes" if len(silent) == 1 else "take"
     return (
-        f"{listed} {takes} no part in these sentences: there a repeat of the experiment is not clearly better than "
-        "typical perturbed cells of other perturbations (in so many conditions, by so many standard errors)."
+        f"Not used in these sentences: {listed}. In so many conditions, and by so many standard errors, a repeat of "
+        "the experiment is better than typical perturbed cells; that is too little to tell a good prediction from one."
     )
 
 

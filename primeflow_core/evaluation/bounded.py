@@ -23,6 +23,21 @@ class Bounded:
     calibration: Calibration | None = None
 
     @property
+    def silent(self) -> bool:
+        """Whether it is known that the metric cannot tell a good prediction from typical perturbed cells here."""
+        return self.calibration is not None and not self.calibration.can_tell
+
+    @property
+    def baseline(self) -> float | None:
+        """The value of typical perturbed cells."""
+        return None if self.calibration is None else self.calibration.baseline
+
+    @property
+    def score(self) -> float | None:
+        """0 for typical perturbed cells, 1 for a repeat of the experiment."""
+        return None if self.calibration is None else self.calibration.score
+
+    @property
     def tells_apart(self) -> bool:
         """Whether the ceiling is better than the floor. If it is not, the metric cannot tell a good prediction from
         control cells."""

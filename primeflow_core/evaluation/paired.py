@@ -1,9 +1,11 @@
 """Whether one prediction is better than another by a metric, over the conditions that both were scored on.
 
 The conditions are paired: the same ones for both. They are drawn again with replacement, and the summary over them (a
-mean, or a ratio of sums) is computed anew each time. A plain bootstrap of few conditions is too sure (of five, its 95 %
-interval covers 83 %). So both arms of the interval are stretched by sqrt(n / (n - 1)) and by Student's t with n - 1
-degrees of freedom over the normal quantile: of a mean it is then the interval of Student's t.
+mean, or a ratio of sums) is computed anew each time. A plain percentile interval of few conditions is too sure: of
+five, one of 95 % covers 84 %. So the percentiles are further out, as Student's t with n - 1 degrees of freedom asks
+(the expanded percentile interval, Hesterberg 2015, arXiv:1411.5279). It never reaches beyond the smallest and the
+largest difference, so that what is better in every condition is better; with three conditions it covers 75 %, with four
+88 %, with five 94 %, with more 95 %.
 """
 
 from dataclasses import dataclass
@@ -16,8 +18,8 @@ from primeflow_core.evaluation.bootstrap import COVERAGE
 
 FEWEST_CONDITIONS = 3
 """With fewer, nothing is said about other conditions."""
-SAMPLES = 2000
-NORMAL = NormalDist().inv_cdf((1 + COVERAGE) / 2)
+SAMPLES = 10_000
+NORMAL = NormalDist()
 ROUNDING = 1e-9
 """Differences this small, as a share of the values, are rounding."""
 
@@ -107,39 +109,35 @@ def paired_difference(
     gain = sign * float(one.summary - other.summary)
     if abs(gain) <= ROUNDING * np.abs(np.concatenate([one.values, other.values])).max(initial=0.0):
         gain = 0.0
-    below, above = _arms(sign * _drawn_again(one, other, seed) - gain)
-    enough = len(both) >= FEWEST_CONDITIONS
-    reach = _quantile(len(both) - 1) if enough else float("nan")
-    return PairedDifference(
-        gain, gain - reach * below, gain + reach * above, (below + above) / 2, len(both), spread
-    )  # fmt: skip
+    drawn = sign * _drawn_again(one, other, seed)
+    enough = len(both) >= FEWEST_CONDITIONS and len(drawn)
+    low, high = np.quantile(drawn, _percentiles(len(both))) if enough else (float("nan"), float("nan"))
+    return PairedDifference(gain, float(low), float(high), _standard_error(drawn, len(both)), len(both), spread)
 
 
 def _drawn_again(one: ConditionValues, other: ConditionValues, seed: int) -> np.ndarray:
-    """(B,) differences of the summaries over drawn conditions, spread as those of a population; none for fewer than
-    two conditions."""
+    """(B,) differences of the summaries over drawn conditions, those that are numbers; none for fewer than two."""
     n = len(one.values)
     if n < 2:
         return np.zeros(0)
     drawn = np.random.default_rng(seed).integers(n, size=(SAMPLES, n))
     differences = one.at(drawn).summary - other.at(drawn).summary
-    middle = one.summary - other.summary
-    return np.asarray(middle + (differences - middle) * np.sqrt(n / (n - 1)))
+    return np.asarray(differences[np.isfinite(differences)])
 
 
-def _arms(around: np.ndarray) -> tuple[float, float]:
-    """The standard errors below and above 0 of differences around it, from the ends of their 95 % interval.
+def _standard_error(drawn: np.ndarray, n: int) -> float:
+    """From the middle 95 % of the drawn differences, as of a population; NaN without any.
 
-    Not from their standard deviation: a ratio of sums explodes in a few draws of weak conditions only.
+    Not from their standard deviation: a ratio of sums explodes in the few draws that hold weak conditions only.
     """
-    known = around[np.isfinite(around)]
-    if not len(known):
-        return float("nan"), float("nan")
-    low, high = np.quantile(known, [(1 - COVERAGE) / 2, (1 + COVERAGE) / 2])
-    return float(-low / NORMAL), float(high / NORMAL)
+    if not len(drawn):
+        return float("nan")
+    low, high = np.quantile(drawn, [(1 - COVERAGE) / 2, (1 + COVERAGE) / 2])
+    return float((high - low) / (2 * NORMAL.inv_cdf((1 + COVERAGE) / 2)) * np.sqrt(n / (n - 1)))
 
 
-def _quantile(degrees: int) -> float:
+def _percentiles(n: int) -> tuple[float, float]:
     from scipy.stats import t
 
-    return float(t.ppf((1 + COVERAGE) / 2, degrees))
+    tail = NORMAL.cdf(-np.sqrt(n / (n - 1)) * t.ppf((1 + COVERAGE) / 2, n - 1))
+    return tail, 1 - tail

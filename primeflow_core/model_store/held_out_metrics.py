@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from primeflow_core.data.split_file import TEST
 from primeflow_core.errors import CheckpointError, DataError, PrimeflowError
 from primeflow_core.evaluation.bounded import Bounded
+from primeflow_core.evaluation.calibration import BASELINE, DISJOINT, REPLICATE, STANDARD_ERRORS, WINS, Calibration
 from primeflow_core.evaluation.mean_row import MEAN
 from primeflow_core.evaluation.metric import Metric, Place
 from primeflow_core.evaluation.metrics.registry import metrics_at
@@ -43,6 +44,12 @@ class HeldOutMetrics:
         (control cells 0.57, a second experiment 0.00)``."""
         distance = self.figures[HEADLINE]
         where = f"held-out cells of {self._counted()} seen in training" if self.seen else self._counted("held-out ")
+        if distance.silent:
+            return (
+                f"on {where}, the energy distance cannot tell a second experiment from typical perturbed cells: "
+                f"{_shown(distance.value)} (typical cells {_shown(distance.baseline)}, a second experiment "
+                f"{_shown(distance.ceiling)})"
+            )
         return (
             f"on {where}, the prediction is {BETTER if self.beats_controls else NO_BETTER}: energy distance "
             f"{_shown(distance.value)} (control cells {_shown(distance.floor)}, a second experiment "
@@ -93,7 +100,7 @@ def _held_out(text: str) -> HeldOutMetrics | None:
     mean = next((row for row in rows if row.condition == MEAN), None)
     if mean is None:
         raise DataError(f"scored.{TEST} has no row of the {MEAN}")
-    figures = {metric.name: _bounded(metric, mean) for metric in _metrics_of(mean)}
+    figures = {metric.name: _bounded(metric, mean, len(rows) - 1) for metric in _metrics_of(mean)}
     rivals = {} if metrics.rivals is None else metrics.rivals.model_extra or {}
     of_baselines = {
         row.rival: {name: row.number(name) for name in figures if name in (row.model_extra or {})}
@@ -110,10 +117,23 @@ def _metrics_of(mean: "ScoreRow") -> list[Metric]:
     return sorted(found, key=lambda metric: metric.name != HEADLINE)
 
 
-def _bounded(metric: Metric, mean: "ScoreRow") -> Bounded:
-    name = metric.name
+def _bounded(metric: Metric, mean: "ScoreRow", conditions: int) -> Bounded:
+    name, known = metric.name, mean.model_extra or {}
     value, floor, ceiling = (mean.number(key) for key in (name, f"{name}_floor", f"{name}_ceiling"))
-    return Bounded(math.nan if value is None else value, floor, ceiling, metric.larger_is_better)
+    wrong = mean.number(f"{name}_wrong") if f"{name}_wrong" in known else None
+    calibration = _calibration(metric, mean, conditions) if f"{name}{BASELINE}" in known else None
+    own = math.nan if value is None else value
+    return Bounded(own, floor, ceiling, metric.larger_is_better, wrong, calibration)
+
+
+def _calibration(metric: Metric, mean: "ScoreRow", conditions: int) -> Calibration | None:
+    """None where the conditions have no baseline or no replicate."""
+    own = DISJOINT if f"{metric.name}{DISJOINT}" in (mean.model_extra or {}) else ""
+    value, *ends = (mean.number(f"{metric.name}{end}") for end in (own, BASELINE, REPLICATE, WINS, STANDARD_ERRORS))
+    baseline, replicate, wins, errors = (math.nan if one is None else one for one in ends)
+    if math.isnan(baseline) or math.isnan(replicate) or math.isnan(wins):
+        return None
+    return Calibration(metric, math.nan if value is None else value, baseline, replicate, wins, errors, conditions)
 
 
 def _shown(figure: float | None) -> str:

@@ -4,6 +4,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, ConfigDict, model_validator
 
+from primeflow_core.evaluation.calibration import CALIBRATED, MEASURED_ENDS, STANDARD_ERRORS, WINS
 from primeflow_core.evaluation.metrics.registry import metric_names
 from primeflow_core.runtime.file_schema import FileSchema
 
@@ -15,7 +16,8 @@ def _figure(value: Any) -> Any:
 
 
 Figure = Annotated[Any, AfterValidator(_figure)]
-NUMBERS = tuple(f"{name}{end}" for name in metric_names() for end in ("", "_floor", "_ceiling"))
+ENDS = ("", "_floor", "_ceiling", "_wrong", *MEASURED_ENDS, CALIBRATED, WINS, STANDARD_ERRORS)
+NUMBERS = tuple(f"{name}{end}" for name in metric_names() for end in ENDS)
 
 
 class ScoreRow(FileSchema):

@@ -14,7 +14,8 @@ from primeflow_core.data.split_file import TEST, VAL
 from primeflow_core.data.splits import Split, read_split
 from primeflow_core.errors import DataError
 from primeflow_core.evaluation.agreement import bounds
-from primeflow_core.evaluation.held_out_reference import check_controls, truth
+from primeflow_core.evaluation.calibration import with_calibration
+from primeflow_core.evaluation.held_out_reference import check_controls, perturbed_training, truth
 from primeflow_core.evaluation.mean_row import MEAN
 from primeflow_core.evaluation.pair import MOST_PREDICTED
 from primeflow_core.evaluation.scores import score
@@ -129,9 +130,10 @@ class _Scorer:
         self.count = min(cells_per_condition, MOST_PREDICTED)
         self.report = report
         self._made: dict[tuple[Condition, SamplingPlan], np.ndarray] = {}
+        self._training = perturbed_training(cells, split)
 
     def score(self, part: str, plan: SamplingPlan) -> pd.DataFrame:
-        """Value, floor and ceiling of each held-out condition of ``part``; empty where it has none."""
+        """Value, floor, ceiling and calibrated score of each held-out condition of ``part``; empty without any."""
         conditions = self.askable(part)
         self.report(f"{part}: {counted(len(conditions), 'condition')}, {plan.way}, zeros {plan.zeros}")
         if not conditions:
@@ -139,7 +141,8 @@ class _Scorer:
         check_controls(self.cells, self.split, part, conditions)
         measured = truth(self.cells, self.split, part)
         made = {condition: self._cells_of(condition, plan) for condition in conditions}
-        return bounds(score(measured.pair(made, f"cells of {self.manifest.name}")), measured.floor_controls)
+        scored = score(measured.pair(made, f"cells of {self.manifest.name}"))
+        return with_calibration(bounds(scored, measured.floor_controls, self._training))
 
     def askable(self, part: str) -> tuple[Condition, ...]:
         """The held-out conditions of ``part`` that the model can predict: it has seen every part of them."""

@@ -3,6 +3,16 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from primeflow_core.evaluation.calibration import (
+    BASELINE,
+    BRIEF,
+    CALIBRATED,
+    DISJOINT,
+    REPLICATE,
+    STANDARD_ERRORS,
+    WINS,
+    Calibration,
+)  # fmt: skip
 from primeflow_core.evaluation.metric import Metric, Place
 from primeflow_core.evaluation.metrics.registry import metrics_at
 from primeflow_core.model_store.student_notes import StudentNotes
@@ -41,8 +51,9 @@ def card_text(
         f"{_making(manifest)}{' (chosen on validation conditions)' if manifest.validated_on else ''}. "
         f"{metrics['cells_per_condition']} cells per condition, seed {metrics['sampling']['seed']}.",
         "",
-        "Floor: training control cells offered as the prediction. Ceiling: one half of the measured cells against the "
-        "other half. MMD is biased upward for few cells, so a prediction of more cells can be closer than the ceiling. "
+        "Floor: training control cells offered as the prediction. Wrong condition: predictions of other conditions. "
+        "Ceiling: one half of the measured cells against the other half. MMD is biased upward for few cells, so a "
+        "prediction of more cells can be closer than the ceiling. "
         "The unbiased energy distance has no such bias.",
         "",
     ]
@@ -68,16 +79,53 @@ def _section(name: str, rows: Sequence[Mapping[str, Any]], *, of_training: bool)
     number = len(conditions)
     what = f"held-out cells of {counted(number, 'condition')} seen in training"
     lines = [f"## {name}: mean of {what if of_training else counted(number, 'held-out condition')}", ""]
-    lines += ["| metric | floor | model | ceiling |", "|---|---|---|---|"]
     metrics = _scored(mean)
-    for metric in metrics:
-        figures = (mean[f"{metric.name}_floor"], mean[metric.name], mean[f"{metric.name}_ceiling"])
-        lines.append(f"| {metric.title} | " + " | ".join(_figure(value) for value in figures) + " |")
-    lines += ["", *_head("condition", metrics)]
+    lines += [*_between_bounds(mean, metrics), "", *_calibrated(mean, metrics, number), *_head("condition", metrics)]
     for row in conditions:
         context = " ".join(str(row[key]) for key in row if key != "condition" and isinstance(row[key], str))
         lines.append(f"| {row['condition']} {context} | {_figures(row, metrics)} |")
     return [*lines, ""]
+
+
+def _between_bounds(mean: Mapping[str, Any], metrics: Sequence[Metric]) -> list[str]:
+    """Value, floor, ceiling and wrong condition of each metric; without the last in metrics of an earlier version."""
+    ends = [end for end in ("_floor", "_wrong", "", "_ceiling") if any(f"{one.name}{end}" in mean for one in metrics)]
+    names = {"_floor": "floor", "_wrong": "wrong condition", "": "model", "_ceiling": "ceiling"}
+    lines = [f"| metric | {' | '.join(names[end] for end in ends)} |", "|" + "---|" * (len(ends) + 1)]
+    for metric in metrics:
+        figures = " | ".join(_figure(mean.get(f"{metric.name}{end}")) for end in ends)
+        lines.append(f"| {metric.title} | {figures} |")
+    return lines
+
+
+def _calibrated(mean: Mapping[str, Any], metrics: Sequence[Metric], conditions: int) -> list[str]:
+    """The calibrated score of each metric and what it can tell; nothing for metrics of an earlier version."""
+    known = [metric for metric in metrics if mean.get(f"{metric.name}{WINS}") is not None]
+    if not known:
+        return []
+    lines = [
+        "Calibrated: 0 is the baseline, typical perturbed cells of training (in a context without any: those of other "
+        "contexts, moved to its control cells); 1 is the replicate, one half of the measured cells against the other "
+        "half, each with its own half of the control cells. Effects of the two sides are measured from disjoint "
+        "control cells, so the value of a metric of effects differs from the one above.",
+        "",
+        f"| metric | baseline | model | replicate | calibrated | {BRIEF} |",
+        "|---|---|---|---|---|---|",
+    ]
+    for metric in known:
+        own = DISJOINT if f"{metric.name}{DISJOINT}" in mean else ""
+        figures = " | ".join(_figure(mean[f"{metric.name}{end}"]) for end in (BASELINE, own, REPLICATE, CALIBRATED))
+        lines.append(f"| {metric.title} | {figures} | {_told(mean, metric, conditions)} |")
+    return [*lines, ""]
+
+
+def _told(mean: Mapping[str, Any], metric: Metric, conditions: int) -> str:
+    value, baseline, replicate, errors = (
+        float("nan") if (found := mean[f"{metric.name}{end}"]) is None else found
+        for end in ("", BASELINE, REPLICATE, STANDARD_ERRORS)
+    )
+    wins = mean[f"{metric.name}{WINS}"]
+    return Calibration(metric, value, baseline, replicate, wins, errors, conditions).brief
 
 
 def _scored(row: Mapping[str, Any]) -> tuple[Metric, ...]:

@@ -5,8 +5,10 @@ from dataclasses import dataclass
 import pandas as pd
 
 from primeflow_core.data.split_file import TEST, VAL
+from primeflow_core.evaluation.bounded import Bounded
+from primeflow_core.evaluation.metric import Metric
 from primeflow_core.evaluation.metrics.registry import metric_named
-from primeflow_core.model_store.held_out_metrics import read_validation
+from primeflow_core.model_store.held_out_metrics import HeldOutMetrics, read_validation
 from primeflow_core.model_store.local_models import Model
 from primeflow_core.models.baselines.registry import baselines_beside_model
 from primeflow_core.models.checkpoint import STUDENT_WEIGHTS, Manifest
@@ -55,13 +57,16 @@ def _sampling(model: Model) -> list[tuple[str, str]]:
 
 @dataclass(frozen=True)
 class HeldOutScores:
-    """``table``: metric, model, floor, ceiling and baselines, means over the conditions that the model was tested on.
+    """``table``: metric, model, floor, ceiling and baselines, means over the conditions that the model was tested on;
+    where they are known also the wrong condition, typical perturbed cells, and the calibrated score.
 
-    ``sentence``: what they are means over, and what they can tell.
+    ``sentence``: what they are means over, and what they can tell. ``silent``: the metrics (column ``Measure``) that
+    cannot tell a good prediction from a typical one.
     """
 
     table: pd.DataFrame
     sentence: str
+    silent: tuple[str, ...] = ()
 
 
 def held_out_scores(model: Model) -> HeldOutScores | None:
@@ -69,10 +74,38 @@ def held_out_scores(model: Model) -> HeldOutScores | None:
     found = read_validation(model.folder)
     if found is None:
         return None
-    rows = []
-    for name, bounded in found.figures.items():
-        metric = metric_named(name)
-        row = {"Measure": f"{metric.page_label} ({metric.direction})", "Model": bounded.value}
-        row |= {"Floor": bounded.floor, "Ceiling": bounded.ceiling}
-        rows.append(row | {one.label: found.baselines.get(one.name, {}).get(name) for one in baselines_beside_model()})
-    return HeldOutScores(pd.DataFrame(rows), found.sentence)
+    beside = baselines_beside_model()
+    rows = [
+        _row(metric_named(name), bounded) | {one.label: found.baselines.get(one.name, {}).get(name) for one in beside}
+        for name, bounded in found.figures.items()
+    ]
+    silent = tuple(_title(metric_named(name)) for name, bounded in found.figures.items() if bounded.silent)
+    return HeldOutScores(pd.DataFrame(rows), " ".join([found.sentence, *_calibration_told(found)]), silent)
+
+
+def _row(metric: Metric, bounded: Bounded) -> dict[str, object]:
+    row: dict[str, object] = {
+        "Measure": _title(metric), "Model": bounded.value, "Floor": bounded.floor, "Ceiling": bounded.ceiling,
+    }  # fmt: skip
+    if bounded.wrong is not None:
+        row["Wrong condition"] = bounded.wrong
+    if bounded.calibration is not None:
+        row |= {"Typical cells": bounded.baseline, "Calibrated": bounded.score}
+    return row
+
+
+def _title(metric: Metric) -> str:
+    return f"{metric.page_label} ({metric.direction})"
+
+
+def _calibration_told(found: HeldOutMetrics) -> list[str]:
+    """What the calibrated score is, and which metrics cannot tell; nothing for metrics of an earlier version."""
+    known = {name: one for name, one in found.figures.items() if one.calibration is not None}
+    if not known:
+        return []
+    silent = [metric_named(name).page_label for name, one in known.items() if one.silent]
+    return [
+        "Calibrated: 0 is as close as typical perturbed cells of training, 1 as close as a repeat of the experiment "
+        "with half of its cells; effects of the two sides are measured from disjoint control cells.",
+        *([f"Cannot tell a good prediction from a typical one here: {', '.join(silent)}."] if silent else []),
+    ]

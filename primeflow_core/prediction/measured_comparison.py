@@ -7,7 +7,7 @@ A user's own cells are compared with their own controls, and their prediction wi
 difference between the two experiments is not an effect.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -19,9 +19,11 @@ from primeflow_core.errors import DataError
 from primeflow_core.evaluation.agreement import agreement
 from primeflow_core.evaluation.bounded import Bounded
 from primeflow_core.evaluation.defaults import FEWEST, PCS
+from primeflow_core.evaluation.labelled import group_of, parts_of
 from primeflow_core.evaluation.measured_condition import MeasuredCondition
 from primeflow_core.evaluation.principal_components import components
 from primeflow_core.evaluation.response import ComparedCells, Response, response
+from primeflow_core.evaluation.typical_cells import PerturbedTraining, TypicalPopulation
 from primeflow_core.prediction.control_rows import control_rows, in_training
 
 MOST_FITTED = 5_000
@@ -77,6 +79,31 @@ def _context_cells(cells: Cells, condition: Condition, seed: int) -> np.ndarray:
 
 
 @dataclass(frozen=True)
+class OtherPredictions:
+    """What the score of a prediction is read against: ``typical`` perturbed cells of training, None where there are
+    none, and predicted cells (n, G) of other conditions of the context, the ``wrong`` ones."""
+
+    typical: TypicalPopulation | None = None
+    wrong: Sequence[np.ndarray] = ()
+
+
+NONE_ELSE = OtherPredictions()
+
+
+def other_predictions(
+    condition: Condition, training: PerturbedTraining | None, predicted: Mapping[Condition, np.ndarray]
+) -> OtherPredictions:
+    """``predicted``: cells that came with the model, of any conditions."""
+    typical = None if training is None else training.typical(parts_of(condition), group_of(condition))
+    wrong = [cells for other, cells in predicted.items() if _is_another(other, condition) and len(cells)]
+    return OtherPredictions(typical, tuple(wrong))
+
+
+def _is_another(other: Condition, condition: Condition) -> bool:
+    return other.covariates == condition.covariates and other != condition and not other.is_control
+
+
+@dataclass(frozen=True)
 class Comparison:
     """``agreement`` is empty where the condition was never measured."""
 
@@ -85,7 +112,13 @@ class Comparison:
 
 
 def compared(
-    predicted: np.ndarray, measured: np.ndarray, known: Background, genes: tuple[str, ...], top: int = 50
+    predicted: np.ndarray,
+    measured: np.ndarray,
+    known: Background,
+    genes: tuple[str, ...],
+    others: OtherPredictions = NONE_ELSE,
+    *,
+    top: int = 50,
 ) -> Comparison:
     """Compare predicted cells (n, G) with measured ones (m, G; m = 0: never measured) of one condition."""
     from_training = ComparedCells(predicted, known.training_controls)
@@ -93,13 +126,16 @@ def compared(
         return Comparison(response(genes, from_training, None), {})
     return Comparison(
         response(genes, from_training, ComparedCells(measured, known.other_controls)),
-        agreement(predicted, truth_of(measured, known, genes), top=top),
+        agreement(predicted, truth_of(measured, known, genes, others), top=top),
     )
 
 
-def truth_of(measured: np.ndarray, known: Background, genes: tuple[str, ...]) -> MeasuredCondition:
+def truth_of(
+    measured: np.ndarray, known: Background, genes: tuple[str, ...], others: OtherPredictions = NONE_ELSE
+) -> MeasuredCondition:
     """The reference that predictions of a condition are scored against: measured cells (m, G) and their background."""
     fitted = components(known.context_cells, PCS)
     return MeasuredCondition(
-        measured, known.other_controls, known.training_controls, genes, fitted, known.predicted_controls
-    )
+        measured, known.other_controls, known.training_controls, genes, fitted, known.predicted_controls, others.wrong,
+        others.typical,
+    )  # fmt: skip

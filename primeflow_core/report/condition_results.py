@@ -1,6 +1,6 @@
 """Compares predictions of one model with what was measured; what a whole context shares is computed once."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -9,12 +9,21 @@ import numpy as np
 from primeflow_core.data.cells import Cells
 from primeflow_core.data.conditions import Condition
 from primeflow_core.errors import PrimeflowError
+from primeflow_core.evaluation.typical_cells import PerturbedTraining
 from primeflow_core.model_store.fitted_baselines import fitted_to_training
 from primeflow_core.model_store.local_models import Model
+from primeflow_core.model_store.training_cells import perturbed_training_of
 from primeflow_core.models.baselines.condition_scores import BaselineAgreement
 from primeflow_core.models.baselines.fit import FittedBaselines
+from primeflow_core.models.checkpoint import read_preview
 from primeflow_core.prediction.combination_effect import Interplay, Part
-from primeflow_core.prediction.measured_comparison import Background, Comparison, background, compared
+from primeflow_core.prediction.measured_comparison import (
+    Background,
+    Comparison,
+    background,
+    compared,
+    other_predictions,
+)
 from primeflow_core.prediction.prediction_job import Prediction, PredictionRequest
 from primeflow_core.prediction.projection import Map, PCAMap, enough_for_a_map
 from primeflow_core.report.cell_map import DrawnMap, drawn_on
@@ -76,7 +85,8 @@ class ConditionResults:
         if view.known is None:
             return None
         try:
-            return compared(prediction.values, view.measured, view.known, view.model.manifest.genes)
+            others = other_predictions(view.condition, self._training, self._shipped)
+            return compared(prediction.values, view.measured, view.known, view.model.manifest.genes, others)
         except PrimeflowError as error:
             self.tell(f"{view.condition.label}: {error}")
             return None
@@ -92,6 +102,14 @@ class ConditionResults:
         except PrimeflowError as error:
             self.tell(str(error))
             return ()
+
+    @cached_property
+    def _shipped(self) -> Mapping[Condition, np.ndarray]:
+        return read_preview(self.model.folder) if self.model.previewed else {}
+
+    @cached_property
+    def _training(self) -> PerturbedTraining | None:
+        return None if self.cells is None else perturbed_training_of(self.cells, self.model.folder)
 
     @cached_property
     def _fitted(self) -> FittedBaselines | None:

@@ -144,7 +144,13 @@ def _measures() -> str:
         f"{LARGEST_P:g} (Welch's t test, Benjamini-Hochberg over all genes). Agreement is given as in PerturBench "
         f"(Wu et al. 2024, arXiv:2408.10609): {'; '.join(metric.methods for metric in metrics_at(Place.EXPLORE))}. "
         "Each stands between a floor, control cells offered as the prediction, and a ceiling, one half of the "
-        f"measured cells against the other half, mean of {HALVINGS} halvings."
+        f"measured cells against the other half, mean of {HALVINGS} halvings. The calibrated score is "
+        "(u - b) / (r - b): u is the value of the prediction, b that of typical perturbed cells (training cells of "
+        "other perturbations, each condition with the same weight), r that of one half of the measured cells against "
+        "the other half, each with its own half of the control cells. Effects of the two sides are then measured from "
+        "disjoint control cells. A metric by which r is not better than b by 2 standard errors (over conditions; over "
+        "halvings for one condition), or in so many conditions that chance does not explain it (sign test, p below "
+        ".025), takes no part in what is said."
     )
 
 

@@ -175,8 +175,8 @@ def test_a_metric_that_cannot_tell_takes_no_part():
         "PRiMeFlow is better than the best model without training on MMD GEX (Sum of single effects, by 0.100)."
     )
     assert score.endswith("is 1, PRiMeFlow is at 1.19 on MMD GEX.")
-    silent = next(line for line in told(found) if "no part" in line)
-    assert silent.startswith("cosine (in 2 of 3, by 0.5 standard errors) takes no part in these sentences")
+    silent = next(line for line in told(found) if "Not used" in line)
+    assert silent.startswith("Not used in these sentences: cosine (in 2 of 3, by 0.5 standard errors). In so many")
     assert standing(found).leaders(METRICS) == {"mmd_gex": frozenset([4])}
     assert [duel.metric for duel in duels(standing(found), METRICS)] == ["mmd_gex"] * 2
     table = metric_table(standing(found), METRICS)

@@ -158,6 +158,8 @@ def test_the_card_and_the_held_out_scores_show_it(trained):
     card = write_card(folder, data, **given)
     assert "| Gap of levels (smaller is better) | " in card
     heads = [line for line in card.splitlines() if line.startswith(("| condition", "| baseline", "| zeros"))]
+    assert "| metric | baseline | model | replicate | calibrated |" in card
+    assert card.count("| Gap of levels (smaller is better) | ") >= 2
     assert len(heads) == 3
     assert all("| level gap |" in line for line in heads)
     found = held_out_scores(read_library(folder.parent).models["additive"])

@@ -53,3 +53,23 @@ def test_the_figures_say_what_they_are_means_over(models, tmp_path):
     (tmp_path / METRICS).write_text(json.dumps({**metrics, "held_out": "cells"}))
     told = held_out_scores(replace(model, folder=tmp_path)).sentence
     assert "that training saw: it tells whether the model fits them, not whether it predicts new ones" in told
+
+
+def test_calibrated_scores_stand_beside_the_others_and_pale_metrics_are_named(models, tmp_path):
+    model = models["simulated-screen"]
+    metrics = json.loads((model.folder / METRICS).read_text())
+    mean = metrics["scored"]["test"][-1]
+    for name, errors in (("energy_distance", 5.0), ("deg_recall", 0.5)):
+        worse, better = (0.9, 0.1) if name == "energy_distance" else (0.1, 0.9)
+        mean |= {f"{name}_baseline": worse, f"{name}_replicate": better, f"{name}_replicate_wins": 0.5}
+        mean |= {f"{name}_standard_errors": errors, f"{name}_calibrated": 0.5}
+    (tmp_path / METRICS).write_text(json.dumps(metrics))
+    found = held_out_scores(replace(model, folder=tmp_path))
+    rows = found.table.set_index("Measure")
+    assert rows.loc["Energy distance (smaller is better)", "Typical cells"] == 0.9
+    assert rows.loc["Energy distance (smaller is better)", "Calibrated"] == pytest.approx(
+        (0.9 - mean["energy_distance"]) / 0.8
+    )
+    assert rows["Wrong condition"].notna().all()
+    assert found.silent == ("DEG recall (larger is better)",)
+    assert "Cannot tell a good prediction from a typical one here: DEG recall." in found.sentence

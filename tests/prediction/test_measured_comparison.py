@@ -10,8 +10,16 @@ from primeflow_core.data.cells import Cells
 from primeflow_core.data.splits import Split
 from primeflow_core.errors import DataError
 from primeflow_core.evaluation.agreement import values
+from primeflow_core.evaluation.typical_cells import PerturbedTraining
 from primeflow_core.models.checkpoint import SPLIT
-from primeflow_core.prediction.measured_comparison import Background, background, background_of_own, compared, truth_of
+from primeflow_core.prediction.measured_comparison import (
+    Background,
+    background,
+    background_of_own,
+    compared,
+    other_predictions,
+    truth_of,
+)  # fmt: skip
 from tests import tiny
 
 
@@ -115,3 +123,19 @@ def test_a_prediction_for_own_cells_has_the_floor_of_controls_that_training_used
     found = compared(trained_on.training_controls, measured, background_of_own(trained_on, trained_on), cells.genes)
     for bounded in found.agreement.values():
         assert bounded.value == bounded.floor
+
+
+def test_a_prediction_is_read_against_typical_cells_and_predictions_of_other_conditions(cells, tmp_path):
+    pair, single = tiny.condition("A", "B"), tiny.condition("A")
+    known = background(cells, cells.genes, pair, split_of(cells, tmp_path))
+    measured = cells.dense(cells.where(pair))
+    made = {pair: measured, single: cells.dense(cells.where(single)), tiny.condition(): known.controls}
+    others = other_predictions(pair, PerturbedTraining(cells), made)
+    assert [len(wrong) for wrong in others.wrong] == [20]
+    assert others.typical is not None
+    found = compared(measured, measured, known, cells.genes, others, top=5).agreement
+    assert found["mmd_gex"].wrong > found["mmd_gex"].value
+    assert found["mmd_gex"].calibration.conditions == 1
+    alone = compared(measured, measured, known, cells.genes, other_predictions(pair, None, {}), top=5).agreement
+    assert (alone["mmd_gex"].wrong, alone["mmd_gex"].calibration) == (None, None)
+    assert alone["mmd_gex"].value == found["mmd_gex"].value

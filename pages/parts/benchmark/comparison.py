@@ -1,19 +1,12 @@
 """What stands behind the summary of a benchmark: what each metric can tell, and differences with their intervals."""
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
-
-import pandas as pd
 import streamlit as st
 
 from pages import plain
-from pages.parts.benchmark.leaderboard import PALE
 from pages.parts.benchmark.sidebar import Choice
+from pages.parts.shared.fading import faded
 from primeflow_core.benchmark import difference_table, metric_table
 from primeflow_core.benchmark.summary_text import NOT_MEASURED
-
-if TYPE_CHECKING:
-    from pandas.io.formats.style import Styler
 
 
 def show_comparison(choice: Choice) -> None:
@@ -36,12 +29,6 @@ def show_metrics(choice: Choice) -> None:
         alt="What each metric can tell",
     )  # fmt: skip
     st.caption(plain(metric_table.EXPLAINED.replace("measured cells", f"{choice.truth} cells")))
-
-
-def faded(table: pd.DataFrame, silent: Sequence[bool]) -> "Styler":
-    """The rows of metrics that cannot tell are pale."""
-    looks = [f"color: {PALE}" if pale else "" for pale in silent]
-    return table.style.apply(lambda column: looks, axis=0)
 
 
 def show_differences(choice: Choice) -> None:

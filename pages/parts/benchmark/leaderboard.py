@@ -11,6 +11,7 @@ import streamlit as st
 from pages import plain
 from pages.parts import address
 from pages.parts.benchmark.sidebar import CALIBRATED, RANKS, SCORES, WRONG, Choice, key_of
+from pages.parts.shared.fading import PALE
 from pages.parts.shared.saving import offer_table
 from primeflow_core.benchmark.leaderboard import BASELINE, CEILING, FLOOR, UNRANKED, figure, larger_is_better, metric_of
 from primeflow_core.benchmark.refusal_text import refusals
@@ -28,7 +29,6 @@ BEST = "★ "
 SHOWN = {SCORES: "Scores", CALIBRATED: "Calibrated", WRONG: "Wrong condition", RANKS: "Ranks"}
 ENDS = {SCORES: "", CALIBRATED: "_calibrated", WRONG: "_wrong", RANKS: "_rank"}
 NARROW, WIDE, NAMES = 92, 118, 165
-PALE = "#9AA3AD"
 STARRED = "★ the best mean, and every model that it is not better than, over conditions and over trainings."
 TOLD = {
     SCORES: f"Mean over held-out conditions, mean ± standard deviation over trainings. {STARRED}",

@@ -11,6 +11,7 @@ import streamlit as st
 
 import pages
 from pages import plain
+from pages.parts.shared.fading import faded
 from primeflow_core.data.design import Task, tasks
 from primeflow_core.data.holdout import HoldoutKind, hold_out
 from primeflow_core.errors import CheckpointError, DataError, PrimeflowError
@@ -243,7 +244,7 @@ def show_validation(folder: Path) -> None:
     if found is None:
         st.caption("It was not evaluated.")
         return
-    if not any(bounded.position for bounded in found.figures.values()):
+    if not any(bounded.position for bounded in found.figures.values() if not bounded.silent):
         st.warning(NO_BETTER, icon=":material/warning:")
     rows = [
         {
@@ -252,13 +253,20 @@ def show_validation(folder: Path) -> None:
             "floor": bounded.floor,
             "model": bounded.value,
             "ceiling": bounded.ceiling,
+            "wrong": bounded.wrong,
+            "typical": bounded.baseline,
+            "calibrated": bounded.score,
+            "tells": "no" if bounded.silent else "" if bounded.calibration is None else "yes",
             "way": bounded.position,
         }
         for name, bounded in found.figures.items()
     ]
+    table = pd.DataFrame(rows)
+    if all(bounded.calibration is None for bounded in found.figures.values()):
+        table = table.drop(columns=["typical", "calibrated", "tells"])
     number = partial(st.column_config.NumberColumn, format="%.3f")
     st.dataframe(
-        pd.DataFrame(rows),
+        faded(table, [bounded.silent for bounded in found.figures.values()]),
         hide_index=True,
         width="stretch",
         column_config={
@@ -267,6 +275,10 @@ def show_validation(folder: Path) -> None:
             "floor": number("Floor", help="Control cells offered as the prediction"),
             "model": number("This model", help=f"{CHECKED_CELLS} predicted cells per condition"),
             "ceiling": number("Ceiling", help="One half of the measured cells against the other half"),
+            "wrong": number("Wrong condition", help="Predictions of the other held-out conditions"),
+            "typical": number("Typical cells", help="Training cells of other perturbations"),
+            "calibrated": number("Calibrated", format="%.2f", help="0: typical cells. 1: a repeat of the experiment"),
+            "tells": st.column_config.TextColumn("Can tell", help="Is a repeat clearly better than typical cells?"),
             "way": st.column_config.ProgressColumn("Way from floor to ceiling", format="percent"),
         },
         alt=f"Metrics of the model: {found.line}",

@@ -27,13 +27,28 @@ if TYPE_CHECKING:
 def told(joint: Joint) -> str:
     """The take-home: which entry comes closest to its measured cells, if any were measured."""
     names = ", ".join(one.name for one in joint.ready)
-    by_place = {name: place for name, trust in joint.trusts.items() if (place := trust.ranges[0].position) is not None}
+    measure = first_of_all(joint)
+    found = {name: one for name, trust in joint.trusts.items() for one in trust.telling if one.label == measure}
+    by_place = {name: place for name, one in found.items() if (place := one.position) is not None}
     if len(by_place) < 2:
         return f"Compared: {names}."
     best = max(by_place, key=lambda name: by_place[name])
     truth = "simulated" if joint.simulated else "measured"
-    measure = joint.trusts[best].ranges[0].label
-    return f"Of {names}, {best} comes closest to the {truth} cells ({by_place[best]:.0%} of the way by {measure})."
+    once = " One condition cannot tell which model is better." if one_condition(joint) else ""
+    return (
+        f"Of {names}, {best} comes closest to the {truth} cells ({by_place[best]:.0%} of the way by {measure}).{once}"
+    )
+
+
+def first_of_all(joint: Joint) -> str:
+    """The first metric that can tell for every entry; empty if there is none."""
+    labels_of = [[one.label for one in trust.telling] for trust in joint.trusts.values()]
+    return next((label for label in (labels_of or [[]])[0] if all(label in others for others in labels_of)), "")
+
+
+def one_condition(joint: Joint) -> bool:
+    """Whether models, weights or seeds are compared, on one condition."""
+    return len({one.view.condition for one in joint.ready if one.name in joint.trusts}) == 1
 
 
 def drawn_figures(joint: Joint) -> list[SavedFigure]:

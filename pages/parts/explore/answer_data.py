@@ -12,7 +12,7 @@ from pages.parts.shared.answers import Answer
 from pages.parts.shared.view import View
 from primeflow_core.errors import PrimeflowError
 from primeflow_core.prediction.combination_effect import Interplay
-from primeflow_core.prediction.measured_comparison import Comparison, compared
+from primeflow_core.prediction.measured_comparison import Comparison, OtherPredictions, compared, other_predictions
 from primeflow_core.report.condition_trust import ConditionTrust
 
 
@@ -41,8 +41,15 @@ def comparison_of(view: View, answer: Answer | None) -> Comparison | None:
     try:
         return pages.kept(
             ("comparison", *view.place_key, view.condition.label, answer.key),
-            lambda: compared(answer.prediction.values, view.measured, known, genes),
+            lambda: compared(answer.prediction.values, view.measured, known, genes, others_beside(view)),
         )
     except PrimeflowError as error:
         st.warning(plain(f"{view.condition.label}: {error}"))
         return None
+
+
+def others_beside(view: View) -> OtherPredictions:
+    """Typical perturbed cells, if the training cells are on this machine, and cells of other conditions that came with
+    the model. Raises PrimeflowError."""
+    training = None if view.trained_on is None else pages.perturbed_training(view.model, view.trained_on)
+    return other_predictions(view.condition, training, pages.previews(view.model))

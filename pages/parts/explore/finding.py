@@ -12,6 +12,7 @@ from pages.parts.shared.answers import Answer, prediction_of
 from pages.parts.shared.cell_map import drawn_map, still_map
 from pages.parts.shared.presenting import Step
 from pages.parts.shared.saving import query_of
+from primeflow_core.figures.interactive.agreement import SILENT
 from primeflow_core.figures.interactive.genes import ranked_bars
 from primeflow_core.figures.interactive.interaction import interaction_scatter
 from primeflow_core.figures.style import Role
@@ -56,10 +57,11 @@ def steps(seen: Seen) -> list[Step]:
 
 
 def trust_in_words(trust: ConditionTrust) -> str:
-    first = trust.ranges[0]
+    first = trust.first
     known = first.position is not None
     place = f", {first.position:.0%} of the way from control cells to a second experiment" if known else ""
-    return f"{first.label}: {first.value:.3g}{place}."
+    silent = f" ({SILENT})" if first.silent else ""
+    return f"{first.label}: {first.value:.3g}{place}{silent}."
 
 
 def genes_in_words(found: Comparison) -> str:

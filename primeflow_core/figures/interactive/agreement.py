@@ -21,6 +21,7 @@ from primeflow_core.figures.style import (
 
 # How far beyond floor and ceiling places are drawn: at least, and at most.
 NEAR, FAR = (-0.1, 1.1), (-0.5, 2.0)
+PALE, SILENT = 0.35, "cannot tell here"
 NO_PLACE = "Here the floor is as good as the ceiling"
 
 
@@ -29,7 +30,8 @@ class BoundedMeasure:
     """One metric: its value, the value of control cells (floor) and of a second experiment (ceiling).
 
     ``tells_apart`` False: the floor is as good as the ceiling, so a position between them has no meaning.
-    ``baselines``: names and values of simpler ways to predict the same.
+    ``baselines``: names and values of simpler ways to predict the same. ``silent``: it cannot tell a good prediction
+    from typical perturbed cells, and is drawn pale.
     """
 
     label: str
@@ -38,6 +40,7 @@ class BoundedMeasure:
     ceiling: float
     tells_apart: bool = True
     baselines: tuple[tuple[str, float], ...] = ()
+    silent: bool = False
 
     @property
     def position(self) -> float | None:
@@ -70,8 +73,7 @@ def agreement_ranges(ranges: Sequence[BoundedMeasure], *, row: int = 62) -> go.F
                 figure.add_trace(_baseline(place, entry, name, value, symbols[name]))
         if entry.position is not None:
             figure.add_trace(_diamond(place, entry))
-        told = f"<b>{escaped(entry.label)}</b>  {entry.value:.3g}"
-        figure.add_annotation(x=0, y=place - 0.36, text=told, showarrow=False, xanchor="left")
+        figure.add_annotation(x=0, y=place - 0.36, showarrow=False, xanchor="left", **_heading(entry))
     figure.add_traces(_legend(symbols))
     height = row * len(ranges) + 34
     figure.update_layout(
@@ -181,6 +183,11 @@ def _scale(ranges: Sequence[BoundedMeasure]) -> Mapping[str, object]:
     }
 
 
+def _heading(entry: BoundedMeasure) -> dict[str, object]:
+    told = f"<b>{escaped(entry.label)}</b>  {entry.value:.3g}"
+    return {"text": f"{told}  {SILENT}", "font": {"color": QUIET}} if entry.silent else {"text": told}
+
+
 def _track(row: int) -> go.Scatter:
     line = {"color": TRACK, "width": 8}
     return go.Scatter(x=[0, 1], y=[row, row], mode="lines", line=line, hoverinfo="skip", showlegend=False)
@@ -205,7 +212,12 @@ def _diamond(row: int, entry: BoundedMeasure) -> go.Scatter:
         x=[clipped(position)],
         y=[row],
         mode="markers",
-        marker={"symbol": "diamond", "size": 15, "color": STYLES[Role.PREDICTED].colour},
+        marker={
+            "symbol": "diamond",
+            "size": 15,
+            "color": STYLES[Role.PREDICTED].colour,
+            "opacity": PALE if entry.silent else 1.0,
+        },
         showlegend=False,
         hovertemplate=(
             f"predicted {entry.value:.4g}<br>floor {entry.floor:.4g}<br>ceiling {entry.ceiling:.4g}<br>"

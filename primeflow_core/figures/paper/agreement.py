@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING
 
 from primeflow_core.figures.interactive.agreement import (
     NO_PLACE,
+    PALE,
+    SILENT,
     BoundedMeasure,
     baseline_symbols,
     clipped,
@@ -37,7 +39,8 @@ def agreement_ranges(ranges: Sequence[BoundedMeasure]) -> "Figure":
             if place is not None:
                 plot.plot([clipped(place)], [row], zorder=3, **mark(symbols[name], 11, QUIET))
         if entry.position is not None:
-            plot.plot([clipped(entry.position)], [row], zorder=4, **mark("diamond", 13, PREDICTED))
+            strength = PALE if entry.silent else 1.0
+            plot.plot([clipped(entry.position)], [row], zorder=4, alpha=strength, **mark("diamond", 13, PREDICTED))
     _scale(plot, ranges, len(ranges) - 0.35, -0.65)
     plot.set_yticks([])
     if symbols:
@@ -81,10 +84,12 @@ def _draw_track(plot: "Axes", row: int, entry: BoundedMeasure) -> None:
     for end, value in ((0, entry.floor), (1, entry.ceiling)):
         plot.plot([end, end], [row - 0.12, row + 0.12], color=QUIET, linewidth=1.5, zorder=2)
         plot.text(end, row + 0.16, f"{value:.3g}", ha="center", va="top", fontsize=SMALL - 1, color=INK)
-    named = plot.text(0, row - 0.2, literal(entry.label), va="bottom", fontsize=SMALL, color=INK, weight="bold")
+    colour, silent = (QUIET, f"  {SILENT}") if entry.silent else (INK, "")
+    named = plot.text(0, row - 0.2, literal(entry.label), va="bottom", fontsize=SMALL, color=colour, weight="bold")
     plot.annotate(
-        f"  {entry.value:.3g}", (1, 0), xycoords=named, va="bottom", fontsize=SMALL, color=INK, annotation_clip=False
-    )
+        f"  {entry.value:.3g}{silent}", (1, 0), xycoords=named, va="bottom", fontsize=SMALL, color=colour,
+        annotation_clip=False,
+    )  # fmt: skip
 
 
 def _scale(plot: "Axes", ranges: Sequence[BoundedMeasure], lowest: float, highest: float) -> None:

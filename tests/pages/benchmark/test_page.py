@@ -18,7 +18,7 @@ from primeflow_core.benchmark.leaderboard import UNRANKED, leaderboard
 from primeflow_core.benchmark.output_files import BenchmarkOutcome
 from tests.app import ROOT, drawn, labels, page, table_with
 from tests.app import text_of as said_on
-from tests.shipped_benchmarks import AXES, CONTEXT, SCORES, about, picture, rows, ship
+from tests.shipped_benchmarks import AXES, CONTEXT, SCORES, about, calibrated, picture, rows, ship
 
 pytestmark = pytest.mark.slow
 
@@ -45,11 +45,9 @@ def test_the_first_view_says_who_is_best_and_shows_everything():
     assert not app.error
     assert not app.warning
     said = said_on(app)
-    assert "Best of 6 models and guidance weights: CPA by cosine (0.690); PRiMeFlow by MMD GEX (0.110)." in said
-    assert (
-        "Against the sum of single effects, PRiMeFlow is better on MMD GEX (by 7.1 times as much as trainings differ)"
-        in said
-    )
+    assert "Best mean of 6 models and guidance weights: CPA by cosine (0.690); PRiMeFlow by MMD GEX (0.110)." in said
+    assert "Against the sum of single effects, PRiMeFlow is better on MMD GEX (by 0.100); worse on cosine" in said
+    assert "It does not earn its cost on cosine (Sum of single effects, worse by 0.100)." in said
     assert "MEASURED 3 conditions, held out" in said
     assert "SIMULATED" not in said
     for key in ("metric-of-models-figure", "condition-grid", "pictured-models", "metric-of-condition-figure"):
@@ -76,6 +74,47 @@ def test_figures_are_means_with_their_spread_and_the_best_has_a_star():
     assert "★ 0.110 ± 0.010" in texts
     assert "0.310 ± 0.010" in texts
     assert "★ 0.310 ± 0.010" not in texts
+
+
+@pytest.fixture
+def told(monkeypatch, tmp_path):
+    """A benchmark with baseline and replicate, in which the cosine cannot tell."""
+    ship(tmp_path / "some" / "told", calibrated(rows(), silent=("cosine_logfc",)))
+    monkeypatch.setenv("PRIMEFLOW_RESULTS", str(tmp_path / "some"))
+
+
+def test_what_each_metric_can_tell_is_shown_and_decides_who_takes_part(told):
+    app = page("benchmark")
+    assert not app.exception
+    said = said_on(app)
+    assert "Best mean of 6 models and guidance weights: PRiMeFlow by MMD GEX (0.110)." in said
+    assert "PRiMeFlow is at 1.19 on MMD GEX." in said
+    assert "Not used in these sentences: cosine (in 2 of 3, by 0.5 standard errors)." in said
+    assert "Pale: cannot tell on these data (cosine)." in said
+    metrics = next(frame.value for frame in app.table if "Takes part" in frame.value)
+    assert metrics["Takes part"].tolist() == ["no, cannot tell", "yes"]
+    differences = next(frame.value for frame in app.table if "So it is" in frame.value)
+    assert set(differences["Metric"]) == {"MMD GEX"}
+    bounds = next(frame.value for frame in app.dataframe if len(frame.value) == 3)
+    assert list(bounds.iloc[:, 0]) == ["Floor", "Baseline", "Ceiling"]
+
+
+def test_calibrated_scores_and_wrong_conditions_stand_behind_the_switch(told):
+    app = page("benchmark", table="calibrated")
+    table = table_with(app, "Trainings")
+    assert table["Model"].iloc[0] == "PRiMeFlow"
+    assert table["MMD GEX"].iloc[0] == pytest.approx(1.192, abs=1e-3)
+    assert "0: typical perturbed cells" in said_on(app)
+    wrong = table_with(page("benchmark", table="wrong"), "Trainings")
+    assert wrong["MMD GEX ↓"].tolist() == pytest.approx([0.4] * len(SCORES))
+
+
+def test_a_benchmark_of_an_earlier_version_has_no_calibration_and_says_so():
+    app = page("benchmark", table="calibrated")
+    assert not app.exception
+    assert app.segmented_control[0].options == ["Scores", "Ranks"]
+    assert "What each metric can tell on these data was not measured" in said_on(app)
+    assert "★" not in str(table_with(app, "Trainings")["Model"].tolist())
 
 
 def test_ranks_stand_behind_a_switch_and_in_the_address():
@@ -156,7 +195,7 @@ def test_a_damaged_benchmark_leaves_the_others(monkeypatch, tmp_path):
     app = page("benchmark")
     assert not app.exception
     assert "benchmark.csv cannot be read: it has no column guidance" in said_on(app)
-    assert "Best of 6 models" in said_on(app)
+    assert "Best mean of 6 models" in said_on(app)
 
 
 def test_cells_that_break_later_leave_the_scores(monkeypatch, tmp_path):
@@ -172,7 +211,7 @@ def test_cells_that_break_later_leave_the_scores(monkeypatch, tmp_path):
     app = page("benchmark")
     assert not app.exception
     assert "cells.parquet cannot be read" in said_on(app)
-    assert "Best of 6 models" in said_on(app)
+    assert "Best mean of 6 models" in said_on(app)
     assert not page("benchmark", present="1").exception
 
 
@@ -237,7 +276,7 @@ def test_ones_own_stand_beside_the_shipped(monkeypatch, tmp_path):
     assert list(shelf().results) == ["pairs", "simulated", "pairs-yours"]
     app = page("benchmark", result="pairs-yours")
     assert app.selectbox(key="bench_result").value == "pairs-yours"
-    assert "Best of 6" in said_on(app)
+    assert "Best mean of 6" in said_on(app)
 
 
 def test_a_new_benchmark_is_seen_without_a_restart(monkeypatch, tmp_path):
@@ -279,7 +318,7 @@ def test_it_is_pinned_and_reported(monkeypatch):
     next(button for button in app.button if button.label == "Add to report").click().run()
     assert not app.exception
     (finding,) = pages.notebooks().findings(app.session_state["_pins"])
-    assert finding.title.startswith("Pairs of K562. Best of 6 models")
+    assert finding.title.startswith("Pairs of K562. Best mean of 6 models")
     assert len(finding.figures) == 3
     assert len(finding.tables[0].frame) == len(SCORES)
     assert finding.link.startswith("benchmark?")
@@ -292,14 +331,14 @@ def test_it_is_pinned_and_reported(monkeypatch):
 
 def test_it_is_presented_step_by_step():
     app = page("benchmark", present="1")
-    assert "Best of 6 models" in said_on(app)
+    assert "Best mean of 6 models" in said_on(app)
     assert drawn(app, "metric-of-models-figure")["data"]
     seen = []
     for _ in range(3):
         app.button(key="next").click().run()
         assert not app.exception
         seen.append(app.header[0].value)
-    assert "PRiMeFlow is best on 1 of 2" in seen[0]
+    assert "PRiMeFlow has the best mean on 1 of 2" in seen[0]
     assert "bright is better" in seen[1]
     assert "predict, over measured ones" in seen[2]
     app.button(key="end").click().run()

@@ -64,8 +64,12 @@ def test_the_first_view_shows_how_far_to_trust_it_and_the_genes(models):
 def test_the_cheap_baselines_stand_beside_the_model(models):
     app = opened()
     measures = next(table.value for table in app.table if "DEG recall" in table.value)
-    assert list(measures.index) == ["Model", "Floor", "Ceiling", "No change", "Sum of single effects", "Ridge"]
-    assert (measures != "none").all(axis=None)
+    scores = ["Model", "Floor", "Ceiling", "No change", "Sum of single effects", "Ridge", "Typical cells", "Repeat"]
+    assert list(measures.index) == [*scores, "Calibrated", "Can tell"]
+    assert (measures.loc[scores] != "none").all(axis=None)
+    assert set(measures.loc["Can tell"]) <= {"yes", "no"}
+    said = text_of(app)
+    assert "Wrong condition is not shown: no cells of another condition of this context came with the model." in said
     legend = [trace.get("name") for trace in drawn(app, "agreement")["data"]]
     assert {"Predicted", "No change", "Sum of single effects", "Ridge"} <= set(legend)
 
