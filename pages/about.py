@@ -131,7 +131,8 @@ def show_scores(model: Model) -> None:
     st.table(faded(shown, silent), border="horizontal", alt="Metrics on held-out cells, with floor and ceiling")
     st.caption(
         f"{plain(held_out.sentence)} Floor: control cells offered as the prediction. Ceiling: one half of the measured "
-        "cells against the other half; these are fewer cells than the model makes."
+        "cells against the other half; these are fewer cells than the model makes. Wrong condition: the model's "
+        "predictions of the other conditions."
     )
 
 

@@ -15,7 +15,7 @@ from primeflow_core.wording import counted
 
 ENDS = (
     "Floor: control cells offered as the prediction. Ceiling: one half of the measured cells against the other half; "
-    "these are fewer cells than the model makes."
+    "these are fewer cells than the model makes. Wrong condition: the model's predictions of the other conditions."
 )
 
 

@@ -185,7 +185,7 @@ def _scale(ranges: Sequence[BoundedMeasure]) -> Mapping[str, object]:
 
 def _heading(entry: BoundedMeasure) -> dict[str, object]:
     told = f"<b>{escaped(entry.label)}</b>  {entry.value:.3g}"
-    return {"text": f"{told}  {SILENT}", "font": {"color": QUIET}} if entry.silent else {"text": told}
+    return {"text": f'<span style="color:{QUIET}">{told}  {SILENT}</span>' if entry.silent else told}
 
 
 def _track(row: int) -> go.Scatter:
