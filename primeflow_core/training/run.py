@@ -25,6 +25,7 @@ from primeflow_core.models.sampling_plan import DIRECT, EXPONENTIAL, SamplingPla
 from primeflow_core.runtime.provenance import now, versions
 from primeflow_core.training.batches import CellSource, Partners
 from primeflow_core.training.recipes.recipe import Recipe
+from primeflow_core.training.recipes.registry import present_name
 from primeflow_core.training.trainer import Trainer, telling_what_stands
 from primeflow_core.wording import counted
 
@@ -174,11 +175,9 @@ def _cells_held_out(source: Source, trained_on: Sequence[Condition]) -> dict[str
 def usual_sampling(recipe: Recipe) -> SamplingPlan:
     """The sampling plan of the recipe until there is a student, or until zeros are chosen on validation cells."""
     flow = recipe.rows.get(FLOW)
-    if not isinstance(flow, FlowConfig):
+    if not isinstance(flow, FlowConfig) or not flow.factors:
         kind = kind_of(recipe.rows)
-        return SamplingPlan().by(kind.sampler if kind else DIRECT)
-    if not flow.factors:
-        return SamplingPlan()
+        return SamplingPlan(zeros=kind.zeros).by(kind.sampler) if kind else SamplingPlan().by(DIRECT)
     return SamplingPlan(zeros="smallest").by(EXPONENTIAL)
 
 
@@ -253,6 +252,7 @@ def _same_split(path: Path, source: Source) -> bool:
 
 def _comparable(manifest: Manifest) -> dict[str, Any]:
     plain = json.loads(json.dumps(manifest.to_json()))
+    plain["recipe"] = present_name(manifest.recipe)
     training = plain["settings"]["training"]
     kept = {"steps"} if training.get("decay") == "cosine" else set()
     for name in set(EXTENDABLE) - kept:

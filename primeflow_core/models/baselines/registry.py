@@ -2,9 +2,13 @@
 
 from primeflow_core.models.baselines.additive import SUM_OF_SINGLES, SUM_OF_SINGLES_CELLS
 from primeflow_core.models.baselines.baseline import Baseline
+from primeflow_core.models.baselines.composed_singles import COMPOSED_SINGLES
+from primeflow_core.models.baselines.gaussian_alone import GAUSSIAN_ALONE
+from primeflow_core.models.baselines.mean_perturbed import MEAN_PERTURBED
 from primeflow_core.models.baselines.mixture import MIX_OF_SINGLES
 from primeflow_core.models.baselines.no_change import NO_CHANGE
 from primeflow_core.models.baselines.ridge import RIDGE, RIDGE_CELLS
+from primeflow_core.models.baselines.typical_cells import TYPICAL_CELLS
 
 BASELINES: tuple[Baseline, ...] = (
     NO_CHANGE,
@@ -13,6 +17,10 @@ BASELINES: tuple[Baseline, ...] = (
     MIX_OF_SINGLES,
     RIDGE,
     RIDGE_CELLS,
+    MEAN_PERTURBED,
+    TYPICAL_CELLS,
+    COMPOSED_SINGLES,
+    GAUSSIAN_ALONE,
 )
 
 
