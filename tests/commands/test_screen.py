@@ -275,7 +275,18 @@ def test_a_target_state_comes_from_a_file_too(place, tmp_path, capsys):
     assert "nearest to state" in capsys.readouterr().out
     write_cells(tmp_path / "state.h5ad", np.round(values * 10), cells.genes, ["x"] * 40, {}, {})
     assert screen(place, tmp_path / "more.parquet", *asked) == 2
-    assert "must be log-normalised" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "state.h5ad holds counts" in said
+    assert "model was trained on values that were log-normalised already" in said
+    write_cells(tmp_path / "state.h5ad", values - 1, cells.genes, ["x"] * 40, {}, {})
+    assert screen(place, tmp_path / "more.parquet", *asked) == 2
+    assert "Values are negative" in capsys.readouterr().err
+
+
+def test_how_the_file_of_a_target_is_read_needs_one(place, tmp_path, capsys):
+    asked = [*PARTS, "--goal", "target", "--target", "A", "--modality", "rna"]
+    assert screen(place, tmp_path / "hits.parquet", *asked) == 2
+    assert "--target-data" in capsys.readouterr().err
 
 
 def test_contexts_are_chosen_by_covariate(place, tmp_path, capsys):
