@@ -4,6 +4,7 @@ import bz2
 import gzip
 import lzma
 import shutil
+import struct
 import tarfile
 import tempfile
 import zipfile
@@ -20,7 +21,11 @@ MOST_FILES = 200_000
 PIECE = 1 << 20
 STREAMS: dict[bytes, Callable[..., Any]] = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ\x00": lzma.open}
 ZIP = b"PK\x03\x04"
-DAMAGE = (OSError, EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, tarfile.TarError, RuntimeError)
+DAMAGE = (
+    OSError, EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, tarfile.TarError, struct.error, RuntimeError,
+    ValueError, IndexError, ArithmeticError,
+)  # fmt: skip
+"""What reading a damaged archive raises."""
 SPREADSHEET, ARRAYS = "xl/workbook.xml", ".npy"
 
 

@@ -25,12 +25,9 @@ def is_h5mu(path: Path) -> bool:
 
 def convert(source: FormatSource, target: Path) -> Converted:
     with h5py.File(source.path, "r") as file, h5py.File(target, "w") as written:
-        try:
-            name = _chosen(file, source)
-            _copy(file[f"mod/{name}"], written)
-            _add_columns_of_all(file, name, written)
-        except (OSError, KeyError, ValueError, TypeError, RuntimeError) as error:
-            raise DataError(f"{source.name} is damaged: its modalities cannot be read ({error}).") from error
+        name = _chosen(file, source)
+        _copy(file[f"mod/{name}"], written)
+        _add_columns_of_all(file, name, written)
         others = [_described(file, other) for other in file["mod"] if other != name]
     text = f"Modality {name!r} is read." + (f" Not read: {', '.join(others)}." if others else "")
     return Converted((Problem(Severity.NOTE, "modality", text),), name)

@@ -90,7 +90,7 @@ def _values(matrix: Path, name: str) -> sp.coo_matrix:
     try:
         with _opened(matrix) as file:
             return sp.coo_matrix(mmread(file))
-    except (OSError, EOFError, ValueError, TypeError, OverflowError) as error:
+    except (OSError, EOFError, zlib.error, ValueError, TypeError, OverflowError) as error:
         raise DataError(f"{name}: {matrix.name} is cut short or damaged ({error}). Copy it again.") from error
 
 
@@ -102,7 +102,7 @@ def _read(matrix: Path, kind: str, source: FormatSource) -> pd.DataFrame:
     try:
         with _opened(place) as file:
             return pd.read_csv(io.BytesIO(file.read()), sep="\t", header=None, dtype=str, keep_default_na=False)
-    except (OSError, EOFError, ValueError) as error:
+    except (OSError, EOFError, zlib.error, ValueError) as error:
         raise DataError(f"{source.name}: {place.name} cannot be read as a table ({error}).") from error
 
 
