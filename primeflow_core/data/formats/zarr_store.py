@@ -1,5 +1,6 @@
 """AnnData's own .zarr stores, of Zarr 2 and 3: matrices are copied chunk by chunk, tables by AnnData's reader."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ import numpy as np
 
 from primeflow_core.data.formats.file_format import Converted, FileFormat, FormatSource
 from primeflow_core.data.formats.h5ad_writer import PACKED
+from primeflow_core.data.formats.zarr_chunks import check_chunks
 from primeflow_core.errors import DataError
 
 MARKS = (".zgroup", "zarr.json")
@@ -26,9 +28,11 @@ def convert(source: FormatSource, target: Path) -> Converted:
 
     store = zarr.open_group(str(source.path), mode="r")
     _check_is_anndata(store, source.name)
+    tables, matrices = [name for name in TABLES if name in store], _matrices(store)
+    notes = check_chunks(source.path, store, tables, matrices, source.name)
     with h5py.File(target, "w") as written:
-        _copy(store, written)
-    return Converted()
+        _copy(store, tables, matrices, written)
+    return Converted(notes)
 
 
 def _check_is_anndata(store: Any, name: str) -> None:
@@ -41,15 +45,19 @@ def _check_is_anndata(store: Any, name: str) -> None:
     raise DataError(f"{name} is a Zarr store but not AnnData: obs or var is missing, it holds {held}.")
 
 
-def _copy(store: Any, written: h5py.File) -> None:
+def _matrices(store: Any) -> list[str]:
+    layers = store.get("layers")
+    names = ["X", "raw/X", *(f"layers/{name}" for name in (() if layers is None else layers))]
+    return [name for name in names if name in store]
+
+
+def _copy(store: Any, tables: Sequence[str], matrices: Sequence[str], written: h5py.File) -> None:
     from anndata.io import read_elem, write_elem  # slow to import
 
     written.attrs.update({"encoding-type": "anndata", "encoding-version": "0.1.0"})
-    for name in (name for name in TABLES if name in store):
+    for name in tables:
         write_elem(written, name, read_elem(store[name]))
-    layers = store.get("layers")
-    layer_names = [] if layers is None else [f"layers/{name}" for name in layers]
-    for name in (name for name in ("X", "raw/X", *layer_names) if name in store):
+    for name in matrices:
         _copy_matrix(store[name], written, name)
     for name in (name for name in STATED if name in store):
         write_elem(written, name, read_elem(store[name]))
