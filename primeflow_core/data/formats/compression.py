@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from primeflow_core.errors import DataError
+from primeflow_core.runtime.atomic_files import storage_error
 
 MOST_UNPACKED = 8_000_000_000
 MOST_FILES = 200_000
@@ -68,6 +69,8 @@ def unpack(path: Path, name: str, folder: Path, most: int | None = None) -> Path
         else:
             _unpack_zip(path, inside, room, name)
     except DAMAGE as error:
+        if isinstance(error, OSError) and (full := storage_error(error, folder)) is not None:
+            raise full from error
         raise DataError(f"{name} is cut short or damaged: it cannot be unpacked ({error}). Copy it again.") from error
     return _content(inside)
 

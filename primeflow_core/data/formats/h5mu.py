@@ -11,6 +11,7 @@ import pandas as pd
 
 from primeflow_core.data.formats.file_format import Converted, FileFormat, FormatSource
 from primeflow_core.data.formats.h5ad_writer import write_table
+from primeflow_core.data.formats.hdf5_output import output_file
 from primeflow_core.data.formats.hdf5_parts import groups
 from primeflow_core.data.h5ad.issues import Problem, Severity
 from primeflow_core.errors import DataError
@@ -24,7 +25,7 @@ def is_h5mu(path: Path) -> bool:
 
 
 def convert(source: FormatSource, target: Path) -> Converted:
-    with h5py.File(source.path, "r") as file, h5py.File(target, "w") as written:
+    with h5py.File(source.path, "r") as file, output_file(target, "w") as written:
         name = _chosen(file, source)
         _copy(file[f"mod/{name}"], written)
         _add_columns_of_all(file, name, written)

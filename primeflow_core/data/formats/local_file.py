@@ -32,6 +32,7 @@ from primeflow_core.runtime.memory import most_for_a_file
 
 VERSION = 1
 """Of the conversions: a file that an earlier one made is made again."""
+MORE_ROOM = "Free space there, or choose another folder by PRIMEFLOW_CACHE."
 LEAST_ROOM = 50_000_000
 ROOM = 2.0
 """Free space that a conversion needs, in sizes of what is converted."""
@@ -158,15 +159,18 @@ def _convert(source: FormatSource, key: str) -> tuple[Path, ConversionRecord]:
     folder.mkdir(parents=True, exist_ok=True)
     converted_files.forget_unpacked(list(folder.glob(f"{SCRATCH}*")))
     size = _size(source.path)
-    if shutil.disk_usage(folder).free < ROOM * size + LEAST_ROOM:  # HDF5 ends its process where a disk is full
-        advice = "Free space there, or choose another folder by PRIMEFLOW_CACHE."
-        raise StorageError(errno.ENOSPC, "the disk is full", str(folder), advice)
+    if shutil.disk_usage(folder).free < ROOM * size + LEAST_ROOM:
+        raise StorageError(errno.ENOSPC, "the disk is full", str(folder), MORE_ROOM)
     seconds = SECONDS + SECONDS_PER_BYTE * size
     bounds = Bounds(most_for_a_file(), seconds, WAITING * seconds)
     target = (folder / f"{key}{converted_files.ENDING}").resolve()
-    with tempfile.TemporaryDirectory(prefix=SCRATCH, dir=folder) as scratch, replaced(target) as temporary:
-        record = bounded(bounds, source.name, conversion.convert, source, Path(scratch).resolve(), temporary)
-    converted_files.keep(target, record)
+    try:
+        with tempfile.TemporaryDirectory(prefix=SCRATCH, dir=folder) as scratch, replaced(target) as temporary:
+            record = bounded(bounds, source.name, conversion.convert, source, Path(scratch).resolve(), temporary)
+        converted_files.keep(target, record)
+    except StorageError as error:
+        target.unlink(missing_ok=True)
+        raise StorageError(error.errno or errno.ENOSPC, str(error.strerror), str(folder), MORE_ROOM) from error
     if source.metadata is None and record.metadata is not None:
         # From now on it is asked for by its table.
         converted_files.also_as(target, _key(replace(source, metadata=source.beside)), record)

@@ -10,6 +10,7 @@ import scipy.sparse as sp
 
 from primeflow_core.data.formats.file_format import Converted, FileFormat, FormatSource
 from primeflow_core.data.formats.h5ad_writer import GENES, write_blocks, write_tables
+from primeflow_core.data.formats.hdf5_output import output_file
 from primeflow_core.data.formats.hdf5_parts import groups
 from primeflow_core.data.h5ad.issues import Problem, Severity
 
@@ -25,7 +26,7 @@ def is_loom(path: Path) -> bool:
 
 def convert(source: FormatSource, target: Path) -> Converted:
     notes: list[Problem] = []
-    with h5py.File(source.path, "r") as file, h5py.File(target, "w") as written:
+    with h5py.File(source.path, "r") as file, output_file(target, "w") as written:
         genes, cells = file["matrix"].shape
         obs = _table(file["col_attrs"], CELL_NAMES, cells, "cells", notes)
         var = _table(file["row_attrs"], GENE_NAMES, genes, "genes", notes)

@@ -11,6 +11,7 @@ import scipy.sparse as sp
 from primeflow_core.data.formats.features import Features, kept_features
 from primeflow_core.data.formats.file_format import Converted, FileFormat, FormatSource
 from primeflow_core.data.formats.h5ad_writer import CELLS, write_blocks, write_tables
+from primeflow_core.data.formats.hdf5_output import output_file
 from primeflow_core.data.formats.hdf5_parts import groups
 from primeflow_core.data.h5ad.storage import DAMAGE
 from primeflow_core.errors import DataError
@@ -35,7 +36,7 @@ def _matrices(file: h5py.File) -> list[str]:
 
 
 def convert(source: FormatSource, target: Path) -> Converted:
-    with h5py.File(source.path, "r") as file, h5py.File(target, "w") as written:
+    with h5py.File(source.path, "r") as file, output_file(target, "w") as written:
         names = _matrices(file)
         if len(names) > 1:
             raise DataError(

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import h5py
 import numpy as np
 
 from primeflow_core.data.formats.file_format import Converted, FileFormat, FormatSource
 from primeflow_core.data.formats.h5ad_writer import PACKED
+from primeflow_core.data.formats.hdf5_output import HDF5Output, output_file
 from primeflow_core.data.formats.zarr_chunks import check_chunks
 from primeflow_core.errors import DataError
 
@@ -30,7 +30,7 @@ def convert(source: FormatSource, target: Path) -> Converted:
     _check_is_anndata(store, source.name)
     tables, matrices = [name for name in TABLES if name in store], _matrices(store)
     notes = check_chunks(source.path, store, tables, matrices, source.name)
-    with h5py.File(target, "w") as written:
+    with output_file(target, "w") as written:
         _copy(store, tables, matrices, written)
     return Converted(notes)
 
@@ -51,7 +51,7 @@ def _matrices(store: Any) -> list[str]:
     return [name for name in names if name in store]
 
 
-def _copy(store: Any, tables: Sequence[str], matrices: Sequence[str], written: h5py.File) -> None:
+def _copy(store: Any, tables: Sequence[str], matrices: Sequence[str], written: HDF5Output) -> None:
     from anndata.io import read_elem, write_elem  # slow to import
 
     written.attrs.update({"encoding-type": "anndata", "encoding-version": "0.1.0"})
@@ -63,7 +63,7 @@ def _copy(store: Any, tables: Sequence[str], matrices: Sequence[str], written: h
         write_elem(written, name, read_elem(store[name]))
 
 
-def _copy_matrix(matrix: Any, written: h5py.File, name: str) -> None:
+def _copy_matrix(matrix: Any, written: HDF5Output, name: str) -> None:
     """An array, or the group of a sparse matrix. An X that AnnData calls null is left out, as if it were absent."""
     if not hasattr(matrix, "ndim"):
         if {"data", "indices", "indptr"} <= set(matrix):
@@ -80,7 +80,7 @@ def _attributes(matrix: Any) -> dict[str, Any]:
     return {**kept, "shape": np.array(matrix.attrs["shape"])}
 
 
-def _copy_array(array: Any, written: h5py.File, name: str) -> None:
+def _copy_array(array: Any, written: HDF5Output, name: str) -> None:
     """In rows of whole chunks, so that every chunk is read once."""
     copied = written.create_dataset(
         name, array.shape, array.dtype, chunks=True if array.size else None, **_packed(array)
@@ -90,6 +90,7 @@ def _copy_array(array: Any, written: h5py.File, name: str) -> None:
     step = max(chunk, BLOCK // width // chunk * chunk)
     for start in range(0, array.shape[0], step):
         copied[start : start + step] = array[start : start + step]
+        written.check()
 
 
 def _packed(array: Any) -> dict[str, str]:

@@ -66,22 +66,32 @@ def as_anndata(
     return adata
 
 
+def packed(adata: "anndata.AnnData") -> bytes:
+    """The content of the file that ``adata.write_h5ad`` writes, packed."""
+    return bytes(_packed(adata))
+
+
 def write_anndata(path: Path, adata: "anndata.AnnData") -> None:
     """Write what ``adata.write_h5ad`` writes, packed; it appears under ``path`` only when complete.
 
     Raises StorageError where the disk has no room. HDF5 is given memory to write to, which takes less than ``adata``
     does: it ends the process with a segmentation fault where it cannot flush a file that it closes.
     """
+    content = _packed(adata)
+    with replaced(path) as temporary:
+        temporary.write_bytes(content)
+
+
+def _packed(adata: "anndata.AnnData") -> memoryview:
     # Slow to import, and most commands write no cells.
     import h5py
     from anndata.io import write_elem
 
     adata.strings_to_categoricals()
-    packed = io.BytesIO()
-    with h5py.File(packed, "w") as file:
+    memory = io.BytesIO()
+    with h5py.File(memory, "w") as file:
         write_elem(file, "/", adata, dataset_kwargs={"compression": "gzip"})
-    with replaced(path) as temporary:
-        temporary.write_bytes(packed.getbuffer())
+    return memory.getbuffer()
 
 
 def write_cells(
