@@ -12,6 +12,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from primeflow_core.data import known_files
+from primeflow_core.data.content_hash import content_sha256
 from primeflow_core.data.formats import conversion, converted_files, mtx
 from primeflow_core.data.formats.cell_table import tables_beside
 from primeflow_core.data.formats.compression import is_packed
@@ -61,7 +62,7 @@ class LocalFile:
     @property
     def sha256(self) -> str:
         """Of what the user named, whatever is read in its place."""
-        return sha256_of(self.path)
+        return content_sha256(self.path)
 
     @contextmanager
     def named(self) -> Iterator[None]:
@@ -122,14 +123,8 @@ def _key(source: FormatSource) -> str:
     beside = (source.metadata, source.beside, *mtx.companions(source.path))
     files = [source.path, *(file for file in beside if file is not None)]
     told = [VERSION, source.modality, source.metadata is None]
-    told += [sha256_of(file) if file.is_dir() else _sha256_of_file(file, *file_state(file)) for file in files]
+    told += [content_sha256(file) for file in files]
     return hashlib.sha256(json.dumps(told).encode()).hexdigest()
-
-
-@lru_cache(maxsize=64)
-def _sha256_of_file(path: Path, *_state: int) -> str:
-    """Remembered while the file stays what it is."""
-    return sha256_of(path)
 
 
 def noted_table(path: Path) -> str:

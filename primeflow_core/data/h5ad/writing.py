@@ -23,11 +23,15 @@ if TYPE_CHECKING:
 def sha256_of(path: Path) -> str:
     """Of the content of a file; of a folder, of the paths in it and their contents, sorted."""
     if path.is_dir():
-        inside = sorted(file.relative_to(path).as_posix() for file in path.rglob("*") if file.is_file())
-        lines = "".join(f"{name}\0{sha256_of(path / name)}\n" for name in inside)
+        lines = "".join(f"{name}\0{sha256_of(path / name)}\n" for name in files_in(path))
         return hashlib.sha256(lines.encode("utf-8", "surrogateescape")).hexdigest()
     with path.open("rb") as opened_file:
         return hashlib.file_digest(opened_file, "sha256").hexdigest()
+
+
+def files_in(folder: Path) -> list[str]:
+    """The paths of all files below a folder, relative to it, sorted."""
+    return sorted(file.relative_to(folder).as_posix() for file in folder.rglob("*") if file.is_file())
 
 
 def as_anndata(
