@@ -13,7 +13,7 @@ import pytest
 from primeflow_core.__main__ import main
 from primeflow_core.data.datasets import DATASETS
 from primeflow_core.data.h5ad.reading import read_cells
-from primeflow_core.data.h5ad.writing import read_provenance, write_cells
+from primeflow_core.data.h5ad.writing import as_anndata, read_provenance, write_anndata
 from primeflow_core.models.baselines import registry
 from primeflow_core.models.checkpoint import read_manifest, read_preview
 from tests.full_disk import files_of_at_most
@@ -42,7 +42,7 @@ def screen(tmp_path_factory):
     listed = data.condition_list(np.arange(len(data)))
     labels = [condition.label for condition in listed]
     context = {"cell_type": ["k562"] * len(data)}
-    write_cells(folder / "data.h5ad", data.values, data.genes, labels, context, {}, names=data.names)
+    write_anndata(folder / "data.h5ad", as_anndata(data.values, data.genes, labels, context, {}, names=data.names))
     parts = ["test" if label == "A+B" or (label == "control" and i % 2) else "train" for i, label in enumerate(labels)]
     pd.DataFrame({"cell": data.names, "split": parts}).to_csv(folder / "split.csv", index=False)
     assert run_train(folder) == 0

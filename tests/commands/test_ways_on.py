@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from primeflow_core.__main__ import main
-from primeflow_core.data.h5ad.writing import write_cells
+from primeflow_core.data.h5ad.writing import as_anndata, write_anndata
 from primeflow_core.models import checkpoint
 
 MIRROR = Path(os.environ.get("PRIMEFLOW_MIRROR", "/nowhere"))
@@ -33,7 +33,7 @@ def screen(path: Path, labels_of: dict[str, tuple[str, ...]], each: int = 90, co
     labels, contexts = map(list, zip(*told, strict=True))
     values = np.random.default_rng(0).gamma(2.0, 0.4, (len(told), len(GENES))).astype(np.float32)
     values[np.array([label != "control" for label in labels]), :3] += 1
-    write_cells(path, values, GENES, labels, {column: contexts}, {})
+    write_anndata(path, as_anndata(values, GENES, labels, {column: contexts}, {}))
     return path
 
 

@@ -22,7 +22,7 @@ import scipy.sparse as sp
 
 from primeflow_core.data.h5ad.reading import examine, values_of
 from primeflow_core.data.h5ad.wishes import Wishes
-from primeflow_core.data.h5ad.writing import write_cells
+from primeflow_core.data.h5ad.writing import as_anndata, write_anndata
 from primeflow_core.data.repair import Repair
 from primeflow_core.data.split_record import read_record
 from primeflow_core.data.splits import read_split
@@ -73,7 +73,7 @@ def healthy(folder: Path) -> Path:
     path = folder / "healthy.h5ad"
     if not path.is_file():
         lines = {"cell_type": ["k562", "a549"] * (len(labels) // 2), "dose": ["1 uM"] * len(labels)}
-        write_cells(path, CELLS.values, CELLS.genes, labels, lines, {"kind": "made"}, names=CELLS.names)
+        write_anndata(path, as_anndata(CELLS.values, CELLS.genes, labels, lines, {"kind": "made"}, names=CELLS.names))
     return path
 
 

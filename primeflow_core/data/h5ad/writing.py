@@ -98,29 +98,13 @@ def _packed(adata: "anndata.AnnData") -> memoryview:
     return memory.getbuffer()
 
 
-def write_cells(
-    path: Path,
-    values: sp.csr_matrix | np.ndarray,
-    genes: Sequence[str],
-    conditions: Sequence[str],
-    covariates: Mapping[str, Sequence[str]],
-    provenance: Mapping[str, Any],
-    *,
-    names: Sequence[str] | None = None,
-    extra_obs: Mapping[str, Sequence[Any]] | None = None,
-) -> None:
-    """Write the cells of ``as_anndata`` as an .h5ad."""
-    adata = as_anndata(values, genes, conditions, covariates, provenance, names=names, extra_obs=extra_obs)
-    write_anndata(path, adata)
-
-
 def is_simulated(path: Path) -> bool:
     """Whether the file says of itself that its cells are simulated (``uns['simulated']``)."""
     return facts_of(path).simulated
 
 
 def read_provenance(path: Path) -> dict[str, Any]:
-    """The provenance that ``write_cells`` stored; empty if the file has none."""
+    """The provenance that ``as_anndata`` stored; empty if the file has none."""
     try:
         found = parse_json(facts_of(path).provenance)
     except DataError as reason:
