@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from primeflow_core.commands import split_words
 from primeflow_core.commands.reading import covariate_values, read_given, reading_request
+from primeflow_core.commands.split_words import typed_split
 from primeflow_core.commands.terminal import ProgressLine, as_typed, note, say
 from primeflow_core.data import datasets
 from primeflow_core.data.data_file import data_file
@@ -84,7 +84,7 @@ def check_command(given: argparse.Namespace) -> None:
 def _plain(examined: Examined, given: argparse.Namespace) -> dict[str, Any]:
     reading, found = examined.reading, examined.inspection
     allowed = [
-        {**asdict(task), "command": split_words.split_command(task, given) if task.possible else None}
+        {**asdict(task), "command": typed_split(task, given) if task.possible else None}
         for task in (tasks_of(examined) if found.ready else ())
     ]
     return {**found.to_json(), "reading": None if reading is None else reading.to_json(), "tasks": allowed}
@@ -96,7 +96,7 @@ def _show_tasks(allowed: Sequence[Task], given: argparse.Namespace) -> None:
     for task in allowed:
         say(f"  {task.name:11} {task.text}" if task.possible else f"  {task.name:11} not here: {task.text}")
         if task.possible:
-            say(f"  {'':11} {split_words.split_command(task, given)}")
+            say(f"  {'':11} {typed_split(task, given)}")
 
 
 def split_command(given: argparse.Namespace) -> None:

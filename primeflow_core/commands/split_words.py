@@ -13,7 +13,7 @@ from primeflow_core.data.reading_request import reading_choice
 TRANSFER = "transfer"
 
 
-def split_command(task: Task, given: argparse.Namespace) -> str:
+def typed_split(task: Task, given: argparse.Namespace) -> str:
     """The command for a task, with how the file is read as it was ``given``."""
     flags = reading_flags(argparse.Namespace(**{**vars(given), **_told_by(task)}))
     words = ["primeflow", "split", given.data, "--task", task.name, *task.options, *flags]
@@ -37,5 +37,5 @@ def transfer_hint(file: DataFile, given: argparse.Namespace, cells: Cells) -> st
         return ""
     return (
         f"The only perturbation is {perturbed.pop()}. The task {task.name} is made for that ({task.text}). To use it, "
-        f"run this and train with --split split.csv: {split_command(task, given)}"
+        f"run this and train with --split split.csv: {typed_split(task, given)}"
     )

@@ -208,7 +208,8 @@ def write_student(
     ``manifest``: the description of the model with this student. Both files change, or none does.
     """
     tensors = {name: tensor.half() for name, tensor in student.state_dict().items()}
-    with replaced_together(folder / CONFIG, folder / STUDENT_WEIGHTS) as (described, weights):
+    # The student first: a description must not name one that is not there, whenever the process is killed.
+    with replaced_together(folder / STUDENT_WEIGHTS, folder / CONFIG) as (weights, described):
         write_json(described, manifest.to_json())
         write_tensors(weights, tensors, {**notes, TEACHER: fingerprint(predictor)})
 

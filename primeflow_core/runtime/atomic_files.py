@@ -72,7 +72,7 @@ def replaced(path: Path) -> Iterator[Path]:
 def replaced_together(*paths: Path) -> Iterator[tuple[Path, ...]]:
     """As ``replaced``, for files that belong together: where one of them has no room, none takes its place.
 
-    An error within that names no file is told of the last.
+    They take their places in this order. An error within that names no file is told of the last.
     """
     with ExitStack() as open_files:
         files = [open_files.enter_context(_Temporary(path.resolve())) for path in paths]

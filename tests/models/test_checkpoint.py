@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -96,6 +97,18 @@ def test_a_student_and_its_description_change_together_or_not_at_all(folder, wri
     assert checkpoint.read_manifest(folder).seed == 8
     assert checkpoint.read_student_notes(folder)["made"] == "after"
     assert {path.name for path in folder.iterdir()} == set(before)
+
+
+def test_a_description_takes_its_place_after_the_student_it_names(folder, monkeypatch):
+    order, replace_file = [], Path.replace
+
+    def noted(self, target):
+        order.append(Path(target).name)
+        return replace_file(self, target)
+
+    monkeypatch.setattr(Path, "replace", noted)
+    checkpoint.write_student(folder, model(), torch.nn.Linear(2, 2), {}, manifest())
+    assert [name for name in order if not name.startswith(".")] == ["student.safetensors", "config.json"]
 
 
 def break_config(folder, **changes):
