@@ -17,7 +17,7 @@ from primeflow_core.benchmark import run
 from primeflow_core.benchmark.grid import Grid
 from primeflow_core.benchmark.store import BenchmarkStore
 from primeflow_core.data.h5ad.reading import read_cells
-from primeflow_core.data.h5ad.writing import write_cells
+from primeflow_core.data.h5ad.writing import as_anndata, write_anndata
 from primeflow_core.data.split_file import TEST
 from primeflow_core.data.splits import held_out_split
 from primeflow_core.runtime import dask_workers
@@ -46,7 +46,9 @@ def place(tmp_path_factory):
     folder = tmp_path_factory.mktemp("bench")
     data = cells(per_condition=40)
     labels = [one.label for one in data.condition_list(np.arange(len(data)))]
-    write_cells(folder / "d.h5ad", data.dense(), data.genes, labels, {"cell_type": ["k562"] * len(data)}, {})
+    write_anndata(
+        folder / "d.h5ad", as_anndata(data.dense(), data.genes, labels, {"cell_type": ["k562"] * len(data)}, {})
+    )
     read = read_cells(folder / "d.h5ad")
     pair = next(one for one in read.conditions if one.label == condition("A", "B").label)
     held_out_split(read, {pair: TEST}, seed=0).write(folder / "split.csv")

@@ -13,7 +13,7 @@ import pages
 from pages import plain
 from primeflow_core.data.design import Task, tasks
 from primeflow_core.data.holdout import HoldoutKind, hold_out
-from primeflow_core.errors import CheckpointError, DataError, PrimeflowError
+from primeflow_core.errors import CheckpointError, PrimeflowError
 from primeflow_core.evaluation.metrics.registry import metric_named
 from primeflow_core.figures.interactive.losses import loss_curve
 from primeflow_core.model_store.held_out_metrics import read_validation
@@ -114,7 +114,7 @@ def offer_order(own: Own, kind: HoldoutKind, on_click: Callable[[], None]) -> No
         try:
             _, sentence = held_out(own, kind, int(seed))
             st.caption(plain(sentence))
-        except DataError as error:
+        except PrimeflowError as error:
             st.error(plain(str(error)), icon=":material/error:")
             return
         minutes = st.session_state["training-minutes"]

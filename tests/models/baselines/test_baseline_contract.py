@@ -14,7 +14,7 @@ from primeflow_core.benchmark.grid import Entry
 from primeflow_core.benchmark.leaderboard import leaderboard
 from primeflow_core.benchmark.scored_entry import scored_entry
 from primeflow_core.benchmark.summary_text import compared_baselines, verdict
-from primeflow_core.data.h5ad.writing import write_cells
+from primeflow_core.data.h5ad.writing import as_anndata, write_anndata
 from primeflow_core.data.split_file import TEST
 from primeflow_core.data.splits import held_out_split
 from primeflow_core.errors import SettingError
@@ -96,8 +96,9 @@ def files(tmp_path_factory):
     folder = tmp_path_factory.mktemp("files")
     data = cells(per_condition=40)
     names = [each.label for each in data.condition_list(np.arange(len(data)))]
-    write_cells(
-        folder / "data.h5ad", data.values, data.genes, names, {"cell_type": ["k562"] * len(data)}, {}, names=data.names
+    write_anndata(
+        folder / "data.h5ad",
+        as_anndata(data.values, data.genes, names, {"cell_type": ["k562"] * len(data)}, {}, names=data.names),
     )
     parts = ["test" if name == "A+B" or (name == "control" and i % 2) else "train" for i, name in enumerate(names)]
     pd.DataFrame({"cell": data.names, "split": parts}).to_csv(folder / "split.csv", index=False)
