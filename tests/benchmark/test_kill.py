@@ -34,8 +34,9 @@ MOMENTS = (
     "training/state.safetensors in place", "pictures/linear-seed-0.parquet written",
     "pictures/linear-seed-0.parquet in place", "scores/linear-seed-0.parquet begun",
     "scores/linear-seed-0.parquet written", "scores/linear-seed-0.parquet in place",
-    "mlp-tiny-seed-0/weights.safetensors in place", "training/state.safetensors written",
-    "scores/mlp-tiny-seed-1.parquet written", "scores/cpa-seed-1.parquet in place", "out/benchmark.csv written",
+    "primeflow-mlp-plus-tiny-seed-0/weights.safetensors in place", "training/state.safetensors written",
+    "scores/primeflow-mlp-plus-tiny-seed-1.parquet written", "scores/cpa-seed-1.parquet in place",
+    "out/benchmark.csv written",
     "out/benchmark.csv in place", "out/benchmark.html written", "out/cells.parquet in place",
 )  # fmt: skip
 
@@ -58,7 +59,8 @@ def place(tmp_path_factory):
 def command(place, out, *more, steps=STEPS):
     pace = [f"steps={steps}", "batch_size=16", "validate_every=20", "save_every=7", "log_every=3"]
     return [
-        "benchmark", str(place / "d.h5ad"), "--split", str(place / "split.csv"), "--recipes", "linear,mlp-tiny,cpa",
+        "benchmark", str(place / "d.h5ad"), "--split", str(place / "split.csv"), "--recipes",
+        "linear,primeflow-mlp-plus-tiny,cpa",
         "--seeds", "2", "--cells", "16", "--out", str(out), *(word for text in pace for word in ("--set", text)), *more,
     ]  # fmt: skip
 

@@ -226,7 +226,7 @@ def test_a_model_too_large_for_the_memory_is_told_and_the_others_go_on(tmp_path)
     store = BenchmarkStore(tmp_path, Grid((large, recipe_named("additive")), (0,), (1.0,), 16, "d", "s"))
     failed = {one.entry.recipe.name: one.failed for one in run_entries(store, source, [])}
     assert failed["additive"] == ""
-    assert "not enough memory" in failed["mlp-tiny"]
+    assert "not enough memory" in failed["primeflow-mlp-plus-tiny"]
 
 
 def test_what_starts_from_controls_is_scored_on_each_of_them_once(tmp_path, monkeypatch):

@@ -71,6 +71,12 @@ def additions_of(settings: Settings) -> tuple[Addition, ...]:
     return tuple(addition for addition in ADDITIONS if addition.used(settings))
 
 
+def in_a_sentence(settings: Settings) -> str:
+    """For instance ``a Gaussian part and a dense path``; empty where nothing is added."""
+    *first, last = [addition.name for addition in additions_of(settings)] or [""]
+    return f"{', '.join(first)} and {last}" if first else last
+
+
 def additions_table() -> str:
     """All of it as a table in Markdown."""
     rows = [f"| {one.name} | {one.does} | `{one.off}` |" for one in (*ADDITIONS, SAMPLING)]

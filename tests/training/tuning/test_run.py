@@ -167,7 +167,7 @@ def test_flows_are_searched_too(source, tmp_path):
     best = store.ranked()[0]
     assert best.score == max(trial.score for trial in store.trials())
     found = best_recipe(store.question, best)
-    assert found.name == "mlp-tiny-tuned"
+    assert found.name == "primeflow-mlp-plus-tiny-tuned"
     assert found.rows["mlp"].hidden == 16
     assert found.rows.keys() == small.rows.keys()
 
