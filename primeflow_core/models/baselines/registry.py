@@ -17,11 +17,9 @@ BASELINES: tuple[Baseline, ...] = (
     MIX_OF_SINGLES,
     RIDGE,
     RIDGE_CELLS,
-    MEAN_PERTURBED,
-    TYPICAL_CELLS,
-    COMPOSED_SINGLES,
-    GAUSSIAN_ALONE,
 )
+CONTROLS: tuple[Baseline, ...] = (MEAN_PERTURBED, TYPICAL_CELLS, COMPOSED_SINGLES, GAUSSIAN_ALONE)
+"""What any perturbation does, and the ingredients of PRiMeFlow-plus: models of their own for benchmarks."""
 
 
 def all_baselines() -> tuple[Baseline, ...]:
@@ -35,9 +33,9 @@ def baselines_beside_model() -> tuple[Baseline, ...]:
 
 def baselines_with_recipe() -> tuple[Baseline, ...]:
     """The baselines that can be trained, saved and benchmarked as models."""
-    return tuple(baseline for baseline in all_baselines() if baseline.recipe)
+    return tuple(baseline for baseline in (*all_baselines(), *CONTROLS) if baseline.recipe)
 
 
 def baseline_named(name: str) -> Baseline:
     """Raises KeyError for a name that no baseline has."""
-    return {baseline.name: baseline for baseline in all_baselines()}[name]
+    return {baseline.name: baseline for baseline in (*all_baselines(), *CONTROLS)}[name]

@@ -8,7 +8,8 @@ from primeflow_core.data.split_file import TEST
 from primeflow_core.data.splits import held_out_split
 from primeflow_core.errors import ConditionError
 from primeflow_core.models import checkpoint
-from primeflow_core.models.baselines.fit import fit_baselines
+from primeflow_core.models.baselines.measured import TrainingMeans
+from primeflow_core.models.baselines.registry import baseline_named
 from primeflow_core.training.recipes.registry import recipe_named
 from primeflow_core.training.run import Source, prepare
 from primeflow_core.training.trainer import train
@@ -26,7 +27,7 @@ def training():
 
 @pytest.fixture(scope="module")
 def fitted(training):
-    return fit_baselines(training)
+    return {name: baseline_named(name).fit(TrainingMeans.of(training)) for name in CONTROLS}
 
 
 def mean_of(training, *names):
@@ -82,7 +83,7 @@ def test_a_saved_one_makes_the_cells_of_the_baseline(name, tmp_path):
     assert (made >= 0).all()
     again = checkpoint.load(folder).predict(PAIR, 50, manifest.sampling)
     assert np.array_equal(made, again)
-    own = fit_baselines(data.subset(source.split.indices(data, "train")))[name]
+    own = baseline_named(name).fit(TrainingMeans.of(data.subset(source.split.indices(data, "train"))))
     np.testing.assert_allclose(made.mean(axis=0), own.predict(PAIR, 50, 0).mean(axis=0), atol=0.5)
 
 

@@ -50,7 +50,7 @@ def test_no_baseline_makes_more_cells_than_it_can_without_repeating_one():
 
 def test_what_a_baseline_cannot_predict_is_listed_and_the_others_stay():
     found = baseline_table(CELLS, split("B"), TEST, [tiny.condition("B")], 15, pcs=3, top_genes=4)
-    of_singles = {"sum-of-singles", "sum-of-singles-cells", "mix-of-singles", "composed-singles"}
+    of_singles = {"sum-of-singles", "sum-of-singles-cells", "mix-of-singles"}
     assert {name for name, _, _ in found.refused} == of_singles
     assert all("B" in why for _, _, why in found.refused)
     assert set(found.scores["baseline"]) == {one.name for one in all_baselines()} - of_singles
