@@ -18,9 +18,10 @@ from primeflow_core.benchmark.display_names import family
 from primeflow_core.benchmark.leaderboard import CEILING, FLOOR, Figure, best, figure
 from primeflow_core.benchmark.results import Results
 from primeflow_core.benchmark.shipped import read_results
-from primeflow_core.benchmark.summary_text import Duel, MetricStanding, champion, duels, word
+from primeflow_core.benchmark.summary_text import Duel, champion, duels, word
 from primeflow_core.errors import DataError, SettingError
 from primeflow_core.evaluation.metrics.registry import metric_named
+from primeflow_core.evaluation.paired import MetricStanding
 from primeflow_core.runtime.atomic_files import write_text
 
 BEGIN = "<!-- results: made by python -m benchmarks.readme_summary, do not edit -->"

@@ -7,7 +7,6 @@ before any score is seen.
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 
 import numpy as np
 import pandas as pd
@@ -15,18 +14,12 @@ import pandas as pd
 from primeflow_core.benchmark.display_names import PRIMEFLOW, PRIMEFLOW_PLUS, Entry, family, labels
 from primeflow_core.benchmark.leaderboard import FLOOR, Figure, best, figure
 from primeflow_core.evaluation.metrics.registry import metric_named, ranked_metrics
+from primeflow_core.evaluation.paired import MetricStanding
 from primeflow_core.models.baselines.registry import baselines_with_recipe
 from primeflow_core.wording import counted
 
 UNGUIDED = 1.0
 MOST_SPREADS = 99.0
-
-
-class MetricStanding(StrEnum):
-    BETTER = "better"
-    WORSE = "worse"
-    EVEN = "not told apart"
-    UNKNOWN = "no figure"
 
 
 @dataclass(frozen=True)
@@ -165,7 +158,7 @@ def _against(name: str, found: Sequence[Duel]) -> str:
     """The first number has a unit; the others have the same one."""
     words: Mapping[MetricStanding, str] = {
         MetricStanding.BETTER: "better on", MetricStanding.WORSE: "worse on", MetricStanding.EVEN: "not told apart on",
-        MetricStanding.UNKNOWN: "without a value for",
+        MetricStanding.UNKNOWN: "without a value for", MetricStanding.UNTOLD: "not told apart on",
     }  # fmt: skip
     told, unit = [], " times as much as trainings differ"
     for kind in MetricStanding:

@@ -16,17 +16,23 @@ from primeflow_core.data.h5ad.wishes import Wishes
 from primeflow_core.data.reading_request import ReadingRequest, one_or_several
 from primeflow_core.data.split_file import TEST
 from primeflow_core.errors import SettingError
+from primeflow_core.evaluation.calibration import BRIEF
 from primeflow_core.evaluation.differential import differential_tables, too_few_cells
 from primeflow_core.evaluation.evaluation_input import EvaluationInput, EvaluationRequest, evaluation_input
 from primeflow_core.evaluation.metrics.registry import all_metrics, metric_names
 from primeflow_core.evaluation.pair import Pair
 from primeflow_core.evaluation.scores import ScoredPair
 from primeflow_core.models.baselines.held_out_scores import BASELINE, BaselineTable
-from primeflow_core.prediction.evaluation import evaluation, virtual_cell_scores
+from primeflow_core.prediction.evaluation import Evaluation, evaluation, virtual_cell_scores
 from primeflow_core.runtime.atomic_files import check_can_write, write_text
 
 Files: TypeAlias = dict[Path, pd.DataFrame]  # written together at the end: all, or none where one cannot be made
 BOUNDS = ("low", "high", "floor", "wrong", "ceiling")
+CALIBRATED_IN_WORDS = (
+    "Calibrated score: 0 is the baseline (typical perturbed cells of training), 1 the replicate (half of the measured",
+    "cells against the other half). Effects of the two sides are measured from disjoint control cells here.",
+)
+UNCALIBRATED = "No calibrated score: training has no perturbed cells that could be typical of these contexts."
 
 
 def evaluate_command(given: argparse.Namespace) -> None:
@@ -92,6 +98,7 @@ def _perturbench(given: argparse.Namespace, asked: EvaluationInput, files: Files
     say(_as_text(found.scores))
     say()
     _show_bounds(found.bounds, halved=asked.floor is None)
+    _show_calibration(found)
     if found.baselines is not None:
         _show_baselines(found.baselines)
 
@@ -140,6 +147,27 @@ def _show_bounds(bounded: pd.DataFrame, *, halved: bool) -> None:
         name = metric.name
         figures = "".join(_number(mean[name if column == "value" else f"{name}_{column}"]) for column in columns)
         say(f"{name:20}{figures}   {metric.direction}")
+
+
+def _show_calibration(found: Evaluation) -> None:
+    """Every metric between typical perturbed cells and a repeat of the experiment, and what it can tell."""
+    say()
+    if not found.calibrations:
+        say(UNCALIBRATED if found.without else "No calibrated score: it needs --split, which says what training saw.")
+        return
+    for line in CALIBRATED_IN_WORDS:
+        say(line)
+    heads = "".join(f"{column:>11}" for column in ("value", "baseline", "replicate", "calibrated"))
+    say(f"{'':20}{heads}   {BRIEF}")
+    for name, one in found.calibrations.items():
+        figures = (one.value, one.baseline, one.replicate, np.nan if one.score is None else one.score)
+        say(f"{name:20}{''.join(map(_number, figures))}   {one.brief}")
+    if silent := [name for name, one in found.calibrations.items() if not one.can_tell]:
+        say(
+            f"Cannot tell a good prediction from a typical one here, so take no part in a summary: {', '.join(silent)}."
+        )
+    _say_named("with typical cells of other contexts, moved to their own control cells", found.moved)
+    _say_named("without typical perturbed cells in training, so without a calibrated score", found.without)
 
 
 def _number(value: float) -> str:

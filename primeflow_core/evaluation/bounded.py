@@ -4,15 +4,23 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from primeflow_core.evaluation.calibration import Calibration
+
 
 @dataclass(frozen=True)
 class Bounded:
-    """A value with its floor and ceiling; either is None where there are too few cells to compute it."""
+    """A value with its floor and ceiling; either is None where there are too few cells to compute it.
+
+    ``wrong``: the mean value of predictions of other conditions. ``calibration``: the value between typical perturbed
+    cells and a repeat of the experiment. Each is None where it is not known.
+    """
 
     value: float
     floor: float | None
     ceiling: float | None
     larger_is_better: bool = False
+    wrong: float | None = None
+    calibration: Calibration | None = None
 
     @property
     def tells_apart(self) -> bool:

@@ -12,6 +12,7 @@ from primeflow_core.data.splits import Split
 from primeflow_core.errors import DataError
 from primeflow_core.evaluation.labelled import LabelledCells, group_of, labelled, predicted_cells
 from primeflow_core.evaluation.pair import Pair, paired
+from primeflow_core.evaluation.typical_cells import PerturbedTraining
 
 
 @dataclass(frozen=True)
@@ -69,6 +70,11 @@ def _training_controls(cells: Cells, split: Split) -> dict[tuple[str, ...], np.n
         for i, condition in enumerate(cells.conditions)
         if condition.is_control
     }
+
+
+def perturbed_training(cells: Cells, split: Split) -> PerturbedTraining:
+    """The perturbed training cells, of which typical ones are the baseline of calibrated scores."""
+    return PerturbedTraining(cells.subset(split.indices(cells, TRAIN)))
 
 
 def training_profiles(cells: Cells, split: Split) -> dict[tuple[str, ...], np.ndarray]:

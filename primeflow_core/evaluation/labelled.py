@@ -72,7 +72,12 @@ def predicted_cells(predicted: Mapping[Condition, np.ndarray], genes: tuple[str,
 
 
 def _parts_and_group(condition: Condition) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    return tuple(sorted(part.label for part in condition.perturbations)), group_of(condition)
+    return parts_of(condition), group_of(condition)
+
+
+def parts_of(condition: Condition) -> tuple[str, ...]:
+    """The perturbations of a condition with their doses, sorted; empty for control."""
+    return tuple(sorted(part.label for part in condition.perturbations))
 
 
 def group_of(condition: Condition) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from primeflow_core.evaluation.principal_components import Components
+from primeflow_core.evaluation.typical_cells import TypicalPopulation
 
 
 @dataclass(frozen=True)
@@ -15,6 +16,8 @@ class MeasuredCondition:
 
     ``predicted_controls`` (k, G): what effects of the predicted side are measured from, the floor's too, where cells
     were measured in another experiment than the one that predictions come from. None: the same ``controls``.
+    ``wrong``: predicted cells (n, G) of other conditions of the context. ``typical``: typical perturbed cells of the
+    condition; None where there are none.
     """
 
     cells: np.ndarray
@@ -23,6 +26,8 @@ class MeasuredCondition:
     genes: Sequence[str]
     components: Components
     predicted_controls: np.ndarray | None = None
+    wrong: Sequence[np.ndarray] = ()
+    typical: TypicalPopulation | None = None
 
 
 def halved_controls(controls: np.ndarray, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:

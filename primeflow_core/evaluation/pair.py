@@ -41,12 +41,16 @@ class CellRows:
 
 @dataclass(frozen=True)
 class ConditionCells:
-    """One scored condition of one covariate group: predicted (n, G) and measured (m, G) cells."""
+    """One scored condition of one covariate group: predicted (n, G) and measured (m, G) cells.
+
+    ``parts``: its perturbations with their doses, sorted.
+    """
 
     label: str
     group: tuple[str, ...]
     predicted: CellRows
     measured: CellRows
+    parts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -117,6 +121,7 @@ def paired(
             key[1],
             CellRows(prediction.values, predicted[key][:MOST_PREDICTED], columns),
             CellRows(reference.values, measured[key]),
+            key[0],
         )
         for key in common
     )

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from itertools import groupby
 
 from primeflow_core.data.split_file import TEST, VAL
-from primeflow_core.evaluation.agreement import HALVINGS
+from primeflow_core.evaluation.halves import HALVINGS
 from primeflow_core.evaluation.metric import Place
 from primeflow_core.evaluation.metrics.registry import metrics_at
 from primeflow_core.evaluation.profiles import PSEUDO

@@ -171,6 +171,15 @@ def test_evaluate_writes_bounds_baselines_and_genes_beside_the_table(screen, tmp
     assert np.isfinite(baselines[["mmd_gex", "energy_distance"]]).all(axis=None)
     assert list(genes.groupby("side").size()) == [11, 11]
     assert all(name in told for name in ("ceiling", "wrong", "sum-of-singles"))
+    assert {f"mmd_gex{end}" for end in ("_baseline", "_replicate", "_calibrated", "_standard_errors")} <= set(bounds)
+    assert "replicate better than baseline" in told
+
+
+@pytest.mark.slow
+def test_evaluate_without_a_split_has_no_calibrated_score_and_says_why(screen, tmp_path, capsys):
+    assert evaluated(screen, tmp_path, "--bounds", str(tmp_path / "b.csv")) == 0
+    assert "No calibrated score: it needs --split" in capsys.readouterr().out
+    assert not any(name.endswith("_baseline") for name in pd.read_csv(tmp_path / "b.csv"))
 
 
 @pytest.mark.slow

@@ -24,7 +24,10 @@ def add_commands(commands: Subcommands) -> None:
     parser.add_argument("--out", type=Path, required=True, help="csv to write, one row per condition, and their mean")
     parser.add_argument("--suite", choices=SUITES, default=PERTURBENCH, help="the metrics (default: %(default)s)")
     parser.add_argument(
-        "--bounds", type=Path, help="csv to write with floor, ceiling, wrong condition and interval of every figure"
+        "--bounds",
+        type=Path,
+        help="csv to write with floor, ceiling, wrong condition and interval of every figure, with --split also "
+        "baseline, replicate and calibrated score",
     )
     parser.add_argument(
         "--baselines", type=Path, help="csv to write with the scores of simple baselines (needs --split)"
