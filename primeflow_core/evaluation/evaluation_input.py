@@ -61,6 +61,13 @@ class EvaluationInput:
     def layout(self) -> Layout:
         return self.truth.layout
 
+    @property
+    def has_training(self) -> bool:
+        """Whether there is a split, all of whose cells the truth has: else the training cells are not known."""
+        if self.split_path is None:
+            return False
+        return set(listed_parts(self.split_path)) <= {*self.truth.names.tolist(), *self.truth.set_aside.tolist()}
+
     def training(self) -> tuple[Cells, Split]:
         """The cells of the truth with the split."""
         if self.split_path is None:
@@ -179,6 +186,10 @@ def _parts(truth: Cells, path: Path, report: Report) -> np.ndarray:
         )
     if unknown is not None or unlisted is not None:
         report(f"{counts}. Cells that only one of them has are not scored.")
+    if unknown is not None:
+        report(
+            f"{truth.source} lacks cells of the split, so scores are not calibrated: not all training cells are known."
+        )
     return np.array([part_of.get(name, LEFT_OUT) for name in names])
 
 
