@@ -24,10 +24,10 @@ if TYPE_CHECKING:
 @dataclass(frozen=True)
 class Evaluation:
     """``scores``: a row for each condition, then their mean. ``bounds``: the same with floor, ceiling, the prediction
-    of another condition and an interval; with a split, of whose cells the truth has all, also baseline, replicate
-    and calibrated score. ``calibrations``: of each metric over all conditions, empty without a split. ``moved``: the conditions whose
-    typical perturbed cells come from other contexts. ``without``: those for which there are none. ``baselines``: None
-    where they were not asked for."""
+    of another condition and an interval; with a split, if the truth has all its cells, also baseline, replicate and
+    calibrated score. ``calibrations``: of each metric over all conditions, empty without those. ``moved``: the
+    conditions whose typical perturbed cells come from other contexts. ``without``: those for which there are none.
+    ``baselines``: None where they were not asked for."""
 
     scored: ScoredPair
     scores: pd.DataFrame
