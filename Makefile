@@ -15,7 +15,7 @@ test: $(VENV)/dev.stamp chromium
 	+$(MAKE) --no-print-directory slow
 
 fast: $(VENV)/dev.stamp
-	$(TESTS) -m "not slow and not browser"
+	$(TESTS) -m "not slow and not browser and not long"
 
 slow: $(VENV)/dev.stamp chromium
 	$(TESTS) -m "(slow or browser) and not long"

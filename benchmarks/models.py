@@ -38,7 +38,9 @@ from primeflow_core.training.run import Source
 
 SHIPPED = Path("checkpoints/perturbench-devel/split.csv.gz")
 SEEDS, CELLS, GUIDANCE = 5, 1_000, (1.0, 3.0, 5.0)
-FEW_CELLS: Mapping[str, Sequence[str]] = MappingProxyType(dict.fromkeys(("unet-tiny", "mlp-tiny"), ("steps=1500",)))
+FEW_CELLS: Mapping[str, Sequence[str]] = MappingProxyType(
+    dict.fromkeys(("primeflow-plus-tiny", "primeflow-mlp-plus-tiny"), ("steps=1500",))
+)
 """The U-Net sees about 1,000 cells 95 times each; its recipe shows each of 2,600 cells of K562 75 times."""
 Splits = Mapping[str, Split]
 

@@ -14,8 +14,9 @@ from pages.parts.shared import chosen_file
 from pages.parts.shared.presenting import Step, present, presenting
 from primeflow_core.data.conditions import Condition
 from primeflow_core.data.simulated_screen import EXAMPLE_FILE, example_h5ad
-from primeflow_core.errors import PrimeflowError
+from primeflow_core.errors import PrimeflowError, StorageError
 from primeflow_core.model_store.local_models import Library, Model, models_folder
+from primeflow_core.user_data.checklist_row import CheckMark, Row
 from primeflow_core.user_data.file_checklist import Checklist, checklist
 from primeflow_core.user_data.uploads import data_files
 from primeflow_core.user_data.user_cells import Draft, Fixes, Own, OwnShelf, Purpose
@@ -145,7 +146,10 @@ def checked(current: Draft, model: Model) -> Checklist:
     brought, fixes = current.brought, current.fixes
     key = ("checklist", str(model.folder), model.version, brought.sha256, brought.name, fixes)
     with st.spinner("Checking the file …"):
-        return pages.kept(key, lambda: checklist(brought, fixes, model.manifest))
+        try:
+            return pages.kept(key, lambda: checklist(brought, fixes, model.manifest))
+        except StorageError as error:  # not a property of the file, so it is asked again
+            return Checklist((Row("Readable", CheckMark.BAD, str(error)),))
 
 
 def show_conditions(found: Checklist) -> None:

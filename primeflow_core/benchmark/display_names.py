@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from primeflow_core.models.baselines.registry import baselines_with_recipe
 from primeflow_core.models.kinds.registry import label_of
 
-PRIMEFLOW = "PRiMeFlow"
+PRIMEFLOW, PRIMEFLOW_PLUS = "PRiMeFlow", "PRiMeFlow-plus"
 
 Entry = tuple[str, float]
 """A recipe's name and a guidance weight: one row of the leaderboard."""
 
 
 def family(recipe: str) -> str:
-    """``PRiMeFlow`` for ``unet-tiny``; the recipe's own name if its family is not known."""
+    """``PRiMeFlow`` for ``primeflow-tiny``; the recipe's own name if its family is not known."""
     own = {baseline.recipe: baseline.label for baseline in baselines_with_recipe()}
     return own.get(recipe) or label_of(recipe)
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from primeflow_core.benchmark.display_names import PRIMEFLOW, Entry, family, labels
+from primeflow_core.benchmark.display_names import PRIMEFLOW, PRIMEFLOW_PLUS, Entry, family, labels
 from primeflow_core.benchmark.leaderboard import Figure, figure
 from primeflow_core.benchmark.standings import Standings
 from primeflow_core.evaluation.calibration import CALIBRATED
@@ -49,8 +49,10 @@ class Duel:
 
 
 def champion(table: pd.DataFrame) -> int | None:
-    """The row of PRiMeFlow: its first recipe, with guidance weight 1 if there is one."""
-    own = table[[family(model) == PRIMEFLOW for model in table["model"]]]
+    """The row of PRiMeFlow-plus, or where there is none of PRiMeFlow: its first recipe, with guidance weight 1 if there
+    is one."""
+    families = table["model"].map(family)
+    own = table[families == (PRIMEFLOW_PLUS if (families == PRIMEFLOW_PLUS).any() else PRIMEFLOW)]
     unguided = own[own["guidance"] == UNGUIDED]
     return next(iter([*unguided.index, *own.index]), None)
 

@@ -2,13 +2,13 @@
 
 import argparse
 import json
-import shlex
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from primeflow_core.commands.reading import covariate_values, read_given, reading_flags, reading_request
+from primeflow_core.commands.reading import covariate_values, read_given, reading_request
+from primeflow_core.commands.split_words import typed_split
 from primeflow_core.commands.terminal import ProgressLine, as_typed, note, say
 from primeflow_core.data import datasets
 from primeflow_core.data.data_file import data_file
@@ -84,7 +84,7 @@ def check_command(given: argparse.Namespace) -> None:
 def _plain(examined: Examined, given: argparse.Namespace) -> dict[str, Any]:
     reading, found = examined.reading, examined.inspection
     allowed = [
-        {**asdict(task), "command": _split_command(task, given) if task.possible else None}
+        {**asdict(task), "command": typed_split(task, given) if task.possible else None}
         for task in (tasks_of(examined) if found.ready else ())
     ]
     return {**found.to_json(), "reading": None if reading is None else reading.to_json(), "tasks": allowed}
@@ -96,18 +96,7 @@ def _show_tasks(allowed: Sequence[Task], given: argparse.Namespace) -> None:
     for task in allowed:
         say(f"  {task.name:11} {task.text}" if task.possible else f"  {task.name:11} not here: {task.text}")
         if task.possible:
-            say(f"  {'':11} {_split_command(task, given)}")
-
-
-def _split_command(task: Task, given: argparse.Namespace) -> str:
-    flags = reading_flags(argparse.Namespace(**{**vars(given), **_told_by(task)}))
-    words = ["primeflow", "split", given.data, "--task", task.name, *task.options, *flags]
-    return shlex.join([*words, "--out", "split.csv"])
-
-
-def _told_by(task: Task) -> dict[str, None]:
-    """Options that the task gives itself, so that those of the command are left out."""
-    return {option.removeprefix("--"): None for option in task.options if option == "--covariates"}
+            say(f"  {'':11} {typed_split(task, given)}")
 
 
 def split_command(given: argparse.Namespace) -> None:

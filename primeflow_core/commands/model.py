@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from primeflow_core.commands.reading import covariate_values, read_given, source_file, training_cells
 from primeflow_core.commands.sampling_options import plan_of
+from primeflow_core.commands.split_words import transfer_hint
 from primeflow_core.commands.terminal import (
     ProgressLine,
     as_typed,
@@ -22,6 +23,7 @@ from primeflow_core.model_store.asked_condition import asked_condition
 from primeflow_core.model_store.held_out_conditions import held_out_conditions
 from primeflow_core.models import checkpoint
 from primeflow_core.runtime.atomic_files import check_can_write
+from primeflow_core.wording import counted
 
 if TYPE_CHECKING:
     from primeflow_core.training.run import Source
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
 def train_command(given: argparse.Namespace) -> None:
     from primeflow_core.training.recipes.registry import adjusted, recipe_given
     from primeflow_core.training.run import prepare
+    from primeflow_core.training.saved_step import saved_step
     from primeflow_core.training.trainer import train
 
     if given.recipe == "list":
@@ -50,7 +53,7 @@ def train_command(given: argparse.Namespace) -> None:
     trainer = prepare(
         source, recipe, given.out, seed=given.seed, device=given.device, resume=given.resume, command=as_typed()
     )
-    _report_start(trainer, recipe.name)
+    _report_start(trainer, recipe.name, saved_step(given.out))
     bar = ProgressLine("training", trainer.config.steps)
     progress = train(trainer, given.out, minutes=given.minutes, on_log=lambda line: bar.at(line.step, _described(line)))
     bar.close()
@@ -73,6 +76,8 @@ def _source(given: argparse.Namespace) -> "Source":
     cells = read_given(file, given)
     chosen = chosen_split(cells, given.out, given.seed, resume=given.resume)
     note(f"{chosen.sentence} {given.out / checkpoint.SPLIT} lists the part of each cell.")
+    if not given.resume and (hint := transfer_hint(file, given, cells)):
+        note(hint)
     return Source(cells, chosen.split, file.name, file.simulated, chosen.sentence)
 
 
@@ -86,14 +91,18 @@ def _list_recipes() -> None:
             say(f"  {recipe.name:{widest}}  {recipe.summary}")
 
 
-def _report_start(trainer: "Trainer", recipe: str) -> None:
+def _report_start(trainer: "Trainer", recipe: str, reached: int) -> None:
+    """``reached``: the step after which a training is resumed, 0 for a new one."""
     parameters = sum(parameter.numel() for parameter in trainer.predictor.parameters())
     held = len(trainer.validation) if trainer.validation else 0
-    going_on = f", going on after step {trainer.progress.step:,}" if trainer.progress.step else ""
+    going_on = f", resumed after step {reached:,}" if reached else ""
     note(
         f"{recipe}: {parameters / 1e6:.1f} M parameters, {len(trainer.train_cells):,} training cells, "
         f"{held:,} validation cells, on {trainer.predictor.device}{going_on}"
     )
+    if reached and reached == trainer.config.steps:
+        more = "" if trainer.config.decay == "cosine" else " More --steps train on from there."
+        note(f"Nothing is left to train: all {counted(reached, 'step')} were taken before.{more}")
 
 
 def _described(line: "LogLine") -> str:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from primeflow_core.data.cache import cache_folder
-from primeflow_core.data.h5ad.writing import sha256_of
+from primeflow_core.data.content_hash import content_sha256
 from primeflow_core.errors import DataError
 from primeflow_core.runtime.atomic_files import write_json
 from primeflow_core.runtime.json_text import parse_json, read_text
@@ -23,7 +23,9 @@ def remember(path: Path, sha256: str) -> None:
 
 def find(sha256: str, name: str, folders: Iterable[Path] = ()) -> Path | None:
     """The file with this content: where it was last, in the cache, or called ``name`` in one of ``folders``."""
-    return next((path for path in _places(sha256, name, folders) if path.exists() and sha256_of(path) == sha256), None)
+    return next(
+        (path for path in _places(sha256, name, folders) if path.exists() and content_sha256(path) == sha256), None
+    )
 
 
 def _places(sha256: str, name: str, folders: Iterable[Path]) -> Iterator[Path]:

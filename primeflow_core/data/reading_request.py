@@ -6,11 +6,11 @@ from pathlib import Path
 
 from primeflow_core.data import known_files
 from primeflow_core.data.cells import Cells
+from primeflow_core.data.content_hash import content_sha256
 from primeflow_core.data.data_file import DataFile
 from primeflow_core.data.h5ad.issues import Severity
 from primeflow_core.data.h5ad.reading import Examined, examine, values_of
 from primeflow_core.data.h5ad.wishes import Wishes
-from primeflow_core.data.h5ad.writing import sha256_of
 from primeflow_core.data.reading import Reading
 from primeflow_core.data.repair import RAW, Repair, X
 from primeflow_core.data.split_record import read_record
@@ -104,7 +104,7 @@ def _exactly(reading: Reading) -> ReadingChoice:
 
 def _known(file: DataFile, split: Path | None, report: Report) -> Reading | None:
     record = None if split is None else read_record(split)
-    if record is not None and record.data_sha256 == sha256_of(file.path):
+    if record is not None and record.data_sha256 == content_sha256(file.path):
         return record.reading
     if record is not None:
         report(f"{split} was made for another file ({record.data}), so how that was read is not used here.")

@@ -11,9 +11,7 @@ log1p(counts / library). Everything is drawn from one PCG64 generator: the same 
 """
 
 import json
-import tempfile
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 import anndata
@@ -23,6 +21,7 @@ import scipy.sparse as sp
 
 from primeflow_core.data.cells import Cells
 from primeflow_core.data.conditions import Condition
+from primeflow_core.data.h5ad.writing import packed
 from primeflow_core.data.simulated_biology import (
     INTERACTIONS,
     NO_PERTURBATION,
@@ -170,7 +169,4 @@ def example_h5ad() -> bytes:
     """A small .h5ad to try the app with: fewer cells than the shipped model was trained on, and other ones."""
     adata = simulate(SimulationConfig(cells=_EXAMPLE_CELLS))
     del adata.layers["counts"]
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / EXAMPLE_FILE
-        adata.write_h5ad(path, compression="gzip")
-        return path.read_bytes()
+    return packed(adata)

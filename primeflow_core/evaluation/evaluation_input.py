@@ -8,11 +8,11 @@ import numpy as np
 from primeflow_core.data import known_files
 from primeflow_core.data.cells import Cells
 from primeflow_core.data.conditions import Condition
+from primeflow_core.data.content_hash import content_sha256
 from primeflow_core.data.data_file import DataFile
 from primeflow_core.data.h5ad.reading import examine, values_of
 from primeflow_core.data.h5ad.scale import Scale
 from primeflow_core.data.h5ad.wishes import NONE
-from primeflow_core.data.h5ad.writing import sha256_of
 from primeflow_core.data.layout import Layout
 from primeflow_core.data.reading import Reading
 from primeflow_core.data.reading_request import ReadingRequest, Report, reading_choice, report_doubts
@@ -61,6 +61,13 @@ class EvaluationInput:
     def layout(self) -> Layout:
         return self.truth.layout
 
+    @property
+    def has_training(self) -> bool:
+        """Whether there is a split, all of whose cells the truth has: else the training cells are not known."""
+        if self.split_path is None:
+            return False
+        return set(listed_parts(self.split_path)) <= {*self.truth.names.tolist(), *self.truth.set_aside.tolist()}
+
     def training(self) -> tuple[Cells, Split]:
         """The cells of the truth with the split."""
         if self.split_path is None:
@@ -88,7 +95,7 @@ def _truth(request: EvaluationRequest, prediction: PredictedFile, report: Report
     """The measured cells: as the request says, as the model of the prediction read them, or as is found."""
     file, told = request.truth, request.reading
     trained = prediction.trained_reading
-    same_file = trained is not None and prediction.provenance.get("data_sha256") == sha256_of(file.path)
+    same_file = trained is not None and prediction.provenance.get("data_sha256") == content_sha256(file.path)
     choice = reading_choice(file, told, request.split, report, trained if same_file else None)
     found = examine(file.path, choice.wishes, choice.repair)
     wishes, repair = choice.wishes, choice.repair
@@ -179,6 +186,10 @@ def _parts(truth: Cells, path: Path, report: Report) -> np.ndarray:
         )
     if unknown is not None or unlisted is not None:
         report(f"{counts}. Cells that only one of them has are not scored.")
+    if unknown is not None:
+        report(
+            f"{truth.source} lacks cells of the split, so scores are not calibrated: not all training cells are known."
+        )
     return np.array([part_of.get(name, LEFT_OUT) for name in names])
 
 

@@ -17,6 +17,7 @@ from primeflow_core.evaluation.metric import Metric, Place
 from primeflow_core.evaluation.metrics.registry import metrics_at
 from primeflow_core.model_store.student_notes import StudentNotes
 from primeflow_core.models.checkpoint import SPLIT, Manifest
+from primeflow_core.models.flow.additions import additions_of
 from primeflow_core.models.model_kind import is_flow, limit_of
 from primeflow_core.wording import counted
 
@@ -33,7 +34,7 @@ def card_text(
     lines = [
         f"# {manifest.name}",
         "",
-        f"PRiMeFlow, recipe `{manifest.recipe}`, trained on {source}: data set `{manifest.dataset}` "
+        f"{_method(manifest)}recipe `{manifest.recipe}`, trained on {source}: data set `{manifest.dataset}` "
         f"(sha256 `{manifest.data_sha256[:16]}…`), {len(manifest.genes)} genes, "
         f"{counted(len(manifest.vocabulary.perturbations), 'perturbation')}. Weights of step "
         f"{notes.get('step', '?')}, validation loss {notes.get('validation_loss', '?')}. Made {manifest.created}, "
@@ -62,8 +63,22 @@ def card_text(
     lines += _student_section(student)
     lines += _baselines_section(metrics.get("rivals", {}).get("test", []))
     lines += _zeros_section(metrics["zeros_tried_on_val"])
+    lines += _additions(manifest)
     lines += _limits(manifest)
     return "\n".join(lines) + "\n"
+
+
+def _method(manifest: Manifest) -> str:
+    """``PRiMeFlow-plus, `` for a flow that adds something to the paper's method; nothing for what is no flow."""
+    if not is_flow(manifest):
+        return ""
+    return "PRiMeFlow-plus, " if additions_of(manifest.settings) else "PRiMeFlow, "
+
+
+def _additions(manifest: Manifest) -> list[str]:
+    """What the model adds to the paper's method; empty where it adds nothing."""
+    rows = [f"- **{one.name}**: {one.does}." for one in additions_of(manifest.settings)] if is_flow(manifest) else []
+    return ["## Added to the paper's method", "", *rows, ""] if rows else []
 
 
 def _making(manifest: Manifest) -> str:

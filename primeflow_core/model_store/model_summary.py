@@ -12,6 +12,7 @@ from primeflow_core.model_store.held_out_metrics import HeldOutMetrics, read_val
 from primeflow_core.model_store.local_models import Model
 from primeflow_core.models.baselines.registry import baselines_beside_model
 from primeflow_core.models.checkpoint import STUDENT_WEIGHTS, Manifest
+from primeflow_core.models.flow.additions import in_a_sentence
 from primeflow_core.models.model_kind import is_flow, is_guided, limit_of, way_of
 from primeflow_core.wording import counted
 
@@ -31,11 +32,19 @@ def facts_of(model: Model) -> list[tuple[str, str]]:
         ("Recipe", manifest.recipe),
         ("Made", f"{model.made}, seed {manifest.seed}"),
         ("What it does", f"It {way_of(manifest)}."),
+        *_added(manifest),
         *([("What it cannot do", limit)] if (limit := limit_of(manifest)) else []),
         *_sampling(model),
     ]
     made = dict(manifest.provenance).get("versions", {})
     return [*facts, ("Versions", ", ".join(f"{name} {version}" for name, version in dict(made).items()))]
+
+
+def _added(manifest: Manifest) -> list[tuple[str, str]]:
+    """What a flow adds to the paper's method; nothing for other models."""
+    if not is_flow(manifest):
+        return []
+    return [("Added to the paper's method", in_a_sentence(manifest.settings) or "nothing")]
 
 
 def _held_out_cells(manifest: Manifest) -> str:

@@ -4,8 +4,8 @@ from pathlib import Path
 
 from primeflow_core.data import datasets, known_files
 from primeflow_core.data.cells import Cells
+from primeflow_core.data.content_hash import content_sha256
 from primeflow_core.data.h5ad.reading import read_as
-from primeflow_core.data.h5ad.writing import sha256_of
 from primeflow_core.errors import DataError
 from primeflow_core.models.checkpoint import Manifest
 
@@ -18,7 +18,7 @@ def training_cells(model: Path, manifest: Manifest, named: Path | None) -> Cells
     path = found_training_file(model, manifest) if named is None else named
     if path is None:
         raise DataError(_not_found(model, manifest))
-    if sha256_of(path) != manifest.data_sha256:
+    if content_sha256(path) != manifest.data_sha256:
         raise DataError(f"{path.name} is not the file that {manifest.name} was trained on ({manifest.dataset}).")
     return read_as(path, manifest.reading)
 

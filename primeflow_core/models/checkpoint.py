@@ -19,7 +19,7 @@ from primeflow_core.data.repair import Repair
 from primeflow_core.errors import CheckpointError, PrimeflowError
 from primeflow_core.models.sampling_plan import EXPONENTIAL, STUDENT, SamplingPlan
 from primeflow_core.runtime.array_file import read_arrays
-from primeflow_core.runtime.atomic_files import replaced, write_json
+from primeflow_core.runtime.atomic_files import replaced, replaced_together, write_json
 from primeflow_core.runtime.json_text import parse_json, read_text, shortened
 
 if TYPE_CHECKING:
@@ -200,10 +200,18 @@ def _notes(path: Path) -> dict[str, str]:
         raise CheckpointError(f"{path} cannot be read as weights: {error}. Copy the model again.") from error
 
 
-def write_student(folder: Path, predictor: "PRiMeFlow", student: "Student", notes: Mapping[str, str]) -> None:
-    """Store the student of ``predictor`` in half precision, with ``notes`` and the teacher's fingerprint."""
+def write_student(
+    folder: Path, predictor: "PRiMeFlow", student: "Student", notes: Mapping[str, str], manifest: Manifest
+) -> None:
+    """Store the student of ``predictor`` in half precision, with ``notes`` and the teacher's fingerprint.
+
+    ``manifest``: the description of the model with this student. Both files change, or none does.
+    """
     tensors = {name: tensor.half() for name, tensor in student.state_dict().items()}
-    write_tensors(folder / STUDENT_WEIGHTS, tensors, {**notes, TEACHER: fingerprint(predictor)})
+    # The student first: a description must not name one that is not there, whenever the process is killed.
+    with replaced_together(folder / STUDENT_WEIGHTS, folder / CONFIG) as (weights, described):
+        write_json(described, manifest.to_json())
+        write_tensors(weights, tensors, {**notes, TEACHER: fingerprint(predictor)})
 
 
 def forget_student(folder: Path) -> None:

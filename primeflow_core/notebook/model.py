@@ -182,6 +182,7 @@ class TrainedModel:
         """
         from primeflow_core.screening.screen_question import ScreenWishes, asked_goal, check_seeds, question
         from primeflow_core.screening.screen_run import ScreenRun
+        from primeflow_core.screening.target_file import TargetFile
 
         check_seeds(noise_seeds, seed)
         with tempfile.TemporaryDirectory(prefix="primeflow-") as place:
@@ -189,7 +190,7 @@ class TrainedModel:
             plan = self.manifest.sampling.with_settings(seed=seed, guidance=guidance, sampler=sampler, steps=steps)
             held = self._training_file(data)
             label = target if isinstance(target, str) else None
-            cells_of_target = None if target is label else Path(data_file_in(folder, target, "target.h5ad"))
+            cells_of_target = None if target is label else TargetFile(Path(data_file_in(folder, target, "target.h5ad")))
             wishes = ScreenWishes(
                 self.folder, plan, candidates_in(folder, candidates), joined(parts), contexts_of(covariates),
                 doses_text(doses), goal, label, cells_of_target, joined(raised), joined(lowered), gene, cells,

@@ -24,10 +24,10 @@ if TYPE_CHECKING:
 @dataclass(frozen=True)
 class Evaluation:
     """``scores``: a row for each condition, then their mean. ``bounds``: the same with floor, ceiling, the prediction
-    of another condition and an interval; with a split also baseline, replicate and calibrated score.
-    ``calibrations``: of each metric over all conditions, empty without a split. ``moved``: the conditions whose
-    typical perturbed cells come from other contexts. ``without``: those for which there are none. ``baselines``: None
-    where they were not asked for."""
+    of another condition and an interval; with a split, if the truth has all its cells, also baseline, replicate and
+    calibrated score. ``calibrations``: of each metric over all conditions, empty without those. ``moved``: the
+    conditions whose typical perturbed cells come from other contexts. ``without``: those for which there are none.
+    ``baselines``: None where they were not asked for."""
 
     scored: ScoredPair
     scores: pd.DataFrame
@@ -49,7 +49,7 @@ def evaluation(
 ) -> Evaluation:
     """PerturBench's metrics. Raises SettingError for ``baselines`` without a split."""
     scored = score(asked.pair, pcs=pcs, top_genes=top_genes)
-    training = None if asked.split_path is None else perturbed_training(*asked.training())
+    training = perturbed_training(*asked.training()) if asked.has_training else None
     bounded = bounds(scored, asked.floor, training, seed=seed, resamples=resamples)
     beside = baselines_beside(asked, seed=seed, pcs=pcs, top_genes=top_genes) if baselines else None
     found = Evaluation(scored, table(scored), bounded, beside)

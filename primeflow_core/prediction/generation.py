@@ -1,6 +1,5 @@
 """Predicts the cells of one or more conditions, and writes them as one table with its provenance."""
 
-import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -9,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from primeflow_core.data.conditions import Condition, novelty, parse_perturbations
-from primeflow_core.data.h5ad.writing import as_anndata, write_anndata
+from primeflow_core.data.h5ad.writing import as_anndata, packed, write_anndata
 from primeflow_core.data.layout import Layout
 from primeflow_core.data.reading import Reading
 from primeflow_core.data.repair import Repair
@@ -104,10 +103,7 @@ def _layout(manifest: Manifest, generated: Generated) -> Layout:
 
 def h5ad_bytes(generated: Generated, manifest: Manifest, plan: SamplingPlan, known: np.ndarray | None = None) -> bytes:
     """The .h5ad of ``write_generated``, for a browser to save."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "cells.h5ad"
-        write_generated(path, generated, manifest, plan, known)
-        return path.read_bytes()
+    return packed(generated_anndata(generated, manifest, plan, known))
 
 
 def write_generated(

@@ -10,6 +10,7 @@ from primeflow_core.evaluation.metrics.registry import metrics_at
 from primeflow_core.evaluation.profiles import PSEUDO
 from primeflow_core.evaluation.response import LARGEST_P, LEAST_CHANGE
 from primeflow_core.models.checkpoint import Manifest
+from primeflow_core.models.flow.additions import in_a_sentence
 from primeflow_core.models.model_kind import is_flow, way_of
 from primeflow_core.models.sampling_plan import SamplingPlan
 from primeflow_core.report.finding import RANKING, Finding
@@ -55,9 +56,15 @@ def model_paragraph(origins: Sequence[Origin]) -> str:
     trained = (
         f"Single-cell responses were predicted with the {'PRiMeFlow ' if is_flow(manifest) else ''}model "
         f"{manifest.name} (recipe {manifest.recipe}, made {first.day}, training seed {manifest.seed}), which "
-        f"{way_of(manifest)}. {_training(first)}"
+        f"{way_of(manifest)}.{_added(manifest)} {_training(first)}"
     )
     return " ".join([trained, _held_out(manifest, first.split_sha256), *_predictions(origins)])
+
+
+def _added(manifest: Manifest) -> str:
+    """A sentence on what a flow adds to the published method; empty where it adds nothing."""
+    added = in_a_sentence(manifest.settings) if is_flow(manifest) else ""
+    return f" To the published method (PRiMeFlow) it adds {added}." if added else ""
 
 
 def _training(origin: Origin) -> str:

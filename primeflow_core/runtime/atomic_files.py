@@ -6,7 +6,7 @@ import os
 import secrets
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +45,8 @@ def naming(path: Path, temporary: Path | None = None) -> Iterator[None]:
     try:
         yield
     except OSError as error:
+        if isinstance(error, StorageError) and error.filename == str(temporary):
+            raise StorageError(error.errno or 0, error.strerror or "", str(path), error.advice) from error
         ours = error.filename is None or str(error.filename) in (str(path), str(temporary))
         # Copying names the file that is read where the one that is written has no room.
         if ours or error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS):
@@ -62,22 +64,57 @@ def replaced(path: Path) -> Iterator[Path]:
     StorageError where the disk is full, read-only or broken. Threads and processes that write the same file at once
     each have a temporary path of their own.
     """
-    path = path.resolve()
-    temporary = _temporary(path)
-    with naming(path, temporary):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            temporary.touch()
-            mode = temporary.stat().st_mode
-            yield temporary
+    with replaced_together(path) as (temporary,):
+        yield temporary
+
+
+@contextmanager
+def replaced_together(*paths: Path) -> Iterator[tuple[Path, ...]]:
+    """As ``replaced``, for files that belong together: where one of them has no room, none takes its place.
+
+    They take their places in this order. An error within that names no file is told of the last.
+    """
+    with ExitStack() as open_files:
+        files = [open_files.enter_context(_Temporary(path.resolve())) for path in paths]
+        yield tuple(file.temporary for file in files)
+        for file in files:
+            file.flush()
+        for file in files:
+            file.take_place()
+
+
+class _Temporary:
+    """A file beside ``path`` that may take its place, and is gone at the end."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self.temporary = _temporary(path)
+        self._mode = 0
+
+    def __enter__(self) -> "_Temporary":
+        with naming(self._path, self.temporary):
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            self.temporary.touch()
+            self._mode = self.temporary.stat().st_mode
+        return self
+
+    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
+        with naming(self._path, self.temporary):
+            self.temporary.unlink(missing_ok=True)
+            if isinstance(error, OSError):
+                raise error
+
+    def flush(self) -> None:
+        with naming(self._path, self.temporary):
             # Some libraries make files that only their owner reads.
-            temporary.chmod(mode)
+            self.temporary.chmod(self._mode)
             # Windows flushes only what is open for writing.
-            with temporary.open("r+b") as written:
+            with self.temporary.open("r+b") as written:
                 os.fsync(written.fileno())
-            temporary.replace(path)
-        finally:
-            temporary.unlink(missing_ok=True)
+
+    def take_place(self) -> None:
+        with naming(self._path, self.temporary):
+            self.temporary.replace(self._path)
 
 
 def _temporary(path: Path) -> Path:

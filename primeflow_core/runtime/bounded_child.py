@@ -10,10 +10,11 @@ import os
 import pickle
 import signal
 import sys
+import traceback
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import IO, Any
+from typing import IO, Any, TypeVar
 
 from primeflow_core.errors import PrimeflowError
 
@@ -56,8 +57,46 @@ class Returned:
     value: Any
 
 
+@dataclass(frozen=True)
+class Failed:
+    """An error that nobody expected, a bug: ``pickled``, None where it cannot be sent; ``said``: its kind and text;
+    ``led``: the traceback, as text."""
+
+    pickled: bytes | None
+    said: str
+    led: str
+
+    @staticmethod
+    def by(error: Exception) -> "Failed":
+        led = "".join(traceback.format_exception(error))
+        said = "".join(traceback.format_exception_only(error)).strip()
+        return Failed(_pickled_if_possible(_alone(error)), said, led)
+
+
+E = TypeVar("E", bound=Exception)
+
+
+def _alone(error: E) -> E:
+    """Without what led to it, which some libraries make pickle send along, however much it is."""
+    error.__traceback__ = error.__cause__ = error.__context__ = None
+    return error
+
+
+def _pickled_if_possible(error: Exception) -> bytes | None:
+    """Some errors cannot be pickled, and some cannot be made again from what was: both are tried here."""
+    try:
+        content = pickle.dumps(error, pickle.HIGHEST_PROTOCOL)
+        again = pickle.loads(content)  # noqa: S301, pickled in the line above
+    except Exception:  # noqa: BLE001, whatever the methods of a foreign error raise
+        return None
+    return content if type(again) is type(error) else None
+
+
 def send(stream: IO[bytes], message: object) -> None:
-    content = pickle.dumps(message, pickle.HIGHEST_PROTOCOL)
+    _write(stream, pickle.dumps(message, pickle.HIGHEST_PROTOCOL))
+
+
+def _write(stream: IO[bytes], content: bytes) -> None:
     stream.write(len(content).to_bytes(LENGTH, "big"))
     stream.write(content)
     stream.flush()
@@ -65,15 +104,28 @@ def send(stream: IO[bytes], message: object) -> None:
 
 def received(stream: IO[bytes]) -> Any:
     """The next message; None where the other side has ended."""
+    content = _read(stream)
+    return None if content is None else pickle.loads(content)  # noqa: S301, between two processes of one program
+
+
+def _read(stream: IO[bytes]) -> bytes | None:
     length = int.from_bytes(stream.read(LENGTH), "big")
     content = stream.read(length)
-    if not length or len(content) < length:
-        return None
-    return pickle.loads(content)  # noqa: S301, between two processes of one program
+    return None if not length or len(content) < length else content
 
 
-def answer(call: Call, answers: IO[bytes]) -> object:
-    """What comes of a call: its result, its named error, or MemoryError. Any other error ends this process."""
+def answer(content: bytes, answers: IO[bytes]) -> bytes:
+    """What comes of a pickled call, pickled: its result, its named error, MemoryError, or an error nobody expected."""
+    try:
+        call = pickle.loads(content)  # noqa: S301, between two processes of one program
+        return pickle.dumps(_carried_out(call, answers), pickle.HIGHEST_PROTOCOL)
+    except MemoryError:
+        return pickle.dumps(MemoryError())
+    except Exception as error:  # noqa: BLE001, the parent raises it
+        return pickle.dumps(Failed.by(error), pickle.HIGHEST_PROTOCOL)
+
+
+def _carried_out(call: Call, answers: IO[bytes]) -> object:
     os.chdir(call.folder)
     sys.path[:] = call.paths
     function: Any = importlib.import_module(call.module)
@@ -84,7 +136,7 @@ def answer(call: Call, answers: IO[bytes]) -> object:
         try:
             return Returned(function(*call.arguments, **call.named))
         except PrimeflowError as error:
-            return error.with_traceback(None)
+            return _alone(error)
         except MemoryError:
             return MemoryError()
 
@@ -123,10 +175,10 @@ def _addresses() -> int:
 def main() -> None:
     calls, answers = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what a library prints must not come between the answers
-    sys.excepthook = lambda *_: None  # the parent says that this process has ended
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl+C is for the parent, with whom this process ends
-    while (call := received(calls)) is not None:
-        send(answers, answer(call, answers))
+    with suppress(BrokenPipeError):  # the parent was killed
+        while (content := _read(calls)) is not None:
+            _write(answers, answer(content, answers))
 
 
 if __name__ == "__main__":

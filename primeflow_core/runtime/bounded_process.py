@@ -7,6 +7,7 @@ child that has finished takes the next call, because starting one costs a second
 
 import atexit
 import os
+import pickle
 import signal
 import subprocess
 import sys
@@ -20,7 +21,7 @@ import psutil
 
 from primeflow_core.errors import OverrunError, PrimeflowError
 from primeflow_core.runtime import bounded_child
-from primeflow_core.runtime.bounded_child import Bounds, Call, Ready, Returned
+from primeflow_core.runtime.bounded_child import Bounds, Call, Failed, Ready, Returned
 
 MOST_AT_ONCE = 2
 SECONDS_TO_START = 120.0
@@ -34,13 +35,24 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
+class ChildError(RuntimeError):
+    """A bug in a child process whose own error cannot be sent; its kind and text."""
+
+
+class ChildTracebackError(Exception):
+    """What led to an error in a child process; the cause of that error here."""
+
+    def __str__(self) -> str:
+        return f"in a child process:\n{self.args[0]}"
+
+
 def bounded(bounds: Bounds, about: str, function: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T:
     """``function(*arguments, **named)``, carried out in a child process.
 
     The function is one of a module, by name; arguments and result can be pickled. The child has this process's folder,
     and the environment of the time when it was started: hand over what hangs on a variable. ``about`` is what the call
     is about in messages, for instance a file name. Raises OverrunError where a bound is overrun or the child ends, and
-    the PrimeflowError that the function raises.
+    what the function raises: a PrimeflowError, or an error that nobody expected, with its traceback as the cause.
     """
     call = Call(function.__module__, function.__qualname__, arguments, named, bounds, os.getcwd(), tuple(sys.path))
     return cast(T, _POOL.carried_out(call, about))
@@ -126,7 +138,7 @@ class Child:
         return 0
 
     def answer(self, call: Call, about: str) -> "Returned | PrimeflowError":
-        """What came of a call. Raises OverrunError; then this child must be killed."""
+        """What came of a call. Raises OverrunError, or an unexpected error; then this child must be killed."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         with Watch(self, None) as starting:
@@ -135,6 +147,7 @@ class Child:
             except OSError as error:
                 raise self._ended(starting, call.bounds, about) from error
             started = bounded_child.received(self._process.stdout)
+        _check(started, call.bounds, about)
         if not isinstance(started, Ready):
             raise self._ended(starting, call.bounds, about)
         self._idle_bytes = self._bytes()
@@ -142,8 +155,7 @@ class Child:
             answer = bounded_child.received(self._process.stdout)
         if isinstance(answer, Returned | PrimeflowError):
             return answer
-        if isinstance(answer, MemoryError):
-            raise OverrunError(f"{about}: {_stopped(_memory(call.bounds.memory))}")
+        _check(answer, call.bounds, about)
         raise self._ended(watch, call.bounds, about)
 
     def _ended(self, watch: "Watch", bounds: Bounds, about: str) -> OverrunError:
@@ -207,6 +219,23 @@ class Watch:
         if spent > bounds.processor:
             return _processor(bounds.processor)
         return _wall(bounds.wall) if waited > bounds.wall else ""
+
+
+def _check(answer: object, bounds: Bounds, about: str) -> None:
+    """Raises what is no result: OverrunError where memory was short, and the error that nobody expected."""
+    if isinstance(answer, MemoryError):
+        raise OverrunError(f"{about}: {_stopped(_memory(bounds.memory))}")
+    if isinstance(answer, Failed):
+        raise _unexpected(answer) from ChildTracebackError(answer.led)
+
+
+def _unexpected(failed: Failed) -> Exception:
+    """The error as it was raised, or its words where it could not be sent."""
+    if failed.pickled is None:
+        return ChildError(failed.said)
+    error = pickle.loads(failed.pickled)  # noqa: S301, between two processes of one program
+    assert isinstance(error, Exception)
+    return error
 
 
 def _stopped(bound: str) -> str:

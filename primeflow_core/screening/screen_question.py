@@ -30,7 +30,7 @@ from primeflow_core.screening.goal import Goal
 from primeflow_core.screening.goals.record import GoalRecord, Need
 from primeflow_core.screening.goals.registry import goal_record
 from primeflow_core.screening.screen_request import Request
-from primeflow_core.screening.target_file import read_target
+from primeflow_core.screening.target_file import TargetFile, read_target
 from primeflow_core.screening.unseen_combinations import check_goal
 from primeflow_core.wording import counted
 
@@ -56,7 +56,7 @@ class ScreenWishes:
     doses: str = "highest"
     goal: str = "effect"
     target: str | None = None
-    target_data: Path | None = None
+    target_data: TargetFile | None = None
     raised: str | None = None
     lowered: str | None = None
     gene: str | None = None
@@ -117,7 +117,7 @@ def question(given: ScreenWishes, record: GoalRecord, manifest: Manifest, report
     raised, lowered, moved = (
         _genes(text, manifest.genes, report) for text in (given.raised, given.lowered, given.gene)
     )
-    target_cells = read_target(given.target_data, manifest.genes) if given.target_data else None
+    target_cells = read_target(given.target_data, manifest, report) if given.target_data else None
     data = _measured_cells(given, manifest, report)
     target = _target(given, manifest, data, contexts[0])
     if target is not None and len(contexts) > 1:
@@ -257,7 +257,7 @@ def _measured_cells(given: ScreenWishes, manifest: Manifest, report: Report) -> 
 def _target(given: ScreenWishes, manifest: Manifest, data: Cells | None, covariates: Covariates) -> Condition | None:
     """The target by name; a file of cells is called by its own."""
     if given.target_data:
-        return Condition((Perturbation(given.target_data.stem),), covariates)
+        return Condition((Perturbation(given.target_data.path.stem),), covariates)
     if not given.target:
         return None
     layout = manifest.layout

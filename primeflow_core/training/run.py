@@ -2,7 +2,7 @@
 
 import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,8 @@ from primeflow_core.models.sampling_plan import DIRECT, EXPONENTIAL, SamplingPla
 from primeflow_core.runtime.provenance import now, versions
 from primeflow_core.training.batches import CellSource, Partners
 from primeflow_core.training.recipes.recipe import Recipe
+from primeflow_core.training.recipes.registry import present_name
+from primeflow_core.training.saved_step import check_steps
 from primeflow_core.training.trainer import Trainer, telling_what_stands
 from primeflow_core.wording import counted
 
@@ -41,6 +43,9 @@ WORDS = {
     "data_sha256": "data file", "layout": "way of reading the data", "reading": "way of reading the data",
     "trained_on": "split", "validated_on": "split", "tested_on": "split",
 }  # fmt: skip
+
+
+MOST_CHANGED = 3
 
 
 @dataclass(frozen=True)
@@ -60,8 +65,8 @@ def prepare(
 ) -> Trainer:
     """Describe the run in ``folder`` (config.json, split.csv.gz) and return its trainer, ready for ``train``.
 
-    Raises SettingError when ``folder`` holds something and ``resume`` is not set, or holds another training;
-    DataError when no training cell is left.
+    Raises SettingError when ``folder`` holds something and ``resume`` is not set, or holds another training, or a
+    longer one; DataError when no training cell is left.
     """
     source, manifest, predictor = _described(source, recipe, folder, seed, command)
     settled = _settled(folder, manifest, source, resume)
@@ -74,6 +79,7 @@ def prepare(
     train = CellSource(source.cells, everything, manifest.vocabulary, torch_device, partners)
     validation = CellSource(source.cells, known, manifest.vocabulary, torch_device, partners) if len(known) else None
     trainer = Trainer(predictor, train, validation, recipe.training, seed)
+    check_steps(folder, trainer)
     # Written last, when nothing can fail any more: a description that exists blocks the next attempt.
     with telling_what_stands(folder):
         folder.mkdir(parents=True, exist_ok=True)
@@ -174,11 +180,9 @@ def _cells_held_out(source: Source, trained_on: Sequence[Condition]) -> dict[str
 def usual_sampling(recipe: Recipe) -> SamplingPlan:
     """The sampling plan of the recipe until there is a student, or until zeros are chosen on validation cells."""
     flow = recipe.rows.get(FLOW)
-    if not isinstance(flow, FlowConfig):
+    if not isinstance(flow, FlowConfig) or not flow.factors:
         kind = kind_of(recipe.rows)
-        return SamplingPlan().by(kind.sampler if kind else DIRECT)
-    if not flow.factors:
-        return SamplingPlan()
+        return SamplingPlan(zeros=kind.zeros).by(kind.sampler) if kind else SamplingPlan().by(DIRECT)
     return SamplingPlan(zeros="smallest").by(EXPONENTIAL)
 
 
@@ -235,11 +239,31 @@ def _check_same(folder: Path, before: Manifest, asked: Manifest, source: Source)
     was, is_now = _comparable(before), _comparable(asked)
     other = [WORDS.get(name, name) for name in SAME if was[name] != is_now[name]]
     other += [] if _same_split(folder / checkpoint.SPLIT, source) else ["split"]
+    if other == ["settings"]:
+        raise SettingError(f"{folder} {_other_settings(was['settings'], is_now['settings'])}")
     if other:
         raise SettingError(
             f"{folder} was trained with another {other[0]}. Resume with the command it was started with, or choose "
             "another folder."
         )
+
+
+def _other_settings(was: Mapping[str, Any], is_now: Mapping[str, Any]) -> str:
+    """What differs between two trainings, as the end of a sentence."""
+    before, after = ({f"{row}.{name}": value for row, names in rows.items() for name, value in names.items()}
+                     for rows in (was, is_now))  # fmt: skip
+    changed = [name for name in {**before, **after} if before.get(name) != after.get(name)]
+    if changed == ["training.steps"]:
+        steps, asked = before[changed[0]], after[changed[0]]
+        return (
+            f"is a training of {steps:,} steps, whose learning rate falls towards the last of them: {asked:,} steps "
+            f"are another training. Resume with --steps {steps}, or choose another folder."
+        )
+    told = ", ".join(f"{name} {before.get(name)}, not {after.get(name)}" for name in changed[:MOST_CHANGED])
+    return (
+        f"was trained with other settings ({told}{' …' if len(changed) > MOST_CHANGED else ''}). Resume with the "
+        "command it was started with, or choose another folder."
+    )
 
 
 def _same_split(path: Path, source: Source) -> bool:
@@ -253,6 +277,7 @@ def _same_split(path: Path, source: Source) -> bool:
 
 def _comparable(manifest: Manifest) -> dict[str, Any]:
     plain = json.loads(json.dumps(manifest.to_json()))
+    plain["recipe"] = present_name(manifest.recipe)
     training = plain["settings"]["training"]
     kept = {"steps"} if training.get("decay") == "cosine" else set()
     for name in set(EXTENDABLE) - kept:

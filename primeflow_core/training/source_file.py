@@ -4,8 +4,8 @@ import hashlib
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from primeflow_core.data.content_hash import content_sha256
 from primeflow_core.data.data_file import DataFile
-from primeflow_core.data.h5ad.writing import sha256_of
 from primeflow_core.data.reading_request import ReadingRequest, Report, chosen_reading, read_requested, reading_choice
 from primeflow_core.data.splits import read_split
 from primeflow_core.training.run import Source
@@ -37,7 +37,7 @@ class SourceFile:
 
     @property
     def data_sha256(self) -> str:
-        return sha256_of(self.file.path)
+        return content_sha256(self.file.path)
 
     @property
     def split_sha256(self) -> str:

@@ -15,10 +15,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from primeflow_core.data.cache import cache_folder
+from primeflow_core.data.content_hash import content_sha256
 from primeflow_core.data.formats.file_names import is_data_name
 from primeflow_core.data.formats.local_file import as_h5ad
 from primeflow_core.data.h5ad import survey
-from primeflow_core.data.h5ad.writing import sha256_of
 from primeflow_core.errors import DataError
 from primeflow_core.runtime.atomic_files import replaced
 from primeflow_core.runtime.memory import most_for_a_file
@@ -125,7 +125,7 @@ def file_of_sha(sha256: str, name: str = "") -> Path | None:
     if name not in data_files():
         return None
     listed = data_file(name).path
-    return listed if sha256_of(listed) == sha256 else None
+    return listed if content_sha256(listed) == sha256 else None
 
 
 def _upload(sha256: str) -> Path | None:
@@ -158,7 +158,7 @@ def data_file(name: str) -> BroughtFile:
         raise DataError(f"There is no {name} in the data folder of this app. Choose one of the list.")
     path = (folder / name).resolve()
     check(path, name)
-    return BroughtFile(path, sha256_of(path), name)
+    return BroughtFile(path, content_sha256(path), name)
 
 
 @contextmanager

@@ -17,7 +17,7 @@ from primeflow_core.benchmark import run
 from primeflow_core.benchmark.grid import Grid
 from primeflow_core.benchmark.store import BenchmarkStore
 from primeflow_core.data.h5ad.reading import read_cells
-from primeflow_core.data.h5ad.writing import write_cells
+from primeflow_core.data.h5ad.writing import as_anndata, write_anndata
 from primeflow_core.data.split_file import TEST
 from primeflow_core.data.splits import held_out_split
 from primeflow_core.runtime import dask_workers
@@ -34,8 +34,9 @@ MOMENTS = (
     "training/state.safetensors in place", "pictures/linear-seed-0.parquet written",
     "pictures/linear-seed-0.parquet in place", "scores/linear-seed-0.parquet begun",
     "scores/linear-seed-0.parquet written", "scores/linear-seed-0.parquet in place",
-    "mlp-tiny-seed-0/weights.safetensors in place", "training/state.safetensors written",
-    "scores/mlp-tiny-seed-1.parquet written", "scores/cpa-seed-1.parquet in place", "out/benchmark.csv written",
+    "primeflow-mlp-plus-tiny-seed-0/weights.safetensors in place", "training/state.safetensors written",
+    "scores/primeflow-mlp-plus-tiny-seed-1.parquet written", "scores/cpa-seed-1.parquet in place",
+    "out/benchmark.csv written",
     "out/benchmark.csv in place", "out/benchmark.html written", "out/cells.parquet in place",
 )  # fmt: skip
 
@@ -46,7 +47,9 @@ def place(tmp_path_factory):
     folder = tmp_path_factory.mktemp("bench")
     data = cells(per_condition=40)
     labels = [one.label for one in data.condition_list(np.arange(len(data)))]
-    write_cells(folder / "d.h5ad", data.dense(), data.genes, labels, {"cell_type": ["k562"] * len(data)}, {})
+    write_anndata(
+        folder / "d.h5ad", as_anndata(data.dense(), data.genes, labels, {"cell_type": ["k562"] * len(data)}, {})
+    )
     read = read_cells(folder / "d.h5ad")
     pair = next(one for one in read.conditions if one.label == condition("A", "B").label)
     held_out_split(read, {pair: TEST}, seed=0).write(folder / "split.csv")
@@ -56,7 +59,8 @@ def place(tmp_path_factory):
 def command(place, out, *more, steps=STEPS):
     pace = [f"steps={steps}", "batch_size=16", "validate_every=20", "save_every=7", "log_every=3"]
     return [
-        "benchmark", str(place / "d.h5ad"), "--split", str(place / "split.csv"), "--recipes", "linear,mlp-tiny,cpa",
+        "benchmark", str(place / "d.h5ad"), "--split", str(place / "split.csv"), "--recipes",
+        "linear,primeflow-mlp-plus-tiny,cpa",
         "--seeds", "2", "--cells", "16", "--out", str(out), *(word for text in pace for word in ("--set", text)), *more,
     ]  # fmt: skip
 

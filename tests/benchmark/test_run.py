@@ -21,7 +21,7 @@ from primeflow_core.benchmark.scored_entry import ScoredEntry, scored_entry
 from primeflow_core.benchmark.standings import standings
 from primeflow_core.benchmark.store import BenchmarkStore
 from primeflow_core.data.h5ad.reading import read_cells
-from primeflow_core.data.h5ad.writing import write_cells
+from primeflow_core.data.h5ad.writing import as_anndata, write_anndata
 from primeflow_core.data.split_file import TEST, TRAIN
 from primeflow_core.data.splits import held_out_split
 from primeflow_core.errors import DataError, SettingError
@@ -240,7 +240,9 @@ def on_disk(tmp_path):
     data = cells(per_condition=40)
     listed = data.condition_list(np.arange(len(data)))
     labels = [one.label for one in listed]
-    write_cells(tmp_path / "d.h5ad", data.dense(), data.genes, labels, {"cell_type": ["k562"] * len(data)}, {})
+    write_anndata(
+        tmp_path / "d.h5ad", as_anndata(data.dense(), data.genes, labels, {"cell_type": ["k562"] * len(data)}, {})
+    )
     read = read_cells(tmp_path / "d.h5ad")
     pair = next(one for one in read.conditions if one.label == PAIR.label)
     held_out_split(read, {pair: TEST}, seed=0).write(tmp_path / "split.csv")
@@ -254,7 +256,7 @@ def test_a_model_too_large_for_the_memory_is_told_and_the_others_go_on(tmp_path)
     store = BenchmarkStore(tmp_path, Grid((large, recipe_named("additive")), (0,), (1.0,), 16, "d", "s"))
     failed = {one.entry.recipe.name: one.failed for one in run_entries(store, source, [])}
     assert failed["additive"] == ""
-    assert "not enough memory" in failed["mlp-tiny"]
+    assert "not enough memory" in failed["primeflow-mlp-plus-tiny"]
 
 
 def test_what_starts_from_controls_is_scored_on_each_of_them_once(tmp_path, monkeypatch):

@@ -68,7 +68,10 @@ def test_a_failed_training_makes_no_table(on_tiny_cells, monkeypatch, tmp_path):
 
 def test_blood_cells_have_fewer_steps_and_say_so():
     changed = [one for one in models.BENCHMARKS["kang18"].recipes if one not in SMALL_RECIPES]
-    assert {one.name: one.training.steps for one in changed} == {"unet-tiny": 1500, "mlp-tiny": 1500}
+    assert {one.name: one.training.steps for one in changed} == {
+        "primeflow-plus-tiny": 1500,
+        "primeflow-mlp-plus-tiny": 1500,
+    }
     assert all(one.summary.endswith("; steps=1500") for one in changed)
 
 

@@ -13,9 +13,10 @@ import pytest
 from primeflow_core.__main__ import main
 from primeflow_core.data.datasets import DATASETS
 from primeflow_core.data.h5ad.reading import read_cells
-from primeflow_core.data.h5ad.writing import read_provenance, write_cells
+from primeflow_core.data.h5ad.writing import as_anndata, read_provenance, write_anndata
 from primeflow_core.models.baselines import registry
 from primeflow_core.models.checkpoint import read_manifest, read_preview
+from tests.full_disk import files_of_at_most
 from tests.tiny import cells
 
 NAMES = tuple(baseline.name for baseline in registry.BASELINES)
@@ -41,7 +42,7 @@ def screen(tmp_path_factory):
     listed = data.condition_list(np.arange(len(data)))
     labels = [condition.label for condition in listed]
     context = {"cell_type": ["k562"] * len(data)}
-    write_cells(folder / "data.h5ad", data.values, data.genes, labels, context, {}, names=data.names)
+    write_anndata(folder / "data.h5ad", as_anndata(data.values, data.genes, labels, context, {}, names=data.names))
     parts = ["test" if label == "A+B" or (label == "control" and i % 2) else "train" for i, label in enumerate(labels)]
     pd.DataFrame({"cell": data.names, "split": parts}).to_csv(folder / "split.csv", index=False)
     assert run_train(folder) == 0
@@ -331,6 +332,20 @@ def test_split_and_check_speak_of_the_file(screen, tmp_path, capsys):
     out = str(tmp_path / "s.csv")
     assert main(["split", str(screen / "data.h5ad"), "--task", "combo", "--out", out, "--covariates", "cell_type"]) == 2
     assert "too few" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_a_student_without_room_is_told_and_the_model_stays_as_it_was(screen, tmp_path, capsys):
+    folder = tmp_path / "model"
+    shutil.copytree(screen / "model", folder)
+    before = {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
+    few = [word for text in ("questions=3", "answers=6", "cells=4", "groups=1") for word in ("--set", text)]
+    with files_of_at_most(100):
+        code = main(["distill", "--model", str(folder), "--data", str(screen / "data.h5ad"), "--steps", "2", *few])
+    assert code == 2
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert f"{folder / 'config.json'} could not be written: the file is larger than is allowed there" in last
+    assert {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()} == before
 
 
 @pytest.mark.slow

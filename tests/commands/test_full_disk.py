@@ -2,35 +2,24 @@
 
 import errno
 import os
-import resource
 import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
+import pandas as pd
 import pytest
 import torch
 
 from primeflow_core.__main__ import main
 from primeflow_core.errors import StorageError
 from primeflow_core.models.checkpoint import write_tensors
+from tests.full_disk import files_of_at_most, full_once
 
 KIB = 1024
 TOO_LARGE = "the file is larger than is allowed there"
 ODD_NAMES = ("with blank .csv", "条件 分组.csv", "🧬 cells.csv", "-leading.csv", "--out.csv", "x" * 240 + ".csv")
-
-
-@contextmanager
-def files_of_at_most(size: int) -> Iterator[None]:
-    """Every file that grows beyond ``size`` bytes fails with EFBIG, as one on a full disk does with ENOSPC."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 def held(folder: Path) -> dict[str, bytes]:
@@ -135,22 +124,47 @@ def test_what_was_saved_before_stands_and_can_be_resumed(made, tmp_path, capsys)
     assert main([*train(made), str(model), "--steps", "8", "--resume"]) == 0
 
 
-@pytest.mark.slow
-def test_a_tuning_and_a_benchmark_without_room_end_in_one_line_and_resume(made, tmp_path, capsys):
+def searches(made: Path) -> dict[str, list[str]]:
+    """Commands that train several models into a folder, one after the other."""
     data = [str(made / "d.h5ad"), "--split", str(made / "split.csv")]
-    for command in (
-        ["benchmark", *data, "--recipes", "ridge", "--seeds", "1", "--cells", "8", "--out", str(tmp_path / "bench")],
-        ["tune", *data, "--recipe", "mlp-tiny", "--trials", "2", "--set", "steps=4", "--out", str(tmp_path / "tuned")],
-    ):
-        said = refusal(capsys, command)
-        assert TOO_LARGE in said
-        assert str(tmp_path) in said
-        assert not list(tmp_path.rglob("*.partial"))
-        assert not [found.parent for found in tmp_path.rglob("config.json") if not list(found.parent.glob("weights*"))]
+    return {
+        "benchmark": ["benchmark", *data, "--recipes", "ridge,linear", "--seeds", "1", "--cells", "8", "--out"],
+        "tune": ["tune", *data, "--recipe", "mlp-tiny", "--trials", "2", "--set", "steps=4", "--cells", "8", "--out"],
+    }
+
+
+@pytest.mark.parametrize("name", ["benchmark", "tune"])
+def test_a_search_without_any_room_ends_in_one_line(made, tmp_path, capsys, name):
+    said = refusal(capsys, [*searches(made)[name], str(tmp_path / "out")])
+    assert TOO_LARGE in said
+    assert str(tmp_path) in said
+    assert not list(tmp_path.rglob("*.partial"))
 
 
 @pytest.mark.slow
-def test_a_student_and_a_card_without_room_leave_the_model_as_it_was(made, tmp_path, capsys):
+@pytest.mark.parametrize("name", ["benchmark", "tune"])
+def test_a_search_that_fills_the_disk_resumes_where_it_was(made, tmp_path, capsys, name):
+    """The disk is full while the second model begins: the first one stays, byte for byte, and is not made again."""
+    out = tmp_path / "out"
+    with full_once(lambda: len(list(out.rglob("config.json"))) == 2):
+        assert main([*searches(made)[name], str(out)]) == 2
+    assert "the disk is full" in capsys.readouterr().err.splitlines()[-1]
+    assert not list(out.rglob("*.partial"))
+    assert not [found.parent for found in out.rglob("config.json") if not list(found.parent.glob("weights*"))]
+    first = {path: content for path, content in held(out).items() if path.endswith("weights.safetensors")}
+    assert len(first) == 1
+    assert main([*searches(made)[name], str(out)]) == 0
+    assert ", 1 of them finished" in capsys.readouterr().err
+    after = held(out)
+    assert [after.get(path, content) for path, content in first.items()] == list(first.values())
+    if name == "tune":
+        assert pd.read_csv(out / "trials.csv")["state"].tolist() == ["scored", "scored"]
+    else:
+        assert pd.read_csv(out / "benchmark.csv")["model"].tolist()[:2] == ["ridge", "linear"]
+
+
+@pytest.mark.slow
+def test_a_card_without_room_leaves_the_model_as_it_was(made, tmp_path, capsys):
     shutil.copytree(made / "model", tmp_path / "model")
     before = held(tmp_path)
     said = refusal(capsys, ["card", "--model", str(tmp_path / "model"), "--data", str(made / "d.h5ad"), "--cells", "8"])

@@ -4,6 +4,7 @@ import json
 import shutil
 
 import anndata
+import mudata
 import numpy as np
 import pandas as pd
 import pytest
@@ -13,6 +14,7 @@ from primeflow_core.__main__ import main
 from primeflow_core.data.h5ad.writing import read_provenance
 from primeflow_core.data.split_record import read_record
 from primeflow_core.models.checkpoint import read_manifest
+from primeflow_core.screening.target_file import TargetFile, read_target
 
 SAID = ["--condition", "guide", "--covariates", "line", "--control", "nobody", "--separator", "_", "--layer", "umi"]
 LABELS = ("nobody", "G1", "G2", "G3", "G1_G2", "G1_G3", "G2_G3")
@@ -97,6 +99,29 @@ def test_counts_of_another_file_are_brought_to_the_total_of_the_model(place, mod
     assert evaluated(place, model, tmp_path / "m.csv", tmp_path / "truth.h5ad") == 0
     assert "holds counts: read as the prediction's model read its own" in capsys.readouterr().err
     assert pd.read_csv(tmp_path / "m.csv")["rmse_mean"].iloc[-1] < 0.3
+
+
+def test_a_target_in_counts_is_brought_to_the_total_of_the_model(place, model, tmp_path, capsys):
+    """Other genes of the file, of which the model knows nothing, change nothing."""
+    x, path = counts_of(["G1_G2"] * 20, seed=2), tmp_path / "state.h5mu"
+    names = pd.DataFrame(index=[f"G{i}" for i in range(12)] + ["OTHER1", "OTHER2"])
+    parts = {
+        "one": anndata.AnnData(np.hstack([3 * x, np.full((20, 2), 50, np.float32)]), var=names),
+        "two": anndata.AnnData(np.ones((20, 3), np.float32)),
+    }
+    mudata.MuData(parts).write(path)
+    asked = ["screen", "--model", str(model), "--candidates", "all-singles", "--goal", "target", "--cells", "10"]
+    asked += ["--target-data", str(path), "--out", str(tmp_path / "hits.parquet")]
+    assert main(asked) == 2
+    assert "Choose one, for instance: --modality" in capsys.readouterr().err
+    assert main([*asked, "--modality", "one"]) == 0
+    manifest, said = read_manifest(model), capsys.readouterr().err
+    total = manifest.reading.repair.total
+    assert f"log1p at a total of {total:,.6g}, over the 12 of 12 model genes" in said
+    assert "Modality 'one' is read. Not read: two" in said
+    found = read_target(TargetFile(path, "one"), manifest, lambda _: None)
+    np.testing.assert_allclose(np.expm1(found).sum(axis=1), total, rtol=1e-5)
+    np.testing.assert_allclose(found, np.log1p(x / x.sum(axis=1, keepdims=True) * total), rtol=1e-5)
 
 
 def test_an_option_beats_what_was_kept_and_another_column_starts_anew(place, tmp_path, capsys):

@@ -19,7 +19,7 @@ from primeflow_core.__main__ import main
 from primeflow_core.commands.ranking_shown import show
 from primeflow_core.data.conditions import Condition, parse_perturbations
 from primeflow_core.data.h5ad.reading import read_cells
-from primeflow_core.data.h5ad.writing import write_cells
+from primeflow_core.data.h5ad.writing import as_anndata, write_anndata
 from primeflow_core.data.splits import Split
 from primeflow_core.errors import SettingError
 from primeflow_core.models import checkpoint
@@ -58,7 +58,7 @@ def place(tmp_path_factory):
             values[row, 3 * "ABCDE".index(name) :][:3] += 1 + "ABCDE".index(name) / 4
     labels, contexts = map(list, zip(*told, strict=True))
     genes = tuple(f"G{i}" for i in range(GENES))
-    write_cells(folder / "screen.h5ad", values, genes, labels, {"cell_type": contexts}, {})
+    write_anndata(folder / "screen.h5ad", as_anndata(values, genes, labels, {"cell_type": contexts}, {}))
     cells = read_cells(folder / "screen.h5ad", covariates=("cell_type",))
     in_test = [label in HELD_OUT or (label == "control" and i % 2 == 0) for i, label in enumerate(labels)]
     split = Split(cells.names, np.where(in_test, "test", "train"))
@@ -269,13 +269,24 @@ def test_every_goal_ranks(place, tmp_path, capsys, goal, sentence):
 def test_a_target_state_comes_from_a_file_too(place, tmp_path, capsys):
     cells = read_cells(place / "screen.h5ad", covariates=("cell_type",))
     values = cells.dense(np.arange(40))
-    write_cells(tmp_path / "state.h5ad", values, cells.genes, ["x"] * 40, {}, {})
+    write_anndata(tmp_path / "state.h5ad", as_anndata(values, cells.genes, ["x"] * 40, {}, {}))
     asked = [*PARTS, "--goal", "target", "--target-data", str(tmp_path / "state.h5ad")]
     assert screen(place, tmp_path / "hits.parquet", *asked) == 0
     assert "nearest to state" in capsys.readouterr().out
-    write_cells(tmp_path / "state.h5ad", np.round(values * 10), cells.genes, ["x"] * 40, {}, {})
+    write_anndata(tmp_path / "state.h5ad", as_anndata(np.round(values * 10), cells.genes, ["x"] * 40, {}, {}))
     assert screen(place, tmp_path / "more.parquet", *asked) == 2
-    assert "must be log-normalised" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "state.h5ad holds counts" in said
+    assert "model was trained on values that were log-normalised already" in said
+    write_anndata(tmp_path / "state.h5ad", as_anndata(values - 1, cells.genes, ["x"] * 40, {}, {}))
+    assert screen(place, tmp_path / "more.parquet", *asked) == 2
+    assert "Values are negative" in capsys.readouterr().err
+
+
+def test_how_the_file_of_a_target_is_read_needs_one(place, tmp_path, capsys):
+    asked = [*PARTS, "--goal", "target", "--target", "A", "--modality", "rna"]
+    assert screen(place, tmp_path / "hits.parquet", *asked) == 2
+    assert "--target-data" in capsys.readouterr().err
 
 
 def test_contexts_are_chosen_by_covariate(place, tmp_path, capsys):

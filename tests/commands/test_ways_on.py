@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from primeflow_core.__main__ import main
-from primeflow_core.data.h5ad.writing import write_cells
+from primeflow_core.data.h5ad.writing import as_anndata, write_anndata
 from primeflow_core.models import checkpoint
 
 MIRROR = Path(os.environ.get("PRIMEFLOW_MIRROR", "/nowhere"))
@@ -33,7 +33,7 @@ def screen(path: Path, labels_of: dict[str, tuple[str, ...]], each: int = 90, co
     labels, contexts = map(list, zip(*told, strict=True))
     values = np.random.default_rng(0).gamma(2.0, 0.4, (len(told), len(GENES))).astype(np.float32)
     values[np.array([label != "control" for label in labels]), :3] += 1
-    write_cells(path, values, GENES, labels, {column: contexts}, {})
+    write_anndata(path, as_anndata(values, GENES, labels, {column: contexts}, {}))
     return path
 
 
@@ -87,6 +87,61 @@ def test_train_without_a_split_chooses_one_says_it_and_resumes_with_it(tmp_path,
     assert (out / "split.csv.gz").read_bytes() == split
     assert main(["train", str(data), *QUICK, "--out", str(tmp_path / "n"), "--unlisted", "train"]) == 2
     assert "it needs --split" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("design", DESIGNS)
+def test_train_without_a_split_points_to_the_transfer_of_one_perturbation(design, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    labels_of, column, _ = DESIGNS[design]
+    screen(tmp_path / "my screen.h5ad", labels_of, column=column)
+    train = ["train", "my screen.h5ad", *QUICK, "--out"]
+    assert main([*train, "m"]) == 0
+    said = capsys.readouterr().err
+    assert ("The only perturbation is A. The task transfer is made for that" in said) == ("one drug" in design)
+    if "one drug" not in design:
+        return
+    command = next(line for line in said.splitlines() if "primeflow split" in line).partition("split.csv: ")[2]
+    program, *words = shlex.split(command)
+    assert program == "primeflow"
+    assert main(words) == 0
+    assert main([*train, "n", "--split", "split.csv"]) == 0
+    assert "The only perturbation" not in capsys.readouterr().err
+    assert len(checkpoint.read_manifest(Path("n")).tested_on) == 1
+
+
+def test_a_training_that_is_resumed_says_where_it_is_and_what_it_cannot_do(tmp_path, capsys):
+    data, out = screen(tmp_path / "s.h5ad", {"k562": ("A", "B", "A+B", "C", "A+C")}), tmp_path / "m"
+    train = ["train", str(data), "--recipe", "linear", "--set", "decay=constant", "--out", str(out), "--steps"]
+    assert main([*train, "3"]) == 0
+    capsys.readouterr()
+    assert main([*train, "3", "--resume"]) == 0
+    said = capsys.readouterr().err
+    assert "resumed after step 3" in said
+    assert "Nothing is left to train: all 3 steps were taken before. More --steps train on from there." in said
+    config = (out / "config.json").read_bytes()
+    assert main([*train, "2", "--resume"]) == 2
+    assert f"{out} has 3 steps behind it, and 2 are asked for" in capsys.readouterr().err
+    assert (out / "config.json").read_bytes() == config
+    assert main([*train, "5", "--resume"]) == 0
+    said = capsys.readouterr().err
+    assert "resumed after step 3" in said
+    assert "Nothing is left" not in said
+    assert main([*train, "5", "--resume", "--set", "batch_size=7"]) == 2
+    assert "was trained with other settings (training.batch_size" in capsys.readouterr().err
+
+
+def test_the_steps_of_a_falling_learning_rate_cannot_change(tmp_path, capsys):
+    data, out = screen(tmp_path / "s.h5ad", {"k562": ("A", "B", "A+B", "C", "A+C")}), tmp_path / "m"
+    train = ["train", str(data), "--recipe", "linear", "--set", "decay=cosine", "--out", str(out), "--steps"]
+    assert main([*train, "3"]) == 0
+    capsys.readouterr()
+    for steps in ("2", "4"):
+        assert main([*train, steps, "--resume"]) == 2
+        said = capsys.readouterr().err
+        assert f"is a training of 3 steps, whose learning rate falls towards the last of them: {steps} steps" in said
+        assert "Resume with --steps 3" in said
+    assert main([*train, "3", "--resume"]) == 0
+    assert "all 3 steps were taken before.\n" in capsys.readouterr().err
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from primeflow_core.benchmark.scored_entry import scored_entry
 from primeflow_core.benchmark.shipped import read_results
 from primeflow_core.benchmark.standings import standings
 from primeflow_core.benchmark.summary_text import mean_places, verdict
-from primeflow_core.data.h5ad.writing import write_cells
+from primeflow_core.data.h5ad.writing import as_anndata, write_anndata
 from primeflow_core.data.split_file import TEST, VAL
 from primeflow_core.data.splits import held_out_split
 from primeflow_core.errors import SettingError
@@ -91,9 +91,9 @@ def files(tmp_path_factory):
     data = cells(per_condition=40)
     labels = [each.label for each in data.condition_list(np.arange(len(data)))]
     context = {"cell_type": ["k562"] * len(data)}
-    write_cells(folder / "data.h5ad", data.values, data.genes, labels, context, {}, names=data.names)
+    write_anndata(folder / "data.h5ad", as_anndata(data.values, data.genes, labels, context, {}, names=data.names))
     made = np.maximum(data.values + np.random.default_rng(0).normal(0, 0.2, data.values.shape), 0).astype(np.float32)
-    write_cells(folder / "made.h5ad", made, data.genes, labels, context, {}, names=data.names)
+    write_anndata(folder / "made.h5ad", as_anndata(made, data.genes, labels, context, {}, names=data.names))
     parts = ["test" if label == "A+B" or (label == "control" and i % 2) else "train" for i, label in enumerate(labels)]
     pd.DataFrame({"cell": data.names, "split": parts}).to_csv(folder / "split.csv", index=False)
     return folder
@@ -126,7 +126,9 @@ def test_a_covariate_may_not_have_its_name(files, tmp_path, capsys):
     data = cells(per_condition=40)
     labels = [each.label for each in data.condition_list(np.arange(len(data)))]
     path = tmp_path / "data.h5ad"
-    write_cells(path, data.values, data.genes, labels, {"level_gap": ["k562"] * len(data)}, {}, names=data.names)
+    write_anndata(
+        path, as_anndata(data.values, data.genes, labels, {"level_gap": ["k562"] * len(data)}, {}, names=data.names)
+    )
     given = ["--prediction", str(path), "--truth", str(path), "--covariates", "level_gap"]
     assert main(["evaluate", *given, "--out", str(tmp_path / "m.csv")]) == 2
     assert "'level_gap' is called like a column of the result" in capsys.readouterr().err

@@ -1,9 +1,12 @@
-"""Damage to files, drawn from a seed: bytes, text, and the structure of HDF5."""
+"""Damage to files, drawn from a seed: bytes, text, the structure of HDF5, and the files of a Zarr store."""
 
+import json
 import random
 import re
+import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
@@ -180,3 +183,82 @@ STRUCTURE_CHANGES: tuple[Callable[[h5py.File, str, random.Random], None], ...] =
     _delete, _other_kind, _group_instead, _other_attribute, _other_numbers, _other_length, _circle, _round_trip,
     _swollen,
 )  # fmt: skip
+
+
+METADATA = (".zgroup", ".zarray", ".zattrs", ".zmetadata", "zarr.json")
+ODD_JSON: tuple[Any, ...] = (
+    None, True, -1, 0, 3, 2**40, 2**70, 1e400, "", "nonsense", "dataframe", "csr_matrix", "<f4", "|O", "float32", [],
+    {}, [2**40, 2**12], [0, 0], [-1], [1] * 5, {"name": "nonsense"}, [{"name": "gzip", "configuration": {"level": 99}}],
+)  # fmt: skip
+
+
+def damage_store(path: Path, draw: random.Random) -> None:
+    """Change one or two files of a Zarr store in place: a chunk, what describes an array, or a whole part of it."""
+    for _ in range(draw.randint(1, 2)):
+        files = sorted(file for file in path.rglob("*") if file.is_file())
+        described = [file for file in files if file.name in METADATA]
+        chunks = [file for file in files if file.name not in METADATA]
+        kind = draw.choice(("chunk", "chunk", "metadata", "metadata", "metadata", "part"))
+        if kind == "chunk" and chunks:
+            _damage_chunk(draw.choice(chunks), draw)
+        elif kind == "metadata" and described:
+            _damage_metadata(draw.choice(described), draw)
+        elif files:
+            _damage_part(path, draw.choice(files), draw)
+
+
+def _damage_chunk(chunk: Path, draw: random.Random) -> None:
+    content = chunk.read_bytes()
+    kind = draw.randrange(4)
+    if kind == 0:
+        chunk.unlink()
+    elif kind == 1:
+        chunk.write_bytes(content[: draw.randrange(len(content) + 1)])
+    else:
+        chunk.write_bytes((changed_bytes if kind == 2 else damaged_bytes)(content, draw))
+
+
+def _damage_metadata(file: Path, draw: random.Random) -> None:
+    """As text, or one value of it, wherever it stands, by another."""
+    if draw.random() < 0.3:
+        file.write_bytes(damaged_text(file.read_bytes(), draw))
+        return
+    try:
+        described = json.loads(file.read_text(encoding="utf-8"))
+    except ValueError:  # damaged before
+        return
+    places = list(_places(described))
+    if places:
+        holder, key = draw.choice(places)
+        if draw.random() < 0.25:
+            del holder[key]
+        else:
+            holder[key] = draw.choice(ODD_JSON)
+    file.write_text(json.dumps(described), encoding="utf-8")
+
+
+def _places(value: Any) -> list[tuple[Any, Any]]:
+    """Every place of a JSON value: what holds it, and its key there."""
+    inside = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    return [place for key, each in inside for place in ((value, key), *_places(each))]
+
+
+def _damage_part(store: Path, file: Path, draw: random.Random) -> None:
+    """A part is missing, is empty, is another part, or is a file where a folder was."""
+    part = draw.choice([file, *(parent for parent in file.parents if parent.is_relative_to(store) and parent != store)])
+    other = draw.choice(sorted(each for each in store.rglob("*") if each.is_dir() and not each.is_relative_to(part)))
+    _remove(part)
+    kind = draw.randrange(4)
+    if kind == 1:
+        part.mkdir()
+    elif kind == 2 and not part.is_relative_to(other):
+        shutil.copytree(other, part)
+    elif kind == 3:
+        part.write_bytes(b"text")
+
+
+def _remove(part: Path) -> None:
+    if part.is_dir():
+        shutil.rmtree(part)
+    else:
+        part.unlink()

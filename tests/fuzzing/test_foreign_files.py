@@ -15,12 +15,14 @@ from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 
+import anndata
 import psutil
 import pytest
+import scipy.sparse as sp
 
 from primeflow_core.data.h5ad.reading import examine, values_of
 from primeflow_core.data.h5ad.wishes import Wishes
-from primeflow_core.data.h5ad.writing import write_cells
+from primeflow_core.data.h5ad.writing import as_anndata, write_anndata
 from primeflow_core.data.repair import Repair
 from primeflow_core.data.split_record import read_record
 from primeflow_core.data.splits import read_split
@@ -31,7 +33,7 @@ from primeflow_core.models.checkpoint import read_manifest, read_preview
 from primeflow_core.screening.candidates import listed, read_file
 from primeflow_core.training.recipes.registry import recipe_given
 from tests import tiny
-from tests.fuzzing.mutations import changed_bytes, damage_structure, damaged_bytes, damaged_text
+from tests.fuzzing.mutations import changed_bytes, damage_store, damage_structure, damaged_bytes, damaged_text
 
 MOST_SECONDS = 20.0
 GIGABYTES = 0.5
@@ -71,8 +73,28 @@ def healthy(folder: Path) -> Path:
     path = folder / "healthy.h5ad"
     if not path.is_file():
         lines = {"cell_type": ["k562", "a549"] * (len(labels) // 2), "dose": ["1 uM"] * len(labels)}
-        write_cells(path, CELLS.values, CELLS.genes, labels, lines, {"kind": "made"}, names=CELLS.names)
+        write_anndata(path, as_anndata(CELLS.values, CELLS.genes, labels, lines, {"kind": "made"}, names=CELLS.names))
     return path
+
+
+def store(draw: random.Random, folder: Path) -> Path:
+    """A Zarr store of version 2 or 3, sparse or dense, as a folder or packed as a zip."""
+    version, dense = draw.choice((2, 3)), draw.random() < 0.3
+    whole, path = folder / f"healthy-{version}-{dense}.zarr", folder / "damaged.zarr"
+    if not whole.is_dir():
+        adata = anndata.read_h5ad(healthy(folder))
+        adata.X = adata.X if dense else sp.csr_matrix(adata.X)
+        with anndata.settings.override(zarr_write_format=version):
+            adata.write_zarr(whole)
+    shutil.rmtree(path, ignore_errors=True)
+    shutil.copytree(whole, path)
+    damage_store(path, draw)
+    if draw.random() < 0.7:
+        return path
+    packed = Path(shutil.make_archive(str(path), "zip", folder, path.name))
+    if draw.random() < 0.5:
+        packed.write_bytes(changed_bytes(packed.read_bytes(), draw))
+    return packed
 
 
 def h5ad_bytes(draw: random.Random, folder: Path) -> Path:
@@ -153,6 +175,7 @@ TARGETS: Mapping[str, Target] = MappingProxyType(
     {
         "h5ad bytes": Target(h5ad_bytes, read_h5ad),
         "h5ad structure": Target(h5ad_structure, read_h5ad),
+        "zarr": Target(store, read_h5ad),
         "config": Target(partial(of_model, "config.json"), read_models),
         "metrics": Target(partial(of_model, "metrics.json"), lambda path: read_validation(path / "mine")),
         "preview": Target(partial(of_model, "preview.npz"), lambda path: read_preview(path / "mine")),
@@ -199,8 +222,9 @@ class Watch:
 
 
 @pytest.fixture(autouse=True)
-def memory(monkeypatch):
+def memory(monkeypatch, place):
     monkeypatch.setenv("PRIMEFLOW_MEMORY_GB", str(GIGABYTES))
+    monkeypatch.setenv("PRIMEFLOW_CACHE", str(place / "cache"))
 
 
 @pytest.fixture(scope="module")

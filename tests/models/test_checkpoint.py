@@ -2,16 +2,18 @@
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
 from primeflow_core.data.layout import Layout
-from primeflow_core.errors import CheckpointError
+from primeflow_core.errors import CheckpointError, StorageError
 from primeflow_core.models import checkpoint
 from primeflow_core.models.checkpoint import Manifest
 from primeflow_core.models.sampling_plan import SamplingPlan
+from tests.full_disk import full_once
 from tests.tiny import CONDITIONS, RECIPE, VOCABULARY, condition, model
 
 
@@ -80,6 +82,33 @@ def test_a_preview_survives_its_file_in_half_precision(folder):
 
 def test_no_preview_is_no_error(folder):
     assert checkpoint.read_preview(folder) == {}
+
+
+@pytest.mark.parametrize("writes", range(4))
+def test_a_student_and_its_description_change_together_or_not_at_all(folder, writes):
+    checkpoint.write_student(folder, model(), torch.nn.Linear(2, 2), {"made": "before"}, manifest())
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    left, told = iter(range(writes)), replace(manifest(), seed=8)
+    with full_once(lambda: next(left, None) is None), pytest.raises(StorageError) as caught:
+        checkpoint.write_student(folder, model(), torch.nn.Linear(2, 2), {"made": "after"}, told)
+    assert caught.value.filename in (str(folder / "config.json"), str(folder / "student.safetensors"))
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+    checkpoint.write_student(folder, model(), torch.nn.Linear(2, 2), {"made": "after"}, told)
+    assert checkpoint.read_manifest(folder).seed == 8
+    assert checkpoint.read_student_notes(folder)["made"] == "after"
+    assert {path.name for path in folder.iterdir()} == set(before)
+
+
+def test_a_description_takes_its_place_after_the_student_it_names(folder, monkeypatch):
+    order, replace_file = [], Path.replace
+
+    def noted(self, target):
+        order.append(Path(target).name)
+        return replace_file(self, target)
+
+    monkeypatch.setattr(Path, "replace", noted)
+    checkpoint.write_student(folder, model(), torch.nn.Linear(2, 2), {}, manifest())
+    assert [name for name in order if not name.startswith(".")] == ["student.safetensors", "config.json"]
 
 
 def break_config(folder, **changes):

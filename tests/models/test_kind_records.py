@@ -49,7 +49,7 @@ def test_a_record_fits_its_own_file(kind):
     for row in parts.recipes:
         assert list(row.rows) == [kind.row]
         assert isinstance(row.rows[kind.row], parts.config)
-        assert label_of(row.name) in kind.labels.values()
+        assert label_of(row.name) in kind.labels.values() or kind.row == "baseline"  # named by their own records
         assert (row.training["steps"] == 0) == (kind.family is Family.CLOSED_FORM)
 
 

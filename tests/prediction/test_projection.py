@@ -84,7 +84,7 @@ def test_what_cannot_be_mapped_is_said(values, message):
         PCAMap(values)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_umap_keeps_groups_apart_and_is_the_same_each_time():
     values = np.concatenate([cells(40, seed=1), cells(40, seed=2) + 20])
     first, second = UMAPMap(values, seed=3), UMAPMap(values, seed=3)

@@ -6,14 +6,17 @@ import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import numpy as np
 import psutil
 import pytest
+from tblib import pickling_support
 
-from primeflow_core.errors import ConditionError, OverrunError
-from primeflow_core.runtime.bounded_child import Bounds
-from primeflow_core.runtime.bounded_process import MOST_AT_ONCE, bounded
+from primeflow_core.errors import ConditionError, OverrunError, PrimeflowError
+from primeflow_core.runtime import bounded_process
+from primeflow_core.runtime.bounded_child import Bounds, Call
+from primeflow_core.runtime.bounded_process import MOST_AT_ONCE, ChildError, bounded
 
 WIDE = Bounds(memory=500_000_000, processor=60, wall=120)
 
@@ -24,6 +27,15 @@ def doubled(value):
 
 def refuse(text):
     raise ConditionError(text)
+
+
+def refuse_after_much(text):
+    """As a library does that was imported meanwhile: pickled errors take along what led to them."""
+    pickling_support.install()
+    try:
+        raise NeverPickledError("before")
+    except NeverPickledError as error:
+        raise ConditionError(text) from error
 
 
 def swell(size):
@@ -42,6 +54,37 @@ def spin_without_python():
 
 def crash():
     os.abort()
+
+
+class NeverPickledError(Exception):
+    """Holds what cannot be sent."""
+
+    def __init__(self, text):
+        super().__init__(text)
+        self.lock = threading.Lock()
+
+
+class PickledOnlyError(Exception):
+    """Can be sent, but not be made again from what was sent."""
+
+    def __init__(self, one, two):
+        super().__init__(f"{one} {two}")
+
+
+def mistake():
+    return {}["a bug of ours"]
+
+
+def raise_made(kind, *arguments):
+    raise kind(*arguments)
+
+
+def never_pickled():
+    return threading.Lock()
+
+
+def leave():
+    sys.exit(3)
 
 
 def process():
@@ -72,6 +115,51 @@ def test_it_is_another_process_and_the_same_one_again():
 def test_named_errors_come_back():
     with pytest.raises(ConditionError, match="No such gene"):
         bounded(WIDE, "a", refuse, "No such gene.")
+
+
+def test_an_unexpected_error_is_raised_as_it_is_with_what_led_to_it():
+    with pytest.raises(KeyError, match="a bug of ours") as caught:
+        bounded(WIDE, "cells.h5ad", mistake)
+    led = str(caught.value.__cause__)
+    assert "Traceback (most recent call last)" in led
+    assert 'return {}["a bug of ours"]' in led
+    assert bounded(WIDE, "a", doubled, 1) == 2
+
+
+@pytest.mark.parametrize(
+    ("function", "arguments", "said"),
+    [
+        (raise_made, (NeverPickledError, "a lock"), "NeverPickledError: a lock"),
+        (raise_made, (PickledOnlyError, 1, 2), "PickledOnlyError: 1 2"),
+        (never_pickled, (), "cannot pickle '_thread.lock' object"),
+    ],
+)
+def test_what_cannot_be_sent_is_told_in_words(function, arguments, said):
+    with pytest.raises((TypeError, ChildError), match=said) as caught:
+        bounded(WIDE, "a", function, *arguments)
+    assert not isinstance(caught.value, PrimeflowError)
+    assert "Traceback (most recent call last)" in str(caught.value.__cause__)
+    assert bounded(WIDE, "a", doubled, 1) == 2
+
+
+def test_a_function_that_is_not_there_is_a_bug_too():
+    missing = replace(doubled_call(), name="nowhere")
+    with pytest.raises(AttributeError, match="nowhere"):
+        bounded_process.Pool(1).carried_out(missing, "a")
+
+
+def test_an_orderly_end_is_an_end_all_the_same():
+    with pytest.raises(OverrunError, match="ended before it had finished"):
+        bounded(WIDE, "a", leave)
+
+
+def doubled_call():
+    return Call(__name__, "doubled", (1,), {}, WIDE, os.getcwd(), tuple(sys.path))
+
+
+def test_a_named_error_comes_back_whatever_led_to_it():
+    with pytest.raises(ConditionError, match="No such gene"):
+        bounded(WIDE, "a", refuse_after_much, "No such gene.")
 
 
 def test_the_folder_is_that_of_the_parent_at_the_time_of_the_call(tmp_path, monkeypatch):

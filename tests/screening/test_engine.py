@@ -488,7 +488,7 @@ def test_a_running_scheduler_makes_the_same_bytes(place, whole, tmp_path):
     assert contents(folder) == whole
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_worker_killed_in_the_middle_loses_nothing(place, whole, start, tmp_path):
     process = start(screen_on_workers, place, tmp_path / "hits.parquet", 1)
     workers = [one for one in wait_for(process, tmp_path / "hits.parquet", 5) if "spawn_main" in str(one.cmdline())]
@@ -498,8 +498,10 @@ def test_a_worker_killed_in_the_middle_loses_nothing(place, whole, start, tmp_pa
     assert contents(tmp_path / "hits.parquet.parts") == whole
 
 
-@pytest.mark.long
-@pytest.mark.parametrize("moments", [(6,), (1, 6, 13)], ids=["once", "three-times"])
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "moments", [(6,), pytest.param((1, 6, 13), marks=pytest.mark.long)], ids=["once", "three-times"]
+)
 def test_killed_and_resumed_equals_never_killed(place, whole, start, tmp_path, moments):
     out = tmp_path / "hits.parquet"
     for shards in moments:

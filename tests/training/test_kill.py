@@ -8,7 +8,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from primeflow_core.data.h5ad.writing import write_cells
+from primeflow_core.data.h5ad.writing import as_anndata, write_anndata
 from primeflow_core.models import checkpoint
 from primeflow_core.models.checkpoint import WEIGHTS
 from primeflow_core.training.trainer import LOG, STATE
@@ -33,8 +33,9 @@ def screen(tmp_path_factory):
     folder = tmp_path_factory.mktemp("screen")
     data = cells(per_condition=40)
     labels = [condition.label for condition in data.condition_list(np.arange(len(data)))]
-    write_cells(
-        folder / "data.h5ad", data.values, data.genes, labels, {"cell_type": ["k562"] * len(data)}, {}, names=data.names
+    write_anndata(
+        folder / "data.h5ad",
+        as_anndata(data.values, data.genes, labels, {"cell_type": ["k562"] * len(data)}, {}, names=data.names),
     )
     parts = ["val" if i % 5 == 0 else "train" for i in range(len(data))]
     rows = "".join(f"{name},{part}\n" for name, part in zip(data.names, parts, strict=True))

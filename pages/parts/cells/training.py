@@ -14,7 +14,7 @@ from pages import plain
 from pages.parts.shared.fading import faded
 from primeflow_core.data.design import Task, tasks
 from primeflow_core.data.holdout import HoldoutKind, hold_out
-from primeflow_core.errors import CheckpointError, DataError, PrimeflowError
+from primeflow_core.errors import CheckpointError, PrimeflowError
 from primeflow_core.evaluation.metrics.registry import metric_named
 from primeflow_core.figures.interactive.losses import loss_curve
 from primeflow_core.model_store.held_out_metrics import read_validation
@@ -115,7 +115,7 @@ def offer_order(own: Own, kind: HoldoutKind, on_click: Callable[[], None]) -> No
         try:
             _, sentence = held_out(own, kind, int(seed))
             st.caption(plain(sentence))
-        except DataError as error:
+        except PrimeflowError as error:
             st.error(plain(str(error)), icon=":material/error:")
             return
         minutes = st.session_state["training-minutes"]

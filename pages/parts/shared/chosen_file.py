@@ -10,7 +10,7 @@ import streamlit as st
 
 import pages
 from pages.parts import address
-from primeflow_core.errors import DataError
+from primeflow_core.errors import PrimeflowError
 from primeflow_core.user_data import uploads
 from primeflow_core.user_data.file_checklist import Checklist
 from primeflow_core.user_data.uploads import BroughtFile
@@ -75,7 +75,7 @@ def take_listed(shelf: OwnShelf) -> None:
 def _take(bring: Callable[[], BroughtFile], shelf: OwnShelf) -> None:
     try:
         brought = bring()
-    except DataError as error:
+    except PrimeflowError as error:
         say(str(error))
         return
     stop_using(shelf)

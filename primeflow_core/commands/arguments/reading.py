@@ -38,11 +38,7 @@ def add_guide_option(group: argparse._ActionsContainer) -> None:
 
 def add_value_options(group: argparse._ArgumentGroup) -> None:
     """Which part of the file is read, where the values are, and how they are brought to the log scale."""
-    group.add_argument("--modality", metavar="NAME", help="the modality of a .h5mu to read (default: the one of RNA)")
-    group.add_argument(
-        "--metadata", metavar="TABLE", type=Path,
-        help="csv or tsv that describes the cells, joined by their names (default: one beside the file)",
-    )  # fmt: skip
+    add_part_options(group)
     matrix = group.add_mutually_exclusive_group()
     matrix.add_argument("--layer", metavar="NAME", help="read the values from this layer, not from X")
     matrix.add_argument("--raw", action="store_true", help="read the values and genes from raw, not from X")
@@ -51,6 +47,15 @@ def add_value_options(group: argparse._ArgumentGroup) -> None:
         action=argparse.BooleanOptionalAction,
         help="bring the values to the log scale: log1p at the median total (default: where they are counts)",
     )
+
+
+def add_part_options(group: argparse._ArgumentGroup) -> None:
+    """Which part of the file is read, and with which table of its cells."""
+    group.add_argument("--modality", metavar="NAME", help="the modality of a .h5mu to read (default: the one of RNA)")
+    group.add_argument(
+        "--metadata", metavar="TABLE", type=Path,
+        help="csv or tsv that describes the cells, joined by their names (default: one beside the file)",
+    )  # fmt: skip
 
 
 def accept_reading_options(parser: argparse.ArgumentParser) -> None:

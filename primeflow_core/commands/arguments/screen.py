@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from primeflow_core.commands.arguments.reading import accept_reading_options
+from primeflow_core.commands.arguments.reading import accept_reading_options, add_part_options
 from primeflow_core.commands.arguments.sampling import add_sampling_options
 from primeflow_core.commands.terminal import Subcommands, add_command
 from primeflow_core.screening.goals.record import Need
@@ -52,10 +52,14 @@ def _add_goal(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     target, lists, gene = map(names_needing, (Need.TARGET, Need.GENE_LISTS, Need.ONE_GENE))
     group.add_argument("--target", metavar="LABEL", help=f"for {target}: a measured condition, in the context")
-    group.add_argument("--target-data", type=Path, metavar="FILE", help="or an .h5ad with cells of the target state")
+    group.add_argument(
+        "--target-data", type=Path, metavar="FILE",
+        help="or a file with cells of the target state, log-normalised or counts",
+    )  # fmt: skip
     group.add_argument("--raise", dest="raised", metavar="GENES|FILE", help=f"for {lists}: those that should go up")
     group.add_argument("--lower", dest="lowered", metavar="GENES|FILE", help=f"for {lists}: those that should go down")
     group.add_argument("--gene", help=f"for {gene}: the gene")
+    add_part_options(parser.add_argument_group("how the file of --target-data is read"))
 
 
 def _add_cells(parser: argparse.ArgumentParser) -> None:

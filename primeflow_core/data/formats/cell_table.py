@@ -3,13 +3,13 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-import h5py
 import numpy as np
 import pandas as pd
 
 from primeflow_core.data.formats.compression import unpacked_text
 from primeflow_core.data.formats.file_names import AFTER_A_NAME, TABLES
 from primeflow_core.data.formats.h5ad_writer import write_table
+from primeflow_core.data.formats.hdf5_output import output_file
 from primeflow_core.data.formats.separated_text import read_text_table
 from primeflow_core.data.h5ad.issues import Problem, Severity
 from primeflow_core.errors import DataError
@@ -119,7 +119,7 @@ def join_into(h5ad: Path, table: Path, source: str) -> Problem:
     """Join a table to the obs of an .h5ad, in place. Raises DataError where fewer than half of the names match."""
     from anndata.io import read_elem  # slow to import
 
-    with h5py.File(h5ad, "r+") as file:
+    with output_file(h5ad, "r+") as file:
         obs = read_elem(file["obs"])
         obs = obs.set_axis(obs.index.astype(str), axis=0)
         joined, note = CellTable.read(table, obs.index).joined(obs, source)

@@ -4,6 +4,7 @@ import bz2
 import gzip
 import lzma
 import shutil
+import struct
 import tarfile
 import tempfile
 import zipfile
@@ -14,13 +15,18 @@ from pathlib import Path
 from typing import IO, Any
 
 from primeflow_core.errors import DataError
+from primeflow_core.runtime.atomic_files import storage_error
 
 MOST_UNPACKED = 8_000_000_000
 MOST_FILES = 200_000
 PIECE = 1 << 20
 STREAMS: dict[bytes, Callable[..., Any]] = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ\x00": lzma.open}
 ZIP = b"PK\x03\x04"
-DAMAGE = (OSError, EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, tarfile.TarError, RuntimeError)
+DAMAGE = (
+    OSError, EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, tarfile.TarError, struct.error, RuntimeError,
+    ValueError, IndexError, ArithmeticError,
+)  # fmt: skip
+"""What reading a damaged archive raises."""
 SPREADSHEET, ARRAYS = "xl/workbook.xml", ".npy"
 
 
@@ -63,6 +69,8 @@ def unpack(path: Path, name: str, folder: Path, most: int | None = None) -> Path
         else:
             _unpack_zip(path, inside, room, name)
     except DAMAGE as error:
+        if isinstance(error, OSError) and (full := storage_error(error, folder)) is not None:
+            raise full from error
         raise DataError(f"{name} is cut short or damaged: it cannot be unpacked ({error}). Copy it again.") from error
     return _content(inside)
 

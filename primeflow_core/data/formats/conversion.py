@@ -3,11 +3,13 @@
 The layers that a file is packed in are taken off first, then its format is found, and a table of its cells is joined.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 from primeflow_core.data.formats import cell_table
-from primeflow_core.data.formats.compression import is_packed, unpack
+from primeflow_core.data.formats.compression import DAMAGE, is_packed, unpack
 from primeflow_core.data.formats.converted_files import ConversionRecord
 from primeflow_core.data.formats.file_format import FileFormat, FormatSource
 from primeflow_core.data.formats.file_names import stem_of
@@ -15,8 +17,9 @@ from primeflow_core.data.formats.hdf5_parts import is_hdf5
 from primeflow_core.data.formats.refusals import refusal
 from primeflow_core.data.formats.registry import FORMATS
 from primeflow_core.data.h5ad.issues import Problem, Severity
+from primeflow_core.data.h5ad.storage import anndata_damage, first_line
 from primeflow_core.data.h5ad.writing import sha256_of
-from primeflow_core.errors import DataError
+from primeflow_core.errors import DataError, PrimeflowError
 
 MOST_LAYERS = 3
 """A table in a tar in a gzip."""
@@ -78,11 +81,13 @@ def _format_in(folder: Path) -> tuple[FileFormat, Path] | None:
 def _written(known: FileFormat, source: FormatSource, target: Path) -> ConversionRecord:
     beside = source.beside or table_beside(source.path, source.path.name)
     table = source.metadata or (beside if known.bare else None)
-    done = known.convert(replace(source, metadata=table), target)
+    with _naming_damage(f"{source.name} is not complete or damaged: it cannot be read as {known.label}"):
+        done = known.convert(replace(source, metadata=table), target)
     if table is None:
         return ConversionRecord(known.name, done.modality, None, done.notes)
     try:
-        note = cell_table.join_into(target, table, source.name)
+        with _naming_damage(f"{table.name} is damaged: it cannot be joined to {source.name}"):
+            note = cell_table.join_into(target, table, source.name)
     except DataError as error:
         if source.metadata is not None or not cell_table.is_general(table):
             raise
@@ -90,6 +95,18 @@ def _written(known: FileFormat, source: FormatSource, target: Path) -> Conversio
         return ConversionRecord(known.name, done.modality, None, (*done.notes, note))
     outside = table in (source.metadata, source.beside)
     return ConversionRecord(known.name, done.modality, sha256_of(table) if outside else None, (*done.notes, note))
+
+
+@contextmanager
+def _naming_damage(said: str) -> Iterator[None]:
+    """Turns whatever a library raises over a damaged file into a DataError: each codec and reader has its own."""
+    damage: tuple[type[Exception], ...] = (*anndata_damage(), *DAMAGE)
+    try:
+        yield
+    except PrimeflowError:
+        raise
+    except damage as error:
+        raise DataError(f"{said} ({first_line(error)}). Copy or download all of it again.") from error
 
 
 def _not_used(table: Path, why: str, name: str) -> str:

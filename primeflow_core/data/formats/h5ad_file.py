@@ -7,7 +7,6 @@ from primeflow_core.data.formats.file_format import Converted, FileFormat, Forma
 from primeflow_core.data.formats.hdf5_parts import groups, is_hdf5
 from primeflow_core.data.h5ad.issues import Problem, Severity
 from primeflow_core.data.h5ad.writing import write_anndata
-from primeflow_core.errors import DataError
 
 TABLES = ("obs", "var")
 
@@ -22,11 +21,7 @@ def convert_old(source: FormatSource, target: Path) -> Converted:
     """By AnnData's reader, which takes all that AnnData ever wrote."""
     import anndata  # slow to import
 
-    try:
-        adata = anndata.read_h5ad(source.path)
-    except (OSError, KeyError, ValueError, TypeError, IndexError, AttributeError) as error:
-        raise DataError(f"{source.name} was written by an AnnData before 0.7 and is damaged ({error}).") from error
-    write_anndata(target, adata)
+    write_anndata(target, anndata.read_h5ad(source.path))
     text = "The file was written by an AnnData before 0.7; AnnData's reader converted it."
     return Converted((Problem(Severity.NOTE, "old-anndata", text),))
 

@@ -7,6 +7,8 @@ import numpy as np
 import pandas as pd
 import scipy.sparse as sp
 
+from primeflow_core.data.formats.hdf5_output import HDF5Output
+
 PACKED = {"compression": "lzf"}
 CHUNK = 65_536
 CELLS, GENES = "csr_matrix", "csc_matrix"
@@ -39,9 +41,12 @@ def _storable(column: pd.Series) -> pd.Series:
 
 
 def write_blocks(
-    file: h5py.File, name: str, blocks: Iterable[sp.csr_matrix], shape: tuple[int, int], rows_are: str
+    file: HDF5Output, name: str, blocks: Iterable[sp.csr_matrix], shape: tuple[int, int], rows_are: str
 ) -> None:
-    """A sparse matrix (N, G) from its rows, or its columns, in order: each block holds some of them, (n, other)."""
+    """A sparse matrix (N, G) from its rows, or its columns, in order: each block holds some of them, (n, other).
+
+    Raises OSError as soon as a block had no room.
+    """
     group = file.create_group(name)
     group.attrs.update({"encoding-type": rows_are, "encoding-version": "0.1.0", "shape": np.array(shape)})
     data = group.create_dataset("data", (0,), np.float32, maxshape=(None,), chunks=(CHUNK,), **PACKED)
@@ -52,5 +57,6 @@ def write_blocks(
         for stored, values in ((data, block.data), (indices, block.indices)):
             stored.resize((start + length,))
             stored[start:] = values
+        file.check()
         ends.append(block.indptr[1:].astype(np.int64) + start)
     group.create_dataset("indptr", data=np.concatenate(ends), **PACKED)

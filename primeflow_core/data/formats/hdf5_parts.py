@@ -4,6 +4,8 @@ from pathlib import Path
 
 import h5py
 
+from primeflow_core.data.h5ad.storage import DAMAGE
+
 SIGNATURE = b"\x89HDF"
 
 
@@ -25,5 +27,5 @@ def groups(path: Path) -> dict[str, bool]:
     try:
         with h5py.File(path, "r") as file:
             return {name: isinstance(file.get(name), h5py.Group) for name in file}
-    except (OSError, RuntimeError, KeyError):
+    except DAMAGE:
         return {}

@@ -12,6 +12,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from primeflow_core.data import known_files
+from primeflow_core.data.content_hash import content_sha256
 from primeflow_core.data.formats import conversion, converted_files, mtx
 from primeflow_core.data.formats.cell_table import tables_beside
 from primeflow_core.data.formats.compression import is_packed
@@ -32,6 +33,7 @@ from primeflow_core.runtime.memory import most_for_a_file
 
 VERSION = 1
 """Of the conversions: a file that an earlier one made is made again."""
+MORE_ROOM = "Free space there, or choose another folder by PRIMEFLOW_CACHE."
 LEAST_ROOM = 50_000_000
 ROOM = 2.0
 """Free space that a conversion needs, in sizes of what is converted."""
@@ -60,7 +62,7 @@ class LocalFile:
     @property
     def sha256(self) -> str:
         """Of what the user named, whatever is read in its place."""
-        return sha256_of(self.path)
+        return content_sha256(self.path)
 
     @contextmanager
     def named(self) -> Iterator[None]:
@@ -121,14 +123,8 @@ def _key(source: FormatSource) -> str:
     beside = (source.metadata, source.beside, *mtx.companions(source.path))
     files = [source.path, *(file for file in beside if file is not None)]
     told = [VERSION, source.modality, source.metadata is None]
-    told += [sha256_of(file) if file.is_dir() else _sha256_of_file(file, *file_state(file)) for file in files]
+    told += [content_sha256(file) for file in files]
     return hashlib.sha256(json.dumps(told).encode()).hexdigest()
-
-
-@lru_cache(maxsize=64)
-def _sha256_of_file(path: Path, *_state: int) -> str:
-    """Remembered while the file stays what it is."""
-    return sha256_of(path)
 
 
 def noted_table(path: Path) -> str:
@@ -158,15 +154,18 @@ def _convert(source: FormatSource, key: str) -> tuple[Path, ConversionRecord]:
     folder.mkdir(parents=True, exist_ok=True)
     converted_files.forget_unpacked(list(folder.glob(f"{SCRATCH}*")))
     size = _size(source.path)
-    if shutil.disk_usage(folder).free < ROOM * size + LEAST_ROOM:  # HDF5 ends its process where a disk is full
-        advice = "Free space there, or choose another folder by PRIMEFLOW_CACHE."
-        raise StorageError(errno.ENOSPC, "the disk is full", str(folder), advice)
+    if shutil.disk_usage(folder).free < ROOM * size + LEAST_ROOM:
+        raise StorageError(errno.ENOSPC, "the disk is full", str(folder), MORE_ROOM)
     seconds = SECONDS + SECONDS_PER_BYTE * size
     bounds = Bounds(most_for_a_file(), seconds, WAITING * seconds)
     target = (folder / f"{key}{converted_files.ENDING}").resolve()
-    with tempfile.TemporaryDirectory(prefix=SCRATCH, dir=folder) as scratch, replaced(target) as temporary:
-        record = bounded(bounds, source.name, conversion.convert, source, Path(scratch).resolve(), temporary)
-    converted_files.keep(target, record)
+    try:
+        with tempfile.TemporaryDirectory(prefix=SCRATCH, dir=folder) as scratch, replaced(target) as temporary:
+            record = bounded(bounds, source.name, conversion.convert, source, Path(scratch).resolve(), temporary)
+        converted_files.keep(target, record)
+    except StorageError as error:
+        target.unlink(missing_ok=True)
+        raise StorageError(error.errno or errno.ENOSPC, str(error.strerror), str(folder), MORE_ROOM) from error
     if source.metadata is None and record.metadata is not None:
         # From now on it is asked for by its table.
         converted_files.also_as(target, _key(replace(source, metadata=source.beside)), record)

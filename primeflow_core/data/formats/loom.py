@@ -10,9 +10,9 @@ import scipy.sparse as sp
 
 from primeflow_core.data.formats.file_format import Converted, FileFormat, FormatSource
 from primeflow_core.data.formats.h5ad_writer import GENES, write_blocks, write_tables
+from primeflow_core.data.formats.hdf5_output import output_file
 from primeflow_core.data.formats.hdf5_parts import groups
 from primeflow_core.data.h5ad.issues import Problem, Severity
-from primeflow_core.errors import DataError
 
 CELL_NAMES = ("CellID", "obs_names", "cell_names", "cell_id", "barcode", "barcodes", "Barcode")
 GENE_NAMES = ("Gene", "var_names", "gene_names", "gene_symbol", "GeneName", "Symbol", "Accession", "gene_ids")
@@ -25,25 +25,16 @@ def is_loom(path: Path) -> bool:
 
 
 def convert(source: FormatSource, target: Path) -> Converted:
-    with h5py.File(source.path, "r") as file, h5py.File(target, "w") as written:
-        try:
-            return _convert(file, written)
-        except (OSError, KeyError, ValueError, TypeError, RuntimeError) as error:
-            raise DataError(
-                f"{source.name} is damaged: it cannot be read as a loom ({error}). Copy it again."
-            ) from error
-
-
-def _convert(file: h5py.File, written: h5py.File) -> Converted:
-    genes, cells = file["matrix"].shape
     notes: list[Problem] = []
-    obs = _table(file["col_attrs"], CELL_NAMES, cells, "cells", notes)
-    var = _table(file["row_attrs"], GENE_NAMES, genes, "genes", notes)
-    write_tables(written, obs, var)
-    write_blocks(written, "X", _blocks(file["matrix"]), (cells, genes), GENES)
-    layers = file.get("layers")
-    for layer in layers if isinstance(layers, h5py.Group) else ():
-        write_blocks(written, f"layers/{layer}", _blocks(layers[layer]), (cells, genes), GENES)
+    with h5py.File(source.path, "r") as file, output_file(target, "w") as written:
+        genes, cells = file["matrix"].shape
+        obs = _table(file["col_attrs"], CELL_NAMES, cells, "cells", notes)
+        var = _table(file["row_attrs"], GENE_NAMES, genes, "genes", notes)
+        write_tables(written, obs, var)
+        write_blocks(written, "X", _blocks(file["matrix"]), (cells, genes), GENES)
+        layers = file.get("layers")
+        for layer in layers if isinstance(layers, h5py.Group) else ():
+            write_blocks(written, f"layers/{layer}", _blocks(layers[layer]), (cells, genes), GENES)
     return Converted(tuple(notes))
 
 

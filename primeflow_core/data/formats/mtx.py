@@ -6,7 +6,6 @@ import zlib
 from pathlib import Path
 from typing import IO, cast
 
-import h5py
 import numpy as np
 import pandas as pd
 import scipy.sparse as sp
@@ -14,6 +13,7 @@ import scipy.sparse as sp
 from primeflow_core.data.formats.features import Features, kept_features
 from primeflow_core.data.formats.file_format import Converted, FileFormat, FormatSource
 from primeflow_core.data.formats.h5ad_writer import CELLS, write_blocks, write_tables
+from primeflow_core.data.formats.hdf5_output import output_file
 from primeflow_core.errors import DataError
 
 HEAD = b"%%MatrixMarket"
@@ -76,7 +76,7 @@ def convert(source: FormatSource, target: Path) -> Converted:
         )
     kept, notes = kept_features(features, source.name)
     values = sp.csr_matrix(values, dtype=np.float32)
-    with h5py.File(target, "w") as written:
+    with output_file(target, "w") as written:
         obs = pd.DataFrame(index=pd.Index(cells.iloc[:, 0].astype(str)))
         write_tables(written, obs, features.table().iloc[kept])
         blocks = (values[at : at + BLOCK][:, kept] for at in range(0, shape[0], BLOCK))
@@ -90,7 +90,7 @@ def _values(matrix: Path, name: str) -> sp.coo_matrix:
     try:
         with _opened(matrix) as file:
             return sp.coo_matrix(mmread(file))
-    except (OSError, EOFError, ValueError, TypeError, OverflowError) as error:
+    except (OSError, EOFError, zlib.error, ValueError, TypeError, OverflowError) as error:
         raise DataError(f"{name}: {matrix.name} is cut short or damaged ({error}). Copy it again.") from error
 
 
@@ -102,7 +102,7 @@ def _read(matrix: Path, kind: str, source: FormatSource) -> pd.DataFrame:
     try:
         with _opened(place) as file:
             return pd.read_csv(io.BytesIO(file.read()), sep="\t", header=None, dtype=str, keep_default_na=False)
-    except (OSError, EOFError, ValueError) as error:
+    except (OSError, EOFError, zlib.error, ValueError) as error:
         raise DataError(f"{source.name}: {place.name} cannot be read as a table ({error}).") from error
 
 

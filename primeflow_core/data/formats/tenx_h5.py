@@ -11,7 +11,9 @@ import scipy.sparse as sp
 from primeflow_core.data.formats.features import Features, kept_features
 from primeflow_core.data.formats.file_format import Converted, FileFormat, FormatSource
 from primeflow_core.data.formats.h5ad_writer import CELLS, write_blocks, write_tables
+from primeflow_core.data.formats.hdf5_output import output_file
 from primeflow_core.data.formats.hdf5_parts import groups
+from primeflow_core.data.h5ad.storage import DAMAGE
 from primeflow_core.errors import DataError
 
 PARTS = {"data", "indices", "indptr", "shape", "barcodes"}
@@ -22,8 +24,11 @@ def is_tenx(path: Path) -> bool:
     found = groups(path)
     if "obs" in found or not found:
         return False
-    with h5py.File(path, "r") as file:
-        return bool(_matrices(file))
+    try:
+        with h5py.File(path, "r") as file:
+            return bool(_matrices(file))
+    except DAMAGE:
+        return False
 
 
 def _matrices(file: h5py.File) -> list[str]:
@@ -31,17 +36,14 @@ def _matrices(file: h5py.File) -> list[str]:
 
 
 def convert(source: FormatSource, target: Path) -> Converted:
-    with h5py.File(source.path, "r") as file, h5py.File(target, "w") as written:
+    with h5py.File(source.path, "r") as file, output_file(target, "w") as written:
         names = _matrices(file)
         if len(names) > 1:
             raise DataError(
                 f"{source.name} holds a matrix for each of {len(names)} genomes ({', '.join(names)}). Take one, in "
                 f"Python: scanpy.read_10x_h5('{source.name}', genome='{names[0]}').write_h5ad('{names[0]}.h5ad')."
             )
-        try:
-            return _convert(file[names[0]], written, source)
-        except (OSError, KeyError, ValueError, TypeError, RuntimeError) as error:
-            raise DataError(f"{source.name} is damaged: {names[0]} cannot be read ({error}). Copy it again.") from error
+        return _convert(file[names[0]], written, source)
 
 
 def _convert(matrix: h5py.Group, written: h5py.File, source: FormatSource) -> Converted:

@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import h5py
 import numpy as np
 import pandas as pd
 import scipy.sparse as sp
@@ -16,6 +15,7 @@ import scipy.sparse as sp
 from primeflow_core.data.formats.cell_table import LEAST_SHARE, share_described
 from primeflow_core.data.formats.file_format import Converted, FileFormat, FormatSource
 from primeflow_core.data.formats.h5ad_writer import CELLS, GENES, write_blocks, write_tables
+from primeflow_core.data.formats.hdf5_output import output_file
 from primeflow_core.data.formats.separated_text import Header, read_header
 from primeflow_core.errors import DataError
 
@@ -102,7 +102,7 @@ def convert(source: FormatSource, target: Path) -> Converted:
             yield matrix.block(piece)
 
     cells, genes = (rows, columns) if cells_are_rows else (columns, rows)
-    with h5py.File(target, "w") as written:
+    with output_file(target, "w") as written:
         write_blocks(written, "X", blocks(), (len(cells), len(genes)), CELLS if cells_are_rows else GENES)
         described = pd.concat(words).set_axis([matrix.header.columns[at] for at in matrix.words], axis=1)
         described = described.set_axis(rows, axis=0)

@@ -1,13 +1,15 @@
 """AnnData's own .zarr stores, of Zarr 2 and 3: matrices are copied chunk by chunk, tables by AnnData's reader."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import h5py
 import numpy as np
 
 from primeflow_core.data.formats.file_format import Converted, FileFormat, FormatSource
 from primeflow_core.data.formats.h5ad_writer import PACKED
+from primeflow_core.data.formats.hdf5_output import HDF5Output, output_file
+from primeflow_core.data.formats.zarr_chunks import check_chunks
 from primeflow_core.errors import DataError
 
 MARKS = (".zgroup", "zarr.json")
@@ -24,24 +26,13 @@ def is_zarr(path: Path) -> bool:
 def convert(source: FormatSource, target: Path) -> Converted:
     import zarr  # slow to import
 
-    try:
-        store = zarr.open_group(str(source.path), mode="r")
-        _check_is_anndata(store, source.name)
-        with h5py.File(target, "w") as written:
-            _copy(store, written)
-    except DataError:
-        raise
-    # Zarr has no error of its own for a damaged chunk: each codec raises what it likes.
-    except (OSError, KeyError, ValueError, TypeError, IndexError, RuntimeError, AttributeError) as error:
-        raise DataError(
-            f"{source.name} is not complete or damaged: it cannot be read as a Zarr store ({_first_line(error)}). Copy "
-            "the whole folder again."
-        ) from error
-    return Converted()
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).splitlines()[0][:120] if str(error) else type(error).__name__
+    store = zarr.open_group(str(source.path), mode="r")
+    _check_is_anndata(store, source.name)
+    tables, matrices = [name for name in TABLES if name in store], _matrices(store)
+    notes = check_chunks(source.path, store, tables, matrices, source.name)
+    with output_file(target, "w") as written:
+        _copy(store, tables, matrices, written)
+    return Converted(notes)
 
 
 def _check_is_anndata(store: Any, name: str) -> None:
@@ -54,21 +45,25 @@ def _check_is_anndata(store: Any, name: str) -> None:
     raise DataError(f"{name} is a Zarr store but not AnnData: obs or var is missing, it holds {held}.")
 
 
-def _copy(store: Any, written: h5py.File) -> None:
+def _matrices(store: Any) -> list[str]:
+    layers = store.get("layers")
+    names = ["X", "raw/X", *(f"layers/{name}" for name in (() if layers is None else layers))]
+    return [name for name in names if name in store]
+
+
+def _copy(store: Any, tables: Sequence[str], matrices: Sequence[str], written: HDF5Output) -> None:
     from anndata.io import read_elem, write_elem  # slow to import
 
     written.attrs.update({"encoding-type": "anndata", "encoding-version": "0.1.0"})
-    for name in (name for name in TABLES if name in store):
+    for name in tables:
         write_elem(written, name, read_elem(store[name]))
-    layers = store.get("layers")
-    layer_names = [] if layers is None else [f"layers/{name}" for name in layers]
-    for name in (name for name in ("X", "raw/X", *layer_names) if name in store):
+    for name in matrices:
         _copy_matrix(store[name], written, name)
     for name in (name for name in STATED if name in store):
         write_elem(written, name, read_elem(store[name]))
 
 
-def _copy_matrix(matrix: Any, written: h5py.File, name: str) -> None:
+def _copy_matrix(matrix: Any, written: HDF5Output, name: str) -> None:
     """An array, or the group of a sparse matrix. An X that AnnData calls null is left out, as if it were absent."""
     if not hasattr(matrix, "ndim"):
         if {"data", "indices", "indptr"} <= set(matrix):
@@ -85,7 +80,7 @@ def _attributes(matrix: Any) -> dict[str, Any]:
     return {**kept, "shape": np.array(matrix.attrs["shape"])}
 
 
-def _copy_array(array: Any, written: h5py.File, name: str) -> None:
+def _copy_array(array: Any, written: HDF5Output, name: str) -> None:
     """In rows of whole chunks, so that every chunk is read once."""
     copied = written.create_dataset(
         name, array.shape, array.dtype, chunks=True if array.size else None, **_packed(array)
@@ -95,6 +90,7 @@ def _copy_array(array: Any, written: h5py.File, name: str) -> None:
     step = max(chunk, BLOCK // width // chunk * chunk)
     for start in range(0, array.shape[0], step):
         copied[start : start + step] = array[start : start + step]
+        written.check()
 
 
 def _packed(array: Any) -> dict[str, str]:

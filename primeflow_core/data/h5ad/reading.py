@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from primeflow_core.data.cells import Cells
+from primeflow_core.data.content_hash import content_sha256
 from primeflow_core.data.h5ad import storage
 from primeflow_core.data.h5ad.condition_parsing import ConditionTable, condition_table
 from primeflow_core.data.h5ad.covariates import PossibleContext
@@ -24,7 +25,6 @@ from primeflow_core.data.h5ad.obs_columns import FoundLayout, find_layout
 from primeflow_core.data.h5ad.scale import Scale, log_normalised, median_total, scale_of, value_problems
 from primeflow_core.data.h5ad.survey import Survey, survey
 from primeflow_core.data.h5ad.wishes import Wishes
-from primeflow_core.data.h5ad.writing import sha256_of
 from primeflow_core.data.layout import Layout
 from primeflow_core.data.reading import Reading
 from primeflow_core.data.repair import Repair
@@ -152,7 +152,7 @@ def values_of(path: Path, found: "Examined") -> Cells:
         values = values[:, found.columns]
     return Cells(
         values, found.genes, found.names[table.rows], table.conditions, table.condition_of, table.kinds,
-        reading, path.name, sha256_of(path), table.labels, table.label_order, np.delete(found.names, table.rows),
+        reading, path.name, content_sha256(path), table.labels, table.label_order, np.delete(found.names, table.rows),
     )  # fmt: skip
 
 

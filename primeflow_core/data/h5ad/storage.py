@@ -38,6 +38,14 @@ DAMAGE = (
 """What h5py and AnnData raise for a damaged file."""
 
 
+def anndata_damage() -> tuple[type[Exception], ...]:
+    """What AnnData's reader raises for a damaged file, and for a part of a kind that it does not know."""
+    # Slow to import; AnnData gives the error no public name.
+    from anndata._io.specs.registry import IORegistryError
+
+    return (*DAMAGE, IORegistryError)
+
+
 @contextmanager
 def opened(path: Path) -> Iterator[h5py.File]:
     """Open an AnnData file for reading; raises DataError unless it has X, obs and var."""
@@ -169,18 +177,19 @@ def _element(file: h5py.File, name: str, path: Path) -> Any:
     except (IORegistryError, NotImplementedError) as error:
         raise DataError(
             f"{path.name} was written by a newer AnnData than the one here: {name} has a part of a kind that this one "
-            f"does not know ({_reason(error)}). Update AnnData here (pip install --upgrade anndata), or leave out that "
-            f"part, or turn it into plain text or numbers, and write the file again. {_write_hint(path)}"
+            f"does not know ({first_line(error)}). Update AnnData here (pip install --upgrade anndata), or leave out "
+            f"that part, or turn it into plain text or numbers, and write the file again. {_write_hint(path)}"
         ) from error
     except DAMAGE as error:
         raise _damaged(path, name, error) from error
 
 
 def _damaged(path: Path, part: str, error: Exception) -> DataError:
-    return DataError(f"{path.name} is damaged: {part} cannot be read ({_reason(error)}). {_write_hint(path)}")
+    return DataError(f"{path.name} is damaged: {part} cannot be read ({first_line(error)}). {_write_hint(path)}")
 
 
-def _reason(error: Exception) -> str:
+def first_line(error: Exception) -> str:
+    """What a library says, or the kind of its error where it says nothing."""
     return str(error).splitlines()[0][:120] if str(error) else type(error).__name__
 
 

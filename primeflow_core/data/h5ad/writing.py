@@ -23,11 +23,15 @@ if TYPE_CHECKING:
 def sha256_of(path: Path) -> str:
     """Of the content of a file; of a folder, of the paths in it and their contents, sorted."""
     if path.is_dir():
-        inside = sorted(file.relative_to(path).as_posix() for file in path.rglob("*") if file.is_file())
-        lines = "".join(f"{name}\0{sha256_of(path / name)}\n" for name in inside)
+        lines = "".join(f"{name}\0{sha256_of(path / name)}\n" for name in files_in(path))
         return hashlib.sha256(lines.encode("utf-8", "surrogateescape")).hexdigest()
     with path.open("rb") as opened_file:
         return hashlib.file_digest(opened_file, "sha256").hexdigest()
+
+
+def files_in(folder: Path) -> list[str]:
+    """The paths of all files below a folder, relative to it, sorted."""
+    return sorted(file.relative_to(folder).as_posix() for file in folder.rglob("*") if file.is_file())
 
 
 def as_anndata(
@@ -66,38 +70,32 @@ def as_anndata(
     return adata
 
 
+def packed(adata: "anndata.AnnData") -> bytes:
+    """The content of the file that ``adata.write_h5ad`` writes, packed."""
+    return bytes(_packed(adata))
+
+
 def write_anndata(path: Path, adata: "anndata.AnnData") -> None:
     """Write what ``adata.write_h5ad`` writes, packed; it appears under ``path`` only when complete.
 
     Raises StorageError where the disk has no room. HDF5 is given memory to write to, which takes less than ``adata``
     does: it ends the process with a segmentation fault where it cannot flush a file that it closes.
     """
+    content = _packed(adata)
+    with replaced(path) as temporary:
+        temporary.write_bytes(content)
+
+
+def _packed(adata: "anndata.AnnData") -> memoryview:
     # Slow to import, and most commands write no cells.
     import h5py
     from anndata.io import write_elem
 
     adata.strings_to_categoricals()
-    packed = io.BytesIO()
-    with h5py.File(packed, "w") as file:
+    memory = io.BytesIO()
+    with h5py.File(memory, "w") as file:
         write_elem(file, "/", adata, dataset_kwargs={"compression": "gzip"})
-    with replaced(path) as temporary:
-        temporary.write_bytes(packed.getbuffer())
-
-
-def write_cells(
-    path: Path,
-    values: sp.csr_matrix | np.ndarray,
-    genes: Sequence[str],
-    conditions: Sequence[str],
-    covariates: Mapping[str, Sequence[str]],
-    provenance: Mapping[str, Any],
-    *,
-    names: Sequence[str] | None = None,
-    extra_obs: Mapping[str, Sequence[Any]] | None = None,
-) -> None:
-    """Write the cells of ``as_anndata`` as an .h5ad."""
-    adata = as_anndata(values, genes, conditions, covariates, provenance, names=names, extra_obs=extra_obs)
-    write_anndata(path, adata)
+    return memory.getbuffer()
 
 
 def is_simulated(path: Path) -> bool:
@@ -106,7 +104,7 @@ def is_simulated(path: Path) -> bool:
 
 
 def read_provenance(path: Path) -> dict[str, Any]:
-    """The provenance that ``write_cells`` stored; empty if the file has none."""
+    """The provenance that ``as_anndata`` stored; empty if the file has none."""
     try:
         found = parse_json(facts_of(path).provenance)
     except DataError as reason:

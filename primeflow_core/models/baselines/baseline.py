@@ -78,8 +78,8 @@ class Baseline:
 
     ``fit``: from what was measured in training. ``beside_model``: shown with a model on pages and in its card's
     summary; False for a variant of one that is. ``recipe``: the recipe that trains the same as a saved model, empty
-    where there is none; one that gives MovedControls can have one. ``is_floor``: it predicts control cells, which
-    benchmarks show as the floor already.
+    where there is none; it keeps control cells and means if it gives MovedControls, and with ``keeps_cells`` the
+    training cells themselves. ``is_floor``: it predicts control cells, which benchmarks show as the floor already.
     """
 
     name: str
@@ -89,3 +89,4 @@ class Baseline:
     beside_model: bool = True
     recipe: str = ""
     is_floor: bool = False
+    keeps_cells: bool = False

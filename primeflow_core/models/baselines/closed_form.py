@@ -18,6 +18,7 @@ from primeflow_core.models.baselines.baseline import Baseline, MovedControls
 from primeflow_core.models.baselines.condition_means import ConditionMeans, conditions_of, keys_of
 from primeflow_core.models.baselines.direct import DirectPredictor
 from primeflow_core.models.baselines.from_controls import FromControls
+from primeflow_core.models.baselines.kept_cells import KeptCells
 from primeflow_core.models.baselines.no_change import NO_CHANGE
 from primeflow_core.models.baselines.registry import baseline_named, baselines_with_recipe
 from primeflow_core.models.baselines.ridge import RIDGE, Ridge
@@ -60,7 +61,7 @@ class RidgeConfig(Architecture):
 
 @dataclass(frozen=True)
 class BaselineConfig(Architecture):
-    """The baseline of that name, which moves control cells. Raises SettingError for one that cannot be saved."""
+    """The baseline of that name. Raises SettingError for one that cannot be saved."""
 
     baseline: str = SUM_OF_SINGLES.name
 
@@ -70,8 +71,9 @@ class BaselineConfig(Architecture):
                 f"{self.baseline!r} is not a baseline that can be a model. Baselines: {', '.join(known)}."
             )
 
-    def build(self, genes: Sequence[str], vocabulary: Vocabulary) -> "BaselinePredictor":
-        return BaselinePredictor(genes, vocabulary, baseline_named(self.baseline))
+    def build(self, genes: Sequence[str], vocabulary: Vocabulary) -> "BaselinePredictor | KeptCells":
+        baseline = baseline_named(self.baseline)
+        return (KeptCells if baseline.keeps_cells else BaselinePredictor)(genes, vocabulary, baseline)
 
 
 class Mean(DirectPredictor):

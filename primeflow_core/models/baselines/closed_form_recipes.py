@@ -7,6 +7,7 @@ from primeflow_core.models.baselines.closed_form import (
     NoChangeConfig,
     RidgeConfig,
 )
+from primeflow_core.models.baselines.gaussian_predictor import GAUSSIAN
 from primeflow_core.models.baselines.registry import baselines_with_recipe
 from primeflow_core.models.kinds.kind import ModelParts, RecipeRow
 from primeflow_core.models.kinds.training_settings import CLOSED
@@ -35,8 +36,8 @@ RIDGE = ModelParts(
     RidgeConfig,
     (RecipeRow("ridge", "control cells, moved by a ridge regression of all shifts", {"ridge": RidgeConfig()}, CLOSED),),
 )
-OWN_ROW = tuple(recipe.name for parts in (NO_CHANGE, MEAN, ADDITIVE, RIDGE) for recipe in parts.recipes)
-"""Recipes whose models have a row of their own in config.json, as they had before there were records."""
+OWN_ROW = tuple(recipe.name for parts in (NO_CHANGE, MEAN, ADDITIVE, RIDGE, GAUSSIAN) for recipe in parts.recipes)
+"""Recipes whose models have a row of their own in config.json: earlier versions had no records, or it has numbers."""
 
 
 def rows_of_baselines() -> tuple[RecipeRow, ...]:

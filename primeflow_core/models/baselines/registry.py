@@ -2,9 +2,13 @@
 
 from primeflow_core.models.baselines.additive import SUM_OF_SINGLES, SUM_OF_SINGLES_CELLS
 from primeflow_core.models.baselines.baseline import Baseline
+from primeflow_core.models.baselines.composed_singles import COMPOSED_SINGLES
+from primeflow_core.models.baselines.gaussian_alone import GAUSSIAN_ALONE
+from primeflow_core.models.baselines.mean_perturbed import MEAN_PERTURBED
 from primeflow_core.models.baselines.mixture import MIX_OF_SINGLES
 from primeflow_core.models.baselines.no_change import NO_CHANGE
 from primeflow_core.models.baselines.ridge import RIDGE, RIDGE_CELLS
+from primeflow_core.models.baselines.typical_cells import TYPICAL_CELLS
 
 BASELINES: tuple[Baseline, ...] = (
     NO_CHANGE,
@@ -14,6 +18,8 @@ BASELINES: tuple[Baseline, ...] = (
     RIDGE,
     RIDGE_CELLS,
 )
+CONTROLS: tuple[Baseline, ...] = (MEAN_PERTURBED, TYPICAL_CELLS, COMPOSED_SINGLES, GAUSSIAN_ALONE)
+"""What any perturbation does, and the ingredients of PRiMeFlow-plus: models of their own for benchmarks."""
 
 
 def all_baselines() -> tuple[Baseline, ...]:
@@ -27,9 +33,9 @@ def baselines_beside_model() -> tuple[Baseline, ...]:
 
 def baselines_with_recipe() -> tuple[Baseline, ...]:
     """The baselines that can be trained, saved and benchmarked as models."""
-    return tuple(baseline for baseline in all_baselines() if baseline.recipe)
+    return tuple(baseline for baseline in (*all_baselines(), *CONTROLS) if baseline.recipe)
 
 
 def baseline_named(name: str) -> Baseline:
     """Raises KeyError for a name that no baseline has."""
-    return {baseline.name: baseline for baseline in all_baselines()}[name]
+    return {baseline.name: baseline for baseline in (*all_baselines(), *CONTROLS)}[name]

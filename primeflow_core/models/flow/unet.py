@@ -291,7 +291,7 @@ UNET = ModelParts(
     UNetConfig,
     search=SearchSpace(
         {
-            "channels": Searched(Whole(32, 96, step=16), Whole(128, 320, step=64)),
+            "channels": Searched(Whole(16, 96, step=16), Whole(128, 320, step=64)),
             "channel_mult": Searched(None, OptionRange(((1, 1, 2, 2, 4), (1, 2, 2, 4, 4)))),
             "num_res_blocks": both(Whole(1, 3)),
             "gene_features": Searched(OptionRange((8, 16, 32)), OptionRange((128, 256))),

@@ -53,8 +53,8 @@ class ModelKind:
     """One kind of model, a row of registry.py.
 
     ``row``: its name in config.json. ``labels`` for tables and figures, by the first letters of a recipe's name.
-    ``does`` follows "It" and ``cannot`` follows "It cannot". ``sampler``: how its cells are made, until the model says
-    otherwise. ``parts`` imports the model's own file.
+    ``does`` follows "It" and ``cannot`` follows "It cannot". ``sampler`` and ``zeros``: how its cells are made,
+    until the model says otherwise. ``parts`` imports the model's own file.
     """
 
     row: str
@@ -64,3 +64,4 @@ class ModelKind:
     cannot: str
     parts: Callable[[], ModelParts]
     sampler: str = "direct"
+    zeros: str = "clip"

@@ -45,6 +45,12 @@ def _ridge() -> ModelParts:
     return RIDGE
 
 
+def _gaussian() -> ModelParts:
+    from primeflow_core.models.baselines.gaussian_predictor import GAUSSIAN
+
+    return GAUSSIAN
+
+
 def _any_baseline() -> ModelParts:
     from primeflow_core.models.baselines.closed_form_recipes import ANY_BASELINE
 
@@ -87,14 +93,22 @@ def _biolord() -> ModelParts:
     return BIOLORD
 
 
+COMPOSED = "-composed"
+"""The end of the name of a recipe that learns from composed cells too."""
 UNSEEN = "predict a perturbation that is not in its training cells"
 NO_GUIDANCE = f"{UNSEEN}, or use a guidance weight other than 1"
 ALL_ALIKE = "predict that cells of one condition respond differently: all of them are moved by the same amount"
 FLOWS = (
-    ModelKind("field", Family.FLOW, {"unet": "PRiMeFlow"}, "carries noise to cells by a U-Net", UNSEEN, _unet),
     ModelKind(
-        "mlp", Family.FLOW, {"mlp": "PRiMeFlow MLP", "fm": "FM PCA", "fm-ot": "FM PCA OT"},
-        "carries noise to cells by a multilayer perceptron", UNSEEN, _mlp,
+        "field", Family.FLOW,
+        {"primeflow": "PRiMeFlow", "primeflow-plus": "PRiMeFlow-plus", "unet": "PRiMeFlow"},
+        "carries noise to cells by a U-Net", UNSEEN, _unet, sampler="euler",
+    ),
+    ModelKind(
+        "mlp", Family.FLOW,
+        {"primeflow-mlp": "PRiMeFlow MLP", "primeflow-mlp-plus": "PRiMeFlow-plus MLP", "mlp": "PRiMeFlow MLP",
+         "fm": "FM PCA", "fm-ot": "FM PCA OT"},
+        "carries noise to cells by a multilayer perceptron", UNSEEN, _mlp, sampler="adams-bashforth",
     ),
 )  # fmt: skip
 """Velocity fields. What such a model does depends on its row `flow` too, see model_kind.way_of."""
@@ -119,8 +133,13 @@ BASELINES = (
         "moves control cells by a ridge regression of all measured shifts", ALL_ALIKE, _ridge,
     ),
     ModelKind(
-        "baseline", Family.CLOSED_FORM, {}, "moves control cells by a rule that is known in closed form", ALL_ALIKE,
-        _any_baseline,
+        "gaussian", Family.CLOSED_FORM, {"gaussian": "Gaussian alone"},
+        "draws cells from a Gaussian fitted to the training cells, whose mean adds up what the parts do",
+        "make cells that a Gaussian does not have", _gaussian, zeros="smallest",
+    ),
+    ModelKind(
+        "baseline", Family.CLOSED_FORM, {}, "makes cells by a rule that is known in closed form",
+        "learn anything that the rule does not say", _any_baseline,
     ),
     ModelKind(
         "linear", Family.BASELINE, {"linear": "Linear Additive"},
@@ -168,7 +187,9 @@ def kind_of(rows: Iterable[str]) -> ModelKind | None:
 
 
 def label_of(recipe: str) -> str:
-    """``PRiMeFlow`` for ``unet-tiny``, by the longest beginning that fits; the recipe's own name where none does."""
+    """``PRiMeFlow`` for ``primeflow-tiny``: by the longest beginning that fits, else the recipe's own name."""
+    if recipe.endswith(COMPOSED):
+        return f"{label_of(recipe.removesuffix(COMPOSED))}, composed cells"
     labels = {beginning: label for kind in all_kinds() for beginning, label in kind.labels.items()}
     fitting = [beginning for beginning in labels if recipe == beginning or recipe.startswith(f"{beginning}-")]
     return labels[max(fitting, key=len)] if fitting else recipe

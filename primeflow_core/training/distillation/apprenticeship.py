@@ -76,7 +76,7 @@ def apprentice(
         "versions": json.dumps(versions()),
         "judged": json.dumps([asdict(row) for row in outcome.judged]),
     }
-    checkpoint.write_student(folder, predictor, predictor.student, notes)
     sampling = manifest.sampling.by(STUDENT) if outcome.default else plan
-    checkpoint.write_manifest(folder, replace(manifest, sampling=sampling))
+    described = replace(manifest, sampling=sampling)
+    checkpoint.write_student(folder, predictor, predictor.student, notes, described)
     return outcome

@@ -1,7 +1,7 @@
 """The row that names a model and its training."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
 from primeflow_core.errors import SettingError
@@ -11,12 +11,16 @@ from primeflow_core.training.config import TrainingConfig
 
 @dataclass(frozen=True)
 class Recipe:
-    """A model and its training, all of it numbers: ``rows`` of the model by the names that models.py knows."""
+    """A model and its training, all of it numbers: ``rows`` of the model by the names that models.py knows.
+
+    ``formerly``: a name that it had in earlier versions, under which it is still found.
+    """
 
     name: str
     summary: str
     rows: Mapping[str, Row]
     training: TrainingConfig
+    formerly: str = field(default="", compare=False)
 
     def settings(self) -> dict[str, dict[str, Any]]:
         """The rows as plain numbers, for config.json."""

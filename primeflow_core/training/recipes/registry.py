@@ -12,9 +12,9 @@ from primeflow_core.errors import SettingError
 from primeflow_core.models.flow.objective import FlowConfig
 from primeflow_core.models.flow.unet import UNetConfig
 from primeflow_core.models.kinds.kind import RecipeRow
-from primeflow_core.models.kinds.registry import all_kinds
+from primeflow_core.models.kinds.registry import COMPOSED, all_kinds
 from primeflow_core.training.config import TrainingConfig
-from primeflow_core.training.recipes.flow import CPU_FLOW, CPU_TRAINING, FLOW_RECIPES
+from primeflow_core.training.recipes.flow import CPU_FLOW, CPU_TRAINING, FLOW_RECIPES, PLAIN_TRAINING
 from primeflow_core.training.recipes.overrides import converted, key_and_text
 from primeflow_core.training.recipes.recipe import Recipe
 from primeflow_core.training.recipes.recipe_file import RECIPE_ENDING, read_recipe
@@ -26,6 +26,10 @@ SMALL = UNetConfig(
     channels=64, channel_mult=(1, 2, 2), attention_at=(4,), dropout=0.0, gene_features=16, fold=8, readout="gene",
     dense=256,
 )  # fmt: skip
+PLAIN = UNetConfig(
+    channels=16, channel_mult=(1, 2, 4), num_res_blocks=1, attention_at=(4,), heads=4, dropout=0.0, gene_features=16
+)
+"""Each gene has its own position, as in the paper; narrower and less deep."""
 
 PRIMEFLOW = (
     Recipe(
@@ -41,16 +45,24 @@ PRIMEFLOW = (
         replace(PAPER_TRAINING, batch_size=400),
     ),
     Recipe(
-        "unet-small",
+        "primeflow-tiny",
+        "the paper's method and nothing else, at a size for a CPU",
+        {"field": PLAIN, "flow": FlowConfig()},
+        PLAIN_TRAINING,
+    ),
+    Recipe(
+        "primeflow-plus-small",
         "8 genes a position, 5 M parameters at 500 genes; for a CPU and a few thousand cells",
         {"field": SMALL, "flow": CPU_FLOW},
         CPU_TRAINING,
+        formerly="unet-small",
     ),
     Recipe(
-        "unet-tiny",
-        "16 genes a position, 4 M parameters at 500 genes; twice as fast as unet-small",
+        "primeflow-plus-tiny",
+        "16 genes a position, 4 M parameters at 500 genes; twice as fast as primeflow-plus-small",
         {"field": replace(SMALL, fold=16, num_res_blocks=1), "flow": CPU_FLOW},
         CPU_TRAINING,
+        formerly="unet-tiny",
     ),
     *FLOW_RECIPES,
 )
@@ -67,13 +79,31 @@ def _of_kinds(large: bool) -> tuple[Recipe, ...]:
 
 
 SMALL_BASELINES, BEST_BASELINES = _of_kinds(large=False), _of_kinds(large=True)
+HELPED = ("primeflow-mlp-tiny", "fm-tiny", "decoder-only", "cpa", "sams-vae", "biolord")
+SHARE = 0.25
+
+
+def _composed(recipe: Recipe) -> Recipe:
+    """With the same composed training cells as PRiMeFlow-plus has."""
+    return replace(
+        recipe,
+        name=recipe.name + COMPOSED,
+        summary=f"{recipe.name} with composed training cells",
+        training=replace(recipe.training, composed=SHARE),
+    )
+
+
+WITH_COMPOSED_CELLS = tuple(_composed(recipe) for recipe in (*PRIMEFLOW, *SMALL_BASELINES) if recipe.name in HELPED)
 GROUPS = (
     ("PRiMeFlow, its ablations, and small rows of them for a CPU", PRIMEFLOW),
     ("Baselines, for a CPU", SMALL_BASELINES),
+    ("The same with composed training cells", WITH_COMPOSED_CELLS),
     ("Baselines with PerturBench's best parameters, for a GPU", BEST_BASELINES),
 )
-RECIPES = tuple(recipe for _, group in GROUPS for recipe in group)
-FLOWS_FOR_A_CPU = ("unet-tiny", "mlp-tiny", "fm-tiny", "fm-ot-tiny")
+RECIPES: tuple[Recipe, ...] = tuple(recipe for _, group in GROUPS for recipe in group)
+FLOWS_FOR_A_CPU = (
+    "primeflow-tiny", "primeflow-plus-tiny", "primeflow-mlp-tiny", "primeflow-mlp-plus-tiny", "fm-tiny", "fm-ot-tiny"
+)  # fmt: skip
 SMALL_RECIPES = (
     *(recipe for recipe in PRIMEFLOW if recipe.name in FLOWS_FOR_A_CPU), *SMALL_BASELINES
 )  # fmt: skip
@@ -81,11 +111,16 @@ SMALL_RECIPES = (
 
 
 def recipe_named(name: str) -> Recipe:
-    """Raises SettingError that lists the names there are."""
+    """A recipe by its name or its former one. Raises SettingError that lists the names there are."""
     for recipe in RECIPES:
-        if recipe.name == name:
+        if name and name in (recipe.name, recipe.formerly):
             return recipe
     raise SettingError(f"There is no recipe {name!r}. Recipes: {', '.join(recipe.name for recipe in RECIPES)}.")
+
+
+def present_name(name: str) -> str:
+    """The name that a recipe has now; ``name`` itself where there is no such recipe."""
+    return next((recipe.name for recipe in RECIPES if name and recipe.formerly == name), name)
 
 
 def recipe_given(text: str) -> Recipe:

@@ -298,6 +298,50 @@ def test_a_truncated_store_and_matrix_are_damaged(tmp_path):
         read_cells(place)
 
 
+@pytest.mark.parametrize("version", [2, 3])
+@pytest.mark.parametrize("part", ["X/data", "X/indices", "X/indptr", "obs/_index"])
+def test_a_chunk_that_cannot_be_left_out_is_missed(tmp_path, version, part):
+    store = zarr_store(tmp_path, version)
+    next(file for file in (store / part).rglob("*") if is_chunk(file)).unlink()
+    with pytest.raises(DataError, match=rf"cells\.zarr|v{version}\.zarr.*: 1 of 1 chunk of {part} is missing"):
+        read_cells(store)
+
+
+def is_chunk(file):
+    return file.is_file() and not file.name.startswith((".z", "zarr"))
+
+
+@pytest.mark.parametrize("version", [2, 3])
+def test_a_chunk_that_may_be_left_out_is_counted(tmp_path, version):
+    """Zarr leaves out chunks of zeros, so that nobody can tell them from chunks that were lost."""
+    store = zarr_store(tmp_path, version, dense=True)
+    next(file for file in (store / "X").rglob("*") if is_chunk(file)).unlink()
+    (note,) = as_h5ad(store).notes
+    assert note.severity is Severity.WARNING
+    assert "1 of 1 chunk of X" in note.text
+    assert not as_h5ad(zarr_store(tmp_path, 5 - version)).notes
+
+
+def test_columns_of_zeros_are_counted_too(tmp_path):
+    adata = screen()
+    adata.obs["batch"] = pd.Categorical(["b1"] * adata.n_obs)
+    adata.write_zarr(tmp_path / "one.zarr")
+    (note,) = as_h5ad(tmp_path / "one.zarr").notes
+    assert note.severity is Severity.NOTE
+    assert "obs/batch" in note.text
+
+
+def test_an_archive_with_a_member_without_a_name_is_damaged(tmp_path):
+    import zipfile
+
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        archive.writestr("x.csv", "a")
+    content = (tmp_path / "a.zip").read_bytes().replace(b"x.csv", b"\0.csv")
+    (tmp_path / "a.zip").write_bytes(content)
+    with pytest.raises(DataError, match="cut short or damaged"):
+        read_cells(tmp_path / "a.zip")
+
+
 def test_files_of_a_folder_are_listed_but_not_what_is_inside_a_store(tmp_path, monkeypatch):
     folder = tmp_path / "data"
     folder.mkdir()

@@ -14,7 +14,7 @@ from primeflow_core.data.h5ad.reading import inspect, read_as, read_cells, read_
 from primeflow_core.data.h5ad.scale import Scale, log_normalised
 from primeflow_core.data.h5ad.survey import surveyed
 from primeflow_core.data.h5ad.wishes import Wishes
-from primeflow_core.data.h5ad.writing import read_provenance, sha256_of, write_cells
+from primeflow_core.data.h5ad.writing import as_anndata, read_provenance, sha256_of, write_anndata
 from primeflow_core.data.layout import Layout
 from primeflow_core.data.reading import Reading
 from primeflow_core.data.repair import Repair
@@ -296,10 +296,9 @@ def test_the_layout_of_another_file_can_be_imposed(tmp_path):
 
 def written(path, x=None, **more):
     x = values(4, 3) if x is None else x
-    write_cells(
-        path, x, ("g0", "g1", "g2"), ["B+A", "A", "control", "A"], {"cell_type": ["k562"] * 4},
-        {"seed": 0, "w": 1.5, "plan": {"steps": [1, 2]}, "none": None}, **more,
-    )  # fmt: skip
+    labels, said = ["B+A", "A", "control", "A"], {"seed": 0, "w": 1.5, "plan": {"steps": [1, 2]}, "none": None}
+    adata = as_anndata(x, ("g0", "g1", "g2"), labels, {"cell_type": ["k562"] * 4}, said, **more)
+    write_anndata(path, adata)
     return path
 
 

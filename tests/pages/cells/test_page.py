@@ -1,5 +1,6 @@
 import gzip
 import re
+import shutil
 from pathlib import Path
 
 import anndata
@@ -7,12 +8,16 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 import pages
+from primeflow_core.data.formats import local_file
+from primeflow_core.data.formats.converted_files import converted_folder
 from primeflow_core.data.simulated_screen import EXAMPLE_FILE, example_h5ad
 from primeflow_core.user_data.uploads import upload_folder
 from primeflow_core.user_data.user_cells import Own, Purpose, aligned
 from tests import app as tested
 from tests.app import WAIT, text_of
 from tests.app_models import NAME
+from tests.data.formats.written import zarr_zip
+from tests.full_disk import files_of_at_most
 from tests.own_files import LABELS, brought, counts, table
 
 pytestmark = pytest.mark.slow
@@ -155,6 +160,45 @@ def test_what_is_no_anndata_is_refused_in_plain_words(models, content, name, tex
     assert "\\*" in said or "*" not in name
     assert re.search(text, said.replace("\\", "").replace("\N{ZERO WIDTH SPACE}", ""))
     assert not [file for file in upload_folder().glob("*") if file.stat().st_size < 100]
+
+
+def test_an_upload_that_fills_the_disk_is_told_and_nothing_is_left(models, example):
+    before = sorted(upload_folder().glob("*"))
+    app = opened()
+    with files_of_at_most(len(example) // 2):
+        upload(app, example + b" ", "cells.h5ad")
+    said = app.error[0].value.replace("\\", "")
+    assert "cells.h5ad cannot be kept in" in said
+    assert "the file is larger than is allowed there" in said
+    assert sorted(upload_folder().glob("*")) == before
+    assert "Nothing is used yet" not in text_of(app)
+
+
+@pytest.mark.parametrize("listed", [True, False])
+def test_a_conversion_that_fills_the_disk_is_told_and_nothing_is_left(models, tmp_path, monkeypatch, listed):
+    path = zarr_zip(tmp_path)
+    monkeypatch.setenv("PRIMEFLOW_DATA", str(tmp_path))
+    monkeypatch.setattr(local_file, "LEAST_ROOM", 10**18)
+    before = sorted(upload_folder().glob("*"))
+    app = opened()
+    if listed:
+        choose(app, "or a file of the data folder", path.name)
+    else:
+        upload(app, path.read_bytes(), path.name)
+    assert "the disk is full" in app.error[0].value
+    assert sorted(upload_folder().glob("*")) == before
+
+
+def test_a_file_whose_conversion_went_meanwhile_says_what_it_needs(models, tmp_path, monkeypatch):
+    path = zarr_zip(tmp_path)
+    app = upload(opened(), path.read_bytes(), path.name)
+    assert "the disk is full" not in text_of(app)
+    shutil.rmtree(converted_folder())
+    pages.kept.clear()
+    monkeypatch.setattr(local_file, "LEAST_ROOM", 10**18)
+    app.run()
+    assert not app.exception
+    assert "the disk is full" in text_of(app)
 
 
 def test_faults_are_mended_one_by_one(models, example, tmp_path):

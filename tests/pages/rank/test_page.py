@@ -603,6 +603,7 @@ def test_a_list_is_ranked_and_found_again(ranked):
     assert page("screen", job=job, **address)
 
 
+@pytest.mark.long
 def test_cancelling_keeps_the_rows(ranked):
     app = page("screen", cells="60", seed="5")
     app.button(key="rank").click().run()

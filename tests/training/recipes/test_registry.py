@@ -73,5 +73,5 @@ def test_wrong_settings_are_named(text, message):
 
 
 def test_an_unknown_recipe_lists_those_there_are():
-    with pytest.raises(SettingError, match="unet-small"):
+    with pytest.raises(SettingError, match="primeflow-plus-small"):
         recipe_named("unet-huge")

@@ -13,7 +13,7 @@ import torch
 
 from primeflow_core.__main__ import main
 from primeflow_core.data.h5ad.reading import read_cells
-from primeflow_core.data.h5ad.writing import write_cells
+from primeflow_core.data.h5ad.writing import as_anndata, write_anndata
 from primeflow_core.data.split_file import TEST, VAL
 from primeflow_core.data.splits import held_out_split
 from primeflow_core.errors import DataError, SettingError
@@ -167,7 +167,7 @@ def test_flows_are_searched_too(source, tmp_path):
     best = store.ranked()[0]
     assert best.score == max(trial.score for trial in store.trials())
     found = best_recipe(store.question, best)
-    assert found.name == "mlp-tiny-tuned"
+    assert found.name == "primeflow-mlp-plus-tiny-tuned"
     assert found.rows["mlp"].hidden == 16
     assert found.rows.keys() == small.rows.keys()
 
@@ -429,7 +429,9 @@ def on_disk(tmp_path_factory):
     """A data file, a split whose pair is for validation, and one whose pair is for test."""
     folder, data = tmp_path_factory.mktemp("screen"), cells(per_condition=24)
     labels = [one.label for one in data.condition_list(np.arange(len(data)))]
-    write_cells(folder / "d.h5ad", data.dense(), data.genes, labels, {"cell_type": ["k562"] * len(data)}, {})
+    write_anndata(
+        folder / "d.h5ad", as_anndata(data.dense(), data.genes, labels, {"cell_type": ["k562"] * len(data)}, {})
+    )
     read = read_cells(folder / "d.h5ad")
     pair = next(one for one in read.conditions if one.label == PAIR.label)
     for part in (VAL, TEST):
