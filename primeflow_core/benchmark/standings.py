@@ -25,6 +25,7 @@ from primeflow_core.evaluation.paired import (
     PairedDifference,
     paired_difference,
 )
+from primeflow_core.models.baselines.registry import baselines_with_recipe
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,8 +96,10 @@ class Standings:
 
     @property
     def closed_form(self) -> tuple[int, ...]:
-        """The rows of models with nothing to train."""
-        return tuple(np.flatnonzero(self.table["parameters"] == 0).tolist())
+        """The rows of models with nothing to train: without parameters, or a baseline computed from training cells."""
+        baselines = [baseline.recipe for baseline in baselines_with_recipe()]
+        found = (self.table["parameters"] == 0) | self.table["model"].isin(baselines)
+        return tuple(np.flatnonzero(found).tolist())
 
     def _behind(self, row: int, first: int, column: str) -> bool:
         return self.against(first, row, column).standing is MetricStanding.BETTER

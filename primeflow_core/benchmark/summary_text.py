@@ -25,7 +25,7 @@ WORDS = {
     MetricStanding.BETTER: "better on", MetricStanding.WORSE: "worse on", MetricStanding.EVEN: "not told apart on",
     MetricStanding.UNTOLD: "not told apart on", MetricStanding.UNKNOWN: "without a value for",
 }  # fmt: skip
-NOT_MEASURED = "What each metric can tell on these data was not measured when this benchmark was made."
+NOT_KNOWN = "What each metric can tell on these data is not known: an earlier version made this benchmark."
 
 
 @dataclass(frozen=True)
@@ -231,7 +231,7 @@ def _below_floor(found: Standings, row: int, name: str, metrics: Sequence[str]) 
 def _silent(found: Standings, metrics: Sequence[str]) -> str:
     """The metrics that take no part, and why."""
     if not found.calibrations:
-        return NOT_MEASURED
+        return NOT_KNOWN
     silent = [name for name in metrics if not found.can_tell(name)]
     if not silent:
         return ""

@@ -9,7 +9,7 @@ from primeflow_core.benchmark.leaderboard import BASELINE, CEILING, FLOOR, leade
 from primeflow_core.benchmark.metric_table import metric_table
 from primeflow_core.benchmark.standings import Standings, standings
 from primeflow_core.benchmark.summary_text import (
-    NOT_MEASURED,
+    NOT_KNOWN,
     champion,
     closed_form_duels,
     duels,
@@ -193,7 +193,7 @@ def test_where_no_metric_can_tell_nothing_is_claimed():
 
 
 def test_a_benchmark_of_an_earlier_version_says_that_it_was_not_measured():
-    assert NOT_MEASURED in told()
+    assert NOT_KNOWN in told()
     assert metric_table(standing(), METRICS).empty
     assert not any("_calibrated" in name for name in leaderboard(rows()))
     assert BASELINE not in set(leaderboard(rows())["model"])

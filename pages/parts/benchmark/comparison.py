@@ -6,7 +6,7 @@ from pages import plain
 from pages.parts.benchmark.sidebar import Choice
 from pages.parts.shared.fading import faded
 from primeflow_core.benchmark import difference_table, metric_table
-from primeflow_core.benchmark.summary_text import NOT_MEASURED
+from primeflow_core.benchmark.summary_text import NOT_KNOWN
 
 
 def show_comparison(choice: Choice) -> None:
@@ -21,7 +21,7 @@ def show_metrics(choice: Choice) -> None:
     found = choice.results.standings
     table = metric_table.metric_table(found, choice.results.metrics)
     if table.empty:
-        st.caption(f"{NOT_MEASURED} All metrics take part in the summary.")
+        st.caption(f"{NOT_KNOWN} All metrics take part in the summary.")
         return
     known = [name for name in choice.results.metrics if name in found.calibrations]
     st.table(

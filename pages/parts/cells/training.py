@@ -11,7 +11,6 @@ import streamlit as st
 
 import pages
 from pages import plain
-from pages.parts.shared.fading import faded
 from primeflow_core.data.design import Task, tasks
 from primeflow_core.data.holdout import HoldoutKind, hold_out
 from primeflow_core.errors import CheckpointError, PrimeflowError
@@ -266,7 +265,7 @@ def show_validation(folder: Path) -> None:
         table = table.drop(columns=["typical", "calibrated", "tells"])
     number = partial(st.column_config.NumberColumn, format="%.3f")
     st.dataframe(
-        faded(table, [bounded.silent for bounded in found.figures.values()]),
+        table,
         hide_index=True,
         width="stretch",
         column_config={

@@ -92,7 +92,7 @@ def test_what_each_metric_can_tell_is_shown_and_decides_who_takes_part(told):
     assert "Not used in these sentences: cosine (in 2 of 3, by 0.5 standard errors)." in said
     assert "Pale: cannot tell on these data (cosine)." in said
     metrics = next(frame.value for frame in app.table if "Takes part" in frame.value)
-    assert metrics["Takes part"].tolist() == ["no, cannot tell", "yes"]
+    assert metrics["Takes part"].tolist() == [":gray[no, cannot tell]", "yes"]
     differences = next(frame.value for frame in app.table if "So it is" in frame.value)
     assert set(differences["Metric"]) == {"MMD GEX"}
     bounds = next(frame.value for frame in app.dataframe if len(frame.value) == 3)
@@ -113,7 +113,7 @@ def test_a_benchmark_of_an_earlier_version_has_no_calibration_and_says_so():
     app = page("benchmark", table="calibrated")
     assert not app.exception
     assert app.segmented_control[0].options == ["Scores", "Ranks"]
-    assert "What each metric can tell on these data was not measured" in said_on(app)
+    assert "What each metric can tell on these data is not known" in said_on(app)
     assert "★" not in str(table_with(app, "Trainings")["Model"].tolist())
 
 
