@@ -34,7 +34,7 @@ def opened(watched: Watched, server: Server, address: str = "") -> Page:
 def test_the_first_view_shows_everything_without_a_click(watched, compared):
     page = opened(watched, compared)
     expect(page.get_by_role("heading", name="Pairs of K562")).to_be_visible()
-    expect(page.get_by_text(re.compile("^Best of 6 models"))).to_be_visible()
+    expect(page.get_by_text(re.compile("^Best mean of 6 models"))).to_be_visible()
     for title in ("Leaderboard", "MMD GEX: every training", "MMD GEX: every condition", "B+C: the cells"):
         expect(page.get_by_role("heading", name=title, exact=True)).to_be_visible()
     for look in each_look(page, [(1280, "light"), (1280, "dark"), (420, "light")]):
