@@ -9,6 +9,7 @@ from primeflow_core.data import known_files
 from primeflow_core.data.cells import Cells
 from primeflow_core.data.conditions import Condition
 from primeflow_core.data.data_file import DataFile
+from primeflow_core.data.h5ad.doses import factor
 from primeflow_core.data.h5ad.reading import examine, values_of
 from primeflow_core.data.h5ad.scale import Scale
 from primeflow_core.data.h5ad.wishes import NONE
@@ -98,12 +99,21 @@ def _truth(request: EvaluationRequest, prediction: PredictedFile, report: Report
         wishes = replace(wishes, covariates=shared_covariates(prediction, found.obs, found.reading.layout))
     if told.wishes.separator is None and found.reading is not None:
         wishes = replace(wishes, separator=shared_separator(prediction, found.obs, found.reading.layout) or NONE)
+    wishes = replace(wishes, unit=_unit(found.reading, trained, wishes.unit))
     if (wishes, repair) != (choice.wishes, choice.repair):
         found = examine(file.path, wishes, repair)
     cells = values_of(file.path, found)
     report_doubts(file.name, found, report)
     known_files.remember(file.path, cells.sha256)
     return cells
+
+
+def _unit(found: Reading | None, trained: Reading | None, known: str | None) -> str | None:
+    """The unit of doses that the model of the prediction learned, so that equal numbers are equal doses."""
+    measured, learned = (None if reading is None else reading.layout.unit for reading in (found, trained))
+    if measured is None or learned is None or learned == measured or factor(measured, learned) is None:
+        return known
+    return learned
 
 
 def _holds_counts(reading: Reading | None) -> bool:

@@ -90,7 +90,7 @@ def _layout(manifest: Manifest, generated: Generated) -> Layout:
     """The columns of the file; its labels have the separator of the model's data, as typed, or the product's own."""
     columns = tuple(column for column, _ in manifest.vocabulary.covariates)
     labelled = dict(zip(generated.labels, generated.conditions, strict=True))
-    own = replace(manifest.layout, condition="condition", covariates=columns, dose=None, kind=None)
+    own = replace(manifest.layout, condition="condition", covariates=columns, dose=None, kind=None, unit_column=None)
 
     def says(layout: Layout) -> bool:
         return all(
