@@ -180,8 +180,8 @@ def _damaged(path: Path, part: str, error: Exception) -> DataError:
     if "filter returned failure" in str(error):
         packed = packed_with(path) or "a filter"
         return DataError(
-            f"{path.name} is damaged: {part} is packed with {packed}, which cannot unpack what is there. Copy or download "
-            "it again, or write it again where it can be read, with compression='gzip'."
+            f"{path.name} is damaged: {part} is packed with {packed}, which cannot unpack what is there. Copy it "
+            "again, or write it again where it can be read, with compression='gzip'."
         )
     return DataError(f"{path.name} is damaged: {part} cannot be read ({_reason(error)}). {_write_hint(path)}")
 
