@@ -65,7 +65,8 @@ def show_checklist(offer: Offer) -> None:
 
 def show_row(row: Row, offer: Offer) -> None:
     word, icon, colour = MARKS[row.mark]
-    said, choice = st.columns(COLUMNS, vertical_alignment="center")
+    several = row.mark is CheckMark.BAD and row.mends[:1] == (Mend.CONTEXTS,)
+    said, choice = st.columns(COLUMNS, vertical_alignment="top" if several else "center")
     said.markdown(f":{colour}-badge[{icon} {word}]&ensp;**{row.subject}:** {plain(row.text)}")
     if not row.mends:
         return
