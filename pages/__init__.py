@@ -97,6 +97,12 @@ def begin(title: str) -> None:
                 link_to(page.name)
 
 
+def model_of(name: str) -> str:
+    """The model that a page showed last; empty before it was opened."""
+    page = next(page for page in PAGES if page.name == name)
+    return address.said(page.title).get("model", "")
+
+
 def link_to(
     name: str, label: str | None = None, icon: str | None = None, query: Mapping[str, str] | None = None
 ) -> None:

@@ -134,6 +134,11 @@ def show_file(current: Draft, model: Model, shelf: OwnShelf) -> None:
     if found.ready:
         show_conditions(found)
         offer_use(current, found, model, shelf)
+    elif found.trainable:
+        st.caption(
+            f"Nothing is used yet. Where these cells are not those of {plain(model.title)}, the marked rows cannot be "
+            "fixed: choose another model above, or train one on your cells below."
+        )
     else:
         st.caption("Nothing is used yet. Fix the marked rows first, one after the other.")
     if found.trainable:

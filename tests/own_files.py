@@ -39,6 +39,12 @@ def counts(cells: int = len(LABELS), genes: int = len(GENES)) -> np.ndarray:
     return np.random.default_rng(0).poisson(3.0, (cells, genes)).astype(np.float32)
 
 
+def logged(x: np.ndarray) -> np.ndarray:
+    """log1p of counts at their median total."""
+    totals = x.sum(axis=1, keepdims=True)
+    return np.log1p(x / totals * np.median(totals)).astype(np.float32)
+
+
 def table(labels: list[str] | None = None, **columns: list[str]) -> pd.DataFrame:
     labels = LABELS if labels is None else labels
     named = {"condition": labels, "cell_type": ["K562"] * len(labels)} | columns
@@ -54,7 +60,7 @@ def brought(
 ) -> Path:
     """Write a file; by default log-normalised cells of the model's own genes, labelled in its own words."""
     obs = table() if obs is None else obs
-    x = np.log1p(counts(len(obs), len(names))) if x is None else x
+    x = logged(counts(len(obs), len(names))) if x is None else x
     path = folder / "cells.h5ad"
     adata = anndata.AnnData(sp.csr_matrix(x), obs=obs, var=pd.DataFrame(var, index=pd.Index(list(names))))
     adata.write_h5ad(path)

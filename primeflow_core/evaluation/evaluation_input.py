@@ -10,6 +10,7 @@ from primeflow_core.data.cells import Cells
 from primeflow_core.data.conditions import Condition
 from primeflow_core.data.content_hash import content_sha256
 from primeflow_core.data.data_file import DataFile
+from primeflow_core.data.h5ad.doses import factor
 from primeflow_core.data.h5ad.reading import examine, values_of
 from primeflow_core.data.h5ad.scale import Scale
 from primeflow_core.data.h5ad.wishes import NONE
@@ -19,8 +20,8 @@ from primeflow_core.data.reading_request import ReadingRequest, Report, reading_
 from primeflow_core.data.split_file import LEFT_OUT, TEST, TRAIN, listed_parts
 from primeflow_core.data.splits import Split, read_split
 from primeflow_core.errors import DataError, SettingError
+from primeflow_core.evaluation.covariate_headings import covariate_headings
 from primeflow_core.evaluation.labelled import group_of, labelled
-from primeflow_core.evaluation.metrics.registry import metric_names
 from primeflow_core.evaluation.pair import Pair, paired
 from primeflow_core.evaluation.prediction_reading import (
     PredictedFile,
@@ -31,7 +32,6 @@ from primeflow_core.evaluation.prediction_reading import (
     shared_separator,
 )
 
-RESERVED = ("condition", "baseline", "side", "cells")
 Floor = dict[tuple[str, ...], np.ndarray]
 
 
@@ -79,7 +79,6 @@ def evaluation_input(request: EvaluationRequest, describe: Report, report: Repor
     """Read both files. ``describe`` hears how each is read, ``report`` what looks wrong."""
     opened = opened_prediction(request.prediction, request.reading.modality)
     truth = _truth(request, opened, report)
-    _check_names(truth)
     prediction = read_prediction(opened, request.reading, truth, report)
     for cells in (truth, prediction):
         describe(f"{cells.source}: {_described(cells)}")
@@ -87,7 +86,8 @@ def evaluation_input(request: EvaluationRequest, describe: Report, report: Repor
     truth, prediction = truth.within(columns), prediction.within(columns)
     split, part = request.split, request.part
     reference, floor = (truth, None) if split is None else _part(truth, split, part, report)
-    pair = paired(labelled(prediction), labelled(reference), columns, truth.layout.control, truth.layout.separator)
+    headings, layout = covariate_headings(columns), truth.layout
+    pair = paired(labelled(prediction), labelled(reference), headings, layout.control, layout.separator)
     return EvaluationInput(pair, truth, part, floor, split)
 
 
@@ -105,12 +105,21 @@ def _truth(request: EvaluationRequest, prediction: PredictedFile, report: Report
         wishes = replace(wishes, covariates=shared_covariates(prediction, found.obs, found.reading.layout))
     if told.wishes.separator is None and found.reading is not None:
         wishes = replace(wishes, separator=shared_separator(prediction, found.obs, found.reading.layout) or NONE)
+    wishes = replace(wishes, unit=_unit(found.reading, trained, wishes.unit))
     if (wishes, repair) != (choice.wishes, choice.repair):
         found = examine(file.path, wishes, repair)
     cells = values_of(file.path, found)
     report_doubts(file.name, found, report)
     known_files.remember(file.path, cells.sha256)
     return cells
+
+
+def _unit(found: Reading | None, trained: Reading | None, known: str | None) -> str | None:
+    """The unit of doses that the model of the prediction learned, so that equal numbers are equal doses."""
+    measured, learned = (None if reading is None else reading.layout.unit for reading in (found, trained))
+    if measured is None or learned is None or learned == measured or factor(measured, learned) is None:
+        return known
+    return learned
 
 
 def _holds_counts(reading: Reading | None) -> bool:
@@ -127,15 +136,6 @@ def _total(file: DataFile, trained: Reading | None, report: Report) -> float:
         )
     report(f"{file.name} holds counts: read as the prediction's model read its own, log1p at a total of {total:,.6g}.")
     return total
-
-
-def _check_names(truth: Cells) -> None:
-    taken = [column for column in truth.layout.covariates if column in (*RESERVED, *metric_names())]
-    if taken:
-        raise DataError(
-            f"{truth.source}: the covariate column {taken[0]!r} is called like a column of the result. "
-            "Rename it in both files."
-        )
 
 
 def _described(cells: Cells) -> str:

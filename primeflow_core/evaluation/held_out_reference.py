@@ -10,6 +10,7 @@ from primeflow_core.data.conditions import Condition
 from primeflow_core.data.split_file import TRAIN
 from primeflow_core.data.splits import Split
 from primeflow_core.errors import DataError
+from primeflow_core.evaluation.covariate_headings import covariate_headings
 from primeflow_core.evaluation.labelled import LabelledCells, group_of, labelled, predicted_cells
 from primeflow_core.evaluation.pair import Pair, paired
 from primeflow_core.evaluation.typical_cells import PerturbedTraining
@@ -58,7 +59,7 @@ def truth(cells: Cells, split: Split, part: str) -> Truth:
     """The truth of ``part`` of ``split``; the floor's controls are those of training."""
     # A label of its file may stand for several conditions, and predictions are called by the product's own labels.
     reference = labelled(replace(cells.subset(split.indices(cells, part)), labels=()))
-    columns = tuple(column for column, _ in cells.conditions[0].covariates)
+    columns = covariate_headings([column for column, _ in cells.conditions[0].covariates])
     return Truth(reference, columns, _training_controls(cells, split))
 
 

@@ -10,7 +10,13 @@ import pandas as pd
 from primeflow_core.data.cells import Cells
 from primeflow_core.data.conditions import Condition, parse_perturbations, split_label
 from primeflow_core.data.formats.local_file import LocalFile, as_h5ad
-from primeflow_core.data.h5ad.obs_columns import COVARIATE_COLUMNS, DOSE_COLUMNS, condition_column, present
+from primeflow_core.data.h5ad.obs_columns import (
+    COVARIATE_COLUMNS,
+    DOSE_COLUMNS,
+    condition_column,
+    present,
+    unit_column_of,
+)
 from primeflow_core.data.h5ad.obs_values import column
 from primeflow_core.data.h5ad.reading import read_predicted
 from primeflow_core.data.h5ad.survey import Survey, survey
@@ -105,7 +111,7 @@ def read_prediction(prediction: PredictedFile, told: "ReadingRequest", truth: Ce
     """The predicted cells, log-normalised; covariates are called as those of the truth. Raises DataError."""
     own = prediction.own_reading
     if own is not None:
-        return read_predicted(prediction.path, own)
+        return read_predicted(prediction.path, own, report)
     surveyed = prediction.surveyed
     renamed = _renamed_covariates(surveyed, truth)
     repair = Repair(
@@ -113,7 +119,7 @@ def read_prediction(prediction: PredictedFile, told: "ReadingRequest", truth: Ce
         modality=prediction.local.modality, metadata=prediction.local.metadata,
     )  # fmt: skip
     reading = Reading(_layout(surveyed, told, truth, tuple(renamed)), repair)
-    return _called_as_in_truth(read_predicted(prediction.path, reading), renamed, report)
+    return _called_as_in_truth(read_predicted(prediction.path, reading, report), renamed, report)
 
 
 def _renamed_covariates(surveyed: Survey, truth: Cells) -> dict[str, str]:
@@ -145,7 +151,10 @@ def _layout(surveyed: Survey, told: "ReadingRequest", truth: Cells, covariates: 
     dose = layout.dose
     if dose is not None and dose not in obs.columns:
         dose = next(iter(present(obs, DOSE_COLUMNS)), None)
-    layout = replace(layout, condition=condition, covariates=covariates, dose=dose, kind=None)
+    units = layout.unit_column if layout.unit_column in obs.columns else unit_column_of(obs, dose or "")
+    layout = replace(
+        layout, condition=condition, covariates=covariates, dose=dose, kind=None, unit_column=units if dose else None
+    )
     return replace(layout, separator=_separator(column(obs, condition).values, layout, truth))
 
 

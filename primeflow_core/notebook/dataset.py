@@ -144,7 +144,7 @@ class CellData:
 
     def to_anndata(self) -> "AnnData":
         """A new AnnData of the values as read: obs columns condition and the covariates, log-normalised X."""
-        from primeflow_core.data.h5ad.writing import as_anndata
+        from primeflow_core.data.h5ad.writing import as_anndata, label_column
         from primeflow_core.data.layout import Layout
         from primeflow_core.data.reading import Reading
         from primeflow_core.data.repair import Repair
@@ -156,7 +156,7 @@ class CellData:
         said = {
             "data": self.name,
             "data_sha256": self.sha256,
-            "reading": Reading(Layout(covariates=columns), Repair(normalise=False)).to_json(),
+            "reading": Reading(Layout(label_column(columns), covariates=columns), Repair(normalise=False)).to_json(),
         }
         labels = [condition.label for condition in of_cell]
         return as_anndata(cells.values.copy(), cells.genes, labels, covariates, said, names=cells.names.tolist())

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from primeflow_core.data.conditions import Condition, novelty, parse_perturbations
-from primeflow_core.data.h5ad.writing import as_anndata, packed, write_anndata
+from primeflow_core.data.h5ad.writing import as_anndata, label_column, packed, write_anndata
 from primeflow_core.data.layout import Layout
 from primeflow_core.data.reading import Reading
 from primeflow_core.data.repair import Repair
@@ -89,7 +89,8 @@ def _layout(manifest: Manifest, generated: Generated) -> Layout:
     """The columns of the file; its labels have the separator of the model's data, as typed, or the product's own."""
     columns = tuple(column for column, _ in manifest.vocabulary.covariates)
     labelled = dict(zip(generated.labels, generated.conditions, strict=True))
-    own = replace(manifest.layout, condition="condition", covariates=columns, dose=None, kind=None)
+    labels = label_column(columns)
+    own = replace(manifest.layout, condition=labels, covariates=columns, dose=None, kind=None, unit_column=None)
 
     def says(layout: Layout) -> bool:
         return all(
@@ -98,7 +99,7 @@ def _layout(manifest: Manifest, generated: Generated) -> Layout:
             for label, condition in labelled.items()
         )
 
-    return next(layout for layout in (own, Layout(covariates=columns)) if says(layout))
+    return next(layout for layout in (own, Layout(labels, covariates=columns)) if says(layout))
 
 
 def h5ad_bytes(generated: Generated, manifest: Manifest, plan: SamplingPlan, known: np.ndarray | None = None) -> bytes:

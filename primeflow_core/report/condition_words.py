@@ -13,6 +13,10 @@ NOVELTY_LABELS: dict[Novelty, str] = {
     Novelty.PART_ELSEWHERE: "A part never seen alone here: treat as a guess",
     Novelty.PART_UNSEEN: "A part never seen: treat as a guess",
 }
+SINGLE_LABELS: dict[Novelty, str] = {
+    Novelty.PART_ELSEWHERE: "Seen in other contexts only: treat as a guess",
+    Novelty.PART_UNSEEN: "Never seen: treat as a guess",
+}
 
 
 def take_home(
@@ -39,7 +43,9 @@ def labels(view: ConditionView, prediction: Prediction | None) -> tuple[str, ...
         held_out = ", held out" if view.condition in view.model.manifest.held_out and view.own is None else ""
         yours = ", yours" if view.own else ""
         found.append(f"{word} {len(view.measured):,} cells{held_out}{yours}")
-    return (*found, NOVELTY_LABELS[novelty_of(view)])
+    seen = novelty_of(view)
+    alone = SINGLE_LABELS if len(view.condition.perturbations) == 1 else {}
+    return (*found, alone.get(seen, NOVELTY_LABELS[seen]))
 
 
 def _expectation(view: ConditionView, prediction: Prediction | None, found: Comparison | None, *, active: bool) -> str:

@@ -16,6 +16,7 @@ class CheckMark(StrEnum):
 class Mend(StrEnum):
     """A fix that the user can choose for a row."""
 
+    MATRIX = "which values of the file are read"
     NORMALISE = "bring the values to the log scale"
     GENE_COLUMN = "column with the gene names"
     DISTINCT = "use the first of each repeated name"

@@ -14,13 +14,15 @@ from primeflow_core.data.h5ad.obs_columns import COVARIATE_COLUMNS, condition_co
 from primeflow_core.data.h5ad.obs_values import column
 from primeflow_core.data.h5ad.reading import Examined, Inspection, examine
 from primeflow_core.data.h5ad.scale import Scale
+from primeflow_core.data.h5ad.storage import shown_matrix
+from primeflow_core.data.repair import X
 from primeflow_core.errors import DataError
 from primeflow_core.evaluation.defaults import FEWEST
 from primeflow_core.model_store.available_conditions import Catalogue, Covariates
 from primeflow_core.model_store.condition_matching import ConditionMatch, MatchedCondition, context_called
 from primeflow_core.models.checkpoint import Manifest
 from primeflow_core.user_data.checklist_row import CheckMark, Mend, Row
-from primeflow_core.user_data.uploads import BroughtFile, check, speaking_of
+from primeflow_core.user_data.uploads import BroughtFile, check, matrices_of, speaking_of
 from primeflow_core.user_data.user_cells import Fixes
 
 FEWEST_CONTROLS = 2 * FEWEST
@@ -37,6 +39,7 @@ _SUBJECTS = {
     "set-aside": "Perturbations", "separator": "Perturbations", "guides": "Perturbations", "few-cells": "Perturbations",
     "repeated-parts": "Perturbations", "mixed-kinds": "Perturbations", "two-columns": "Perturbations",
     "unlike-units": "Perturbations", "dose-without-unit": "Perturbations", "joined-controls": "Control",
+    "pooled-labels": "Perturbations", "numbered-genes": "Genes", "log-of-counts": "Values",
     "several-controls": "Control", "unsure-control": "Control", "control-not-there": "Control",
     "control-in-label": "Control", "spellings": "Perturbations",
     "context-without-control": "Context", "normalised-already": "Values", "log2": "Values", "scaled": "Values",
@@ -60,7 +63,8 @@ class Checklist:
     """The rows, and what there is to choose from.
 
     ``gene_columns``: model genes that each var column names (None: the index). ``labels``: of the condition column.
-    ``contexts``: those of the file; ``stands_for``: the model's covariates of those that are used.
+    ``contexts``: those of the file; ``stands_for``: the model's covariates of those that are used. ``matrices``: where
+    the file has values.
     """
 
     rows: tuple[Row, ...]
@@ -71,6 +75,7 @@ class Checklist:
     stands_for: tuple[tuple[str, Covariates], ...] = ()
     conditions: tuple[MatchedCondition, ...] = ()
     simulated: bool = False
+    matrices: tuple[str, ...] = ()
 
     @property
     def ready(self) -> bool:
@@ -98,8 +103,20 @@ def checklist(brought: BroughtFile, fixes: Fixes, manifest: Manifest) -> Checkli
             examined = examine(brought.path, fixes.wishes, fixes.repair)
             simulated = DataFile(brought.path, None).simulated_as(fixes.repair)
     except DataError as error:
-        return Checklist((Row("Readable", CheckMark.BAD, str(error)),))
+        return _unread(brought, fixes, str(error))
     return _Reading(examined, fixes, manifest, simulated).checklist()
+
+
+def _unread(brought: BroughtFile, fixes: Fixes, reason: str) -> Checklist:
+    """What is wrong with a file that cannot be described; where it only has its values elsewhere, which there are."""
+    try:
+        found = matrices_of(brought.path)
+    except DataError:
+        found = ()
+    if not found or fixes.repair.matrix in found:
+        return Checklist((Row("Readable", CheckMark.BAD, reason),))
+    text = f"The file has no {fixes.repair.matrix}. Which of its other values are counts or log-normalised?"
+    return Checklist((Row("Values", CheckMark.BAD, text, (Mend.MATRIX,)),), matrices=found)
 
 
 class _Reading:
@@ -125,6 +142,7 @@ class _Reading:
         return Checklist(
             tuple(self._warned(rows)), self.found, columns, self._labels(), self.found.contexts,
             tuple((name, chosen[name]) for name in chosen if name not in without), conditions, self.simulated,
+            self.found.matrices,
         )  # fmt: skip
 
     def _warned(self, rows: list[Row]) -> list[Row]:
@@ -202,16 +220,24 @@ class _Reading:
         problem = next((wrong[code] for code in _VALUES if code in wrong), None)
         if problem is not None and problem.code == "linear":
             return Row("Values", CheckMark.BAD, f"{problem.text} Normalise now?", (Mend.NORMALISE,))
+        elsewhere = (Mend.MATRIX,) if len(self.found.matrices) > 1 else ()
         if problem is not None and problem.code == "scaled":
-            return Row("Values", CheckMark.BAD, f"{problem.text} Upload them as they were before scaling.")
+            other = " Or read other values of the file?" if elsewhere else ""
+            return Row(
+                "Values", CheckMark.BAD, f"{problem.text} Upload them as they were before scaling.{other}", elsewhere
+            )
         if problem is not None:
-            return Row("Values", CheckMark.BAD, f"{problem.text} {problem.remedy}")
+            return Row("Values", CheckMark.BAD, f"{problem.text} {problem.remedy}", elsewhere)
+        read = "" if self.found.matrix == X else f", read from {shown_matrix(self.found.matrix)}"
         if self.fixes.repair.normalise or self.found.scale is Scale.COUNTS:
             was = "Counts" if self.found.scale is Scale.COUNTS else "Values"
             return Row(
-                "Values", CheckMark.GOOD, f"{was}, converted to the log scale: log1p at the median total of your cells."
+                "Values",
+                CheckMark.GOOD,
+                f"{was}{read}, converted to the log scale: log1p at the median total of your cells.",
+                elsewhere,
             )
-        return Row("Values", CheckMark.GOOD, f"Log-normalised, up to {self.found.highest:.2f}.")
+        return Row("Values", CheckMark.GOOD, f"Log-normalised{read}, up to {self.found.highest:.2f}.", elsewhere)
 
     def _perturbations(self) -> Row:
         wrong = next((self.problems[code] for code in _CONDITIONS if code in self.problems), None)

@@ -82,6 +82,13 @@ def check(path: Path, name: str) -> None:
             survey.check(local.h5ad, min(MOST_BYTES_UNPACKED, most_for_a_file()))
 
 
+def matrices_of(path: Path) -> tuple[str, ...]:
+    """Where a file has values. Raises DataError where it cannot be read."""
+    local = as_h5ad(path)
+    with local.named():
+        return survey.matrices(local.h5ad)
+
+
 def check_size(size: int, name: str) -> None:
     """Raises DataError above ``MOST_BYTES``."""
     if size > MOST_BYTES:

@@ -2,6 +2,7 @@ import gzip
 import re
 from dataclasses import replace
 
+import anndata
 import h5py
 import numpy as np
 import pytest
@@ -234,3 +235,26 @@ def test_mouse_genes_are_named_and_none_is_offered(tmp_path):
     genes = row(looked_at(brought(tmp_path, names=tuple(name.capitalize() for name in GENES))), "Genes")
     assert genes.mark is CheckMark.BAD
     assert genes.text.startswith("0 of 10 model genes are in your file (these look like mouse genes).")
+
+
+def in_layers(folder, x=None):
+    path = brought(folder)
+    adata = anndata.read_h5ad(path)
+    adata.layers["logged"] = adata.X.copy()
+    adata.X = x
+    adata.write_h5ad(path)
+    return path
+
+
+@pytest.mark.parametrize("x", [None, np.full((40, 10), -1.0, np.float32)], ids=["no X", "scaled X"])
+def test_values_of_a_layer_are_offered_and_read(tmp_path, x):
+    path = in_layers(tmp_path, x)
+    found = looked_at(path)
+    wrong = row(found, "Values")
+    assert wrong.mark is CheckMark.BAD
+    assert wrong.mends == (Mend.MATRIX,)
+    assert "--" not in wrong.text
+    assert "layers/logged" in found.matrices
+    mended = looked_at(path, Fixes(repair=Repair(matrix="layers/logged")))
+    assert mended.ready
+    assert row(mended, "Values").text.startswith("Log-normalised, read from layer logged, up to")

@@ -15,7 +15,7 @@ from primeflow_core.model_store.condition_matching import LEFT_OUT, UNKNOWN, Con
 from primeflow_core.prediction.measured_comparison import background, compared
 from primeflow_core.user_data.uploads import BroughtFile
 from primeflow_core.user_data.user_cells import Draft, Fixes, Own, OwnShelf, Purpose, aligned, known_fixes, read_own
-from tests.own_files import ENSEMBL, GENES, K562, LABELS, brought, counts, known, manifest, table
+from tests.own_files import ENSEMBL, GENES, K562, LABELS, brought, counts, known, logged, manifest, table
 
 MODEL = manifest()
 
@@ -123,7 +123,7 @@ def test_repeated_names_are_made_distinct_when_the_owner_says_so(tmp_path):
     cells = read_own(own(path, Fixes(repair=Repair(distinct=True))))
     assert cells.genes == GENES
     assert cells.names[:2].tolist() == ["same", "same-1"]
-    np.testing.assert_allclose(cells.dense(), np.log1p(counts(40, 11))[:, [0, *range(2, 11)]], rtol=1e-6)
+    np.testing.assert_allclose(cells.dense(), logged(counts(40, 11))[:, [0, *range(2, 11)]], rtol=1e-6)
 
 
 def test_a_file_of_untreated_cells_can_be_started_from(tmp_path):

@@ -11,6 +11,7 @@ from pages import plain
 from pages.parts.shared import chosen_file
 from primeflow_core.data.conditions import Condition
 from primeflow_core.data.h5ad.separator import SEPARATORS
+from primeflow_core.data.h5ad.storage import shown_matrix
 from primeflow_core.data.h5ad.wishes import NONE, Wishes
 from primeflow_core.data.layout import Layout
 from primeflow_core.model_store.available_conditions import Catalogue
@@ -64,7 +65,8 @@ def show_checklist(offer: Offer) -> None:
 
 def show_row(row: Row, offer: Offer) -> None:
     word, icon, colour = MARKS[row.mark]
-    said, choice = st.columns(COLUMNS, vertical_alignment="center")
+    several = row.mark is CheckMark.BAD and row.mends[:1] == (Mend.CONTEXTS,)
+    said, choice = st.columns(COLUMNS, vertical_alignment="top" if several else "center")
     said.markdown(f":{colour}-badge[{icon} {word}]&ensp;**{row.subject}:** {plain(row.text)}")
     if not row.mends:
         return
@@ -91,6 +93,16 @@ def show_mend(mend: Mend, offer: Offer) -> None:
         )
     else:
         CONTROLS[mend](offer)
+
+
+def choose_matrix(offer: Offer) -> None:
+    def settle(matrix: str) -> Fixes:
+        return replace(offer.fixes, repair=replace(offer.fixes.repair, matrix=matrix, normalise=None, total=None))
+
+    choose(
+        "Values to read", list(offer.found.matrices), offer.fixes.repair.matrix, offer.key("matrix"), settle,
+        shown_matrix,
+    )  # fmt: skip
 
 
 def choose_gene_column(offer: Offer) -> None:
@@ -206,6 +218,7 @@ def columns_of(offer: Offer) -> list[str]:
 
 
 CONTROLS: dict[Mend, Callable[[Offer], None]] = {
+    Mend.MATRIX: choose_matrix,
     Mend.GENE_COLUMN: choose_gene_column,
     Mend.CONDITION: choose_condition,
     Mend.CONTROL: choose_control,

@@ -195,8 +195,8 @@ def progress_text(status: JobStatus) -> str:
     if status.snapshot is None:
         return "Starting …"
     snapshot = status.snapshot
-    step = f": step {snapshot.done:,} of {snapshot.total:,}" if snapshot.note == TRAINING else " …"
     left = "" if status.seconds_left is None else f", about {pages.duration(status.seconds_left)} left in total"
+    step = f": step {snapshot.done:,} of {snapshot.total:,}" if snapshot.note == TRAINING else "" if left else " …"
     return f"{snapshot.note}{step}{left}"
 
 
@@ -230,7 +230,9 @@ def show_trained(trained: Trained) -> None:
     if len(trained.curve) > 1:
         draw_loss(trained.curve)
     name = next((model.key for model in pages.library().models.values() if model.folder == trained.folder), "")
-    pages.link_to("explore", "Use it in Explore", query={"model": name})
+    with st.container(horizontal=True):
+        pages.link_to("explore", "Use it in Explore", query={"model": name})
+        pages.link_to("screen", "Rank perturbations with it", query={"model": name})
 
 
 def show_validation(folder: Path) -> None:

@@ -126,7 +126,7 @@ def follow_address(library: Library) -> None:
     said = address.read((*TEXTS, *LIMITS, *FILTERS))
     if said is None:
         return
-    name = said.get("model", "")
+    name = said.get("model") or pages.model_of("explore")
     name = name if name in library.models else str(library.first)
     st.session_state[key_of("model")] = name
     open_on(library.models[name], said)

@@ -70,7 +70,7 @@ def follow_address(library: Library) -> None:
     if said is None:
         return
     forget_problem()
-    name = said.get("model", "")
+    name = said.get("model") or pages.model_of("screen")
     st.session_state["model"] = name if name in library.models else library.first
     model = library.models[st.session_state["model"]]
     usual = {"w": 1.0, "cells": usual_number(model), "seed": 0}

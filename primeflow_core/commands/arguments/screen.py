@@ -66,7 +66,7 @@ def _add_cells(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("predicted cells")
     group.add_argument("--cells", type=int, default=200, help="of a candidate, for each seed (default: %(default)s)")
     group.add_argument(
-        "--noise-seeds", type=int, default=2, help="how many, shared by all candidates (default: %(default)s)"
+        "--noise-seeds", type=int, default=2, help="how many, 2 to 64, shared by all candidates (default: %(default)s)"
     )
     group.add_argument("--seed", type=int, default=0, help="the first of them (default: %(default)s)")
     add_sampling_options(group)

@@ -1,6 +1,5 @@
 """The condition of each cell, built from the obs columns that a layout names."""
 
-import re
 from collections import Counter
 from dataclasses import dataclass, field
 
@@ -9,7 +8,8 @@ import pandas as pd
 
 from primeflow_core.data.conditions import Condition, Perturbation, parse_part, split_label
 from primeflow_core.data.control_labels import matcher
-from primeflow_core.data.h5ad.doses import DoseError, amount_of, converted, factor
+from primeflow_core.data.h5ad.doses import DoseError, amount_of, converted, dose_texts, factor, unit_in_name
+from primeflow_core.data.h5ad.drug_lists import listed_drugs
 from primeflow_core.data.h5ad.guides import gene_of_guide
 from primeflow_core.data.h5ad.issues import Problem, Severity, error
 from primeflow_core.data.h5ad.missing_values import SetAside, is_no_perturbation, is_nothing, told_of, without
@@ -18,7 +18,6 @@ from primeflow_core.data.layout import Layout
 from primeflow_core.errors import ConditionError
 
 FEW_CELLS = 10
-_PLUS = re.compile(r"(?<![\d.][eE])\+")
 
 
 @dataclass(frozen=True)
@@ -54,7 +53,7 @@ def condition_table(obs: pd.DataFrame, layout: Layout, problems: list[Problem]) 
     if 2 * len(rows) < len(obs):
         return None
     problems += [told for found in columns for told in spellings(found, matcher(layout.control_labels))]
-    names = (layout.dose, layout.unit_column)
+    names = (layout.dose, layout.unit_column if layout.dose else None)
     columns += [column(obs, name) if name else ObsColumn("", (), np.full(len(obs), -1)) for name in names]
     parsed = _Parsed(columns, layout)
     table = _tabled(np.column_stack([found.codes[rows] for found in columns]), parsed, problems)
@@ -115,7 +114,7 @@ class _Parsed:
 
     def _perturbations(self, label: str, amount: str, unit: str, cells: int) -> tuple[Perturbation, ...]:
         is_control = matcher(self.layout.control_labels)
-        names = [label] if is_control(label) else split_label(label, self.layout.separator)
+        names = [label] if is_control(label) else self._names(label)
         switched = [name for name in names if not is_control(name)]
         parts = [self._named(parse_part(name, label)) for name in switched]
         if amount and parts and all(part.dose is None for part in parts):
@@ -131,12 +130,16 @@ class _Parsed:
             self.repeated[label] += cells
         return tuple(sorted(once.values(), key=lambda part: part.name))
 
+    def _names(self, label: str) -> list[str]:
+        listed = listed_drugs(label)
+        return [drug.name for drug in listed] if listed else split_label(label, self.layout.separator)
+
     def _named(self, part: Perturbation) -> Perturbation:
         return Perturbation(gene_of_guide(part.name), part.dose) if self.layout.guides else part
 
     def _amounts(self, names: list[str], switched: list[str], amount: str, label: str) -> list[str]:
         """The text of the dose of each perturbation; one for the control may stand among them."""
-        amounts = [text.strip() for text in _PLUS.split(amount)]
+        amounts = dose_texts(amount)
         if len(amounts) == len(names) != len(switched):
             amounts = [text for text, name in zip(amounts, names, strict=True) if name in switched]
         if len(amounts) != len(switched):
@@ -148,7 +151,7 @@ class _Parsed:
 
     def _dose(self, text: str, unit: str, name: str, label: str, cells: int) -> float | None:
         try:
-            amount = amount_of(text, "" if is_nothing(unit) else unit)
+            amount = amount_of(text, unit_in_name(self.layout.dose or "") if is_nothing(unit) else unit)
         except DoseError as wrong:
             raise DoseError(f"obs column {self.layout.dose!r} holds {text!r} for {label!r}; {wrong}") from wrong
         if amount is None:
@@ -178,7 +181,7 @@ class _Parsed:
 
     def _units(self) -> list[Problem]:
         wanted = self.layout.unit
-        if wanted is None or len(self.units) < 2:
+        if wanted is None:
             return []
         given = {unit: cells for unit, cells in self.units.items() if unit and unit != wanted}
         apart = {unit: cells for unit, cells in given.items() if factor(unit, wanted) is None}

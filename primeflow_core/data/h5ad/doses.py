@@ -7,9 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from primeflow_core.data.h5ad.drug_lists import listed_drugs
 from primeflow_core.errors import ConditionError
 
 _NUMBER = re.compile(r"(?P<number>[+-]?\d*[.,]?\d+(?:[eE][+-]?\d+)?|[+-]?\d+[.,]?)\s*(?P<unit>[A-Za-zµμ%\[(].*)?")
+_PLUS = re.compile(r"(?<![\d.][eE])\+")
 _THOUSANDS = re.compile(r"[1-9]\d{0,2},\d{3}")
 _MANY_THOUSANDS = re.compile(r"[1-9]\d{0,2}(,\d{3}){2,}(\.\d+)?|[1-9]\d{0,2}(,\d{3})+\.\d+")
 _PREFIXES = {"": 1.0, "m": 1e-3, "u": 1e-6, "n": 1e-9, "p": 1e-12, "f": 1e-15}
@@ -42,6 +44,19 @@ class Amount:
 
     number: float
     unit: str = ""
+
+
+def dose_texts(text: str) -> list[str]:
+    """The doses of a combination, each as text: parts joined by ``+``, or those of a list of drugs."""
+    listed = listed_drugs(text)
+    return [drug.dose for drug in listed] if listed else [part.strip() for part in _PLUS.split(text)]
+
+
+def unit_in_name(column: str) -> str:
+    """The unit that the name of a column gives, as in ``dose_uM``; empty where it gives none."""
+    *before, last = re.split(r"[\s_.()\[\]]+", column.strip(" )]"))
+    known = any(unit_key(last) in sizes for sizes in (_FAMILIES["molar"], _FAMILIES["mass per volume"]))
+    return last if before and known else ""
 
 
 def amount_of(text: str, unit: str = "") -> Amount | None:

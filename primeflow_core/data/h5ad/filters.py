@@ -1,6 +1,7 @@
 """Filters that pack the values of an HDF5 file: those that this machine lacks, and the package that has them."""
 
 import importlib
+from pathlib import Path
 
 import h5py
 
@@ -10,6 +11,8 @@ NAMES = {
 }  # fmt: skip
 """As registered with the HDF Group."""
 PACKAGE = "hdf5plugin"
+FIRST_REGISTERED = 256
+"""Filters below are HDF5's own."""
 
 
 def missing_filter(item: h5py.Group | h5py.Dataset) -> str | None:
@@ -17,12 +20,27 @@ def missing_filter(item: h5py.Group | h5py.Dataset) -> str | None:
 
     The package that has most filters is loaded where it is installed.
     """
+    lacking = next((number for number in _numbers(item) if not _is_here(number)), None)
+    return None if lacking is None else _named(lacking)
+
+
+def packed_with(path: Path) -> str:
+    """The registered filters that pack data sets of a file, in words; empty where HDF5's own do."""
+    numbers: dict[int, None] = {}
+    with h5py.File(path, "r") as file:
+        file.visititems(lambda _, item: numbers.update(dict.fromkeys(_numbers(item))))
+    return ", ".join(_named(number) for number in numbers if number >= FIRST_REGISTERED)
+
+
+def _numbers(item: h5py.Group | h5py.Dataset) -> list[int]:
     if not isinstance(item, h5py.Dataset):
-        return None
+        return []
     created = item.id.get_create_plist()
-    numbers = [created.get_filter(at)[0] for at in range(created.get_nfilters())]
-    lacking = next((number for number in numbers if not _is_here(number)), None)
-    return None if lacking is None else f"{NAMES.get(lacking, 'a filter of its own')} (HDF5 filter {lacking})"
+    return [created.get_filter(at)[0] for at in range(created.get_nfilters())]
+
+
+def _named(number: int) -> str:
+    return f"{NAMES.get(number, 'a filter of its own')} (HDF5 filter {number})"
 
 
 def _is_here(number: int) -> bool:

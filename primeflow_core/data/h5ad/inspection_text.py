@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from primeflow_core.data.h5ad.reading import Examined, Inspection
 from primeflow_core.data.layout import Layout
 from primeflow_core.data.reading import Reading
+from primeflow_core.wording import counted
 
 
 def inspection_lines(examined: Examined) -> Iterator[str]:
@@ -19,10 +20,10 @@ def inspection_lines(examined: Examined) -> Iterator[str]:
 
 def _reading_lines(found: Inspection, layout: Layout, reading: Reading | None) -> Iterator[str]:
     chosen = {
-        "condition": f"{layout.condition} ({found.conditions} conditions)",
+        "condition": f"{layout.condition} ({counted(found.conditions, 'condition')})",
         "covariates": ", ".join(layout.covariates) or "none",
         "control": f"{layout.control} ({found.control_cells:,} cells)",
-        "separator": f"{layout.separator!r} ({len(found.combinations)} combinations)" if layout.separator else "none",
+        "separator": _joined(found, layout),
         "dose": layout.dose or "none",
         "kind": layout.kind or "none",
     }
@@ -33,6 +34,10 @@ def _reading_lines(found: Inspection, layout: Layout, reading: Reading | None) -
         yield f"  {name:11} {text}" + (f"  [{reason}]" if reason else "")
     if found.contexts:
         yield f"  {'contexts':11} {', '.join(found.contexts)}"
+
+
+def _joined(found: Inspection, layout: Layout) -> str:
+    return f"{layout.separator!r} ({counted(len(found.combinations), 'combination')})" if layout.separator else "none"
 
 
 def _values(reading: Reading) -> str:

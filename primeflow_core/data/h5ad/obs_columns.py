@@ -15,26 +15,30 @@ from primeflow_core.data.control_labels import matcher
 from primeflow_core.data.h5ad.condition_parsing import condition_column_of
 from primeflow_core.data.h5ad.controls import controls_in_parts, find_controls, holds_control
 from primeflow_core.data.h5ad.covariates import PossibleContext, chosen_covariates, left_out, possible_contexts
-from primeflow_core.data.h5ad.doses import DoseError, amount_of, commonest, converted
+from primeflow_core.data.h5ad.doses import DoseError, amount_of, commonest, converted, dose_texts, unit_in_name
 from primeflow_core.data.h5ad.guides import guides_seen
 from primeflow_core.data.h5ad.issues import Problem, Severity, error
 from primeflow_core.data.h5ad.obs_values import ObsColumn, column, shown, shown_counts
+from primeflow_core.data.h5ad.pooled_labels import pooled_labels
 from primeflow_core.data.h5ad.separator import propose_separator
 from primeflow_core.data.h5ad.wishes import NONE, Wishes
 from primeflow_core.data.layout import Layout
 
 CONDITION_COLUMNS = (
-    "condition", "perturbation", "target_gene", "gene", "drug", "drugname_drugconc", "smiles",
-    "group_id", "stim", "label", "treatment",
+    "condition", "perturbation", "target_gene", "gene", "drug", "drugname_drugconc", "product_name", "sm_name",
+    "compound", "smiles", "group_id", "stim", "label", "treatment", "cytokine",
 )  # fmt: skip
 COVARIATE_COLUMNS = (
     "cell_type", "celltype", "cell_line", "cluster_id", "treatment", "perturbation_2", "donor_id",
     "sample_id", "batch", "gem_group",
 )  # fmt: skip
-DOSE_COLUMNS = ("dose", "dose_value", "dose_val", "concentration", "conc", "pert_dose", "drug_dose", "dosage")
+DOSE_COLUMNS = (
+    "dose", "dose_value", "dose_val", "concentration", "conc", "pert_dose", "drug_dose", "dosage", "dose_um", "dose_nm",
+    "concentration_um", "concentration_nm", "conc_um", "conc_nm", "dose (um)", "dose (nm)", "drugname_drugconc",
+)  # fmt: skip
 UNIT_COLUMNS = ("dose_unit", "dose_units", "concentration_unit", "conc_unit", "unit", "units")
 KIND_COLUMNS = ("perturbation_type", "perturbation_kind", "kind", "crispr_type", "crispr", "modality", "pert_type")
-_NAMES_TREATED = ("perturbation", "target_gene", "gene", "drug", "smiles")
+_NAMES_TREATED = ("perturbation", "target_gene", "gene", "drug", "product_name", "sm_name", "compound", "smiles")
 
 
 @dataclass(frozen=True)
@@ -89,7 +93,8 @@ def _completed(
     possible = possible_contexts(
         obs, [n for n in usual if n not in taken], taken, conditions, covariates, dose, is_control
     )
-    problems += left_out(possible)
+    pooled = pooled_labels(obs, taken, conditions, is_control)
+    problems += [*pooled, *left_out(possible)]
     found = Layout(
         layout.condition, covariates, layout.control, separator, dose, kind, layout.controls, layout.guides,
         unit_column, unit,
@@ -135,7 +140,7 @@ def condition_column(obs: pd.DataFrame, wishes: Wishes, why: dict[str, str]) -> 
 
 def _with_control(obs: pd.DataFrame, varied: Sequence[str], wishes: Wishes) -> list[str]:
     """Columns with a control label: in the usual order, but one called after what was perturbed before one that
-    says how cells were kept, where both split the cells."""
+    says how cells were kept, where both split the cells, and names before a word for all that was perturbed."""
     found = [name for name in varied if holds_control(column(obs, name).values, wishes.controls)]
     if len(found) < 2:
         return found
@@ -143,9 +148,15 @@ def _with_control(obs: pd.DataFrame, varied: Sequence[str], wishes: Wishes) -> l
     for name in found[1:]:
         other = column(obs, name)
         named = name.lower() in _NAMES_TREATED and found[0].lower() not in _NAMES_TREATED
-        if named and _crossed(first, other) and len(other.values) >= len(first.values):
+        crossed = named and _crossed(first, other) and len(other.values) >= len(first.values)
+        if crossed or (len(first.values) == 2 < len(other.values) and _within(other, first)):
             return [name, *(one for one in found if one != name)]
     return found
+
+
+def _within(finer: ObsColumn, coarse: ObsColumn) -> bool:
+    """Whether each value of one column belongs to one value of the other."""
+    return len(np.unique(np.column_stack([finer.codes, coarse.codes]), axis=0)) == len(np.unique(finer.codes))
 
 
 def _crossed(one: ObsColumn, other: ObsColumn) -> bool:
@@ -232,6 +243,11 @@ def _dose(
 def _unit_column(obs: pd.DataFrame, dose: str, wishes: Wishes) -> str | None:
     if wishes.unit_column is not None:
         return None if wishes.unit_column == NONE else wishes.unit_column
+    return unit_column_of(obs, dose)
+
+
+def unit_column_of(obs: pd.DataFrame, dose: str) -> str | None:
+    """The column with the units of the doses in column ``dose``, by its name."""
     return next(iter(present(obs, (f"{dose.lower()}_unit", f"{dose.lower()}_units", *UNIT_COLUMNS))), None)
 
 
@@ -245,9 +261,9 @@ def _amounts(
     pairs, cells = np.unique(np.column_stack([found.codes[used], units.codes[used]]), axis=0, return_counts=True)
     read, unread = [], set()
     for (code, unit_code), number in zip(pairs, cells.tolist(), strict=True):
-        for text in found.values[code].split("+"):
+        for text in dose_texts(found.values[code]):
             try:
-                amount = amount_of(text, units.values[unit_code] if unit_code >= 0 else "")
+                amount = amount_of(text, units.values[unit_code] if unit_code >= 0 else unit_in_name(dose))
             except DoseError:
                 unread.add(text)
                 continue

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from primeflow_core.data.control_labels import key_of
+from primeflow_core.data.h5ad.drug_lists import listed_drugs
 from primeflow_core.data.h5ad.issues import Problem, Severity
 
 
@@ -61,7 +62,7 @@ def spellings(found: ObsColumn, is_known: Callable[[str], bool]) -> list[Problem
     """A warning where values differ only by case, blanks or underscores, other than those that are known to be one."""
     by_key: dict[str, list[str]] = {}
     for value in found.values:
-        if not is_known(value):
+        if not is_known(value) and not listed_drugs(value):
             by_key.setdefault(key_of(value), []).append(value)
     several = [value for values in by_key.values() if len(values) > 1 for value in values]
     if not several:

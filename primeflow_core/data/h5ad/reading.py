@@ -5,7 +5,7 @@ the inspection is ``ready``. Choices left at None are found by the conventions o
 ``none`` for separator, dose or kind says that the file has none.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,7 @@ from primeflow_core.data.h5ad.survey import Survey, survey
 from primeflow_core.data.h5ad.wishes import Wishes
 from primeflow_core.data.layout import Layout
 from primeflow_core.data.reading import Reading
-from primeflow_core.data.repair import Repair
+from primeflow_core.data.repair import Repair, X
 from primeflow_core.errors import DataError
 
 OF_MEASURED_CELLS = (
@@ -35,11 +35,16 @@ OF_MEASURED_CELLS = (
     "counts", "scale-unclear", "mixed-kinds", "no-control-cells",
 )  # fmt: skip
 """Problems that predicted cells may have."""
+OF_VALUES = ("normalised-already", "log2", "log-of-counts")
+"""Doubts about a scale, which predicted cells take from what the model learned from."""
 
 
 @dataclass(frozen=True)
 class Inspection:
-    """A description of a file, as far as it could be read; without a condition and a control ``layout`` is None."""
+    """A description of a file, as far as it could be read; without a condition and a control ``layout`` is None.
+
+    ``matrix``: where its values are; ``matrices``: where all values of the file are.
+    """
 
     source: str
     size: int
@@ -60,6 +65,8 @@ class Inspection:
     problems: tuple[Problem, ...]
     set_aside: tuple[SetAside, ...] = ()
     possible_contexts: tuple[PossibleContext, ...] = ()
+    matrix: str = X
+    matrices: tuple[str, ...] = ()
 
     @property
     def ready(self) -> bool:
@@ -173,16 +180,31 @@ class Examined:
     var: pd.DataFrame
 
 
-def read_predicted(path: Path, reading: Reading) -> Cells:
+def read_predicted(path: Path, reading: Reading, report: Callable[[str], None]) -> Cells:
     """Predicted cells in the columns of ``reading``, values as they are. They need no control among them.
 
-    Raises DataError for a column that is not there, a label that cannot be read, repeated names, or NaN.
+    ``report`` hears what is doubtful about their labels. Raises DataError for a column that is not there, a label that
+    cannot be read, repeated names, or NaN.
     """
     surveyed, chosen, _ = _surveyed(path, reading.repair)
+    _check_columns(surveyed, reading.layout)
     repair = replace(chosen, normalise=bool(chosen.normalise))
     found = examined(surveyed, Wishes.exactly(reading.layout), repair, FoundLayout(reading.layout, {}, ()))
     kept = tuple(problem for problem in found.inspection.problems if problem.code not in OF_MEASURED_CELLS)
+    for problem in kept:
+        if problem.severity is Severity.WARNING and problem.code not in OF_VALUES:
+            report(f"{surveyed.source}: WARNING: {problem}")
     return values_of(path, replace(found, inspection=replace(found.inspection, problems=kept)))
+
+
+def _check_columns(surveyed: Survey, layout: Layout) -> None:
+    needed = (layout.condition, *layout.covariates, *filter(None, [layout.dose]))
+    lacking = [name for name in needed if name not in surveyed.obs.columns]
+    if lacking:
+        raise DataError(
+            f"{surveyed.source} has no obs column {lacking[0]!r}, by which it is read. It has: "
+            f"{', '.join(map(str, surveyed.obs.columns[:20])) or 'none'}. Give the column this name."
+        )
 
 
 def examined(surveyed: Survey, wishes: Wishes, repair: Repair, found: FoundLayout | None = None) -> Examined:
@@ -195,7 +217,8 @@ def examined(surveyed: Survey, wishes: Wishes, repair: Repair, found: FoundLayou
     if repair.normalise is None:
         repair = replace(repair, normalise=scale is Scale.COUNTS)
     problems = [*found.problems, *([] if repair.distinct else _repeated(obs.index, names))]
-    problems += value_problems(values, scale, told, bool(repair.normalise), obs.index, names)
+    problems += _numbered(names, surveyed.var) if repair.gene_column is None else []
+    problems += value_problems(values, scale, told, bool(repair.normalise), obs.index, names, surveyed.others)
     table = condition_table(obs, found.layout, problems) if found.layout else None
     problems = [problem for problem in problems if problem.code not in repair.accepted]
     problems.sort(key=lambda problem: list(Severity).index(problem.severity))
@@ -204,6 +227,7 @@ def examined(surveyed: Survey, wishes: Wishes, repair: Repair, found: FoundLayou
         obs_columns=tuple(str(name) for name in obs.columns), layout=found.layout, why=found.why,
         scale=scale, lowest=values.lowest, highest=values.highest, zeros=1 - values.nonzero / (cells * genes),
         problems=tuple(problems), set_aside=table.set_aside if table else (), possible_contexts=found.possible,
+        matrix=surveyed.matrix, matrices=(surveyed.matrix, *surveyed.others),
         **_condition_facts(table),
     )  # fmt: skip
     columns = gene_positions(names, repair)
@@ -228,6 +252,26 @@ def _condition_facts(table: ConditionTable | None) -> dict[str, Any]:
         "combinations": tuple(dict.fromkeys(c.label for c in perturbed if len(c.perturbations) > 1)),
         "contexts": tuple(dict.fromkeys(c.context for c in table.conditions)),
     }
+
+
+def _numbered(genes: pd.Index, var: pd.DataFrame) -> list[Problem]:
+    """A warning where genes are called by numbers and a column of var has words for them."""
+    if not all(name.isdigit() for name in genes):
+        return []
+    worded = [name for name in var.columns if var[name].nunique() > len(var) // 2 and _in_words(var[name])]
+    if not worded:
+        return []
+    text = (
+        f"Genes are called {', '.join(genes[:3])} …; var column {worded[0]!r} has names for them "
+        f"({', '.join(map(str, var[worded[0]][:3]))} …)."
+    )
+    return [
+        Problem(Severity.WARNING, "numbered-genes", text, f"In Python: adata.var_names = adata.var[{worded[0]!r}].")
+    ]
+
+
+def _in_words(values: pd.Series) -> bool:
+    return not pd.api.types.is_numeric_dtype(values) and not values.astype(str).str.isdigit().any()
 
 
 def _repeated(cells: pd.Index, genes: pd.Index) -> list[Problem]:

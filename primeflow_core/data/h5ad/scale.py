@@ -1,5 +1,6 @@
 """The scale of the values of a file (counts, log-normalised, normalised, scaled), and log1p of normalised counts."""
 
+from collections.abc import Sequence
 from enum import StrEnum
 
 import numpy as np
@@ -7,10 +8,13 @@ import pandas as pd
 import scipy.sparse as sp
 
 from primeflow_core.data.h5ad.issues import Problem, Severity, error
+from primeflow_core.data.h5ad.storage import way_to
 from primeflow_core.data.h5ad.value_range import ValueRange
 
 # log1p of a library of 10^6 counts in one gene is 14; nothing plausible on the log scale lies above 20.
 HIGHEST_LOG = 20.0
+_LOGARITHMS = ("natural", "binary")
+_OF_COUNTS = tuple(f"{form} of counts" for form in _LOGARITHMS)
 
 
 class Scale(StrEnum):
@@ -26,7 +30,7 @@ def scale_of(values: ValueRange) -> Scale:
         return Scale.SCALED
     if values.whole:
         return Scale.COUNTS
-    if values.form in ("natural", "binary"):
+    if values.form in (*_LOGARITHMS, *_OF_COUNTS):
         return Scale.LOG
     if values.form == "linear":
         return Scale.LINEAR
@@ -34,11 +38,18 @@ def scale_of(values: ValueRange) -> Scale:
 
 
 def value_problems(
-    values: ValueRange, scale: Scale, told: bool | None, normalise: bool, cells: pd.Index, genes: pd.Index
+    values: ValueRange,
+    scale: Scale,
+    told: bool | None,
+    normalise: bool,
+    cells: pd.Index,
+    genes: pd.Index,
+    others: Sequence[str] = (),
 ) -> list[Problem]:
     """The one thing that keeps X from being used as it is, or is in doubt, or nothing.
 
-    ``told``: whether the user said that values are to be brought to the log scale; ``normalise``: whether they are.
+    ``told``: whether the user said that values are to be brought to the log scale; ``normalise``: whether they are;
+    ``others``: further matrices of the file.
     """
     if values.bad is not None:
         cell, gene = values.bad
@@ -49,7 +60,7 @@ def value_problems(
     if values.nonzero == 0:
         return [error("all-zero", "All values are zero.", "Check which matrix was saved as X.")]
     if scale is Scale.SCALED:
-        return [_scaled(values, bool(told))]
+        return [_scaled(values, bool(told), others)]
     if scale is Scale.LOG:
         return _logged(values, normalise)
     if scale is Scale.COUNTS:
@@ -57,8 +68,10 @@ def value_problems(
     return [] if normalise else [_linear(values)]
 
 
-def _scaled(values: ValueRange, told: bool) -> Problem:
+def _scaled(values: ValueRange, told: bool, others: Sequence[str]) -> Problem:
     save = "Save the values before scaling as X."
+    if others:
+        save = f"The file has other values too: read them with {' or '.join(map(way_to, others))}."
     if values.lowest < 0:
         return error("scaled", f"Values are negative, down to {values.lowest:.4g}: the data are scaled.", save)
     text = "Every gene varies by 1 (standard deviation): the data are scaled, without centring."
@@ -71,6 +84,12 @@ def _logged(values: ValueRange, normalise: bool) -> list[Problem]:
     if normalise:
         text = f"Values look log-normalised already (up to {values.highest:.4g}), and are normalised again, as you say."
         return [Problem(Severity.WARNING, "normalised-already", text, "Leave out --normalise if they are.")]
+    if values.form in _OF_COUNTS:
+        text = (
+            f"Values up to {values.highest:.4g} are logarithms of counts that were not brought to one total: cells "
+            "with more counts have higher values."
+        )
+        return [Problem(Severity.WARNING, "log-of-counts", text, "Save the counts as X; they are converted when read.")]
     if values.form == "binary":
         text = f"Values are log2, not natural logarithms (up to {values.highest:.4g}), and are used as they are."
         return [Problem(Severity.WARNING, "log2", text, "Fold changes are in units of log2 then.")]

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 import scipy.sparse as sp
 
-from primeflow_core.data.h5ad.filters import PACKAGE, missing_filter
+from primeflow_core.data.h5ad.filters import PACKAGE, missing_filter, packed_with
 from primeflow_core.data.repair import RAW, X
 from primeflow_core.errors import DataError
 
@@ -185,6 +185,12 @@ def _element(file: h5py.File, name: str, path: Path) -> Any:
 
 
 def _damaged(path: Path, part: str, error: Exception) -> DataError:
+    if "filter returned failure" in str(error):
+        packed = packed_with(path) or "a filter"
+        return DataError(
+            f"{path.name} is damaged: {part} is packed with {packed}, which cannot unpack what is there. Copy it "
+            "again, or write it again where it can be read, with compression='gzip'."
+        )
     return DataError(f"{path.name} is damaged: {part} cannot be read ({first_line(error)}). {_write_hint(path)}")
 
 
@@ -198,8 +204,15 @@ def read_table(file: h5py.File, name: str, path: Path) -> pd.DataFrame:
     table = _element(file, name, path)
     if not isinstance(table, pd.DataFrame):
         raise DataError(f"{path.name} is damaged: {name} is not a table. {_write_hint(path)}")
-    table.index = table.index.astype(str)
+    for column in table.select_dtypes(object):
+        table[column] = table[column].map(_decoded)
+    table.index = table.index.map(_decoded).astype(str)
     return table
+
+
+def _decoded(value: object) -> object:
+    """Text that was stored as bytes, as text."""
+    return value.decode("utf-8", errors="replace") if isinstance(value, bytes) else value
 
 
 def matrices(file: h5py.File) -> tuple[str, ...]:
@@ -215,11 +228,17 @@ def shape(file: h5py.File, path: Path, matrix: str = X) -> tuple[int, int]:
     if found is not None:
         return found
     what = f"{matrix} of {path.name} is not a matrix of numbers" if matrix in file else f"{path.name} has no {matrix}"
-    ways = " or ".join(_way_to(name) for name in matrices(file))
+    ways = " or ".join(way_to(name) for name in matrices(file))
     raise DataError(f"{what}. {f'Its values can be read with {ways}.' if ways else _write_hint(path)}")
 
 
-def _way_to(matrix: str) -> str:
+def shown_matrix(matrix: str) -> str:
+    """A matrix in words: X, raw, layer counts."""
+    return {X: "X", RAW: "raw"}.get(matrix, f"layer {matrix.removeprefix('layers/')}")
+
+
+def way_to(matrix: str) -> str:
+    """The option with which a matrix is read."""
     if matrix == RAW:
         return "--raw"
     return "--layer X" if matrix == X else f"--layer {matrix.removeprefix('layers/')}"

@@ -48,7 +48,7 @@ class Facts:
 class Survey:
     """``obs`` (N rows) and ``var`` (G rows) as stored, and the range of the values of the N × G ``matrix``.
 
-    ``size``: bytes of the file. ``cost``: bytes of memory that reading takes.
+    ``size``: bytes of the file. ``cost``: bytes of memory that reading takes. ``others``: further matrices of the file.
     """
 
     source: str
@@ -59,6 +59,7 @@ class Survey:
     values: ValueRange
     facts: Facts
     cost: int
+    others: tuple[str, ...] = ()
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -84,9 +85,15 @@ def survey(path: Path, matrix: str = X, most: int | None = None) -> Survey:
 
 def check(path: Path, most: int) -> None:
     """Raises as ``survey``, but a file without X is accepted: its values may be elsewhere."""
+    held = matrices(path, most)
+    if held:
+        survey(path, held[0], most)
+
+
+def matrices(path: Path, most: int | None = None) -> tuple[str, ...]:
+    """Where a file has values: X, raw/X, layers/NAME. Raises as ``survey``."""
     storage.check_contents(path)
-    if (matrix := _safely(path, most, first_matrix, path)) is not None:
-        survey(path, matrix, most)
+    return _safely(path, most_for_a_file() if most is None else most, stored_matrices, path)
 
 
 def facts_of(path: Path) -> Facts:
@@ -118,13 +125,14 @@ def surveyed(path: Path, matrix: str, most: int) -> Survey:
         values = value_range(file, path, matrix)
         cost += reading_cost.of_matrix(file[matrix], values.nonzero) - reading_cost.of_matrix(file[matrix], 0)
         reading_cost.check(cost, most, path)
-        return Survey(path.name, path.stat().st_size, matrix, obs, var, values, _facts(file, path), cost)
+        others = tuple(name for name in storage.matrices(file) if name != matrix)
+        return Survey(path.name, path.stat().st_size, matrix, obs, var, values, _facts(file, path), cost, others)
 
 
-def first_matrix(path: Path) -> str | None:
-    """X, or the first place with a matrix in a file without one; None where there is none."""
+def stored_matrices(path: Path) -> tuple[str, ...]:
+    """The work of ``matrices``."""
     with storage.opened(path) as file, storage.named_damage(path, "the file"):
-        return next(iter(storage.matrices(file)), None)
+        return storage.matrices(file)
 
 
 def stated_facts(path: Path) -> Facts:

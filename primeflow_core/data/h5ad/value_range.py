@@ -21,6 +21,7 @@ _EQUAL_SUMS = 0.005
 _ROUNDING = 1e-5
 _UNIT_DEVIATION = 0.02
 _FEWEST_STEPS, _MOST_STEP, _OFF_STEP, _ON_STEP = 50, 12.5, 0.04, 0.6
+_OFF_WHOLE = 1e-4
 _SAMPLED, _MOST_SAMPLED = 500, 4_000_000
 _FORMS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "linear": lambda values: values,
@@ -34,7 +35,7 @@ class ValueRange:
     """Extremes of X, zeros included; ``whole``: no fractions; ``bad``: (cell, gene) of the first NaN or infinity.
 
     ``form``: what the values are after their sums and steps in each cell: ``linear``, ``natural`` or ``binary``
-    logarithm of normalised counts, ``unit`` variance of each gene, or ``unclear``.
+    logarithm of normalised counts, the same ``of counts`` as they are, ``unit`` variance of each gene, or ``unclear``.
     """
 
     lowest: float
@@ -178,7 +179,14 @@ class _Tally:
             return "unit"
         steps = {name: self._on_steps(_FORMS[name]) for name in forms}
         likely = max(steps, key=steps.__getitem__)
-        return likely if steps[likely] > _ON_STEP else "unclear"
+        if steps[likely] <= _ON_STEP:
+            return "unclear"
+        return f"{likely} of counts" if likely != "linear" and self._is_whole(_FORMS[likely]) else likely
+
+    def _is_whole(self, form: Callable[[np.ndarray], np.ndarray]) -> bool:
+        """Whether the values are whole numbers once the logarithm is undone."""
+        values = form(np.concatenate([values for _, values in self.sampled]))
+        return bool((np.abs(values - np.rint(values)) < _OFF_WHOLE * np.maximum(values, 1.0)).all())
 
     def _deviations(self) -> np.ndarray:
         """The standard deviation of each gene that any cell has."""

@@ -3,7 +3,7 @@
 import hashlib
 import io
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,6 +34,12 @@ def files_in(folder: Path) -> list[str]:
     return sorted(file.relative_to(folder).as_posix() for file in folder.rglob("*") if file.is_file())
 
 
+def label_column(covariates: Collection[str]) -> str:
+    """The obs column with the labels of written cells: ``condition``, unless a covariate is called so."""
+    names = ("condition", "perturbation", *(f"condition_{i}" for i in range(len(covariates))))
+    return next(name for name in names if name not in covariates)
+
+
 def as_anndata(
     values: sp.csr_matrix | np.ndarray,
     genes: Sequence[str],
@@ -47,13 +53,13 @@ def as_anndata(
 ) -> "anndata.AnnData":
     """Cells as an AnnData that Scanpy and CELLxGENE know.
 
-    ``values``: (N, G); ``conditions``: (N,) labels, kept as given, in obs column ``condition``; ``covariates``:
+    ``values``: (N, G); ``conditions``: (N,) labels, kept as given, in the obs column ``label_column``; ``covariates``:
     (N,) values a column; ``places``: (N, k) coordinates by name in obsm. ``provenance`` is stored as one JSON text
     in ``uns['provenance']``; read it back with ``read_provenance``. Raises DataError where the lengths do not fit.
     """
     import anndata  # slow to import, and most commands write no cells
 
-    columns = {"condition": conditions, **covariates}
+    columns = {label_column(covariates): conditions, **covariates}
     for name, column in {**columns, **(extra_obs or {})}.items():
         if len(column) != values.shape[0]:
             raise DataError(f"Column {name!r} has {len(column)} values for {values.shape[0]} cells.")
@@ -62,7 +68,7 @@ def as_anndata(
     index = [f"cell_{i}" for i in range(values.shape[0])] if names is None else [str(name) for name in names]
     obs = pd.DataFrame({name: pd.Categorical(list(column)) for name, column in columns.items()}, index=index)
     for name, column in (extra_obs or {}).items():
-        obs[name] = list(column)
+        obs[name if name not in columns else f"cell_{name}"] = list(column)
     adata = anndata.AnnData(values, obs=obs, var=pd.DataFrame(index=[str(gene) for gene in genes]))
     for name, coordinates in (places or {}).items():
         adata.obsm[name] = np.asarray(coordinates, dtype=np.float32)

@@ -277,6 +277,17 @@ def test_a_filter_that_is_not_here_is_named_with_its_package(tmp_path, monkeypat
         pass
 
 
+def test_values_that_their_filter_cannot_unpack_are_named_with_it(tmp_path):
+    path = tmp_path / "z.h5ad"
+    screen().write_h5ad(path, **hdf5plugin.Zstd())
+    with h5py.File(path, "r+") as file:
+        stored = file["X/data"].id
+        stored.write_direct_chunk((0,), b"not packed" * 20)
+    said = r"z\.h5ad is damaged: X is packed with zstd \(HDF5 filter 32015\), which cannot unpack what is there"
+    with pytest.raises(DataError, match=said):
+        read_cells(path)
+
+
 def test_a_file_that_is_open_for_writing_is_named(tmp_path):
     path = h5ad(tmp_path)
     with h5py.File(path, "r+"), pytest.raises(DataError, match="is open for writing in another program"):

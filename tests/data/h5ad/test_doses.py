@@ -2,7 +2,8 @@ import pandas as pd
 import pytest
 
 from primeflow_core.data.h5ad.condition_parsing import condition_table
-from primeflow_core.data.h5ad.doses import Amount, DoseError, amount_of, factor
+from primeflow_core.data.h5ad.doses import Amount, DoseError, amount_of, factor, unit_in_name
+from primeflow_core.data.h5ad.issues import Severity
 from primeflow_core.data.h5ad.obs_columns import find_layout
 from primeflow_core.data.h5ad.wishes import Wishes
 
@@ -86,3 +87,41 @@ def test_what_is_found_of_doses_is_found_again():
     other = pd.DataFrame({"condition": ["x", "x"], "dose": ["10 nM", "20 nM"]})
     table = condition_table(other, layout, [])
     assert [condition.label for condition in table.conditions] == ["x@0.01", "x@0.02"]
+
+
+def test_the_name_of_a_column_gives_the_unit():
+    obs = pd.DataFrame({"drug": ["DMSO", "a", "a", "b"], "dose_nM": [0, 10, 1000, 10]})
+    found = find_layout(obs, Wishes())
+    assert (found.layout.dose, found.layout.unit) == ("dose_nM", "nM")
+    assert [unit_in_name(name) for name in ("dose_uM", "conc (ng/ml)", "dose", "dose_value", "m", "dose_m")] == [
+        "uM", "ng/ml", "", "", "", "m",
+    ]  # fmt: skip
+
+
+def listed(*drugs):
+    return str([(name, dose, unit) for name, dose, unit in drugs])
+
+
+def test_a_list_of_drugs_with_their_doses_is_read_by_its_parts():
+    labels = [
+        listed(("DMSO_TF", 0.0, "uM")), listed(("(+)-JQ1", 0.5, "uM")), listed(("(+)-JQ1", 5.0, "uM")),
+        listed(("(+)-JQ1", 500.0, "nM")), listed(("a", 0.5, "uM"), ("b", 5.0, "uM")),
+    ]  # fmt: skip
+    obs = pd.DataFrame({"drugname_drugconc": labels})
+    found = find_layout(obs, Wishes())
+    problems = list(found.problems)
+    table = condition_table(obs, found.layout, problems)
+    assert [c.label for c in table.conditions] == ["control", "(+)-JQ1@0.5", "(+)-JQ1@5", "a@0.5+b@5"]
+    assert [problem.code for problem in problems if problem.severity is not Severity.NOTE] == ["few-cells"]
+
+
+def test_a_list_of_drugs_gives_the_doses_of_a_column_of_drugs():
+    obs = pd.DataFrame(
+        {
+            "drug": ["DMSO_TF", "a", "a"],
+            "drugname_drugconc": [listed(("DMSO_TF", 0.0, "uM")), listed(("a", 0.5, "uM")), listed(("a", 5.0, "uM"))],
+        }
+    )
+    found = find_layout(obs, Wishes())
+    table = condition_table(obs, found.layout, [])
+    assert [c.label for c in table.conditions] == ["control", "a@0.5", "a@5"]

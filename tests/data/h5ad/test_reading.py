@@ -372,3 +372,32 @@ def test_whatever_fails_in_the_reader_is_said_of_the_file(tmp_path, monkeypatch,
     monkeypatch.setattr("anndata.io.read_elem", fail)
     with pytest.raises(DataError, match=rf"^d\.h5ad .*{text}.*\(dtype\)"):
         surveyed(save(tmp_path / "d.h5ad"), "X", 10**9)
+
+
+def test_text_that_was_stored_as_bytes_is_text(tmp_path):
+    path = tmp_path / "bytes.h5ad"
+    save(path)
+    with h5py.File(path, "r+") as file:
+        for table, name, texts in (
+            ("obs", "condition", LABELS), ("obs", "_index", [f"c{i}" for i in range(48)]), ("var", "_index", "abcde"),
+        ):  # fmt: skip
+            del file[table][name]
+            file[table][name] = np.array(list(texts), dtype="S9")
+    cells = read_cells(path)
+    assert cells.genes == tuple("abcde")
+    assert cells.names[0] == "c0"
+    assert {condition.label for condition in cells.conditions} == {"control", "A", "B", "A+B"}
+
+
+def test_genes_called_by_numbers_are_warned_of_where_a_column_has_names(tmp_path):
+    path = tmp_path / "numbered.h5ad"
+    save(path, genes=("0", "1", "2", "3", "4"))
+    assert "numbered-genes" not in {problem.code for problem in inspect(path).problems}
+    adata = anndata.read_h5ad(path)
+    adata.var["symbol"] = ["KLF1", "MYC", "TP53", "JUN", "FOS"]
+    adata.write_h5ad(path)
+    told = {problem.code: str(problem) for problem in inspect(path).problems}
+    assert told["numbered-genes"] == (
+        "Genes are called 0, 1, 2 …; var column 'symbol' has names for them (KLF1, MYC, TP53 …). "
+        "In Python: adata.var_names = adata.var['symbol']."
+    )

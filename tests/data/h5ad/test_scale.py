@@ -41,6 +41,8 @@ VALUES = {
     "log1p of parts per ten thousand": (np.log1p(shares()), Scale.LOG, set()),
     "log1p of parts per million": (np.log1p(shares(1e6)), Scale.LOG, set()),
     "log2": (np.log2(1 + shares()), Scale.LOG, {"log2"}),
+    "log1p of counts": (np.log1p(counts()), Scale.LOG, {"log-of-counts"}),
+    "log2 of counts": (np.log2(1 + counts()), Scale.LOG, {"log-of-counts"}),
     "log1p, some of the genes": (np.log1p(shares())[:, ::2], Scale.LOG, set()),
     "fractions, some of the genes": (shares(10.0)[:, ::2], Scale.LINEAR, {"linear"}),
     "log1p with three decimals": (np.log1p(shares()).round(3), Scale.LOG, set()),
@@ -114,3 +116,13 @@ def test_starts_of_cells_that_cannot_be_are_refused(tmp_path):
         file["X/indptr"][3] = 10**9
     with pytest.raises(DataError, match="points outside the matrix"):
         examine(path, Wishes(), Repair())
+
+
+def test_scaled_values_name_the_other_matrices_of_the_file(tmp_path):
+    x = np.log1p(shares())
+    scaled = anndata.AnnData(x - x.mean(axis=0), layers={"logged": x})
+    scaled.obs["condition"] = ["control", "A", "B"] * 30
+    scaled.raw = anndata.AnnData(x[:, :20])
+    scaled.write_h5ad(tmp_path / "d.h5ad")
+    (problem,) = inspect(tmp_path / "d.h5ad").problems
+    assert problem.remedy == "The file has other values too: read them with --raw or --layer logged."

@@ -104,6 +104,18 @@ def test_the_trust_stands_above_the_ranking(ranked):
     ]  # fmt: skip
 
 
+def test_it_opens_on_the_model_that_explore_showed(ranked):
+    shutil.copytree(ranked, ranked.parent / "second")
+    try:
+        app = page("explore", model="second")
+        assert app.query_params.get("model") in ("second", ["second"])
+        app.query_params.clear()
+        app.switch_page("pages/screen.py").run()
+        assert app.query_params.get("model") in ("second", ["second"])
+    finally:
+        shutil.rmtree(ranked.parent / "second")
+
+
 def test_a_heat_map_of_too_many_names_says_so(ranked):
     app = page("screen")
     heat = drawn(app, "all-pairs")["data"][0]
