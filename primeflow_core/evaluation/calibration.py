@@ -4,13 +4,11 @@ u is the score of the prediction, b that of typical perturbed cells (typical_cel
 cells against the other half (halves.py). Scores above 1 and below 0 are shown as they are.
 
 A metric can tell a good prediction from a typical one on these data if r is better than b by 2 standard errors over
-conditions (in fewer than 3 conditions: over halvings), or in so many conditions that chance does not explain it. The
-second is for differences that all have one sign and very different sizes, which makes their standard error large. A
-metric that cannot tell is shown pale and takes no part in a summary.
+conditions (in fewer than 3 conditions: over halvings). A metric that cannot tell is shown pale and takes no part in a
+summary.
 """
 
 from dataclasses import dataclass
-from math import comb
 
 import numpy as np
 import pandas as pd
@@ -24,8 +22,6 @@ from primeflow_core.wording import counted
 LEAST_STANDARD_ERRORS = 2.0
 MOST_STANDARD_ERRORS = 1000.0
 """So many stand for all above, also for a difference without any error."""
-LARGEST_CHANCE = 0.025
-"""Of so many wins without a difference (sign test, one side): about that of 2 standard errors."""
 DISJOINT, BASELINE, REPLICATE, REPLICATE_SD = "_disjoint", "_baseline", "_replicate", "_replicate_sd"
 CALIBRATED, WINS, STANDARD_ERRORS = "_calibrated", "_replicate_wins", "_standard_errors"
 MEASURED_ENDS = (DISJOINT, BASELINE, REPLICATE, REPLICATE_SD)
@@ -50,13 +46,7 @@ class Calibration:
 
     @property
     def can_tell(self) -> bool:
-        return self.standard_errors >= LEAST_STANDARD_ERRORS or self._chance < LARGEST_CHANCE
-
-    @property
-    def _chance(self) -> float:
-        """That a coin shows heads in so many conditions, or in more."""
-        ways = sum(comb(self.conditions, won) for won in range(self.won, self.conditions + 1))
-        return float(ways / 2**self.conditions)
+        return self.standard_errors >= LEAST_STANDARD_ERRORS
 
     @property
     def won(self) -> int:

@@ -156,8 +156,7 @@ def _measures() -> str:
         "other perturbations, each condition with the same weight), r that of one half of the measured cells against "
         "the other half, each with its own half of the control cells. Effects of the two sides are then measured from "
         "disjoint control cells. A metric by which r is not better than b by 2 standard errors (over conditions; over "
-        "halvings for one condition), or in so many conditions that chance does not explain it (sign test, p below "
-        ".025), takes no part in what is said."
+        "halvings for fewer than three) takes no part in what is said."
     )
 
 
