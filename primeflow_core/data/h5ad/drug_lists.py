@@ -1,10 +1,10 @@
 """Drugs with their doses as a list in text, as Tahoe-100M writes them: ``[('Dabrafenib', 0.5, 'uM')]``."""
 
-import re
+import ast
 from dataclasses import dataclass
+from typing import Any
 
-_LIST = re.compile(r"\[\(.+\)\]")
-_DRUG = re.compile(r"""\(\s*(['"])(?P<name>.+?)\1\s*,\s*(?P<number>[^,'"]+?)\s*,\s*(['"])(?P<unit>.*?)\4\s*\)""")
+LONGEST = 2_000
 
 
 @dataclass(frozen=True)
@@ -16,7 +16,20 @@ class ListedDrug:
 
 
 def listed_drugs(text: str) -> tuple[ListedDrug, ...]:
-    """The drugs of a list that is written as text; none where it is not such a list."""
-    if not _LIST.fullmatch(text):
+    """The drugs of a list that is written as text; none where it is not such a list, from its first to its last."""
+    if not text.startswith("[(") or len(text) > LONGEST:
         return ()
-    return tuple(ListedDrug(found["name"], f"{found['number']} {found['unit']}") for found in _DRUG.finditer(text))
+    try:
+        found = ast.literal_eval(text)
+    except (ValueError, SyntaxError, RecursionError, MemoryError):  # what it raises for other text
+        return ()
+    if not isinstance(found, list) or not all(map(_is_drug, found)):
+        return ()
+    return tuple(ListedDrug(name, f"{dose} {unit}") for name, dose, unit in found)
+
+
+def _is_drug(entry: Any) -> bool:
+    if not isinstance(entry, tuple) or len(entry) != 3:
+        return False
+    name, dose, unit = entry
+    return isinstance(name, str) and bool(name) and isinstance(unit, str) and type(dose) in (int, float)

@@ -4,11 +4,10 @@ from primeflow_core.models.baselines.additive import SUM_OF_SINGLES, SUM_OF_SING
 from primeflow_core.models.baselines.baseline import Baseline
 from primeflow_core.models.baselines.composed_singles import COMPOSED_SINGLES
 from primeflow_core.models.baselines.gaussian_alone import GAUSSIAN_ALONE
-from primeflow_core.models.baselines.mean_perturbed import MEAN_PERTURBED
 from primeflow_core.models.baselines.mixture import MIX_OF_SINGLES
 from primeflow_core.models.baselines.no_change import NO_CHANGE
 from primeflow_core.models.baselines.ridge import RIDGE, RIDGE_CELLS
-from primeflow_core.models.baselines.typical_cells import TYPICAL_CELLS
+from primeflow_core.models.baselines.typical_cells import MEAN_PERTURBED, TYPICAL_CELLS
 
 BASELINES: tuple[Baseline, ...] = (
     NO_CHANGE,

@@ -1,62 +1,68 @@
-"""typical-cells: random cells of other perturbations, so that only what all perturbations share is right."""
+"""typical-cells and mean-perturbed: every perturbation does what perturbations do, so only what all share is right.
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+They are the baseline of calibrated scores (evaluation/typical_cells.py), as predictions of their own.
+"""
+
+import sys
+from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 
 from primeflow_core.data.conditions import Condition
 from primeflow_core.errors import ConditionError
+from primeflow_core.evaluation.labelled import group_of, parts_of
+from primeflow_core.evaluation.typical_cells import PerturbedTraining, TypicalPopulation
 from primeflow_core.models.baselines.baseline import Baseline, FittedBaseline
 from primeflow_core.models.baselines.measured import TrainingMeans
 
 
 @dataclass(frozen=True)
 class TypicalCells(FittedBaseline):
-    """Cells of the other perturbed training conditions of the context, each condition with the same weight.
+    """Cells of the other perturbed training conditions, each condition with the same weight. Of control: controls."""
 
-    In a context without any: cells of other contexts, moved by the difference of the contexts' control means. Of
-    control: control cells.
-    """
+    measured: TrainingMeans = field(repr=False)
 
-    measured: TrainingMeans
+    @cached_property
+    def _perturbed(self) -> PerturbedTraining:
+        return PerturbedTraining(self.measured.cells)
+
+    def typical(self, condition: Condition) -> TypicalPopulation:
+        """Raises ConditionError where training has no cells of another perturbation."""
+        found = self._perturbed.typical(parts_of(condition), group_of(condition))
+        if found is None:
+            raise ConditionError(
+                f"Training has cells of no other perturbation than {condition.label} beside control cells, so what "
+                "perturbed cells are like is not known."
+            )
+        return found
 
     def predict_mean(self, condition: Condition) -> np.ndarray:
-        means = [self.measured.mean(c) + self._move(c, condition) for c in self._sources(condition)]
-        return np.maximum(np.mean(means, axis=0), 0)
+        if condition.is_control:
+            return self.measured.mean(self.measured.control(condition))
+        return self.typical(condition).mean
 
     def distinct(self, condition: Condition) -> int:
-        return sum(self.measured.number(c) for c in self._sources(condition))
-
-    def _sources(self, condition: Condition) -> Sequence[Condition]:
         if condition.is_control:
-            return (self.measured.control(condition),)
-        others = [c for c in self.measured.position if not c.is_control and c.perturbations != condition.perturbations]
-        here = [c for c in others if c.covariates == condition.covariates]
-        if here:
-            return here
-        elsewhere = [c for c in self.measured.with_shift() if c.covariates != condition.covariates]
-        if not elsewhere:
-            raise ConditionError(
-                f"Training has cells of no other perturbation than {condition.label}, so there are no typical cells."
-            )
-        return elsewhere
-
-    def _move(self, source: Condition, condition: Condition) -> np.ndarray:
-        """(G,) from the context of ``source`` to that of ``condition``; none within a context."""
-        if source.covariates == condition.covariates:
-            return np.zeros(len(self.measured.cells.genes))
-        return self.measured.mean(self.measured.control(condition)) - self.measured.mean(source.control())
+            return self.measured.number(self.measured.control(condition))
+        return sum(len(rows) for rows, _ in self.typical(condition).sources)
 
     def _draw(self, condition: Condition, cells: int, rng: np.random.Generator) -> np.ndarray:
-        sources = self._sources(condition)
-        chosen = rng.integers(len(sources), size=cells)
-        drawn = np.empty((cells, len(self.measured.cells.genes)), dtype=np.float32)
-        for i in np.unique(chosen).tolist():
-            here = chosen == i
-            drawn[here] = self.measured.draw(sources[i], int(here.sum()), rng)
-            drawn[here] += self._move(sources[i], condition).astype(np.float32)
-        return drawn
+        if condition.is_control:
+            return self.measured.draw(self.measured.control(condition), cells, rng)
+        return self.typical(condition).draw(cells, int(rng.integers(2**62)))
+
+
+@dataclass(frozen=True)
+class MeanPerturbed(TypicalCells):
+    """The mean profile of typical perturbed cells, for every cell."""
+
+    def distinct(self, condition: Condition) -> int:
+        self.predict_mean(condition)
+        return sys.maxsize
+
+    def _draw(self, condition: Condition, cells: int, rng: np.random.Generator) -> np.ndarray:
+        return np.tile(self.predict_mean(condition).astype(np.float32), (cells, 1))
 
 
 TYPICAL_CELLS = Baseline(
@@ -65,5 +71,14 @@ TYPICAL_CELLS = Baseline(
     describe="Random training cells of other perturbations: right in what all of them share.",
     fit=TypicalCells,
     recipe="typical-cells",
+    keeps_cells=True,
+)
+MEAN_PERTURBED = Baseline(
+    name="mean-perturbed",
+    label="Mean of perturbed cells",
+    describe="The mean of all perturbed training cells, each condition with the same weight.",
+    fit=MeanPerturbed,
+    beside_model=False,
+    recipe="mean-perturbed",
     keeps_cells=True,
 )
