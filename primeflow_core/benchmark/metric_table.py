@@ -15,7 +15,7 @@ EXPLAINED = (
     "What each metric can tell on these data. Typical perturbed cells: random training cells of other perturbations "
     "(their mean where a metric compares means). Repeat of the experiment: one half of the measured cells against the "
     "other half, each with its own half of the control cells. A metric takes part in comparisons if the repeat is "
-    "better by 2 standard errors over conditions, or in so many conditions that chance does not explain it."
+    "better by 2 standard errors over conditions."
 )
 
 
