@@ -206,7 +206,7 @@ def read_table(file: h5py.File, name: str, path: Path) -> pd.DataFrame:
         raise DataError(f"{path.name} is damaged: {name} is not a table. {_write_hint(path)}")
     for column in table.select_dtypes(object):
         table[column] = table[column].map(_decoded)
-    table.index = table.index.map(_decoded).astype(str)
+    table.index = pd.Index([str(_decoded(name)) for name in table.index], name=table.index.name)
     return table
 
 

@@ -108,6 +108,7 @@ def surveyed(path: Path, matrix: str, most: int) -> Survey:
     with storage.opened(path) as file:
         with storage.named_damage(path, "the file"):
             cells, genes = storage.shape(file, path, matrix)
+            others = tuple(name for name in storage.matrices(file) if name != matrix)
             of_genes = GENES_OF.get(matrix, "var")
             if not cells or not genes:
                 raise DataError(f"{path.name} is empty: {cells} cells, {genes} genes. Check the filter that made it.")
@@ -125,7 +126,6 @@ def surveyed(path: Path, matrix: str, most: int) -> Survey:
         values = value_range(file, path, matrix)
         cost += reading_cost.of_matrix(file[matrix], values.nonzero) - reading_cost.of_matrix(file[matrix], 0)
         reading_cost.check(cost, most, path)
-        others = tuple(name for name in storage.matrices(file) if name != matrix)
         return Survey(path.name, path.stat().st_size, matrix, obs, var, values, _facts(file, path), cost, others)
 
 

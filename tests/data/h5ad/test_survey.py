@@ -128,3 +128,11 @@ def test_a_wrong_choice_is_named(monkeypatch, wrong):
     monkeypatch.setenv(CHOSEN, wrong)
     with pytest.raises(SettingError, match=f"PRIMEFLOW_MEMORY_GB is '{wrong}'"):
         most_for_a_file()
+
+
+def test_a_layer_that_is_a_link_to_itself_is_damage_in_words(tmp_path):
+    path = hostile_files.dense(tmp_path, 20, 10)
+    with h5py.File(path, "a") as file:
+        file.require_group("layers")["around"] = h5py.SoftLink("/layers/around")
+    with pytest.raises(DataError, match="is damaged"):
+        survey.survey(path)
